@@ -1,0 +1,90 @@
+//! Who may write an execution now: owners, leases and when another process may take over, as arithmetic.
+//!
+//! Not here: asking the operating system whether a process lives (the store's `os` module does).
+
+use crate::ids::Millis;
+use crate::rows::Status;
+use serde::{Deserialize, Serialize};
+
+/// A process that holds executions. Names the process well enough that a recycled pid is not mistaken for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Owner {
+    /// Host name.
+    pub host: String,
+    /// The kernel's boot identifier: pids and locks mean nothing across it.
+    pub boot: String,
+    /// Process identifier.
+    pub pid: u32,
+    /// Start time of the process, in the kernel's own unit.
+    pub started: u64,
+    /// The byte that the process keeps locked in the home's lock file.
+    pub slot: u64,
+    /// Drawn at random when the process first owned something.
+    pub nonce: String,
+}
+
+/// What the operating system says of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulse {
+    /// It lives.
+    Alive,
+    /// It is gone.
+    Dead,
+    /// It is on another machine, or nothing can be said: only its lease counts.
+    Unknown,
+}
+
+/// Whether an execution is really being worked on, and if not why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Nobody holds it.
+    Free,
+    /// A living owner holds it.
+    Held,
+    /// Its owner is gone without a word.
+    Orphaned,
+}
+
+/// Who holds an execution, given its owner's pulse.
+pub fn hold(has_owner: bool, pulse: Pulse, lease_until: Millis, now: Millis) -> Hold {
+    match (has_owner, pulse) {
+        (false, _) => Hold::Free,
+        (true, Pulse::Dead) => Hold::Orphaned,
+        (true, Pulse::Alive) => Hold::Held,
+        (true, Pulse::Unknown) if lease_until <= now => Hold::Orphaned,
+        (true, Pulse::Unknown) => Hold::Held,
+    }
+}
+
+/// The status that people should see: a running execution whose owner is gone is interrupted.
+pub fn visible(status: Status, hold: Hold) -> Status {
+    match (status, hold) {
+        (Status::Running, Hold::Free | Hold::Orphaned) => Status::Interrupted,
+        (status, _) => status,
+    }
+}
+
+/// How many times an execution may be taken up without one new record before it is paused.
+pub const MAX_FRUITLESS_TAKES: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_owner_is_noticed_before_its_lease_ends() {
+        assert_eq!(hold(true, Pulse::Dead, 1_000, 10), Hold::Orphaned);
+        assert_eq!(visible(Status::Running, Hold::Orphaned), Status::Interrupted);
+    }
+
+    #[test]
+    fn an_owner_elsewhere_is_believed_until_its_lease_ends() {
+        assert_eq!(hold(true, Pulse::Unknown, 1_000, 999), Hold::Held);
+        assert_eq!(hold(true, Pulse::Unknown, 1_000, 1_000), Hold::Orphaned);
+    }
+
+    #[test]
+    fn a_living_owner_holds_even_past_its_lease() {
+        assert_eq!(hold(true, Pulse::Alive, 0, 10), Hold::Held);
+    }
+}

@@ -1,0 +1,23 @@
+//! The pure core of Kitaru: what an execution's journal means.
+//!
+//! Data goes one way: [`event`] bodies are what the journal holds, [`project`] folds them into the rows
+//! that people query, [`records`] folds them into what a re-entering flow may be served, [`matcher`] decides
+//! call by call, [`delivery`] decides in which order recorded results are handed out.
+//!
+//! Deliberately not here: clocks, randomness, threads, I/O, SQL. Times come in as [`Millis`] arguments.
+
+pub mod delivery;
+pub mod diff;
+pub mod event;
+pub mod ids;
+pub mod lease;
+pub mod matcher;
+pub mod project;
+pub mod records;
+pub mod retry;
+pub mod rows;
+pub mod value;
+
+pub use event::{Body, Event};
+pub use ids::{Digest, Epoch, ExecutionId, Millis, ScopeId, Seq};
+pub use value::{Value, ValueRef};

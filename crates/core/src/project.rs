@@ -1,0 +1,296 @@
+//! The fold of journal events into rows: one function, used by every store inside the transaction that
+//! writes the event.
+//!
+//! Not here: SQL. A store knows how to apply a [`Change`]; which changes an event makes is decided only here.
+
+use crate::event::{Body, CallHead, CallKind, ErrorData, Outcome, Reused, Stop, Usage};
+use crate::ids::{Millis, Seq};
+use crate::lease::Owner;
+use crate::rows::{CallStatus, Status};
+use crate::value::Value;
+
+/// A change to the rows of one execution.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// The execution's own row. Creation inserts it; see [`ExecutionPatch::created`].
+    Execution(Box<ExecutionPatch>),
+    /// Inserts the call's row, or updates it when `key` exists.
+    Call(Box<CallPatch>),
+    /// Marks these records' rows as dropped.
+    DropCalls(Vec<Seq>),
+    /// Sets `reused` on rows whose record lies in a range, and clears it on the others.
+    Reused(Reused),
+    /// Inserts a wait.
+    WaitOpened(Box<crate::event::WaitOpened>),
+    /// Ends a wait.
+    WaitClosed(WaitEnd),
+    /// Inserts or replaces a named value.
+    Artifact(crate::event::ArtifactSaved),
+}
+
+/// New values for an execution's row. `None` leaves a column as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecutionPatch {
+    /// Set for the first event only: the row is inserted from it.
+    pub created: Option<crate::event::Created>,
+    /// New status.
+    pub status: Option<Status>,
+    /// New reason; `Some(None)` clears it.
+    pub reason: Option<Option<serde_json::Value>>,
+    /// New wake time; `Some(None)` clears it.
+    pub wake_at: Option<Option<Millis>>,
+    /// New owner; `Some(None)` releases the execution.
+    pub owner: Option<Option<Owner>>,
+    /// New result.
+    pub result: Option<Value>,
+    /// New error; `Some(None)` clears it.
+    pub error: Option<Option<ErrorData>>,
+    /// New stop request; `Some(None)` clears it.
+    pub stop: Option<Option<Stop>>,
+    /// Added to the execution's usage.
+    pub usage: Usage,
+    /// What happens to the count of takes without a new record.
+    pub fruitless: Fruitless,
+}
+
+/// See [`crate::lease::MAX_FRUITLESS_TAKES`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fruitless {
+    /// Unchanged.
+    #[default]
+    Keep,
+    /// One more take.
+    Increment,
+    /// A record was made, or somebody decided something.
+    Reset,
+}
+
+/// New values for a call's row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallPatch {
+    /// The call. Its key finds the row.
+    pub call: CallHead,
+    /// Sequence that identifies the record.
+    pub record: Seq,
+    /// Its state.
+    pub status: CallStatus,
+    /// How many tries it took so far; `None` leaves it.
+    pub attempts: Option<u32>,
+    /// When the first try began; kept if the row exists with the same record.
+    pub started_at: Millis,
+    /// When it ended, and the event that ended it.
+    pub ended: Option<(Millis, Seq)>,
+    /// Added to the call's usage.
+    pub usage: Usage,
+}
+
+/// The end of a wait.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WaitEnd {
+    /// Its key.
+    pub key: String,
+    /// `answered`, `withdrawn`, `timed_out` or `elapsed`.
+    pub status: String,
+    /// The answer and who gave it.
+    pub answer: Option<(Value, String)>,
+}
+
+/// What the event at `seq`, written at `at`, changes.
+pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
+    match body {
+        Body::Created(created) => vec![patch(ExecutionPatch {
+            created: Some((**created).clone()),
+            status: Some(Status::Interrupted),
+            ..ExecutionPatch::default()
+        })],
+        Body::Taken(taken) => vec![patch(ExecutionPatch {
+            status: Some(Status::Running),
+            reason: Some(None),
+            wake_at: Some(None),
+            owner: Some(Some(taken.owner.clone())),
+            error: Some(None),
+            stop: Some(None),
+            fruitless: Fruitless::Increment,
+            ..ExecutionPatch::default()
+        })],
+        Body::ScopeOpened(_) | Body::DriftDecided(_) | Body::Noted(_) => Vec::new(),
+        Body::CallStarted(started) => vec![Change::Call(Box::new(CallPatch {
+            call: started.call.clone(),
+            record: seq,
+            status: CallStatus::Running,
+            attempts: None,
+            started_at: started.at,
+            ended: None,
+            usage: Usage::default(),
+        }))],
+        Body::AttemptFailed(failed) => {
+            let mut changes = vec![Change::Call(Box::new(CallPatch {
+                call: failed.call.clone(),
+                record: seq,
+                status: CallStatus::Retrying,
+                attempts: Some(failed.attempt),
+                started_at: at,
+                ended: None,
+                usage: failed.usage,
+            }))];
+            changes.extend(progress(failed.usage));
+            changes
+        }
+        Body::CallEnded(ended) => {
+            let status = match ended.outcome {
+                Outcome::Returned { .. } | Outcome::Volatile { .. } => CallStatus::Completed,
+                Outcome::Raised { .. } => CallStatus::Failed,
+                Outcome::Cancelled => CallStatus::Cancelled,
+            };
+            let mut changes = vec![Change::Call(Box::new(CallPatch {
+                call: ended.call.clone(),
+                record: ended.record.unwrap_or(seq),
+                status,
+                attempts: Some(ended.attempts),
+                started_at: ended.started_at,
+                ended: Some((at, seq)),
+                usage: ended.usage,
+            }))];
+            if ended.call.kind != CallKind::Reading {
+                changes.extend(progress(ended.usage));
+            }
+            changes
+        }
+        Body::CallsDropped(dropped) => vec![Change::DropCalls(dropped.records.clone())],
+        Body::WaitOpened(opened) => vec![
+            Change::Call(Box::new(CallPatch {
+                call: opened.call.clone(),
+                record: seq,
+                status: CallStatus::Waiting,
+                attempts: None,
+                started_at: at,
+                ended: None,
+                usage: Usage::default(),
+            })),
+            Change::WaitOpened(opened.clone()),
+            patch(ExecutionPatch { fruitless: Fruitless::Reset, ..ExecutionPatch::default() }),
+        ],
+        Body::WaitAnswered(answered) => vec![
+            Change::WaitClosed(WaitEnd {
+                key: answered.key.clone(),
+                status: "answered".to_owned(),
+                answer: Some((answered.value.clone(), answered.by.clone())),
+            }),
+            patch(ExecutionPatch { fruitless: Fruitless::Reset, ..ExecutionPatch::default() }),
+        ],
+        Body::WaitClosed(closed) => vec![Change::WaitClosed(WaitEnd {
+            key: closed.key.clone(),
+            status: closed.why.clone(),
+            answer: None,
+        })],
+        Body::ArtifactSaved(saved) => vec![Change::Artifact(saved.clone())],
+        Body::StopRequested(stop) => vec![patch(ExecutionPatch {
+            stop: Some(Some(stop.stop)),
+            ..ExecutionPatch::default()
+        })],
+        Body::Suspended(suspended) => parked(
+            if suspended.sleeping { Status::Sleeping } else { Status::Waiting },
+            serde_json::json!({
+                "code": if suspended.sleeping { "sleeping" } else { "waiting" },
+                "text": if suspended.sleeping {
+                    "sleeping".to_owned()
+                } else {
+                    format!("waiting for {}", suspended.waits.join(", "))
+                },
+                "waits": suspended.waits,
+            }),
+            suspended.wake_at,
+            &suspended.reused,
+        ),
+        Body::Paused(paused) => parked(
+            Status::Paused,
+            serde_json::json!({ "code": "paused", "text": paused.text, "pause": paused.reason }),
+            None,
+            &paused.reused,
+        ),
+        Body::Interrupted(interrupted) => parked(
+            Status::Interrupted,
+            serde_json::json!({ "code": "interrupted", "text": format!("stopped by {}", interrupted.by) }),
+            None,
+            &interrupted.reused,
+        ),
+        Body::Completed(completed) => ended(
+            ExecutionPatch {
+                status: Some(Status::Completed),
+                result: Some(completed.result.clone()),
+                ..ExecutionPatch::default()
+            },
+            &completed.reused,
+        ),
+        Body::Failed(failed) => ended(
+            ExecutionPatch {
+                status: Some(Status::Failed),
+                reason: Some(Some(serde_json::json!({
+                    "code": "failed",
+                    "text": format!("{}: {}", failed.error.kind, failed.error.message),
+                    "sources": failed.sources,
+                }))),
+                error: Some(Some(failed.error.clone())),
+                ..ExecutionPatch::default()
+            },
+            &failed.reused,
+        ),
+        Body::Cancelled(cancelled) => ended(
+            ExecutionPatch {
+                status: Some(Status::Cancelled),
+                reason: Some(Some(serde_json::json!({
+                    "code": "cancelled",
+                    "text": format!("cancelled by {}", cancelled.by),
+                }))),
+                ..ExecutionPatch::default()
+            },
+            &Vec::new(),
+        ),
+    }
+}
+
+fn patch(patch: ExecutionPatch) -> Change {
+    Change::Execution(Box::new(patch))
+}
+
+fn progress(usage: Usage) -> Option<Change> {
+    Some(patch(ExecutionPatch { usage, fruitless: Fruitless::Reset, ..ExecutionPatch::default() }))
+}
+
+fn parked(status: Status, reason: serde_json::Value, wake_at: Option<Millis>, reused: &Reused) -> Vec<Change> {
+    vec![
+        patch(ExecutionPatch {
+            status: Some(status),
+            reason: Some(Some(reason)),
+            wake_at: Some(wake_at),
+            owner: Some(None),
+            stop: Some(None),
+            ..ExecutionPatch::default()
+        }),
+        Change::Reused(reused.clone()),
+    ]
+}
+
+fn ended(mut row: ExecutionPatch, reused: &Reused) -> Vec<Change> {
+    row.owner = Some(None);
+    row.wake_at = Some(None);
+    row.stop = Some(None);
+    if row.reason.is_none() {
+        row.reason = Some(None);
+    }
+    vec![patch(row), Change::Reused(reused.clone())]
+}
+
+impl ExecutionPatch {
+    /// Adds a later patch to this one, so that a batch of events updates the row once.
+    pub fn merge(&mut self, later: Self) {
+        macro_rules! take {
+            ($($field:ident),*) => { $( if later.$field.is_some() { self.$field = later.$field; } )* };
+        }
+        take!(created, status, reason, wake_at, owner, result, error, stop);
+        self.usage.add(&later.usage);
+        if later.fruitless != Fruitless::Keep {
+            self.fruitless = later.fruitless;
+        }
+    }
+}

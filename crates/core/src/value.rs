@@ -1,0 +1,69 @@
+//! A recorded value as the journal sees it: JSON text kept in the event, or a reference to stored bytes.
+//!
+//! Not here: what the JSON means (tags and codecs are Python's) and how large values are chunked (the store's).
+
+use crate::ids::Digest;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A value in an event. Its bytes are always one JSON text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// The JSON text itself.
+    Inline(Box<RawValue>),
+    /// The text is in the store's content-addressed values.
+    Stored(ValueRef),
+}
+
+/// Names a stored value by its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValueRef {
+    /// BLAKE3 of the whole JSON text.
+    pub digest: Digest,
+    /// Length of the JSON text in bytes.
+    pub len: u64,
+}
+
+impl Value {
+    /// Takes a JSON text. Fails if it is not one.
+    pub fn json(text: String) -> Result<Self, serde_json::Error> {
+        RawValue::from_string(text).map(Self::Inline)
+    }
+
+    /// A JSON text out of anything that serialises.
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        serde_json::value::to_raw_value(value).map(Self::Inline)
+    }
+
+    /// The text, when it is here.
+    pub fn inline(&self) -> Option<&str> {
+        match self {
+            Self::Inline(raw) => Some(raw.get()),
+            Self::Stored(_) => None,
+        }
+    }
+
+    /// Length of the JSON text in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Inline(raw) => raw.get().len() as u64,
+            Self::Stored(reference) => reference.len,
+        }
+    }
+
+    /// Whether the text is empty (it never is: JSON has no empty text).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Inline(a), Self::Inline(b)) => a.get() == b.get(),
+            (Self::Stored(a), Self::Stored(b)) => a == b,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What can go wrong with a store, in terms of what the caller can do about it.
+//!
+//! Not here: SQL error codes; a backend translates them.
+
+use kitaru_core::ExecutionId;
+
+/// A store's refusal or failure.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No such execution.
+    #[error("no execution {0}")]
+    NotFound(String),
+    /// An identifier's beginning or end fits several executions.
+    #[error("{text:?} fits {} executions: {}", found.len(), found.iter().map(ExecutionId::as_str).collect::<Vec<_>>().join(", "))]
+    Ambiguous {
+        /// What was given.
+        text: String,
+        /// Some of those that fit.
+        found: Vec<ExecutionId>,
+    },
+    /// Somebody else has taken the execution up since, or it is no longer open for writing. Stop writing.
+    #[error("execution {0} is no longer held by this process")]
+    Fenced(ExecutionId),
+    /// The guard of a posted event did not hold: somebody was faster, or the wait is not open.
+    #[error("{0}")]
+    Conflict(String),
+    /// The store is busy beyond patience, or away for now. The same call may succeed later.
+    #[error("the store did not answer in time: {0}")]
+    Busy(String),
+    /// The disk is full or may not be written. Nothing was recorded.
+    #[error("cannot write to the store at {path}: {why}")]
+    ReadOnly {
+        /// Where.
+        path: String,
+        /// The system's words, with what to do.
+        why: String,
+    },
+    /// The disk is full. Nothing was recorded.
+    #[error("no space left for the store at {path}")]
+    Full {
+        /// Where.
+        path: String,
+    },
+    /// The file is not a store, or is damaged.
+    #[error("the store at {path} is damaged: {why}")]
+    Damaged {
+        /// Where.
+        path: String,
+        /// What was found.
+        why: String,
+    },
+    /// The store was written by a later version.
+    #[error("the store at {path} has format {found}, this version knows up to {known}: upgrade kitaru")]
+    Newer {
+        /// Where.
+        path: String,
+        /// Its format.
+        found: u32,
+        /// What is known here.
+        known: u32,
+    },
+    /// The store lies on a file system whose locks cannot be trusted.
+    #[error("{path} is on a network file system ({kind}), where locks cannot be trusted: set KITARU_HOME to a local folder")]
+    Network {
+        /// Where.
+        path: String,
+        /// Which kind.
+        kind: String,
+    },
+    /// `KITARU_STORE` is of a form that is not known.
+    #[error("cannot open {0:?}: a store is a path to a file, or memory:")]
+    Address(String),
+    /// Anything else the system said.
+    #[error("store at {path}: {why}")]
+    Io {
+        /// Where.
+        path: String,
+        /// The system's words.
+        why: String,
+    },
+}
+
+impl StoreError {
+    /// The error's code: a kebab-case word with a page in `docs/errors/`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "unknown-execution",
+            Self::Ambiguous { .. } => "ambiguous-id",
+            Self::Fenced(_) => "fenced",
+            Self::Conflict(_) => "conflict",
+            Self::Busy(_) => "store-busy",
+            Self::ReadOnly { .. } => "store-read-only",
+            Self::Full { .. } => "store-full",
+            Self::Damaged { .. } => "store-damaged",
+            Self::Newer { .. } => "store-newer",
+            Self::Network { .. } => "network-file-system",
+            Self::Address(_) => "store-address",
+            Self::Io { .. } => "store-io",
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The contract of a store: a dozen verbs for those who run executions, and queries apart from them.
+//!
+//! Not here: any backend, and any decision about what may be written; a store checks epochs and guards only.
+
+use crate::error::StoreError;
+use kitaru_core::event::CallKind;
+use kitaru_core::lease::Owner;
+use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status, WaitRow};
+use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
+
+/// A result of a store.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// What [`Store::create`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// The execution is new. Holds its epoch when it was claimed at once (1), else 0.
+    New(Epoch),
+    /// One with that identifier is there already; nothing was written.
+    Exists,
+}
+
+/// A claim in [`Store::create`] or [`Store::claim`].
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Who takes the execution.
+    pub owner: Owner,
+    /// Until when it is believed without asking.
+    pub lease_until: Millis,
+}
+
+/// What must hold for [`Store::post`] to write, tested inside the writing transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// The wait of that key is open, and the execution is not final.
+    WaitOpen(String),
+    /// The execution is in none of the final states (completed, cancelled).
+    NotFinal,
+    /// Nobody has taken the execution up since that epoch, and no event came after that sequence.
+    Unchanged(Epoch, Seq),
+}
+
+/// A line that a call printed or logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// When.
+    pub at: Millis,
+    /// The call it came from; `None`: the flow's own body.
+    pub call_key: Option<String>,
+    /// `stdout`, `stderr`, `log` or `progress`.
+    pub stream: String,
+    /// The text, without its line end.
+    pub text: String,
+}
+
+/// For those who run executions. Every verb is durable when it returns, unless it says otherwise.
+///
+/// Events are given in order and get consecutive sequences. A store replaces large inline values by
+/// references before it writes ([`Body::values_mut`]), applies [`kitaru_core::project::project`] in the same
+/// transaction, and hands events out again as they were written ([`Store::value`] fetches what is referenced).
+pub trait Store: Send + Sync {
+    /// Creates an execution from its first events, claiming it in the same transaction if asked
+    /// (`fencing epoch` 1). Finding one with that identifier is no error.
+    fn create(&self, id: &ExecutionId, at: Millis, events: Vec<Body>, claim: Option<Claim>) -> Result<Created>;
+
+    /// Takes an execution up: only if its epoch is still `expected` and it is neither completed nor cancelled.
+    /// Adds one to the epoch, sets owner and lease, appends `events`, returns the new epoch.
+    /// [`StoreError::Conflict`] when another was faster.
+    fn claim(&self, id: &ExecutionId, at: Millis, expected: Epoch, claim: Claim, events: Vec<Body>) -> Result<Epoch>;
+
+    /// Appends for the owner: only if the epoch is `epoch`, an owner is set and the lease has not expired at
+    /// `at`, tested inside the statement that reserves the sequences. Returns the sequence of the first event.
+    /// [`StoreError::Fenced`] otherwise. Concurrent callers share transactions (group commit).
+    fn append(&self, id: &ExecutionId, at: Millis, epoch: Epoch, events: Vec<Body>) -> Result<Seq>;
+
+    /// Appends for whoever is not the owner, under a guard. Returns the sequence of the first event.
+    fn post(&self, id: &ExecutionId, at: Millis, guard: Guard, events: Vec<Body>) -> Result<Seq>;
+
+    /// Extends leases; returns those that are no longer ours.
+    fn renew(&self, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>>;
+
+    /// The events after `after`, at most `limit` (0: all).
+    fn load(&self, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>>;
+
+    /// The JSON text of a referenced value.
+    fn value(&self, reference: &ValueRef) -> Result<String>;
+
+    /// Appends log lines. Not awaited to the disk by itself: a later commit makes them durable.
+    fn log(&self, id: &ExecutionId, lines: Vec<LogLine>) -> Result<()>;
+
+    /// A number that changes when another process, or another handle, may have written. Cheap.
+    fn version(&self) -> Result<u64>;
+
+    /// This process as an owner, registered so that others can tell whether it lives.
+    fn owner(&self) -> Result<Owner>;
+
+    /// Whether that owner lives, as far as can be told from here.
+    fn pulse(&self, owner: &Owner) -> kitaru_core::lease::Pulse;
+
+    /// The queries.
+    fn queries(&self) -> &dyn Queries;
+}
+
+/// A page of a listing.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// How many rows at the most.
+    pub limit: usize,
+    /// How many rows to pass over.
+    pub offset: usize,
+}
+
+/// Which executions to list. Empty: all.
+#[derive(Clone, Debug, Default)]
+pub struct ExecutionFilter {
+    /// Recorded status is one of these. `Running` is both what runs and what is orphaned: the caller asks
+    /// [`Store::pulse`] and shows [`kitaru_core::lease::visible`].
+    pub status: Vec<Status>,
+    /// Name of the flow.
+    pub flow: Option<String>,
+    /// Has this tag.
+    pub tag: Option<String>,
+    /// Was started by this execution.
+    pub parent: Option<ExecutionId>,
+    /// Only what has not ended.
+    pub open: bool,
+    /// Only what should have woken by then.
+    pub due_by: Option<Millis>,
+}
+
+/// Which waits to list. Empty: all.
+#[derive(Clone, Debug, Default)]
+pub struct WaitFilter {
+    /// Of this execution.
+    pub execution: Option<ExecutionId>,
+    /// Only open ones.
+    pub open: bool,
+}
+
+/// A stored artifact, without its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArtifactRow {
+    /// Its execution.
+    pub execution_id: ExecutionId,
+    /// Its name.
+    pub name: String,
+    /// The value, or a reference to it.
+    pub value: Value,
+    /// The call that saved it.
+    pub call_key: Option<String>,
+    /// When.
+    pub at: Millis,
+}
+
+/// For those who look. Never on the path of a running call.
+pub trait Queries: Send + Sync {
+    /// One execution, by its whole identifier.
+    fn execution(&self, id: &ExecutionId) -> Result<ExecutionRow>;
+
+    /// The execution whose identifier is, begins with, or ends with `text` (exact first).
+    /// [`StoreError::Ambiguous`] when several do.
+    fn find(&self, text: &str) -> Result<ExecutionId>;
+
+    /// Executions, newest first.
+    fn executions(&self, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionRow>>;
+
+    /// Calls of an execution in the order of their records, without readings (`now()` and the like).
+    fn calls(&self, id: &ExecutionId) -> Result<Vec<CallRow>>;
+
+    /// How many calls an execution has in each state, without readings.
+    fn call_counts(&self, id: &ExecutionId) -> Result<Vec<(CallStatus, u64)>>;
+
+    /// Waits, oldest first. Sleeps are not among them.
+    fn waits(&self, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>>;
+
+    /// Artifacts of an execution by name.
+    fn artifacts(&self, id: &ExecutionId) -> Result<Vec<ArtifactRow>>;
+
+    /// Log lines of an execution from the `after`-th on, at most `limit` (0: all), with the position of the last.
+    fn logs(&self, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)>;
+
+    /// What the store says of its own health: settings as read back from the engine, sizes, integrity.
+    /// Name and value, in a fixed order; `integrity` walks the whole store when `deep`.
+    fn health(&self, deep: bool) -> Result<Vec<(String, String)>>;
+}
+
+/// Whether a listing shows a call of that kind.
+pub fn is_listed(kind: CallKind) -> bool {
+    kind != CallKind::Reading
+}
