@@ -256,13 +256,13 @@ pub struct CallHead {
     /// Set when `id=` named the call outright.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub named: bool,
-    /// The recorded call before it in its scope; what an input-less call is held against after an edit.
+    /// The call before it in its scope, by its `body`: part of the identity of an input-less call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Digest>,
+    pub after: Option<ScopeId>,
     /// Digest of the checkpoint's code, with its kind in front.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The scope that the call's own body opens.
+    /// The scope that the call's own body opens: a hash of all of its identity, so it also names the call.
     pub body: ScopeId,
 }
 

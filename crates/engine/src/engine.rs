@@ -1,0 +1,133 @@
+//! A process's handle on a store: starts and takes up executions, and keeps their leases alive.
+//!
+//! Not here: what happens inside an execution ([`crate::session`]); management ([`crate::manage`]).
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::{EngineError, Result};
+use crate::heartbeat::Heartbeat;
+use crate::session::Session;
+use kitaru_core::event::{Created, PauseReason, Paused, Taken};
+use kitaru_core::lease::{self, Hold};
+use kitaru_core::records::Records;
+use kitaru_core::rows::{ExecutionRow, Status};
+use kitaru_core::{Body, ExecutionId, Millis};
+use kitaru_store::{Claim, Created as Creation, Store, StoreError};
+use std::sync::Arc;
+
+/// How long an owner is believed without asking, milliseconds.
+pub const LEASE: Millis = 15_000;
+
+/// See the module.
+pub struct Engine {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    heartbeat: Heartbeat,
+}
+
+impl Engine {
+    /// An engine on `store` with the machine's clock.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self::with_clock(store, Arc::new(SystemClock))
+    }
+
+    /// An engine on `store` with that clock.
+    pub fn with_clock(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        let heartbeat = Heartbeat::new(Arc::clone(&store), Arc::clone(&clock));
+        Self { store, clock, heartbeat }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// Creates an execution and takes it. `None`: one with that identifier is there already.
+    pub fn start(&self, id: Option<ExecutionId>, created: Created) -> Result<Option<Arc<Session>>> {
+        let id = id.unwrap_or_else(|| ExecutionId::new(uuid::Uuid::now_v7().to_string()));
+        let now = self.clock.now();
+        let owner = self.store.owner()?;
+        let code = created.code.clone();
+        let taken = Taken { owner: owner.clone(), code, why: "start".to_owned() };
+        let events = vec![Body::Created(Box::new(created)), Body::Taken(taken)];
+        let claim = Claim { owner, lease_until: now + LEASE };
+        match self.store.create(&id, now, events.clone(), Some(claim))? {
+            Creation::Exists => Ok(None),
+            Creation::New(epoch) => {
+                let mut records = Records::default();
+                for (seq, body) in (1..).zip(&events) {
+                    records.fold(seq, now, body);
+                }
+                Ok(Some(self.session(id, epoch, records)))
+            }
+        }
+    }
+
+    /// Takes up an execution that nobody holds.
+    ///
+    /// Refuses what has ended for good, what a living process holds, and (by pausing it) what was taken up
+    /// [`lease::MAX_FRUITLESS_TAKES`] times without one new record.
+    pub fn take(&self, id: &ExecutionId, code: Option<String>, why: &str) -> Result<Arc<Session>> {
+        let row = self.store.queries().execution(id)?;
+        if row.status.is_final() {
+            return Err(EngineError::Ended { id: id.clone(), status: row.status });
+        }
+        self.must_be_free(&row)?;
+        if row.fruitless >= lease::MAX_FRUITLESS_TAKES && row.status == Status::Running {
+            return self.pause_fruitless(&row);
+        }
+        let now = self.clock.now();
+        let owner = self.store.owner()?;
+        let taken = Taken { owner: owner.clone(), code, why: why.to_owned() };
+        let claim = Claim { owner, lease_until: now + LEASE };
+        let epoch = self.store.claim(id, now, row.epoch, claim, vec![Body::Taken(taken)])?;
+        let mut records = Records::default();
+        for event in self.store.load(id, 0, 0)? {
+            records.fold(event.seq, event.at, &event.body);
+        }
+        Ok(self.session(id.clone(), epoch, records))
+    }
+
+    /// Who holds an execution.
+    pub fn hold(&self, row: &ExecutionRow) -> Hold {
+        let pulse = row.owner.as_ref().map_or(lease::Pulse::Dead, |owner| self.store.pulse(owner));
+        lease::hold(row.owner.is_some(), pulse, row.lease_until, self.clock.now())
+    }
+
+    fn must_be_free(&self, row: &ExecutionRow) -> Result<()> {
+        match (self.hold(row), &row.owner) {
+            (Hold::Held, Some(owner)) => {
+                Err(EngineError::Held { id: row.id.clone(), owner: Box::new(owner.clone()) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn pause_fruitless<T>(&self, row: &ExecutionRow) -> Result<T> {
+        let taken = row.fruitless;
+        let text = format!(
+            "taken up {taken} times without one new record: its next step may be killing the process \
+             (see `kitaru logs`); resume it when the cause is mended"
+        );
+        let paused = Paused { reason: PauseReason::NoProgress { taken }, text, reused: Vec::new() };
+        let guard = kitaru_store::Guard::Unchanged(row.epoch, row.last_seq);
+        match self.store.post(&row.id, self.clock.now(), guard, vec![Body::Paused(Box::new(paused))]) {
+            Ok(_) => Err(EngineError::NoProgress { id: row.id.clone(), taken }),
+            Err(StoreError::Conflict(_)) => self.must_be_free(&self.store.queries().execution(&row.id)?).and(Err(
+                EngineError::NoProgress { id: row.id.clone(), taken },
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn session(&self, id: ExecutionId, epoch: u64, records: Records) -> Arc<Session> {
+        let session =
+            Arc::new(Session::new(Arc::clone(&self.store), Arc::clone(&self.clock), id, epoch, records));
+        self.heartbeat.watch(&session);
+        session
+    }
+}

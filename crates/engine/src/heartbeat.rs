@@ -1,0 +1,106 @@
+//! The one background thread of an engine: extends leases, writes what rides along when nothing else does,
+//! and tells sessions what other processes wrote for them.
+//!
+//! It runs only while there are sessions. Not here: any decision about an execution.
+
+use crate::clock::Clock;
+use crate::engine::LEASE;
+use crate::session::Session;
+use kitaru_core::Millis;
+use kitaru_store::Store;
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+/// How often other processes' writes are looked for. The look is one pragma.
+const LOOK: Duration = Duration::from_millis(25);
+/// How often leases are extended.
+const RENEW: Millis = LEASE / 3;
+/// How often a session without open waits is told: only requests to stop can come for it.
+const TELL: Millis = 200;
+/// How long a started call may stay unwritten.
+const FLUSH: Millis = 500;
+
+#[derive(Default)]
+struct Watched {
+    sessions: Vec<Weak<Session>>,
+    running: bool,
+}
+
+/// See the module.
+pub struct Heartbeat {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    watched: Arc<(Mutex<Watched>, Condvar)>,
+}
+
+impl Heartbeat {
+    /// A heartbeat for sessions on `store`.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, watched: Arc::default() }
+    }
+
+    /// Cares for `session` until it closes or is dropped.
+    pub fn watch(&self, session: &Arc<Session>) {
+        let mut watched = self.watched.0.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.sessions.push(Arc::downgrade(session));
+        if watched.running {
+            return;
+        }
+        let (store, clock, shared) = (Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.watched));
+        let spawned = std::thread::Builder::new()
+            .name("kitaru-heartbeat".to_owned())
+            .spawn(move || beat(store.as_ref(), clock.as_ref(), &shared));
+        // Without a thread leases are still extended by the writer when an append finds them expired.
+        watched.running = spawned.is_ok();
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.watched.1.notify_all();
+    }
+}
+
+fn beat(store: &dyn Store, clock: &dyn Clock, shared: &(Mutex<Watched>, Condvar)) {
+    let mut seen = None;
+    let mut renewed = clock.now();
+    let mut told = renewed;
+    loop {
+        let sessions: Vec<Arc<Session>> = {
+            let mut watched = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+            watched.sessions.retain(|session| session.upgrade().is_some_and(|session| session.is_open()));
+            if watched.sessions.is_empty() {
+                watched.running = false;
+                return;
+            }
+            watched.sessions.iter().filter_map(Weak::upgrade).collect()
+        };
+        let now = clock.now();
+        // A clock that stepped back must not stop the renewal.
+        if now - renewed >= RENEW || now < renewed {
+            renewed = now;
+            let leases: Vec<_> = sessions.iter().map(|session| (session.id().clone(), session.epoch())).collect();
+            if let Ok(lost) = store.renew(&leases, now + LEASE) {
+                for session in sessions.iter().filter(|session| lost.contains(session.id())) {
+                    session.fence();
+                }
+            }
+        }
+        let version = store.version().ok();
+        let news = version.is_none() || version != seen;
+        seen = version;
+        let tell_all = now - told >= TELL || now < told;
+        if tell_all {
+            told = now;
+        }
+        for session in &sessions {
+            if session.has_open_waits() && news || tell_all {
+                session.look();
+            }
+            session.flush(now - FLUSH);
+        }
+        drop(sessions);
+        let watched = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(shared.1.wait_timeout(watched, LOOK));
+    }
+}

@@ -1,0 +1,395 @@
+//! The path of a call: identified, decided, served or run, ended.
+//!
+//! Not here: waits and sleeps, which have no body ([`super::waits`]).
+
+use super::{Session, json};
+use crate::error::{EngineError, Result};
+use kitaru_core::delivery::Next;
+use kitaru_core::event::{
+    AttemptFailed, CallEnded, CallHead, CallKind, CallStarted, CallsDropped, DriftDecided, DriftDecision, ErrorData,
+    Inputs, Outcome, Usage,
+};
+use kitaru_core::matcher::{Ask, CallId, Verdict};
+use kitaru_core::records::{Record, State};
+use kitaru_core::{Body, Millis, ScopeId, Seq};
+
+/// A call as Python describes it.
+#[derive(Clone, Debug)]
+pub struct Given<'a> {
+    /// Where it is made.
+    pub scope: ScopeId,
+    /// Its name.
+    pub name: &'a str,
+    /// What it is given.
+    pub inputs: Inputs,
+    /// What kind of step it is.
+    pub kind: CallKind,
+    /// Whether `id=` named it outright.
+    pub named: bool,
+    /// Whether its effect must happen at most once.
+    pub once: bool,
+    /// Digest of its code.
+    pub code: Option<&'a str>,
+}
+
+/// A decided call.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What is to be done.
+    pub verdict: Verdict,
+    /// For a served call: the place of its outcome in delivery order.
+    pub order: Seq,
+}
+
+/// What a record hands out.
+#[derive(Clone, Debug)]
+pub enum Served {
+    /// The JSON text of a result, or of a wait's answer.
+    Value(String),
+    /// The JSON text of an exception tree.
+    Error(String),
+    /// A wait that ended without an answer, or a sleep that is over.
+    Elapsed,
+}
+
+/// A call that is about to run.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// Its printed key.
+    pub key: String,
+    /// The scope of its body.
+    pub body: ScopeId,
+    /// Tries that failed in earlier passes.
+    pub failed_attempts: u32,
+}
+
+/// The record that a drifted call might be.
+#[derive(Clone, Debug)]
+pub struct Drifted {
+    /// Its key.
+    pub key: String,
+    /// Its sequence.
+    pub seq: Seq,
+    /// JSON text of its inputs, where they were encodable.
+    pub inputs: Option<String>,
+    /// When its outcome was recorded.
+    pub recorded_at: Millis,
+    /// The call as met.
+    pub head: CallHead,
+}
+
+impl Session {
+    /// Gives a call its identity. To be called in the synchronous part of the call.
+    pub fn identify(&self, given: &Given<'_>) -> Result<CallId> {
+        self.must_be_open()?;
+        let mut inner = self.lock();
+        if let Some(stop) = inner.stop {
+            return Err(EngineError::Stopping { id: self.id().clone(), stop });
+        }
+        Ok(inner.matcher.identify(&Ask {
+            scope: given.scope,
+            name: given.name,
+            inputs: given.inputs,
+            kind: given.kind,
+            named: given.named,
+            once: given.once,
+            code: given.code,
+        }))
+    }
+
+    /// Decides what becomes of an identified call. `alone`: no other task or thread of the flow is alive.
+    pub fn decide(&self, call: CallId, alone: bool) -> Result<Asked> {
+        self.must_be_open()?;
+        let mut inner = self.lock();
+        let verdict = inner.matcher.decide(call, alone);
+        let mut order = 0;
+        if let Verdict::Reuse(ix) = verdict {
+            order = inner.matcher.records.all[ix].order;
+            self.served(&mut inner, call, ix);
+        }
+        Ok(Asked { verdict, order })
+    }
+
+    /// Puts a served call into the order of delivery.
+    pub fn ask(&self, order: Seq) {
+        self.lock().delivery.ask(order);
+    }
+
+    /// Takes a served call out of the order of delivery: handed out, or not wanted any more.
+    pub fn delivered(&self, order: Seq) {
+        self.lock().delivery.done(order);
+    }
+
+    /// Which outcome to hand out, now that nothing else of the flow is ready.
+    pub fn next_delivery(&self) -> Next {
+        let now = self.now();
+        self.lock().delivery.next(now)
+    }
+
+    /// What the record of a served call hands out.
+    pub fn serve(&self, call: CallId) -> Result<Served> {
+        let value = {
+            let inner = self.lock();
+            let record = inner.matcher.record_of(call).ok_or_else(stale)?;
+            match &record.state {
+                State::Returned(value) | State::Answered(value, _) => Ok(value.clone()),
+                State::Raised(error) => Err(error.value.clone()),
+                State::Elapsed(_) => return Ok(Served::Elapsed),
+                _ => return Err(EngineError::Misuse(format!("{} has nothing to serve", record.call.key))),
+            }
+        };
+        Ok(match value {
+            Ok(value) => Served::Value(self.text(&value)?),
+            Err(error) => Served::Error(self.text(&error)?),
+        })
+    }
+
+    /// The record that a drifted call might be.
+    pub fn drifted(&self, call: CallId, ix: usize) -> Result<Drifted> {
+        let (record, head) = {
+            let inner = self.lock();
+            let record = inner.matcher.records.all.get(ix).ok_or_else(stale)?.clone();
+            (record, inner.matcher.head(call).ok_or_else(stale)?.clone())
+        };
+        Ok(Drifted {
+            key: record.call.key.clone(),
+            seq: record.seq,
+            inputs: self.inputs_of(&record)?,
+            recorded_at: record.ended_at,
+            head,
+        })
+    }
+
+    /// Serves a drifted call the record after all. With `decided` the decision is kept for later passes.
+    pub fn reuse(&self, call: CallId, ix: usize, decided: bool) -> Result<Seq> {
+        let mut inner = self.lock();
+        let head = inner.matcher.head(call).ok_or_else(stale)?.clone();
+        inner.matcher.reuse(call, ix);
+        let record = &inner.matcher.records.all[ix];
+        let (order, seq) = (record.order, record.seq);
+        if decided {
+            inner.riding.push(Body::DriftDecided(DriftDecided {
+                scope: head.scope,
+                name: head.name,
+                inputs: head.inputs,
+                occurrence: head.occurrence,
+                record: seq,
+                decision: DriftDecision::Reuse,
+            }));
+        }
+        self.served(&mut inner, call, ix);
+        Ok(order)
+    }
+
+    /// Lets a drifted call run, and all that drift after it in its scope.
+    pub fn rerun(&self, call: CallId) {
+        self.lock().matcher.rerun(call);
+    }
+
+    /// The call's body is about to run. With `once`, the intent is durable when this returns; else it rides
+    /// along, or is left out when the call ends first.
+    pub fn start(&self, call: CallId, inputs: Option<String>, once: bool) -> Result<Started> {
+        self.must_be_open()?;
+        let inputs = inputs.map(json).transpose()?;
+        let now = self.now();
+        let mut intent = Vec::new();
+        let started = {
+            let mut inner = self.lock();
+            if let Some(stop) = inner.stop {
+                return Err(EngineError::Stopping { id: self.id().clone(), stop });
+            }
+            let failed_attempts = inner.matcher.record_of(call).map_or(0, |record| record.failed_attempts);
+            let (head, overtaken) = inner.matcher.run(call).ok_or_else(stale)?;
+            if !overtaken.is_empty() {
+                let why = "overtaken".to_owned();
+                inner.riding.push(Body::CallsDropped(CallsDropped { records: overtaken, why }));
+            }
+            let started = Started { key: head.key.clone(), body: head.body, failed_attempts };
+            let body = CallStarted { call: head, inputs, once, at: now };
+            if once {
+                inner.announce(&body.call.scope, &mut intent);
+                intent.push(Body::CallStarted(Box::new(body)));
+            } else {
+                inner.starting.insert(call, body);
+            }
+            started
+        };
+        if once {
+            self.write(intent)?;
+        }
+        Ok(started)
+    }
+
+    /// A try failed and another is due at `retry_at`. Durable when this returns.
+    pub fn attempt_failed(
+        &self,
+        call: CallId,
+        attempt: u32,
+        error: ErrorData,
+        retry_at: Millis,
+        usage: Usage,
+    ) -> Result<()> {
+        let mut batch = Vec::new();
+        {
+            let mut inner = self.lock();
+            let head = inner.matcher.head(call).ok_or_else(stale)?.clone();
+            if let Some(started) = inner.starting.remove(&call) {
+                inner.announce(&head.scope, &mut batch);
+                batch.push(Body::CallStarted(Box::new(started)));
+            }
+            batch.push(Body::AttemptFailed(Box::new(AttemptFailed { call: head, attempt, error, retry_at, usage })));
+        }
+        self.write(batch).map(|_| ())
+    }
+
+    /// The call has its outcome. Durable when this returns. Returns the sequence of its record.
+    pub fn end(&self, call: CallId, outcome: Outcome, attempts: u32, usage: Usage) -> Result<Seq> {
+        let mut batch = Vec::new();
+        {
+            let mut inner = self.lock();
+            let unwritten = inner.starting.remove(&call);
+            // Its start may just be on its way with another call's commit: the record is known after that.
+            while unwritten.is_none() && inner.in_flight > 0 && inner.matcher.record_of(call).is_some_and(is_new) {
+                inner = self.changed.wait(inner).unwrap_or_else(std::sync::PoisonError::into_inner);
+            }
+            let head = inner.matcher.head(call).ok_or_else(stale)?.clone();
+            let record = inner.matcher.record_of(call).ok_or_else(stale)?;
+            let known = matches!(record.state, State::Open { .. }) && record.seq != 0;
+            let (record, started_at) = (known.then_some(record.seq), record.started_at);
+            let (inputs, at) = match unwritten {
+                Some(started) => (started.inputs, started.at),
+                None => (None, started_at),
+            };
+            inner.announce(&head.scope, &mut batch);
+            batch.push(Body::CallEnded(Box::new(CallEnded {
+                call: head,
+                record,
+                inputs,
+                outcome,
+                attempts,
+                started_at: at,
+                usage,
+            })));
+        }
+        let seqs = self.write(batch)?;
+        let seq = seqs.last().copied().unwrap_or_default();
+        Ok(self.lock().matcher.record_of(call).map_or(seq, |record| record.seq))
+    }
+
+    /// A recorded reading of a clock or of randomness: known from here on, written with the next commit.
+    pub fn read(&self, call: CallId, value: String) -> Result<()> {
+        let value = json(value)?;
+        let now = self.now();
+        let mut inner = self.lock();
+        let (head, _) = inner.matcher.run(call).ok_or_else(stale)?;
+        let mut batch = Vec::new();
+        inner.announce(&head.scope, &mut batch);
+        inner.riding.append(&mut batch);
+        inner.riding.push(Body::CallEnded(Box::new(CallEnded {
+            call: head,
+            record: None,
+            inputs: None,
+            outcome: Outcome::Returned { result: value },
+            attempts: 1,
+            started_at: now,
+            usage: Usage::default(),
+        })));
+        Ok(())
+    }
+
+    /// Begins a call's body again. With `keep`, what it recorded below is served again; else it is dropped.
+    pub fn restart_body(&self, call: CallId, keep: bool) {
+        let mut inner = self.lock();
+        let dropped = inner.matcher.restart_body(call, keep);
+        if !dropped.is_empty() {
+            let dropped = CallsDropped { records: dropped, why: "retry".to_owned() };
+            inner.riding.push(Body::CallsDropped(dropped));
+        }
+    }
+
+    /// Marks records to run again, durably.
+    pub fn drop_records(&self, records: Vec<Seq>, why: &str) -> Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.write(vec![Body::CallsDropped(CallsDropped { records, why: why.to_owned() })]).map(|_| ())
+    }
+
+    /// Failed calls on record: sequence, key and message.
+    pub fn failed_calls(&self) -> Vec<(Seq, String, String)> {
+        let inner = self.lock();
+        let failed = inner.matcher.records.all.iter().filter_map(|record| match &record.state {
+            State::Raised(error) => {
+                Some((record.seq, record.call.key.clone(), format!("{}: {}", error.kind, error.message)))
+            }
+            _ => None,
+        });
+        failed.collect()
+    }
+
+    /// Key and sequence of the record that a call has.
+    pub fn record_of(&self, call: CallId) -> Option<(String, Seq)> {
+        self.lock().matcher.record_of(call).map(|record| (record.call.key.clone(), record.seq))
+    }
+
+    /// Key of the record at that index, and the path of a volatile result.
+    pub fn record_at(&self, ix: usize) -> Option<(String, Seq, Option<String>)> {
+        let inner = self.lock();
+        let record = inner.matcher.records.all.get(ix)?;
+        let path = match &record.state {
+            State::Volatile { path, .. } => Some(path.clone()),
+            _ => None,
+        };
+        Some((record.call.key.clone(), record.seq, path))
+    }
+
+    /// JSON text of the inputs that a record was made with.
+    pub fn inputs_at(&self, ix: usize) -> Result<Option<String>> {
+        let record = self.lock().matcher.records.all.get(ix).ok_or_else(stale)?.clone();
+        self.inputs_of(&record)
+    }
+
+    fn inputs_of(&self, record: &Record) -> Result<Option<String>> {
+        match (&record.inputs, &record.state) {
+            (Some(value), _) => self.text(value).map(Some),
+            (None, State::Answered(_, opened) | State::Elapsed(opened)) => {
+                let data = opened.data.as_ref().map(|data| self.text(data)).transpose()?;
+                Ok(Some(super::waits::question_text(&opened.question, data.as_deref(), opened.schema.as_ref())))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn served(&self, inner: &mut super::Inner, call: CallId, ix: usize) {
+        for order in inner.matcher.orders_below(ix) {
+            inner.delivery.done(order);
+        }
+        let record = &inner.matcher.records.all[ix];
+        let now = inner.matcher.head(call).and_then(|head| head.code.as_ref());
+        let changed = match (now, &record.call.code) {
+            (Some(now), Some(then)) => same_kind(now, then) && now != then,
+            _ => false,
+        };
+        if changed {
+            let key = record.call.key.clone();
+            let text = format!("{key} was changed since it was recorded; its recorded result is used");
+            let noted = kitaru_core::event::Noted { key: Some(key), code: "code-changed".to_owned(), text };
+            inner.riding.push(Body::Noted(noted));
+        }
+    }
+}
+
+/// Digests of different kinds (source, bytecode, Python version) cannot be compared.
+fn same_kind(a: &str, b: &str) -> bool {
+    let kind = |digest: &str| digest.rsplit_once(':').map(|(kind, _)| kind.to_owned());
+    kind(a) == kind(b)
+}
+
+fn is_new(record: &Record) -> bool {
+    record.seq == 0
+}
+
+fn stale() -> EngineError {
+    EngineError::Misuse("a call of an earlier pass".to_owned())
+}
+

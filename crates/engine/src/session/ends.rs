@@ -1,0 +1,111 @@
+//! How an execution leaves the process: suspended, paused, interrupted, completed, failed, cancelled.
+//!
+//! After any of these the session is closed: no call starts and nothing is recorded, whatever user code does
+//! while it unwinds.
+
+use super::{Session, json};
+use crate::error::{EngineError, Result};
+use kitaru_core::event::{
+    Cancelled, Completed, ErrorData, Failed, Interrupted, PauseReason, Paused, Reused, Suspended,
+};
+use kitaru_core::{Body, Millis, Seq};
+use kitaru_store::{Guard, StoreError};
+use std::sync::atomic::Ordering;
+
+impl Session {
+    /// Parks the execution on its open waits. `false`: an answer or a request came first, nothing was written,
+    /// and the flow goes on.
+    ///
+    /// Guarded by the last event that was seen, so that no answer can slip in between the last look and the
+    /// release: whoever answers later finds the execution free and carries it on.
+    pub fn suspend(&self, waits: Vec<String>, wake_at: Option<Millis>, sleeping: bool) -> Result<bool> {
+        self.flush_all()?;
+        let reused = self.reused();
+        let body = Body::Suspended(Suspended { waits, wake_at, sleeping, reused });
+        self.look();
+        let (last, stop, over) = {
+            let inner = self.lock();
+            let over = inner.seen < inner.matcher.records.last_seq;
+            (inner.seen, inner.stop, over)
+        };
+        if stop.is_some() || over {
+            return Ok(false);
+        }
+        match self.store.post(&self.id, self.now(), Guard::Unchanged(self.epoch, last), vec![body]) {
+            Ok(_) => {
+                self.close();
+                Ok(true)
+            }
+            Err(StoreError::Conflict(_)) => {
+                self.must_own()?;
+                self.look();
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Parks the execution until somebody decides.
+    pub fn pause(&self, reason: PauseReason, text: String) -> Result<()> {
+        let reused = self.reused();
+        self.finish(Body::Paused(Box::new(Paused { reason, text, reused })))
+    }
+
+    /// The process stops before the end, in an orderly way.
+    pub fn interrupt(&self, by: &str) -> Result<()> {
+        let reused = self.reused();
+        self.finish(Body::Interrupted(Interrupted { by: by.to_owned(), reused }))
+    }
+
+    /// The flow returned.
+    pub fn complete(&self, result: String, volatile: Option<String>) -> Result<()> {
+        let (result, reused) = (json(result)?, self.reused());
+        self.finish(Body::Completed(Completed { result, volatile, reused }))
+    }
+
+    /// The flow raised; `sources` are the records of the failed calls that it came from.
+    pub fn fail(&self, error: ErrorData, sources: Vec<Seq>) -> Result<()> {
+        let reused = self.reused();
+        self.finish(Body::Failed(Box::new(Failed { error, sources, reused })))
+    }
+
+    /// Somebody asked, and the flow has unwound.
+    pub fn cancel(&self, by: &str) -> Result<()> {
+        self.finish(Body::Cancelled(Cancelled { by: by.to_owned() }))
+    }
+
+    /// Who asked the execution to stop, as far as this session was told.
+    pub fn stop_requested(&self) -> Option<kitaru_core::event::Stop> {
+        self.lock().stop
+    }
+
+    /// Writes what rides along.
+    pub fn flush_all(&self) -> Result<()> {
+        self.write(Vec::new()).map(|_| ())
+    }
+
+    fn reused(&self) -> Reused {
+        self.lock().matcher.reused()
+    }
+
+    fn finish(&self, body: Body) -> Result<()> {
+        self.write(vec![body])?;
+        self.close();
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.changed.notify_all();
+    }
+
+    /// A conflict is either news for this owner or the end of its ownership.
+    fn must_own(&self) -> Result<()> {
+        let row = self.store.queries().execution(&self.id)?;
+        if row.epoch != self.epoch || row.owner.is_none() {
+            self.fence();
+            return Err(EngineError::Store(StoreError::Fenced(self.id.clone())));
+        }
+        Ok(())
+    }
+}

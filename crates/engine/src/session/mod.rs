@@ -1,0 +1,326 @@
+//! One execution that this process owns: what its flow asks for, decided by core, written to the store.
+//!
+//! A session's mutex guards the matcher and what waits to be written; it is never held across a write.
+//! `calls` is the path of every call, `waits` that of questions and sleeps, `ends` how an execution leaves
+//! the process. Not here: user code, retries and their pauses, and whether a flow is quiet: those live where
+//! the tasks and threads are, in Python.
+
+mod calls;
+mod ends;
+mod waits;
+
+pub use calls::{Asked, Drifted, Given, Served, Started};
+pub use waits::{News, Question};
+
+use crate::clock::Clock;
+use crate::error::{EngineError, Result};
+use kitaru_core::delivery::Delivery;
+use kitaru_core::event::{CallStarted, Stop};
+use kitaru_core::matcher::{CallId, Matcher};
+use kitaru_core::records::{Records, State};
+use kitaru_core::{Body, Digest, Epoch, ExecutionId, Millis, ScopeId, Seq, Value};
+use kitaru_store::{LogLine, Store, StoreError};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// See the module.
+pub struct Session {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    id: ExecutionId,
+    epoch: Epoch,
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    fenced: AtomicBool,
+    closed: AtomicBool,
+}
+
+struct Inner {
+    matcher: Matcher,
+    delivery: Delivery,
+    /// Written with the next commit.
+    riding: Vec<Body>,
+    /// Calls whose body runs and of which nothing is written yet, by call.
+    starting: HashMap<CallId, CallStarted>,
+    /// Starts that another call's commit is writing now.
+    in_flight: usize,
+    logs: Vec<LogLine>,
+    stop: Option<Stop>,
+    seen: Seq,
+    open_waits: usize,
+}
+
+impl Session {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        id: ExecutionId,
+        epoch: Epoch,
+        records: Records,
+    ) -> Self {
+        let seen = records.last_seq;
+        let mut inner = Inner {
+            matcher: Matcher::new(records),
+            delivery: Delivery::default(),
+            riding: Vec::new(),
+            starting: HashMap::new(),
+            in_flight: 0,
+            logs: Vec::new(),
+            stop: None,
+            seen,
+            open_waits: 0,
+        };
+        inner.begin_pass();
+        Self {
+            store,
+            clock,
+            id,
+            epoch,
+            inner: Mutex::new(inner),
+            changed: Condvar::new(),
+            fenced: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// The execution.
+    pub fn id(&self) -> &ExecutionId {
+        &self.id
+    }
+
+    /// How many times the execution had been taken up when this session began.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Whether the session may still write.
+    pub fn is_open(&self) -> bool {
+        !self.closed.load(Ordering::Acquire) && !self.fenced.load(Ordering::Acquire)
+    }
+
+    /// Somebody else owns the execution now: nothing may be written.
+    pub fn fence(&self) {
+        self.fenced.store(true, Ordering::Release);
+        self.changed.notify_all();
+    }
+
+    /// Milliseconds since the Unix epoch, by the engine's clock.
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// Begins the flow's function again from its top.
+    pub fn begin_pass(&self) -> Result<()> {
+        self.must_be_open()?;
+        self.lock().begin_pass();
+        Ok(())
+    }
+
+    /// Opens the scope of a task (`task`), submitted item (`item`) or child flow (`child`).
+    pub fn open_scope(&self, parent: ScopeId, kind: &str, name: &str, inputs: Option<Digest>) -> ScopeId {
+        self.lock().matcher.open_scope(parent, kind, name, inputs)
+    }
+
+    /// A scope for a task that was met without one.
+    pub fn adopt_scope(&self, parent: ScopeId, name: &str) -> ScopeId {
+        let mut inner = self.lock();
+        let scope = inner.matcher.open_scope(parent, "task", name, None);
+        inner.matcher.set_inexact(scope);
+        scope
+    }
+
+    /// Beginning of the keys of the calls made in a scope.
+    pub fn label(&self, scope: ScopeId) -> String {
+        self.lock().matcher.label(scope)
+    }
+
+    /// Says something that readers of the journal should know; rides along.
+    pub fn note(&self, key: Option<String>, code: &str, text: String) {
+        let noted = kitaru_core::event::Noted { key, code: code.to_owned(), text };
+        self.lock().riding.push(Body::Noted(noted));
+    }
+
+    /// Keeps a line of output.
+    pub fn log(&self, call_key: Option<String>, stream: &str, text: String) {
+        let line = LogLine { at: self.clock.now(), call_key, stream: stream.to_owned(), text };
+        self.lock().logs.push(line);
+    }
+
+    /// Stores a named value; rides along with nothing, it is durable when this returns.
+    pub fn save(&self, name: &str, value: String, call: Option<String>) -> Result<()> {
+        let saved = kitaru_core::event::ArtifactSaved { name: name.to_owned(), value: json(value)?, call };
+        self.write(vec![Body::ArtifactSaved(saved)]).map(|_| ())
+    }
+
+    /// The text of a value.
+    pub fn text(&self, value: &Value) -> Result<String> {
+        match value {
+            Value::Inline(raw) => Ok(raw.get().to_owned()),
+            Value::Stored(reference) => Ok(self.store.value(reference)?),
+        }
+    }
+
+    /// Writes what has been riding along since before `before`, so that a long step is seen while it runs.
+    pub fn flush(&self, before: Millis) {
+        let due = {
+            let inner = self.lock();
+            !inner.logs.is_empty()
+                || !inner.riding.is_empty()
+                || inner.starting.values().any(|started| started.at <= before)
+        };
+        if due && self.is_open() {
+            // A failure here is met again, and told, by the next call that writes.
+            drop(self.write(Vec::new()));
+        }
+    }
+
+    /// Takes in what other processes wrote for this execution.
+    pub fn look(&self) {
+        let seen = self.lock().seen;
+        let Ok(events) = self.store.load(&self.id, seen, 0) else { return };
+        let mut inner = self.lock();
+        let mut news = false;
+        for event in events {
+            if event.seq <= inner.seen {
+                continue;
+            }
+            inner.seen = event.seq;
+            match &event.body {
+                Body::StopRequested(request) => inner.stop = Some(request.stop),
+                // Only these come from outside; what this session writes is folded in where it is written.
+                Body::WaitAnswered(_) | Body::WaitClosed(_) | Body::DriftDecided(_) => {
+                    inner.matcher.wrote(event.seq, event.at, &event.body);
+                }
+                _ => continue,
+            }
+            news = true;
+        }
+        drop(inner);
+        if news {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Whether a wait of this pass is open, so that answers must be looked for at once.
+    pub fn has_open_waits(&self) -> bool {
+        self.lock().open_waits > 0
+    }
+
+    /// How many records the pass was served so far.
+    pub fn served_count(&self) -> usize {
+        self.lock().matcher.served_count()
+    }
+
+    /// Sum over all calls and tries.
+    pub fn usage(&self) -> kitaru_core::event::Usage {
+        self.lock().matcher.records.usage
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere cannot leave the matcher half changed in a way that the fence does not catch.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn must_be_open(&self) -> Result<()> {
+        if self.fenced.load(Ordering::Acquire) {
+            return Err(StoreError::Fenced(self.id.clone()).into());
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(EngineError::Closed(self.id.clone()));
+        }
+        Ok(())
+    }
+
+    /// Writes `bodies` after everything that rides along, folds them in, returns the sequence of each.
+    fn write(&self, bodies: Vec<Body>) -> Result<Vec<Seq>> {
+        self.must_be_open()?;
+        let (mut batch, logs, taken) = {
+            let mut inner = self.lock();
+            let mut batch = std::mem::take(&mut inner.riding);
+            let starting = std::mem::take(&mut inner.starting);
+            let taken = starting.len();
+            inner.in_flight += taken;
+            for (_, started) in starting {
+                inner.announce(&started.call.scope, &mut batch);
+                batch.push(Body::CallStarted(Box::new(started)));
+            }
+            (batch, std::mem::take(&mut inner.logs), taken)
+        };
+        let own = batch.len();
+        batch.extend(bodies);
+        let result = self.commit(batch, own, logs);
+        if taken > 0 {
+            self.lock().in_flight -= taken;
+            self.changed.notify_all();
+        }
+        result
+    }
+
+    fn commit(&self, batch: Vec<Body>, own: usize, logs: Vec<LogLine>) -> Result<Vec<Seq>> {
+        if !logs.is_empty() {
+            self.store.log(&self.id, logs)?;
+        }
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let at = self.clock.now();
+        let first = match self.store.append(&self.id, at, self.epoch, batch.clone()) {
+            Err(StoreError::Fenced(_)) if self.lease_was_only_late()? => {
+                self.store.append(&self.id, self.clock.now(), self.epoch, batch.clone())
+            }
+            other => other,
+        };
+        let first = first.inspect_err(|error| {
+            if matches!(error, StoreError::Fenced(_)) {
+                self.fence();
+            }
+        })?;
+        let mut inner = self.lock();
+        if first == inner.seen + 1 {
+            inner.seen += batch.len() as Seq;
+        }
+        let mut seqs = Vec::with_capacity(batch.len() - own);
+        for (seq, (place, body)) in (first..).zip(batch.iter().enumerate()) {
+            inner.matcher.wrote(seq, at, body);
+            if place >= own {
+                seqs.push(seq);
+            }
+        }
+        Ok(seqs)
+    }
+
+    /// After a suspended laptop or a stopped process the lease has expired though nobody else took over.
+    fn lease_was_only_late(&self) -> Result<bool> {
+        let until = self.clock.now() + crate::engine::LEASE;
+        let lost = self.store.renew(&[(self.id.clone(), self.epoch)], until)?;
+        Ok(lost.is_empty())
+    }
+}
+
+impl Inner {
+    fn begin_pass(&mut self) {
+        self.matcher.restart();
+        self.starting.clear();
+        self.open_waits = 0;
+        let all = &self.matcher.records.all;
+        let delivered = all.iter().filter(|record| {
+            record.state.is_served() && record.call.kind != kitaru_core::event::CallKind::Reading
+        });
+        self.delivery = Delivery::new(delivered.map(|record| record.order));
+    }
+
+    /// Puts the events that open `scope` and those around it in front of an event about a call in it.
+    fn announce(&mut self, scope: &ScopeId, batch: &mut Vec<Body>) {
+        batch.extend(self.matcher.scopes_to_write(*scope).into_iter().map(Body::ScopeOpened));
+    }
+
+    fn is_asked(&self, call: CallId) -> bool {
+        self.matcher.record_of(call).is_some_and(|record| matches!(record.state, State::Asked(_)))
+    }
+}
+
+/// A value from a JSON text that the binding encoded.
+fn json(text: String) -> Result<Value> {
+    Value::json(text).map_err(|error| EngineError::Misuse(format!("not a JSON text: {error}")))
+}
