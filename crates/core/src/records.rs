@@ -258,6 +258,11 @@ impl Records {
         self.codes.len() - 1
     }
 
+    /// Whether the wait of that key is open.
+    pub fn is_asked(&self, key: &str) -> bool {
+        self.all.iter().rev().any(|record| record.call.key == key && matches!(record.state, State::Asked(_)))
+    }
+
     /// Index of the flow's code digest now.
     pub fn current_code(&self) -> usize {
         self.current_code

@@ -1,12 +1,19 @@
-//! `kitaru._native`: the engine and the value encoder as Python sees them. Conversions only, a room a file.
+//! `kitaru._native`: the engine, the value encoder and the command line as Python sees them. Conversions only,
+//! a room a file.
 //!
 //! Deliberately not here: any decision. What a call does is decided in `kitaru-core`, acted out in `kitaru-engine`.
 
 use pyo3::prelude::*;
 
+mod engine;
+mod errors;
+mod session;
 mod values;
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<engine::Engine>()?;
+    module.add_class::<session::Session>()?;
     values::register(module)
 }

@@ -99,3 +99,17 @@ impl StoreError {
         }
     }
 }
+
+/// A system error about a path, as what the caller can do about it.
+pub(crate) fn from_io(path: &std::path::Path, error: &std::io::Error) -> StoreError {
+    let path = path.display().to_string();
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            StoreError::ReadOnly { path, why: format!("{error}; set KITARU_HOME to a folder that can be written") }
+        }
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
+            StoreError::Full { path }
+        }
+        _ => StoreError::Io { path, why: error.to_string() },
+    }
+}

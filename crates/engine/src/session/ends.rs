@@ -21,14 +21,15 @@ impl Session {
     pub fn suspend(&self, waits: Vec<String>, wake_at: Option<Millis>, sleeping: bool) -> Result<bool> {
         self.flush_all()?;
         let reused = self.reused();
+        let waiting = waits.clone();
         let body = Body::Suspended(Suspended { waits, wake_at, sleeping, reused });
         self.look();
-        let (last, stop, over) = {
+        let (last, news) = {
             let inner = self.lock();
-            let over = inner.seen < inner.matcher.records.last_seq;
-            (inner.seen, inner.stop, over)
+            let is_open = |key: &String| inner.matcher.records.is_asked(key);
+            (inner.seen, inner.stop.is_some() || !waiting.iter().all(is_open))
         };
-        if stop.is_some() || over {
+        if news {
             return Ok(false);
         }
         match self.store.post(&self.id, self.now(), Guard::Unchanged(self.epoch, last), vec![body]) {

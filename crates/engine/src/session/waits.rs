@@ -100,7 +100,8 @@ impl Session {
         }
         Ok(match inner.matcher.record_of(call).map(|record| &record.state) {
             Some(State::Asked(opened)) => match opened.deadline {
-                Some(deadline) if deadline <= now => News::Due,
+                // An escalated question stays open: its deadline is for those who watch.
+                Some(deadline) if deadline <= now && opened.on_timeout.as_deref() != Some("escalate") => News::Due,
                 deadline => News::Open { deadline },
             },
             _ => News::Over,

@@ -1,0 +1,1 @@
+//! Management functions (being built).

@@ -1,0 +1,438 @@
+//! `Session`: one execution that this process owns, for Python. Scopes are 16 bytes, calls are integers,
+//! values are JSON texts.
+
+use crate::errors::{raise_code, raised};
+use kitaru_core::delivery::Next;
+use kitaru_core::event::{CallKind, ErrorData, Inputs, Outcome, PauseReason, Stop, Usage};
+use kitaru_core::matcher::{CallId, Verdict};
+use kitaru_core::{Digest, ScopeId, Value};
+use kitaru_engine::session::{Given, News, Question, Served, Session as Inner};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// (type, message, traceback, JSON text of the exception tree, whether it rebuilds)
+type ErrorTuple = (String, String, String, String, bool);
+/// (input tokens, output tokens, US dollars)
+type UsageTuple = (u64, u64, f64);
+/// (key, record, JSON text of its inputs, recorded at, differences as JSON)
+type DriftTuple = (String, u64, Option<String>, i64);
+
+/// See the module.
+#[pyclass(frozen, module = "kitaru._native")]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+impl Session {
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    fn out<T>(py: Python<'_>, result: kitaru_engine::Result<T>) -> PyResult<T> {
+        result.map_err(|error| raised(py, &error))
+    }
+}
+
+/// A scope from Python's 16 bytes.
+pub(crate) fn scope(py: Python<'_>, bytes: &[u8]) -> PyResult<ScopeId> {
+    bytes.try_into().map(ScopeId).map_err(|_| raise_code(py, "misuse", "a scope has 16 bytes"))
+}
+
+fn digest(py: Python<'_>, bytes: &[u8]) -> PyResult<Digest> {
+    bytes.try_into().map(Digest).map_err(|_| raise_code(py, "misuse", "a digest has 32 bytes"))
+}
+
+fn error_data(py: Python<'_>, error: ErrorTuple) -> PyResult<ErrorData> {
+    let (kind, message, traceback, value, rebuilds) = error;
+    let value = Value::json(value).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+    Ok(ErrorData { kind, message, traceback, value, rebuilds })
+}
+
+fn usage((input_tokens, output_tokens, cost_usd): UsageTuple) -> Usage {
+    Usage { input_tokens, output_tokens, cost_usd }
+}
+
+#[pymethods]
+impl Session {
+    #[getter]
+    fn id(&self) -> String {
+        self.inner.id().to_string()
+    }
+
+    #[getter]
+    fn epoch(&self) -> u64 {
+        self.inner.epoch()
+    }
+
+    #[getter]
+    fn is_open(&self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn now(&self) -> i64 {
+        self.inner.now()
+    }
+
+    fn begin_pass(&self, py: Python<'_>) -> PyResult<()> {
+        Self::out(py, self.inner.begin_pass())
+    }
+
+    #[pyo3(signature = (parent, kind, name, inputs))]
+    fn open_scope<'py>(
+        &self,
+        py: Python<'py>,
+        parent: &[u8],
+        kind: &str,
+        name: &str,
+        inputs: Option<&[u8]>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let inputs = inputs.map(|bytes| digest(py, bytes)).transpose()?;
+        let opened = self.inner.open_scope(scope(py, parent)?, kind, name, inputs);
+        Ok(PyBytes::new(py, &opened.0))
+    }
+
+    fn adopt_scope<'py>(&self, py: Python<'py>, parent: &[u8], name: &str) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.inner.adopt_scope(scope(py, parent)?, name).0))
+    }
+
+    fn label(&self, py: Python<'_>, at: &[u8]) -> PyResult<String> {
+        Ok(self.inner.label(scope(py, at)?))
+    }
+
+    /// `inputs`: 32 bytes; `None` with `opaque`: cannot be told; `None` without: takes no arguments.
+    #[pyo3(signature = (at, name, kind, inputs, opaque, named, once, code))]
+    #[allow(clippy::too_many_arguments)]
+    fn identify(
+        &self,
+        py: Python<'_>,
+        at: &[u8],
+        name: &str,
+        kind: &str,
+        inputs: Option<&[u8]>,
+        opaque: bool,
+        named: bool,
+        once: bool,
+        code: Option<&str>,
+    ) -> PyResult<usize> {
+        let inputs = match inputs {
+            Some(bytes) => Inputs::Digest(digest(py, bytes)?),
+            None if opaque => Inputs::Opaque,
+            None => Inputs::None,
+        };
+        let kind = match kind {
+            "checkpoint" => CallKind::Checkpoint,
+            "child" => CallKind::Child,
+            "wait" => CallKind::Wait,
+            "sleep" => CallKind::Sleep,
+            "reading" => CallKind::Reading,
+            other => return Err(raise_code(py, "misuse", &format!("no call kind {other:?}"))),
+        };
+        let given = Given { scope: scope(py, at)?, name, inputs, kind, named, once, code };
+        Self::out(py, self.inner.identify(&given)).map(|call| call.0)
+    }
+
+    /// The verdict's name, a record's index (or 0), and its place in delivery order (or 0).
+    fn decide(&self, py: Python<'_>, call: usize, alone: bool) -> PyResult<(&'static str, usize, u64)> {
+        let asked = Self::out(py, self.inner.decide(CallId(call), alone))?;
+        let (word, record) = match asked.verdict {
+            Verdict::Run => ("run", 0),
+            Verdict::Reuse(record) => ("reuse", record),
+            Verdict::Park(record) => ("park", record),
+            Verdict::Open(record) => ("open", record),
+            Verdict::Drift { record, moved: false } => ("drift", record),
+            Verdict::Drift { record, moved: true } => ("moved", record),
+            Verdict::InDoubt(record) => ("in_doubt", record),
+            Verdict::Volatile(record) => ("volatile", record),
+            Verdict::RaceDiverged { served } => ("race", served),
+        };
+        Ok((word, record, asked.order))
+    }
+
+    fn ask(&self, order: u64) {
+        self.inner.ask(order);
+    }
+
+    fn delivered(&self, order: u64) {
+        self.inner.delivered(order);
+    }
+
+    /// `(order, None)`: hand it out; `(None, ms)`: look again after that; `(None, None)`: nobody asks.
+    fn next_delivery(&self) -> (Option<u64>, Option<i64>) {
+        match self.inner.next_delivery() {
+            Next::Deliver(order) => (Some(order), None),
+            Next::Wait(until) => (None, Some((until - self.inner.now()).max(1))),
+            Next::Idle => (None, None),
+        }
+    }
+
+    /// `("value", json)`, `("error", json)` or `("elapsed", None)`.
+    fn serve(&self, py: Python<'_>, call: usize) -> PyResult<(&'static str, Option<String>)> {
+        let served = py.detach(|| self.inner.serve(CallId(call)));
+        Ok(match Self::out(py, served)? {
+            Served::Value(text) => ("value", Some(text)),
+            Served::Error(text) => ("error", Some(text)),
+            Served::Elapsed => ("elapsed", None),
+        })
+    }
+
+    fn drifted(&self, py: Python<'_>, call: usize, record: usize) -> PyResult<DriftTuple> {
+        let drifted = Self::out(py, self.inner.drifted(CallId(call), record))?;
+        Ok((drifted.key, drifted.seq, drifted.inputs, drifted.recorded_at))
+    }
+
+    fn reuse(&self, py: Python<'_>, call: usize, record: usize, decided: bool) -> PyResult<u64> {
+        Self::out(py, self.inner.reuse(CallId(call), record, decided))
+    }
+
+    fn rerun(&self, call: usize) {
+        self.inner.rerun(CallId(call));
+    }
+
+    /// Key, scope of the body, tries that failed before.
+    #[pyo3(signature = (call, inputs, once))]
+    fn start<'py>(
+        &self,
+        py: Python<'py>,
+        call: usize,
+        inputs: Option<String>,
+        once: bool,
+    ) -> PyResult<(String, Bound<'py, PyBytes>, u32)> {
+        let started = if once {
+            py.detach(|| self.inner.start(CallId(call), inputs, true))
+        } else {
+            self.inner.start(CallId(call), inputs, false)
+        };
+        let started = Self::out(py, started)?;
+        Ok((started.key, PyBytes::new(py, &started.body.0), started.failed_attempts))
+    }
+
+    fn attempt_failed(
+        &self,
+        py: Python<'_>,
+        call: usize,
+        attempt: u32,
+        error: ErrorTuple,
+        retry_at: i64,
+        used: UsageTuple,
+    ) -> PyResult<()> {
+        let error = error_data(py, error)?;
+        let done = py.detach(|| self.inner.attempt_failed(CallId(call), attempt, error, retry_at, usage(used)));
+        Self::out(py, done)
+    }
+
+    fn end_returned(&self, py: Python<'_>, call: usize, result: String, attempts: u32, used: UsageTuple) -> PyResult<u64> {
+        let done = py.detach(|| {
+            let result = Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
+            self.inner.end(CallId(call), Outcome::Returned { result }, attempts, usage(used))
+        });
+        Self::out(py, done)
+    }
+
+    fn end_volatile(
+        &self,
+        py: Python<'_>,
+        call: usize,
+        path: String,
+        rerunnable: bool,
+        attempts: u32,
+        used: UsageTuple,
+    ) -> PyResult<u64> {
+        let outcome = Outcome::Volatile { path, rerunnable };
+        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts, usage(used)));
+        Self::out(py, done)
+    }
+
+    fn end_raised(&self, py: Python<'_>, call: usize, error: ErrorTuple, attempts: u32, used: UsageTuple) -> PyResult<u64> {
+        let outcome = Outcome::Raised { error: error_data(py, error)? };
+        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts, usage(used)));
+        Self::out(py, done)
+    }
+
+    fn end_cancelled(&self, py: Python<'_>, call: usize, attempts: u32, used: UsageTuple) -> PyResult<u64> {
+        let done = py.detach(|| self.inner.end(CallId(call), Outcome::Cancelled, attempts, usage(used)));
+        Self::out(py, done)
+    }
+
+    fn read(&self, py: Python<'_>, call: usize, value: String) -> PyResult<()> {
+        Self::out(py, self.inner.read(CallId(call), value))
+    }
+
+    fn restart_body(&self, call: usize, keep: bool) {
+        self.inner.restart_body(CallId(call), keep);
+    }
+
+    fn drop_records(&self, py: Python<'_>, records: Vec<u64>, why: &str) -> PyResult<()> {
+        let done = py.detach(|| self.inner.drop_records(records, why));
+        Self::out(py, done)
+    }
+
+    fn failed_calls(&self) -> Vec<(u64, String, String)> {
+        self.inner.failed_calls()
+    }
+
+    fn record_of(&self, call: usize) -> Option<(String, u64)> {
+        self.inner.record_of(CallId(call))
+    }
+
+    fn record_at(&self, record: usize) -> Option<(String, u64, Option<String>)> {
+        self.inner.record_at(record)
+    }
+
+    #[pyo3(signature = (call, question, schema, data, deadline, on_timeout))]
+    #[allow(clippy::too_many_arguments)]
+    fn open_wait(
+        &self,
+        py: Python<'_>,
+        call: usize,
+        question: String,
+        schema: Option<String>,
+        data: Option<String>,
+        deadline: Option<i64>,
+        on_timeout: Option<String>,
+    ) -> PyResult<String> {
+        let schema = schema
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+        let question = Question { question, schema, data, deadline, on_timeout };
+        let done = py.detach(|| self.inner.open_wait(CallId(call), question));
+        Self::out(py, done)
+    }
+
+    fn reopen_wait(&self, py: Python<'_>, call: usize) -> PyResult<String> {
+        Self::out(py, self.inner.reopen_wait(CallId(call)))
+    }
+
+    /// `("open", deadline)`, `("over", None)`, `("due", None)`, `("cancel", None)` or `("pause", None)`.
+    fn wait_news(&self, py: Python<'_>, call: usize) -> PyResult<(&'static str, Option<i64>)> {
+        Ok(match Self::out(py, self.inner.wait_news(CallId(call)))? {
+            News::Open { deadline } => ("open", deadline),
+            News::Over => ("over", None),
+            News::Due => ("due", None),
+            News::Stopping(Stop::Cancel) => ("cancel", None),
+            News::Stopping(Stop::Pause) => ("pause", None),
+        })
+    }
+
+    /// Blocks, without the interpreter, until something came from outside; at most `seconds`.
+    fn await_news(&self, py: Python<'_>, seconds: f64) {
+        py.detach(|| self.inner.await_news(Duration::from_secs_f64(seconds.clamp(0.0, 3600.0))));
+    }
+
+    fn close_wait(&self, py: Python<'_>, call: usize, why: &str) -> PyResult<()> {
+        let done = py.detach(|| self.inner.close_wait(CallId(call), why));
+        Self::out(py, done)
+    }
+
+    fn answer_wait(&self, py: Python<'_>, call: usize, value: String, by: &str) -> PyResult<()> {
+        let done = py.detach(|| self.inner.answer_wait(CallId(call), value, by));
+        Self::out(py, done)
+    }
+
+    fn wait_done(&self) {
+        self.inner.wait_done();
+    }
+
+    fn look(&self, py: Python<'_>) {
+        py.detach(|| self.inner.look());
+    }
+
+    #[pyo3(signature = (waits, wake_at, sleeping))]
+    fn suspend(&self, py: Python<'_>, waits: Vec<String>, wake_at: Option<i64>, sleeping: bool) -> PyResult<bool> {
+        let done = py.detach(|| self.inner.suspend(waits, wake_at, sleeping));
+        Self::out(py, done)
+    }
+
+    /// `reason`: JSON of a `PauseReason`, completed here with the call and the differences for a drift.
+    fn pause(&self, py: Python<'_>, reason: &str, text: String) -> PyResult<()> {
+        let reason: PauseReason =
+            serde_json::from_str(reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+        let done = py.detach(|| self.inner.pause(reason, text));
+        Self::out(py, done)
+    }
+
+    /// Pauses on a drift. Returns the differences as (path, before, after).
+    #[pyo3(signature = (call, record, moved, now))]
+    fn drift_differences(
+        &self,
+        py: Python<'_>,
+        call: usize,
+        record: usize,
+        moved: bool,
+        now: Option<String>,
+    ) -> PyResult<(String, Vec<(String, Option<String>, Option<String>)>)> {
+        let drifted = Self::out(py, self.inner.drifted(CallId(call), record))?;
+        let read = |text: &Option<String>| {
+            text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(serde_json::Value::Null)
+        };
+        let differences = kitaru_core::diff::diff(&read(&drifted.inputs), &read(&now));
+        let listed = differences
+            .iter()
+            .map(|one| (one.path.clone(), one.before.clone(), one.after.clone()))
+            .collect();
+        let mut head = drifted.head;
+        if head.key.is_empty() {
+            head.key.clone_from(&head.name);
+        }
+        let reason = PauseReason::Drift { call: head, record: drifted.seq, record_key: drifted.key, moved, differences };
+        let reason =
+            serde_json::to_string(&reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+        Ok((reason, listed))
+    }
+
+    fn interrupt(&self, py: Python<'_>, by: &str) -> PyResult<()> {
+        let done = py.detach(|| self.inner.interrupt(by));
+        Self::out(py, done)
+    }
+
+    #[pyo3(signature = (result, volatile))]
+    fn complete(&self, py: Python<'_>, result: String, volatile: Option<String>) -> PyResult<()> {
+        let done = py.detach(|| self.inner.complete(result, volatile));
+        Self::out(py, done)
+    }
+
+    fn fail(&self, py: Python<'_>, error: ErrorTuple, sources: Vec<u64>) -> PyResult<()> {
+        let error = error_data(py, error)?;
+        let done = py.detach(|| self.inner.fail(error, sources));
+        Self::out(py, done)
+    }
+
+    fn cancel(&self, py: Python<'_>, by: &str) -> PyResult<()> {
+        let done = py.detach(|| self.inner.cancel(by));
+        Self::out(py, done)
+    }
+
+    fn stop_requested(&self) -> Option<&'static str> {
+        self.inner.stop_requested().map(|stop| match stop {
+            Stop::Cancel => "cancel",
+            Stop::Pause => "pause",
+        })
+    }
+
+    #[pyo3(signature = (key, code, text))]
+    fn note(&self, key: Option<String>, code: &str, text: String) {
+        self.inner.note(key, code, text);
+    }
+
+    #[pyo3(signature = (key, stream, text))]
+    fn log(&self, key: Option<String>, stream: &str, text: String) {
+        self.inner.log(key, stream, text);
+    }
+
+    #[pyo3(signature = (name, value, call))]
+    fn save(&self, py: Python<'_>, name: &str, value: String, call: Option<String>) -> PyResult<()> {
+        let done = py.detach(|| self.inner.save(name, value, call));
+        Self::out(py, done)
+    }
+
+    fn served_count(&self) -> usize {
+        self.inner.served_count()
+    }
+
+    fn usage(&self) -> UsageTuple {
+        let usage = self.inner.usage();
+        (usage.input_tokens, usage.output_tokens, usage.cost_usd)
+    }
+}

@@ -1,0 +1,147 @@
+//! The unix half: fcntl record locks, `/proc` or `sysctl`, `statfs`. Run on Linux only so far.
+//!
+//! Record locks and not `flock`: a forked child does not inherit them, so it can neither keep nor pass for
+//! its parent's. They belong to the process and are dropped when it closes *any* descriptor of the file, so
+//! whoever locks a file here must open it once and keep it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+/// Locks one byte for this process. `wait`: blocks until it is free; else `false` if another process has it.
+pub fn lock_byte(file: &File, byte: u64, wait: bool) -> io::Result<bool> {
+    let command = if wait { libc::F_SETLKW } else { libc::F_SETLK };
+    loop {
+        let mut request = request(libc::F_WRLCK, byte)?;
+        // SAFETY: the descriptor is open (it belongs to `file`), and the request is a valid `flock` structure
+        // that the call only reads.
+        let done = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut request) };
+        if done == 0 {
+            return Ok(true);
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::EACCES | libc::EAGAIN) if !wait => return Ok(false),
+            _ => return Err(error),
+        }
+    }
+}
+
+/// Gives a byte back.
+pub fn unlock_byte(file: &File, byte: u64) -> io::Result<()> {
+    let mut request = request(libc::F_UNLCK, byte)?;
+    // SAFETY: as above.
+    let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw mut request) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Which other process has the byte locked; `None`: none. A process does not see its own locks.
+pub fn byte_holder(file: &File, byte: u64) -> io::Result<Option<u32>> {
+    let mut request = request(libc::F_WRLCK, byte)?;
+    // SAFETY: as above; the call writes the structure, which is ours.
+    let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut request) };
+    if done != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let held = libc::c_int::from(request.l_type) != libc::F_UNLCK as libc::c_int;
+    Ok(held.then(|| u32::try_from(request.l_pid).unwrap_or(0)))
+}
+
+fn request(kind: libc::c_int, byte: u64) -> io::Result<libc::flock> {
+    // SAFETY: all-zero is a valid `flock` structure.
+    let mut request: libc::flock = unsafe { std::mem::zeroed() };
+    request.l_type = kind as _;
+    request.l_whence = libc::SEEK_SET as _;
+    request.l_start = libc::off_t::try_from(byte).map_err(io::Error::other)?;
+    request.l_len = 1;
+    Ok(request)
+}
+
+/// Forces a file's data to the disk, past the drive's own cache where the system makes that a difference.
+pub fn sync_data(file: &File) -> io::Result<()> {
+    #[cfg(target_os = "macos")]
+    {
+        // SAFETY: the descriptor is open; F_FULLFSYNC takes no argument.
+        if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_FULLFSYNC) } == 0 {
+            return Ok(());
+        }
+    }
+    file.sync_data()
+}
+
+/// This machine's name.
+pub fn host_name() -> String {
+    let mut buffer = [0u8; 256];
+    // SAFETY: the buffer is ours and its length is given.
+    let done = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) };
+    if done != 0 {
+        return "unknown".to_owned();
+    }
+    let end = buffer.iter().position(|byte| *byte == 0).unwrap_or(0);
+    String::from_utf8_lossy(&buffer[..end]).into_owned()
+}
+
+/// The kernel's boot identifier: pids and locks of another boot mean nothing.
+pub fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|text| text.trim().to_owned()).unwrap_or_default()
+}
+
+/// When a process started, in the kernel's own unit; `None` if there is no such process or it can't be told.
+pub fn started(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command's name may hold spaces and brackets: fields are counted after the last one (proc(5), field 22).
+    text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// The kind of network file system that `path` lies on; `None`: it is local, or can't be told.
+pub fn network_file_system(path: &Path) -> Option<&'static str> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let text = std::ffi::CString::new(path.as_os_str().as_bytes()).ok()?;
+        // SAFETY: all-zero is a valid `statfs` structure, and both pointers are valid for the call.
+        let kind = unsafe {
+            let mut found: libc::statfs = std::mem::zeroed();
+            if libc::statfs(text.as_ptr(), &raw mut found) != 0 {
+                return None;
+            }
+            found.f_type as i64
+        };
+        // The magic numbers of linux/magic.h and of the file systems' own sources.
+        return match kind & 0xffff_ffff {
+            0x6969 => Some("NFS"),
+            0xff53_4d42 => Some("CIFS"),
+            0xfe53_4d42 => Some("SMB2"),
+            0x517b => Some("SMB"),
+            0x0bd0_0bd0 => Some("Lustre"),
+            0x5346_414f => Some("AFS"),
+            0x00c3_6400 => Some("Ceph"),
+            0x0102_1997 => Some("9p"),
+            0x4750_4653 => Some("GPFS"),
+            _ => None,
+        };
+    }
+    #[allow(unreachable_code)]
+    {
+        let _ = path;
+        None
+    }
+}
+
+/// Takes room for a file that is about to grow. A refusal costs speed only.
+pub fn reserve(file: &File, from: u64, len: u64) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        let (from, len) =
+            (libc::off_t::try_from(from).map_err(io::Error::other)?, libc::off_t::try_from(len).map_err(io::Error::other)?);
+        // SAFETY: the descriptor is open; the call takes numbers only.
+        if unsafe { libc::fallocate(file.as_raw_fd(), 0, from, len) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, from, len);
+    Ok(())
+}

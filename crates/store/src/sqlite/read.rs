@@ -1,0 +1,277 @@
+//! The reading statements and how rows become the types of `kitaru_core::rows`.
+//!
+//! Not here: connections and which of them a query uses ([`super`]).
+
+use super::write::Fault;
+use crate::error::StoreError;
+use crate::store::{ArtifactRow, ExecutionFilter, LogLine, Page, WaitFilter};
+use kitaru_core::event::{Parent, Usage};
+use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status, WaitRow};
+use kitaru_core::{Event, ExecutionId, Seq};
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+type Result<T> = std::result::Result<T, Fault>;
+
+/// The number of an execution in this file.
+pub fn number(db: &Connection, id: &ExecutionId) -> Result<Option<i64>> {
+    Ok(db
+        .prepare_cached("SELECT n FROM executions WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?)
+}
+
+/// A unit enum as the word that serde gives it.
+pub fn word<T: Serialize>(value: &T) -> std::result::Result<String, serde_json::Error> {
+    match serde_json::to_value(value)? {
+        serde_json::Value::String(word) => Ok(word),
+        other => Ok(other.to_string()),
+    }
+}
+
+fn unword<T: DeserializeOwned>(word: String) -> Result<T> {
+    Ok(serde_json::from_value(serde_json::Value::String(word))?)
+}
+
+fn json<T: DeserializeOwned>(text: Option<String>) -> Result<Option<T>> {
+    Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+}
+
+pub fn load(db: &Connection, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
+    let Some(n) = number(db, id)? else { return Err(Fault::Refused(StoreError::NotFound(id.to_string()))) };
+    let limit = if limit == 0 { -1 } else { i64::try_from(limit).unwrap_or(-1) };
+    let mut select =
+        db.prepare_cached("SELECT seq, at, payload FROM journal WHERE n = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
+    let mut rows = select.query(params![n, after, limit])?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body = serde_json::from_str(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
+        events.push(Event { seq: row.get(0)?, at: row.get(1)?, body });
+    }
+    Ok(events)
+}
+
+const EXECUTION: &str = "SELECT id, flow, status, reason, wake_at, owner, epoch, lease_until, parent, parent_key,
+    forked_from, entry, code, tags, inputs, result, error, input_tokens, output_tokens, cost_usd, stop, fruitless,
+    last_seq, created_at, updated_at FROM executions";
+
+fn execution_row(row: &Row<'_>) -> Result<ExecutionRow> {
+    let status: String = row.get(2)?;
+    let parent: Option<String> = row.get(8)?;
+    let key: Option<String> = row.get(9)?;
+    let entry: String = row.get(11)?;
+    let tags: String = row.get(13)?;
+    let inputs: String = row.get(14)?;
+    let stop: Option<String> = row.get(20)?;
+    Ok(ExecutionRow {
+        id: ExecutionId::new(row.get::<_, String>(0)?),
+        flow: row.get(1)?,
+        status: Status::parse(&status).unwrap_or(Status::Interrupted),
+        reason: json(row.get(3)?)?,
+        wake_at: row.get(4)?,
+        owner: json(row.get(5)?)?,
+        epoch: row.get(6)?,
+        lease_until: row.get(7)?,
+        parent: parent.zip(key).map(|(id, key)| Parent { id: ExecutionId::new(id), key }),
+        forked_from: row.get::<_, Option<String>>(10)?.map(ExecutionId::new),
+        entry: serde_json::from_str(&entry)?,
+        code: row.get(12)?,
+        tags: serde_json::from_str(&tags)?,
+        inputs: serde_json::from_str(&inputs)?,
+        result: json(row.get(15)?)?,
+        error: json(row.get(16)?)?,
+        usage: Usage { input_tokens: row.get(17)?, output_tokens: row.get(18)?, cost_usd: row.get(19)? },
+        stop: stop.map(unword).transpose()?,
+        fruitless: row.get(21)?,
+        last_seq: row.get(22)?,
+        created_at: row.get(23)?,
+        updated_at: row.get(24)?,
+    })
+}
+
+pub fn execution(db: &Connection, id: &ExecutionId) -> Result<ExecutionRow> {
+    let mut select = db.prepare_cached(&format!("{EXECUTION} WHERE id = ?1"))?;
+    let mut rows = select.query([id.as_str()])?;
+    match rows.next()? {
+        Some(row) => execution_row(row),
+        None => Err(Fault::Refused(StoreError::NotFound(id.to_string()))),
+    }
+}
+
+/// At most this many candidates are named.
+const CANDIDATES: i64 = 6;
+
+pub fn find(db: &Connection, text: &str) -> Result<ExecutionId> {
+    let id = ExecutionId::new(text);
+    if number(db, &id)?.is_some() {
+        return Ok(id);
+    }
+    if text.is_empty() || !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Err(Fault::Refused(StoreError::NotFound(text.to_owned())));
+    }
+    let text = text.to_ascii_lowercase();
+    let reversed: String = text.chars().rev().collect();
+    // '~' sorts after every character of an identifier, so that both are ranges of an index.
+    let mut select = db.prepare_cached(
+        "SELECT id FROM executions WHERE id >= ?1 AND id < ?1 || '~'
+         UNION SELECT id FROM executions WHERE reversed >= ?2 AND reversed < ?2 || '~' LIMIT ?3",
+    )?;
+    let found: Vec<String> =
+        select.query_map(params![text, reversed, CANDIDATES], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut found: Vec<ExecutionId> = found.into_iter().map(ExecutionId::new).collect();
+    match found.len() {
+        0 => Err(Fault::Refused(StoreError::NotFound(text))),
+        1 => Ok(found.swap_remove(0)),
+        _ => Err(Fault::Refused(StoreError::Ambiguous { text, found })),
+    }
+}
+
+pub fn executions(db: &Connection, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionRow>> {
+    let mut conditions = vec!["1".to_owned()];
+    let mut values: Vec<Box<dyn ToSql>> = Vec::new();
+    if !filter.status.is_empty() {
+        let words: Vec<String> = filter.status.iter().map(|status| format!("'{}'", status.as_str())).collect();
+        conditions.push(format!("status IN ({})", words.join(", ")));
+    }
+    if filter.open {
+        conditions.push("status NOT IN ('completed', 'failed', 'cancelled')".to_owned());
+    }
+    if let Some(flow) = &filter.flow {
+        conditions.push("flow = ?".to_owned());
+        values.push(Box::new(flow.clone()));
+    }
+    if let Some(tag) = &filter.tag {
+        conditions.push("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)".to_owned());
+        values.push(Box::new(tag.clone()));
+    }
+    if let Some(parent) = &filter.parent {
+        conditions.push("parent = ?".to_owned());
+        values.push(Box::new(parent.as_str().to_owned()));
+    }
+    if let Some(due) = filter.due_by {
+        conditions.push("wake_at <= ?".to_owned());
+        values.push(Box::new(due));
+    }
+    values.push(Box::new(i64::try_from(page.limit).unwrap_or(i64::MAX)));
+    values.push(Box::new(i64::try_from(page.offset).unwrap_or(i64::MAX)));
+    let sql = format!("{EXECUTION} WHERE {} ORDER BY n DESC LIMIT ? OFFSET ?", conditions.join(" AND "));
+    let mut select = db.prepare_cached(&sql)?;
+    let mut rows = select.query(rusqlite::params_from_iter(values.iter()))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(execution_row(row)?);
+    }
+    Ok(found)
+}
+
+pub fn calls(db: &Connection, id: &ExecutionId) -> Result<Vec<CallRow>> {
+    let Some(n) = number(db, id)? else { return Err(Fault::Refused(StoreError::NotFound(id.to_string()))) };
+    let mut select = db.prepare_cached(
+        "SELECT key, seq, name, kind, status, attempts, started_at, ended_at, ended_seq, reused, input_tokens,
+            output_tokens, cost_usd FROM calls WHERE n = ?1 AND kind <> 'reading' ORDER BY seq",
+    )?;
+    let mut rows = select.query([n])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let status: String = row.get(4)?;
+        found.push(CallRow {
+            key: row.get(0)?,
+            seq: row.get(1)?,
+            name: row.get(2)?,
+            kind: unword(row.get(3)?)?,
+            status: CallStatus::parse(&status).unwrap_or(CallStatus::Dropped),
+            attempts: row.get(5)?,
+            started_at: row.get(6)?,
+            ended_at: row.get(7)?,
+            ended_seq: row.get(8)?,
+            reused: row.get(9)?,
+            usage: Usage { input_tokens: row.get(10)?, output_tokens: row.get(11)?, cost_usd: row.get(12)? },
+        });
+    }
+    Ok(found)
+}
+
+pub fn call_counts(db: &Connection, id: &ExecutionId) -> Result<Vec<(CallStatus, u64)>> {
+    let Some(n) = number(db, id)? else { return Err(Fault::Refused(StoreError::NotFound(id.to_string()))) };
+    let mut select = db.prepare_cached(
+        "SELECT status, count(*) FROM calls WHERE n = ?1 AND kind <> 'reading' GROUP BY status ORDER BY status",
+    )?;
+    let found: Vec<(String, u64)> =
+        select.query_map([n], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    Ok(found.into_iter().filter_map(|(word, count)| Some((CallStatus::parse(&word)?, count))).collect())
+}
+
+pub fn waits(db: &Connection, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>> {
+    let mut conditions = vec!["sleep = 0".to_owned()];
+    let mut values: Vec<Box<dyn ToSql>> = Vec::new();
+    if filter.open {
+        conditions.push("waits.status = 'open'".to_owned());
+    }
+    if let Some(id) = &filter.execution {
+        conditions.push("waits.n = (SELECT n FROM executions WHERE id = ?)".to_owned());
+        values.push(Box::new(id.as_str().to_owned()));
+    }
+    values.push(Box::new(i64::try_from(page.limit).unwrap_or(i64::MAX)));
+    values.push(Box::new(i64::try_from(page.offset).unwrap_or(i64::MAX)));
+    let sql = format!(
+        "SELECT executions.id, waits.key, waits.name, question, schema, data, waits.status, answer, answered_by,
+            deadline, opened_at, closed_at FROM waits JOIN executions USING (n)
+         WHERE {} ORDER BY opened_at, waits.n, waits.key LIMIT ? OFFSET ?",
+        conditions.join(" AND ")
+    );
+    let mut select = db.prepare_cached(&sql)?;
+    let mut rows = select.query(rusqlite::params_from_iter(values.iter()))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(WaitRow {
+            execution_id: ExecutionId::new(row.get::<_, String>(0)?),
+            key: row.get(1)?,
+            name: row.get(2)?,
+            question: row.get(3)?,
+            schema: json(row.get(4)?)?,
+            data: json(row.get(5)?)?,
+            status: row.get(6)?,
+            answer: json(row.get(7)?)?,
+            answered_by: row.get(8)?,
+            deadline: row.get(9)?,
+            opened_at: row.get(10)?,
+            closed_at: row.get(11)?,
+        });
+    }
+    Ok(found)
+}
+
+pub fn artifacts(db: &Connection, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
+    let Some(n) = number(db, id)? else { return Err(Fault::Refused(StoreError::NotFound(id.to_string()))) };
+    let mut select = db.prepare_cached("SELECT name, value, call_key, at FROM artifacts WHERE n = ?1 ORDER BY name")?;
+    let mut rows = select.query([n])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let value: String = row.get(1)?;
+        found.push(ArtifactRow {
+            execution_id: id.clone(),
+            name: row.get(0)?,
+            value: serde_json::from_str(&value)?,
+            call_key: row.get(2)?,
+            at: row.get(3)?,
+        });
+    }
+    Ok(found)
+}
+
+pub fn logs(db: &Connection, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)> {
+    let Some(n) = number(db, id)? else { return Err(Fault::Refused(StoreError::NotFound(id.to_string()))) };
+    let limit = if limit == 0 { -1 } else { i64::try_from(limit).unwrap_or(-1) };
+    let mut select = db.prepare_cached(
+        "SELECT line, at, call_key, stream, text FROM logs WHERE n = ?1 AND line > ?2 ORDER BY line LIMIT ?3",
+    )?;
+    let mut rows = select.query(params![n, after, limit])?;
+    let (mut found, mut last) = (Vec::new(), after);
+    while let Some(row) = rows.next()? {
+        last = row.get(0)?;
+        found.push(LogLine { at: row.get(1)?, call_key: row.get(2)?, stream: row.get(3)?, text: row.get(4)? });
+    }
+    Ok((found, last))
+}

@@ -1,0 +1,134 @@
+//! The tables, as numbered migrations. The format version stands in `PRAGMA user_version`.
+//!
+//! Every index names the query it is for. Not here: any other statement.
+
+/// Migrations from version n to n + 1, in order. Forward only.
+pub const MIGRATIONS: &[&str] = &[
+    "
+CREATE TABLE executions (
+    n           INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
+    reversed    TEXT NOT NULL,
+    flow        TEXT NOT NULL,
+    status      TEXT NOT NULL,
+    reason      TEXT,
+    wake_at     INTEGER,
+    owner       TEXT,
+    epoch       INTEGER NOT NULL DEFAULT 0,
+    lease_until INTEGER NOT NULL DEFAULT 0,
+    parent      TEXT,
+    parent_key  TEXT,
+    forked_from TEXT,
+    entry       TEXT NOT NULL,
+    code        TEXT,
+    tags        TEXT NOT NULL,
+    inputs      TEXT NOT NULL,
+    result      TEXT,
+    error       TEXT,
+    input_tokens  INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0,
+    cost_usd    REAL NOT NULL DEFAULT 0,
+    stop        TEXT,
+    fruitless   INTEGER NOT NULL DEFAULT 0,
+    last_seq    INTEGER NOT NULL DEFAULT 0,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL
+);
+-- `find` by suffix.
+CREATE INDEX executions_reversed ON executions (reversed);
+-- Lists by status or by flow, newest first; `open` and `due` lists.
+CREATE INDEX executions_status ON executions (status, n);
+CREATE INDEX executions_flow ON executions (flow, n);
+-- Children of an execution.
+CREATE INDEX executions_parent ON executions (parent) WHERE parent IS NOT NULL;
+
+CREATE TABLE journal (
+    n        INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,
+    kind     TEXT NOT NULL,
+    call_key TEXT,
+    payload  TEXT NOT NULL,
+    epoch    INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    PRIMARY KEY (n, seq)
+) WITHOUT ROWID;
+
+CREATE TABLE calls (
+    n          INTEGER NOT NULL,
+    key        TEXT NOT NULL,
+    seq        INTEGER NOT NULL,
+    name       TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    status     TEXT NOT NULL,
+    attempts   INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at   INTEGER,
+    ended_seq  INTEGER,
+    reused     INTEGER NOT NULL DEFAULT 0,
+    input_tokens  INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0,
+    cost_usd   REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (n, key)
+) WITHOUT ROWID;
+
+CREATE TABLE waits (
+    n           INTEGER NOT NULL,
+    key         TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    sleep       INTEGER NOT NULL,
+    question    TEXT NOT NULL,
+    schema      TEXT,
+    data        TEXT,
+    status      TEXT NOT NULL,
+    answer      TEXT,
+    answered_by TEXT,
+    deadline    INTEGER,
+    opened_at   INTEGER NOT NULL,
+    closed_at   INTEGER,
+    PRIMARY KEY (n, key)
+) WITHOUT ROWID;
+-- The inbox: open questions of all executions, oldest first.
+CREATE INDEX waits_open ON waits (opened_at) WHERE status = 'open' AND sleep = 0;
+
+CREATE TABLE artifacts (
+    n        INTEGER NOT NULL,
+    name     TEXT NOT NULL,
+    value    TEXT NOT NULL,
+    call_key TEXT,
+    at       INTEGER NOT NULL,
+    PRIMARY KEY (n, name)
+) WITHOUT ROWID;
+
+CREATE TABLE logs (
+    n        INTEGER NOT NULL,
+    line     INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    call_key TEXT,
+    stream   TEXT NOT NULL,
+    text     TEXT NOT NULL,
+    PRIMARY KEY (n, line)
+) WITHOUT ROWID;
+
+-- Large values by content; `chunks` lists chunk ids as varint differences.
+CREATE TABLE blobs (
+    digest BLOB PRIMARY KEY,
+    len    INTEGER NOT NULL,
+    chunks BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- A chunk's bytes stand in `data`, or in a pack file at `pack`, `place`.
+CREATE TABLE chunks (
+    id     INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    len    INTEGER NOT NULL,
+    zstd   INTEGER NOT NULL,
+    data   BLOB,
+    pack   INTEGER,
+    place  INTEGER,
+    stored INTEGER NOT NULL
+);
+",
+];
+
+/// The version that this code writes.
+pub const VERSION: u32 = 1;

@@ -1,0 +1,367 @@
+//! The writing statements: events into the journal, changes into the rows. Runs inside a transaction that the
+//! caller owns.
+//!
+//! Not here: what an event changes ([`kitaru_core::project`]), transactions and locks ([`super::writer`]).
+
+use super::read;
+use crate::error::StoreError;
+use crate::store::{Claim, Created, Guard};
+use kitaru_core::event::CallKind;
+use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
+use kitaru_core::rows::CallStatus;
+use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// What can go wrong inside: SQLite's own errors are translated where the path is known.
+#[derive(Debug)]
+pub enum Fault {
+    /// SQLite failed; the whole transaction is undone.
+    Sql(rusqlite::Error),
+    /// A refusal that wrote nothing.
+    Refused(StoreError),
+    /// A value that would not serialise; nothing was written.
+    Json(serde_json::Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<serde_json::Error> for Fault {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
+}
+
+type Result<T> = std::result::Result<T, Fault>;
+
+pub fn create(
+    db: &Connection,
+    id: &ExecutionId,
+    at: Millis,
+    events: &[Body],
+    claim: Option<&Claim>,
+) -> Result<Created> {
+    if read::number(db, id)?.is_some() {
+        return Ok(Created::Exists);
+    }
+    let Some(Body::Created(created)) = events.first() else {
+        return Err(Fault::Refused(StoreError::Conflict("the first event of an execution is `created`".to_owned())));
+    };
+    let epoch: Epoch = claim.map_or(0, |_| 1);
+    let reversed: String = id.as_str().chars().rev().collect();
+    let n: i64 = db
+        .prepare_cached(
+            "INSERT INTO executions (id, reversed, flow, status, epoch, lease_until, parent, parent_key, forked_from,
+                entry, code, tags, inputs, last_seq, created_at, updated_at)
+             VALUES (?1, ?2, ?3, 'interrupted', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14) RETURNING n",
+        )?
+        .query_row(
+            params![
+                id.as_str(),
+                reversed,
+                created.flow,
+                epoch,
+                claim.map_or(0, |claim| claim.lease_until),
+                created.parent.as_ref().map(|parent| parent.id.as_str().to_owned()),
+                created.parent.as_ref().map(|parent| parent.key.clone()),
+                created.forked_from.as_ref().map(|from| from.as_str().to_owned()),
+                serde_json::to_string(&created.entry)?,
+                created.code,
+                serde_json::to_string(&created.tags)?,
+                serde_json::to_string(&created.inputs)?,
+                events.len() as i64,
+                at
+            ],
+            |row| row.get(0),
+        )?;
+    record(db, n, 1, epoch, at, events)?;
+    Ok(Created::New(epoch))
+}
+
+pub fn claim(
+    db: &Connection,
+    id: &ExecutionId,
+    at: Millis,
+    expected: Epoch,
+    claim: &Claim,
+    events: &[Body],
+) -> Result<Epoch> {
+    let taken: Option<(i64, Seq)> = db
+        .prepare_cached(
+            "UPDATE executions SET epoch = epoch + 1, owner = ?3, lease_until = ?4, last_seq = last_seq + ?5,
+                updated_at = ?6
+             WHERE id = ?1 AND epoch = ?2 AND status NOT IN ('completed', 'cancelled') RETURNING n, last_seq",
+        )?
+        .query_row(
+            params![
+                id.as_str(),
+                expected,
+                serde_json::to_string(&claim.owner)?,
+                claim.lease_until,
+                events.len() as i64,
+                at
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    let Some((n, last)) = taken else {
+        must_exist(db, id)?;
+        let why = format!("execution {id} was taken up by another process, or has ended");
+        return Err(Fault::Refused(StoreError::Conflict(why)));
+    };
+    record(db, n, last + 1 - events.len() as Seq, expected + 1, at, events)?;
+    Ok(expected + 1)
+}
+
+pub fn append(db: &Connection, id: &ExecutionId, n: i64, at: Millis, epoch: Epoch, events: &[Body]) -> Result<Seq> {
+    let last: Option<Seq> = db
+        .prepare_cached(
+            "UPDATE executions SET last_seq = last_seq + ?3, updated_at = ?4
+             WHERE n = ?1 AND epoch = ?2 AND owner IS NOT NULL AND lease_until > ?4 RETURNING last_seq",
+        )?
+        .query_row(params![n, epoch, events.len() as i64, at], |row| row.get(0))
+        .optional()?;
+    let Some(last) = last else { return Err(Fault::Refused(StoreError::Fenced(id.clone()))) };
+    let first = last + 1 - events.len() as Seq;
+    record(db, n, first, epoch, at, events)?;
+    Ok(first)
+}
+
+pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events: &[Body]) -> Result<Seq> {
+    let row: Option<(i64, Epoch, Seq, String)> = db
+        .prepare_cached("SELECT n, epoch, last_seq, status FROM executions WHERE id = ?1")?
+        .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .optional()?;
+    let Some((n, epoch, last, status)) = row else {
+        return Err(Fault::Refused(StoreError::NotFound(id.to_string())));
+    };
+    let is_final = status == "completed" || status == "cancelled";
+    let refused = match guard {
+        Guard::NotFinal => is_final.then(|| format!("execution {id} is {status}")),
+        Guard::Unchanged(known, seq) => {
+            (epoch != *known || last != *seq).then(|| format!("execution {id} has changed meanwhile"))
+        }
+        Guard::WaitOpen(key) => {
+            let open: Option<String> = db
+                .prepare_cached("SELECT status FROM waits WHERE n = ?1 AND key = ?2")?
+                .query_row(params![n, key], |row| row.get(0))
+                .optional()?;
+            match open.as_deref() {
+                _ if is_final => Some(format!("execution {id} is {status}")),
+                Some("open") => None,
+                Some(other) => Some(format!("wait {key} of {id} is {other}")),
+                None => Some(format!("execution {id} has no wait {key}")),
+            }
+        }
+    };
+    if let Some(why) = refused {
+        return Err(Fault::Refused(StoreError::Conflict(why)));
+    }
+    db.prepare_cached("UPDATE executions SET last_seq = ?2, updated_at = ?3 WHERE n = ?1")?.execute(params![
+        n,
+        last + events.len() as Seq,
+        at
+    ])?;
+    record(db, n, last + 1, epoch, at, events)?;
+    Ok(last + 1)
+}
+
+pub fn renew(db: &Connection, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>> {
+    let mut lost = Vec::new();
+    let mut update = db.prepare_cached(
+        "UPDATE executions SET lease_until = ?3 WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL",
+    )?;
+    for (id, epoch) in leases {
+        if update.execute(params![id.as_str(), epoch, until])? == 0 {
+            lost.push(id.clone());
+        }
+    }
+    Ok(lost)
+}
+
+pub fn log(db: &Connection, n: i64, lines: &[crate::LogLine]) -> Result<()> {
+    let last: i64 = db
+        .prepare_cached("SELECT coalesce(max(line), 0) FROM logs WHERE n = ?1")?
+        .query_row([n], |row| row.get(0))?;
+    let mut insert =
+        db.prepare_cached("INSERT INTO logs (n, line, at, call_key, stream, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for (line, number) in lines.iter().zip(last + 1..) {
+        insert.execute(params![n, number, line.at, line.call_key, line.stream, line.text])?;
+    }
+    Ok(())
+}
+
+fn must_exist(db: &Connection, id: &ExecutionId) -> Result<i64> {
+    read::number(db, id)?.ok_or_else(|| Fault::Refused(StoreError::NotFound(id.to_string())))
+}
+
+/// Writes events whose sequences are reserved, and what they change.
+fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events: &[Body]) -> Result<()> {
+    let mut insert = db.prepare_cached(
+        "INSERT INTO journal (n, seq, kind, call_key, payload, epoch, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    let mut merged: Option<ExecutionPatch> = None;
+    for (seq, body) in (first..).zip(events) {
+        insert.execute(params![n, seq, body.kind(), body.call_key(), serde_json::to_string(body)?, epoch, at])?;
+        for change in project(seq, at, body) {
+            match change {
+                Change::Execution(patch) => match &mut merged {
+                    Some(known) => known.merge(*patch),
+                    None => merged = Some(*patch),
+                },
+                Change::Call(patch) => call(db, n, &patch)?,
+                Change::DropCalls(records) => {
+                    let mut update =
+                        db.prepare_cached("UPDATE calls SET status = 'dropped', reused = 0 WHERE n = ?1 AND seq = ?2")?;
+                    for record in records {
+                        update.execute(params![n, record])?;
+                    }
+                }
+                Change::Reused(ranges) => {
+                    db.prepare_cached("UPDATE calls SET reused = 0 WHERE n = ?1 AND reused")?.execute([n])?;
+                    let mut update =
+                        db.prepare_cached("UPDATE calls SET reused = 1 WHERE n = ?1 AND seq BETWEEN ?2 AND ?3")?;
+                    for (from, to) in ranges {
+                        update.execute(params![n, from, to])?;
+                    }
+                }
+                Change::WaitOpened(opened) => {
+                    db.prepare_cached(
+                        "INSERT OR REPLACE INTO waits (n, key, name, sleep, question, schema, data, status, deadline,
+                            opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9)",
+                    )?
+                    .execute(params![
+                        n,
+                        opened.call.key,
+                        opened.call.name,
+                        opened.call.kind == CallKind::Sleep,
+                        opened.question,
+                        opened.schema.as_ref().map(serde_json::Value::to_string),
+                        opened.data.as_ref().map(serde_json::to_string).transpose()?,
+                        opened.deadline,
+                        at
+                    ])?;
+                }
+                Change::WaitClosed(end) => close_wait(db, n, seq, at, &end)?,
+                Change::Artifact(saved) => {
+                    db.prepare_cached(
+                        "INSERT OR REPLACE INTO artifacts (n, name, value, call_key, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    )?
+                    .execute(params![n, saved.name, serde_json::to_string(&saved.value)?, saved.call, at])?;
+                }
+            }
+        }
+    }
+    match merged {
+        Some(patch) => execution(db, n, &patch),
+        None => Ok(()),
+    }
+}
+
+fn call(db: &Connection, n: i64, patch: &CallPatch) -> Result<()> {
+    let (ended_at, ended_seq) = patch.ended.unzip();
+    // A row whose record is another one was dropped and runs anew: it is taken over, its usage keeps adding.
+    // A failed try has no record of its own.
+    let keeps = patch.status == CallStatus::Retrying;
+    db.prepare_cached(
+        "INSERT INTO calls (n, key, seq, name, kind, status, attempts, started_at, ended_at, ended_seq,
+            input_tokens, output_tokens, cost_usd)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, 0), ?8, ?9, ?10, ?11, ?12, ?13)
+         ON CONFLICT (n, key) DO UPDATE SET
+            status = excluded.status,
+            attempts = CASE WHEN ?7 IS NOT NULL THEN ?7 WHEN seq = ?3 OR ?14 THEN attempts ELSE 0 END,
+            started_at = CASE WHEN seq = ?3 OR ?14 THEN started_at ELSE excluded.started_at END,
+            seq = CASE WHEN ?14 THEN seq ELSE excluded.seq END,
+            ended_at = excluded.ended_at, ended_seq = excluded.ended_seq, reused = 0,
+            input_tokens = input_tokens + excluded.input_tokens,
+            output_tokens = output_tokens + excluded.output_tokens,
+            cost_usd = cost_usd + excluded.cost_usd",
+    )?
+    .execute(params![
+        n,
+        patch.call.key,
+        patch.record,
+        patch.call.name,
+        read::word(&patch.call.kind)?,
+        patch.status.as_str(),
+        patch.attempts,
+        patch.started_at,
+        ended_at,
+        ended_seq,
+        patch.usage.input_tokens,
+        patch.usage.output_tokens,
+        patch.usage.cost_usd,
+        keeps
+    ])?;
+    Ok(())
+}
+
+fn close_wait(db: &Connection, n: i64, seq: Seq, at: Millis, end: &WaitEnd) -> Result<()> {
+    let (answer, by) = match &end.answer {
+        Some((value, by)) => (Some(serde_json::to_string(value)?), Some(by.as_str())),
+        None => (None, None),
+    };
+    db.prepare_cached(
+        "UPDATE waits SET status = ?3, answer = ?4, answered_by = ?5, closed_at = ?6 WHERE n = ?1 AND key = ?2",
+    )?
+    .execute(params![n, end.key, end.status, answer, by, at])?;
+    let status = if end.status == "withdrawn" { CallStatus::Cancelled } else { CallStatus::Completed };
+    db.prepare_cached("UPDATE calls SET status = ?3, ended_at = ?4, ended_seq = ?5 WHERE n = ?1 AND key = ?2")?
+        .execute(params![n, end.key, status.as_str(), at, seq])?;
+    Ok(())
+}
+
+fn execution(db: &Connection, n: i64, patch: &ExecutionPatch) -> Result<()> {
+    let stop = match &patch.stop {
+        Some(Some(stop)) => Some(read::word(stop)?),
+        _ => None,
+    };
+    let only_usage = ExecutionPatch { usage: patch.usage, fruitless: patch.fruitless, ..ExecutionPatch::default() };
+    if *patch == only_usage && patch.usage.is_zero() {
+        // The most common patch by far: a finished call that consumed nothing.
+        if patch.fruitless == Fruitless::Reset {
+            db.prepare_cached("UPDATE executions SET fruitless = 0 WHERE n = ?1 AND fruitless <> 0")?.execute([n])?;
+        }
+        return Ok(());
+    }
+    db.prepare_cached(
+        "UPDATE executions SET
+            status = coalesce(?2, status),
+            reason = CASE WHEN ?3 THEN ?4 ELSE reason END,
+            wake_at = CASE WHEN ?5 THEN ?6 ELSE wake_at END,
+            owner = CASE WHEN ?7 THEN ?8 ELSE owner END,
+            result = coalesce(?9, result),
+            error = CASE WHEN ?10 THEN ?11 ELSE error END,
+            stop = CASE WHEN ?12 THEN ?13 ELSE stop END,
+            input_tokens = input_tokens + ?14, output_tokens = output_tokens + ?15, cost_usd = cost_usd + ?16,
+            fruitless = CASE ?17 WHEN 0 THEN fruitless WHEN 1 THEN fruitless + 1 ELSE 0 END
+         WHERE n = ?1",
+    )?
+    .execute(params![
+        n,
+        patch.status.map(kitaru_core::rows::Status::as_str),
+        patch.reason.is_some(),
+        patch.reason.as_ref().and_then(|reason| reason.as_ref().map(serde_json::Value::to_string)),
+        patch.wake_at.is_some(),
+        patch.wake_at.flatten(),
+        patch.owner.is_some(),
+        patch.owner.as_ref().and_then(Option::as_ref).map(serde_json::to_string).transpose()?,
+        patch.result.as_ref().map(serde_json::to_string).transpose()?,
+        patch.error.is_some(),
+        patch.error.as_ref().and_then(Option::as_ref).map(serde_json::to_string).transpose()?,
+        patch.stop.is_some(),
+        stop,
+        patch.usage.input_tokens,
+        patch.usage.output_tokens,
+        patch.usage.cost_usd,
+        match patch.fruitless {
+            Fruitless::Keep => 0,
+            Fruitless::Increment => 1,
+            Fruitless::Reset => 2,
+        }
+    ])?;
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Large values: cut into chunks by content, each chunk stored once, compressed where that helps.
+//!
+//! A conversation that grows by a message costs what is new in it. Few new bytes go into rows of the transaction
+//! that refers to them (one sync); many go to an append-only pack file first (`pack`). `sql` has the index.
+//! Not here: which values are large ([`INLINE`] says) and what they mean.
+
+mod pack;
+pub mod sql;
+
+use crate::error::StoreError;
+use kitaru_core::{Digest, ValueRef};
+use pack::Packs;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// JSON texts up to this many bytes stay in their event.
+pub const INLINE: usize = 2048;
+/// New bytes up to this many go into rows.
+const IN_ROWS: usize = 64 << 10;
+const MIN: u32 = 2 << 10;
+const AVERAGE: u32 = 8 << 10;
+const MAX: u32 = 64 << 10;
+
+/// Where a new chunk's bytes are.
+#[derive(Debug)]
+pub enum Place {
+    /// Stored before.
+    Known,
+    /// To be put into its row.
+    Row(Vec<u8>),
+    /// In a pack, at an offset.
+    Pack(u64, u64),
+}
+
+/// One chunk of a new value.
+#[derive(Debug)]
+pub struct Chunk {
+    digest: Digest,
+    len: u64,
+    stored: u64,
+    zstd: bool,
+    place: Place,
+}
+
+/// A value that is about to be referred to.
+#[derive(Debug)]
+pub struct New {
+    reference: ValueRef,
+    chunks: Vec<Chunk>,
+}
+
+/// Stored chunks of a value, in order.
+#[derive(Debug)]
+pub struct Part {
+    len: u64,
+    stored: u64,
+    zstd: bool,
+    data: Option<Vec<u8>>,
+    pack: Option<(u64, u64)>,
+}
+
+/// See the module.
+pub struct Values {
+    packs: Packs,
+}
+
+impl Values {
+    /// Values whose packs lie in `folder`, which is made when it is needed.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { packs: Packs::new(folder) }
+    }
+
+    /// Cuts a value up and makes the bytes durable that will not stand in rows.
+    pub fn prepare(
+        &self,
+        bytes: &[u8],
+        known: impl Fn(&Digest) -> Result<bool, StoreError>,
+    ) -> Result<(ValueRef, New), StoreError> {
+        let reference = ValueRef { digest: Digest::of(bytes), len: bytes.len() as u64 };
+        let mut chunks = Vec::new();
+        let mut fresh = HashSet::new();
+        let mut compressible = None;
+        for piece in cut(bytes) {
+            let digest = Digest::of(piece);
+            let mut chunk = Chunk { digest, len: piece.len() as u64, stored: 0, zstd: false, place: Place::Known };
+            if !fresh.contains(&digest) && !known(&digest)? {
+                fresh.insert(digest);
+                let packed = if compressible == Some(false) { None } else { compress(piece) };
+                // The first new chunk tells for the others: incompressible text must not cost the attempt each time.
+                compressible.get_or_insert(packed.is_some());
+                chunk.zstd = packed.is_some();
+                let data = packed.unwrap_or_else(|| piece.to_vec());
+                chunk.stored = data.len() as u64;
+                chunk.place = Place::Row(data);
+            }
+            chunks.push(chunk);
+        }
+        let new: usize = chunks.iter().map(|chunk| usize::try_from(chunk.stored).unwrap_or(0)).sum();
+        if new > IN_ROWS {
+            self.packs.append(&mut chunks)?;
+        }
+        Ok((reference, New { reference, chunks }))
+    }
+
+    /// Puts a value together again and checks it against its digest.
+    pub fn read(&self, reference: &ValueRef, parts: Vec<Part>, path: &Path) -> Result<String, StoreError> {
+        let damaged = |why: &str| StoreError::Damaged {
+            path: path.display().to_string(),
+            why: format!("value {}: {why}", reference.digest),
+        };
+        let mut bytes = Vec::with_capacity(usize::try_from(reference.len).unwrap_or(0));
+        for part in parts {
+            let stored = match (part.data, part.pack) {
+                (Some(data), _) => data,
+                (None, Some((pack, place))) => self.packs.read(pack, place, part.stored)?,
+                (None, None) => return Err(damaged("a chunk has no bytes")),
+            };
+            if part.zstd {
+                let len = usize::try_from(part.len).unwrap_or(0);
+                let plain = zstd::bulk::decompress(&stored, len).map_err(|error| damaged(&error.to_string()))?;
+                bytes.extend_from_slice(&plain);
+            } else {
+                bytes.extend_from_slice(&stored);
+            }
+        }
+        if Digest::of(&bytes) != reference.digest {
+            return Err(damaged("its bytes do not have its digest"));
+        }
+        String::from_utf8(bytes).map_err(|_| damaged("it is not UTF-8"))
+    }
+}
+
+/// Pieces of `bytes`, cut where the content says. What closes a JSON text is a piece of its own, so that the same
+/// list ends alike as a result and inside an object of arguments.
+fn cut(bytes: &[u8]) -> Vec<&[u8]> {
+    let closing = bytes.iter().rev().take(16).take_while(|byte| matches!(byte, b']' | b'}')).count();
+    let (body, end) = bytes.split_at(bytes.len() - closing);
+    let mut pieces: Vec<&[u8]> = Vec::new();
+    for chunk in fastcdc::v2020::FastCDC::new(body, MIN, AVERAGE, MAX) {
+        pieces.push(&body[chunk.offset..chunk.offset + chunk.length]);
+    }
+    if !end.is_empty() {
+        pieces.push(end);
+    }
+    pieces
+}
+
+fn compress(piece: &[u8]) -> Option<Vec<u8>> {
+    let packed = zstd::bulk::compress(piece, 1).ok()?;
+    (packed.len() < piece.len() * 9 / 10).then_some(packed)
+}

@@ -1,0 +1,122 @@
+//! The index of chunks and values in SQLite.
+
+use super::{New, Part, Place};
+use crate::sqlite::Fault;
+use crate::error::StoreError;
+use kitaru_core::{Digest, ValueRef};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Whether a chunk is stored.
+pub fn has_chunk(db: &Connection, digest: &Digest) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM chunks WHERE digest = ?1")?.exists([&digest.0[..]])
+}
+
+/// Writes what `prepare` found to be new.
+pub fn insert(db: &Connection, values: &[New]) -> Result<(), Fault> {
+    for value in values {
+        let mut ids = Vec::with_capacity(value.chunks.len());
+        for chunk in &value.chunks {
+            let found: Option<i64> = db
+                .prepare_cached("SELECT id FROM chunks WHERE digest = ?1")?
+                .query_row([&chunk.digest.0[..]], |row| row.get(0))
+                .optional()?;
+            if let Some(id) = found {
+                ids.push(id);
+                continue;
+            }
+            let (data, pack) = match &chunk.place {
+                Place::Row(data) => (Some(data), None),
+                Place::Pack(pack, place) => (None, Some((*pack, *place))),
+                Place::Known => {
+                    let why = "a chunk has gone while it was being referred to".to_owned();
+                    return Err(Fault::Refused(StoreError::Conflict(why)));
+                }
+            };
+            let (pack, place) = pack.unzip();
+            db.prepare_cached(
+                "INSERT INTO chunks (digest, len, zstd, data, pack, place, stored) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![&chunk.digest.0[..], chunk.len, chunk.zstd, data, pack, place, chunk.stored])?;
+            ids.push(db.last_insert_rowid());
+        }
+        db.prepare_cached("INSERT OR IGNORE INTO blobs (digest, len, chunks) VALUES (?1, ?2, ?3)")?.execute(params![
+            &value.reference.digest.0[..],
+            value.reference.len,
+            encode_ids(&ids)
+        ])?;
+    }
+    Ok(())
+}
+
+/// The chunks of a value, in order. None: there is no such value.
+pub fn parts(db: &Connection, reference: &ValueRef) -> rusqlite::Result<Vec<Part>> {
+    let ids: Option<Vec<u8>> = db
+        .prepare_cached("SELECT chunks FROM blobs WHERE digest = ?1")?
+        .query_row([&reference.digest.0[..]], |row| row.get(0))
+        .optional()?;
+    let mut select = db.prepare_cached("SELECT len, stored, zstd, data, pack, place FROM chunks WHERE id = ?1")?;
+    decode_ids(&ids.unwrap_or_default())
+        .into_iter()
+        .map(|id| {
+            select.query_row([id], |row| {
+                let pack: Option<u64> = row.get(4)?;
+                let place: Option<u64> = row.get(5)?;
+                Ok(Part {
+                    len: row.get(0)?,
+                    stored: row.get(1)?,
+                    zstd: row.get(2)?,
+                    data: row.get(3)?,
+                    pack: pack.zip(place),
+                })
+            })
+        })
+        .collect()
+}
+
+/// Differences between following ids, zigzag and as LEB128: mostly one byte each.
+fn encode_ids(ids: &[i64]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(ids.len() + 4);
+    let mut last = 0i64;
+    for id in ids {
+        let step = id - last;
+        last = *id;
+        #[allow(clippy::cast_sign_loss)]
+        let mut rest = ((step << 1) ^ (step >> 63)) as u64;
+        while rest >= 0x80 {
+            bytes.push((rest & 0x7f) as u8 | 0x80);
+            rest >>= 7;
+        }
+        bytes.push(rest as u8);
+    }
+    bytes
+}
+
+fn decode_ids(bytes: &[u8]) -> Vec<i64> {
+    let mut ids = Vec::new();
+    let (mut last, mut value, mut shift) = (0i64, 0u64, 0u32);
+    for byte in bytes {
+        value |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
+        shift += 7;
+        if byte & 0x80 == 0 {
+            #[allow(clippy::cast_possible_wrap)]
+            let step = (value >> 1) as i64 ^ -((value & 1) as i64);
+            last += step;
+            ids.push(last);
+            (value, shift) = (0, 0);
+        }
+    }
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_lists_round_trip() {
+        for ids in [vec![], vec![1], vec![5, 6, 7, 3, 1_000_000_007, 2], vec![i64::MAX / 4, 1]] {
+            assert_eq!(decode_ids(&encode_ids(&ids)), ids);
+        }
+        assert_eq!(encode_ids(&[1, 2, 3, 4]).len(), 4);
+    }
+}

@@ -1,0 +1,402 @@
+"""The path of a call, once for sync and async: identify, decide, serve or run, record.
+
+:func:`steps` is a generator that yields what has to be waited for (a body, a pause, a turn in delivery order)
+and is driven by ``_drive``. Not here: how that waiting is done, and options of the decorators (``_checkpoint``).
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from kitaru import _native
+from kitaru._context import Frame
+from kitaru._values import Unencodable, decode, decode_error, encode, encode_error, harmless_difference
+from kitaru.errors import (
+    KitaruDivergenceError,
+    KitaruEncodeError,
+    KitaruError,
+    KitaruInDoubtError,
+    KitaruMutatedArgumentError,
+    KitaruPaused,
+    Unwind,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from kitaru._run import Run
+    from kitaru._spec import Spec
+    from kitaru._values import Bound
+
+
+class Turn:
+    """Wait for the turn of a recorded outcome in delivery order."""
+
+    __slots__ = ("order",)
+
+    def __init__(self, order: int) -> None:
+        self.order = order
+
+
+class Body:
+    """Run the body in this frame; send its result, or throw what it raised."""
+
+    __slots__ = ("frame",)
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+
+
+class Pause:
+    """Let time pass before the next try."""
+
+    __slots__ = ("key", "seconds", "until")
+
+    def __init__(self, key: str, seconds: float, until: int) -> None:
+        self.key = key
+        self.seconds = seconds
+        self.until = until
+
+
+class Forever:
+    """Park a call that the flow cancelled once, until it is cancelled again or the flow goes quiet."""
+
+    __slots__ = ()
+
+
+Step = Turn | Body | Pause | Forever
+
+
+class Identified:
+    """A call that has its identity. Made in the synchronous part of the call."""
+
+    __slots__ = ("bound", "call", "frame", "name", "run", "spec")
+
+    def __init__(self, run: Run, frame: Frame, spec: Spec, name: str, bound: Bound, call: int) -> None:
+        self.run = run
+        self.frame = frame
+        self.spec = spec
+        self.name = name
+        self.bound = bound
+        self.call = call
+
+
+def identify(frame: Frame, spec: Spec, bound: Bound, *, id: str | None = None) -> Identified:
+    """Gives the call its identity, in the scope of ``frame``."""
+    run = frame.run
+    if run.closing is not None or frame.abandoned:
+        _refuse(run, frame)
+    digest: bytes | None = bound.digest
+    opaque = bound.kind == "opaque"
+    if id is not None:
+        digest, opaque = _native.blake3(f"id:{id}"), False
+    try:
+        call = run.session.identify(
+            frame.scope, spec.name, "checkpoint", digest, opaque, id is not None, spec.once, spec.code()
+        )
+    except KitaruError as refusal:
+        raise run.refused(refusal) from None
+    return Identified(run, frame, spec, spec.name, bound, call)
+
+
+def _refuse(run: Run, frame: Frame) -> None:
+    run.check()
+    if frame.abandoned:
+        raise Unwind(KitaruError("this call ran out of its time and was given up; nothing it does is recorded"))
+
+
+def steps(one: Identified) -> Generator[Step, Any, Any]:
+    """The path of one call. Returns its result or raises its exception."""
+    run, spec, call = one.run, one.spec, one.call
+    session = run.session
+    alone = run.alone()
+    try:
+        verdict, record, order = session.decide(call, alone)
+    except KitaruError as refusal:
+        raise run.refused(refusal) from None
+    if verdict in ("drift", "moved"):
+        settled = _settle_drift(one, record, moved=verdict == "moved")
+        if settled is not None:
+            verdict, order = "reuse", settled
+        else:
+            verdict = "run"
+    if verdict == "reuse":
+        if not alone:
+            yield Turn(order)
+        session.delivered(order)
+        return _serve(one)
+    if verdict == "park":
+        yield Forever()
+    elif verdict == "in_doubt":
+        served = _reconcile(one, record)
+        if served is not _RUN:
+            return served
+    elif verdict == "volatile":
+        key, seq, path = _record(run, record)
+        reason = f'{{"volatile":{{"key":{_quote(key)},"record":{seq},"path":{_quote(path or "")}}}}}'
+        raise run.pause(
+            reason,
+            f"{key} has run, but its result could not be stored ({path}); running it again may cost again. "
+            f"To run it again: kitaru resume {run.id[-8:]} --rerun {key}  (rerunnable=True says so in the code)",
+        )
+    elif verdict == "race":
+        key, _, _ = _record(run, record)
+        reason = f'{{"race_diverged":{{"key":{_quote(one.name)},"served":{_quote(key)}}}}}'
+        raise run.pause(
+            reason,
+            f"{one.name} is not what followed {key} when it was recorded: tasks that neither inputs nor scope "
+            f"tell apart may have changed places. Give their calls id=, then: kitaru resume {run.id[-8:]}",
+        )
+    return (yield from _attempts(one))
+
+
+def _attempts(one: Identified) -> Generator[Step, Any, Any]:
+    run, spec, call, bound = one.run, one.spec, one.call, one.bound
+    session = run.session
+    try:
+        key, scope, failed = session.start(call, bound.text, spec.once)
+    except KitaruError as refusal:
+        raise run.refused(refusal) from None
+    attempt = failed + 1
+    while True:
+        frame = Frame(run, scope, parent=one.frame, call=call, key=key, attempt=attempt)
+        frame.once = spec.once
+        try:
+            result = yield Body(frame)
+        except Unwind:
+            raise
+        except BaseException as error:
+            if run.closing is not None or frame.abandoned and _is_cancel(error):
+                raise
+            pause = _failed(one, frame, error, attempt)
+            if pause is None:
+                raise
+            if pause is not _AT_ONCE:
+                yield pause
+                attempt += 1
+            run.check()
+            try:
+                if spec.once:
+                    session.start(call, bound.text, True)
+            except KitaruError as refusal:
+                raise run.refused(refusal) from None
+            continue
+        return _returned(one, frame, result, attempt)
+
+
+_AT_ONCE: Any = object()
+_RUN: Any = object()
+
+
+def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Any:
+    run, spec, session = one.run, one.spec, one.run.session
+    used = (frame.usage[0], frame.usage[1], frame.usage[2])
+    if run.closing is not None:
+        raise Unwind(run.closing)
+    problem: Unencodable | None = None
+    try:
+        text = encode(result, "checkpoint.return", pickle=spec.pickle)
+    except Unencodable as found:
+        problem = found
+    try:
+        if problem is None:
+            session.end_returned(one.call, text, attempt, used)
+        elif spec.once or spec.strict or run.strict:
+            error = KitaruEncodeError(f"{frame.key}: {problem}. {problem.hint}")
+            session.end_volatile(one.call, problem.path, spec.rerunnable, attempt, used)
+            raise error
+        else:
+            session.note(
+                frame.key,
+                "volatile-result",
+                f"{frame.key}: the result was handed on but not stored: {problem}. {problem.hint}",
+            )
+            _warn(f"{frame.key}: the result is not stored: {problem}. {problem.hint}")
+            session.end_volatile(one.call, problem.path, spec.rerunnable, attempt, used)
+    except KitaruEncodeError:
+        raise
+    except KitaruError as refusal:
+        raise run.refused(refusal) from None
+    if one.bound.mutable:
+        changed = spec.signature.rebind_check(one.bound)
+        if changed is not None:
+            raise KitaruMutatedArgumentError(
+                f"{frame.key} changed its argument {changed}: on re-entry, when its recorded result is used, that "
+                "change would be missing. Return the new value instead, or leave the argument out with ignore=."
+            )
+    # The caller gets what a re-entry would get where that is cheap to promise: the value itself.
+    return result
+
+
+def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -> Any:
+    """Records a failed try. Returns the pause before the next one, `_AT_ONCE`, or ``None``: no more tries."""
+    run, spec, session, call = one.run, one.spec, one.run.session, one.call
+    used = (frame.usage[0], frame.usage[1], frame.usage[2])
+    try:
+        if _is_cancel(error):
+            if not run.root_ended:
+                session.end_cancelled(call, attempt, used)
+            return None
+        if not isinstance(error, Exception):
+            return None
+        sources = run.sources(error)
+        stale = run.stale(sources)
+        if stale:
+            # The failure was only read from the record: what it came from runs now, and this body again.
+            session.drop_records(stale, "failed")
+            session.restart_body(call, True)
+            return _AT_ONCE
+        data = error_tuple(error)
+        retry = spec.retry_pause(error, attempt, random.random())
+        if retry is not None:
+            until = session.now() + int(retry * 1000)
+            session.attempt_failed(call, attempt, data, until, used)
+            if sources:
+                session.drop_records(sources, "retry")
+            session.restart_body(call, bool(sources))
+            return Pause(frame.key or one.name, retry, until)
+        record = session.end_raised(call, data, attempt, used)
+        run.remember(error, record, fresh=True)
+        if spec.pause_on_failure and spec.retries:
+            key = frame.key or one.name
+            reason = (
+                f'{{"retries_exhausted":{{"key":{_quote(key)},"record":{record},"message":{_quote(str(error))}}}}}'
+            )
+            raise run.pause(
+                reason,
+                f"{key} failed {attempt} times, last: {type(error).__name__}: {error}. "
+                f"To try again: kitaru resume {run.id[-8:]}",
+            )
+    except KitaruError as refusal:
+        raise run.refused(refusal) from None
+    return None
+
+
+def _serve(one: Identified) -> Any:
+    run = one.run
+    try:
+        kind, text = run.session.serve(one.call)
+    except KitaruError as refusal:
+        raise run.refused(refusal) from None
+    if kind == "error":
+        error = decode_error(text or "null")
+        record = run.session.record_of(one.call)
+        if record is not None:
+            run.remember(error, record[1], fresh=record[1] in run.fresh)
+        raise error
+    return decode(text or "null", one.spec.returns, allow_pickle=one.spec.pickle)
+
+
+def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
+    """What becomes of a drifted call: the order of the record to serve, or ``None`` to run it. May pause."""
+    run, spec, session = one.run, one.spec, one.run.session
+    key, _, before, recorded_at = session.drifted(one.call, record)
+    policy = spec.on_drift or run.on_drift
+    now = one.bound.text
+    if not moved and before is not None and now is not None:
+        reason = harmless_difference(before, now, recorded_at, session.now())
+        if reason is None and _encodes_the_same(one, before):
+            reason = "the codec of an argument has changed, its value has not"
+        if reason is not None:
+            session.note(key, "drift-reused", f"{key} is reused: {reason}")
+            return session.reuse(one.call, record, False)
+    if policy == "reuse":
+        session.note(key, "drift-reused", f"{key} is reused with other inputs: on_drift='reuse'")
+        return session.reuse(one.call, record, False)
+    if policy == "rerun":
+        session.rerun(one.call)
+        return None
+    pause, differences = session.drift_differences(one.call, record, moved, now)
+    lines = [f"  {path}: {before or '(nothing)'} -> {after or '(nothing)'}" for path, before, after in differences]
+    what = "stands elsewhere now" if moved else "has other inputs than when it was recorded"
+    text = "\n".join([f"{key} {what}:", *lines])
+    if policy == "fail":
+        raise run.pause(pause, text, KitaruDivergenceError(text))
+    short = run.id[-8:]
+    text += (
+        f"\nUse its recorded result: kitaru resume {short} --on-drift reuse\n"
+        f"Run it again (may cost): kitaru resume {short} --on-drift rerun"
+    )
+    raise run.pause(pause, text)
+
+
+def _encodes_the_same(one: Identified, before: str) -> bool:
+    try:
+        known = decode(before)
+        if not isinstance(known, dict):
+            return False
+        again = one.spec.signature.canonical(known)
+    except (Unencodable, TypeError, ValueError):
+        return False
+    return again is not None and _native.blake3(again) == one.bound.digest
+
+
+def _reconcile(one: Identified, record: int) -> Any:
+    run, spec, session = one.run, one.spec, one.run.session
+    key, seq, _ = _record(run, record)
+    if spec.reconcile is not None:
+        # `reconcile` says what is known of the effect: its result, or that it did not happen.
+        found = spec.reconcile(*one.bound.args, **one.bound.kwargs)
+        if found is not NOT_DONE:
+            try:
+                session.start(one.call, one.bound.text, False)
+                session.end_returned(one.call, encode(found, "reconcile.return", pickle=spec.pickle), 1, (0, 0, 0.0))
+            except KitaruError as refusal:
+                raise run.refused(refusal) from None
+            session.note(key, "reconciled", f"{key} had happened, says reconcile")
+            return found
+        session.note(key, "reconciled", f"{key} had not happened, says reconcile; it runs now")
+        return _RUN
+    text = (
+        f"{key} began and its outcome is unknown: this may have happened. When you know that it did not, "
+        f"run it again: kitaru resume {run.id[-8:]} --rerun {key}"
+    )
+    reason = f'{{"in_doubt":{{"key":{_quote(key)},"record":{seq}}}}}'
+    raise run.pause(reason, text, KitaruInDoubtError(text, exec_id=run.id))
+
+
+class _NotDone:
+    def __repr__(self) -> str:
+        return "kitaru.NOT_DONE"
+
+
+NOT_DONE: Any = _NotDone()
+"""What a ``reconcile`` function returns to say that the effect has not happened, so that the call runs."""
+
+
+def error_tuple(error: BaseException) -> tuple[str, str, str, str, bool]:
+    """An exception as the engine takes it."""
+    data = encode_error(error)
+    return data["type"], data["message"], data["traceback"], data["value"], data["rebuilds"]
+
+
+def _record(run: Run, record: int) -> tuple[str, int, str | None]:
+    found = run.session.record_at(record)
+    return found if found is not None else ("?", 0, None)
+
+
+def _quote(text: str) -> str:
+    import json
+
+    return json.dumps(text)
+
+
+def _is_cancel(error: BaseException) -> bool:
+    import sys
+
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
+
+
+def _warn(message: str) -> None:
+    import warnings
+
+    warnings.warn(message, KitaruValueNotStored, stacklevel=2)
+
+
+class KitaruValueNotStored(UserWarning):
+    """A result was handed on but could not be stored."""
+
+
+__all__ = ["NOT_DONE", "Body", "Forever", "Identified", "KitaruPaused", "Pause", "Turn", "identify", "steps"]

@@ -1,0 +1,121 @@
+"""Keeps what calls print and log: standard output, standard error and ``logging``, by call.
+
+Output goes on to where it would have gone; a copy of each line goes to the execution's log. Installed while
+executions run in this process. Not here: how logs are stored and shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from kitaru import _context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_lock = threading.Lock()
+_users = 0
+_installed: list[_Tee] = []
+_handler: Any = None
+
+
+class _Tee:
+    """Stands in for a text stream and copies what code inside a flow writes."""
+
+    def __init__(self, inner: Any, name: str) -> None:
+        self._inner = inner
+        self._name = name
+        self._partial: dict[int, str] = {}
+
+    def write(self, text: str) -> int:
+        written = self._inner.write(text)
+        frame = _context.frame_or_none()
+        if frame is not None:
+            held = self._partial.pop(id(frame.run), "") + text
+            *lines, rest = held.split("\n")
+            if lines:
+                key = _key(frame)
+                for line in lines:
+                    frame.run.session.log(key, self._name, line)
+            if rest:
+                self._partial[id(frame.run)] = rest
+        return written  # type: ignore[no-any-return]
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def _key(frame: _context.Frame) -> str | None:
+    body = frame.body()
+    return body.key if body is not None else None
+
+
+def start() -> None:
+    """Begins to copy; counted."""
+    global _users
+    with _lock:
+        _users += 1
+        if _users > 1:
+            return
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            if stream is not None and not isinstance(stream, _Tee):
+                tee = _Tee(stream, name)
+                setattr(sys, name, tee)
+                _installed.append(tee)
+        _listen_to_logging()
+
+
+def stop() -> None:
+    """Ends copying with the last user."""
+    global _users
+    with _lock:
+        _users -= 1
+        if _users > 0:
+            return
+        for tee in _installed:
+            # Somebody may have put another stream in place since: theirs stays.
+            if getattr(sys, tee._name) is tee:
+                setattr(sys, tee._name, tee._inner)
+        _installed.clear()
+        _unlisten()
+
+
+@contextlib.contextmanager
+def capturing() -> Iterator[None]:
+    """Copies while the block runs."""
+    start()
+    try:
+        yield
+    finally:
+        stop()
+
+
+def _listen_to_logging() -> None:
+    global _handler
+    logging = sys.modules.get("logging")
+    if logging is None or _handler is not None:
+        return
+
+    class Handler(logging.Handler):  # type: ignore[name-defined, misc]
+        def emit(self, record: Any) -> None:
+            frame = _context.frame_or_none()
+            if frame is not None:
+                frame.run.session.log(_key(frame), "log", f"{record.levelname} {record.name}: {record.getMessage()}")
+
+    _handler = Handler()
+    logging.getLogger().addHandler(_handler)
+
+
+def _unlisten() -> None:
+    global _handler
+    if _handler is not None:
+        sys.modules["logging"].getLogger().removeHandler(_handler)
+        _handler = None

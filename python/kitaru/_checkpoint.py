@@ -1,0 +1,319 @@
+"""``@checkpoint``, ``kitaru.call`` and ``.submit()``/``.map()``: how a call begins.
+
+Not here: what becomes of it (``_calls``).
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+
+from kitaru import _context
+from kitaru._calls import identify
+from kitaru._drive import call_async, call_sync
+from kitaru._spec import Spec, as_tuple
+from kitaru._values import Signature
+from kitaru.errors import KitaruGeneratorError, KitaruNotRecordedError, KitaruUsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from kitaru._handles import Handle
+    from kitaru._values import Bound
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200
+
+
+def kind_of(function: Any) -> str:
+    """``sync``, ``async`` or ``generator``."""
+    target = function
+    while isinstance(target, functools.partial):
+        target = target.func
+    target = getattr(target, "__func__", target)
+    code = getattr(target, "__code__", None)
+    if code is None:
+        code = getattr(getattr(type(target), "__call__", None), "__code__", None)
+    flags = getattr(code, "co_flags", 0)
+    if flags & (_GENERATOR | _ASYNC_GENERATOR):
+        return "generator"
+    return "async" if flags & _COROUTINE else "sync"
+
+
+class Checkpoint(Generic[P, R]):
+    """A decorated unit of work. Calling it in a flow runs it once and records what it returns."""
+
+    def __init__(self, function: Callable[P, R], options: dict[str, Any]) -> None:
+        self._function = function
+        self._options = options
+        self._kind = kind_of(function)
+        name = options.pop("name", None) or _name(function)
+        if self._kind == "generator":
+            raise KitaruGeneratorError(
+                f"{name} is a generator: a checkpoint returns one value. Collect into a list, or record a stream "
+                "with `with kitaru.open_call(...)`"
+            )
+        self._identity = options.pop("identity", None)
+        self._ignore = as_tuple(options.pop("ignore", ()))
+        self._name = name
+        self._spec: Spec | None = None
+        functools.update_wrapper(self, function)
+
+    @property
+    def name(self) -> str:
+        """The checkpoint's name, as keys print it."""
+        return self._name
+
+    def spec(self) -> Spec:
+        """Options and signature, made at the first call so that importing a module stays cheap."""
+        found = self._spec
+        if found is None:
+            signature = Signature(self._function, ignore=self._ignore, identity=self._identity)
+            returns = getattr(self._function, "__annotations__", {}).get("return")
+            found = self._spec = Spec(
+                self._function,
+                self._name,
+                signature,
+                returns=returns if not isinstance(returns, str) else None,
+                **self._options,
+            )
+        return found
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        frame = _context.frame()
+        if frame is None:
+            if _context.running:
+                _not_recorded(self._name)
+            return self._function(*args, **kwargs)
+        call_id = kwargs.pop("id", None) if self._named_by_id(kwargs) else None
+        spec = self._spec or self.spec()
+        one = identify(frame, spec, spec.signature.bind(args, kwargs), id=_as_text(call_id))
+        function = self._function
+        if self._kind == "async":
+            return call_async(one, lambda: function(*args, **kwargs))  # type: ignore[return-value, arg-type]
+        return call_sync(one, lambda: function(*args, **kwargs))  # type: ignore[no-any-return]
+
+    def _named_by_id(self, kwargs: dict[str, Any]) -> bool:
+        """Whether ``id=`` is ours: it is given and the function has no parameter of that name."""
+        if "id" not in kwargs:
+            return False
+        code = getattr(self._function, "__code__", None)
+        if code is None:
+            return False
+        return "id" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """Runs the call beside the others: in a thread of its own, or for async functions in a task."""
+        from kitaru._handles import submit
+
+        return submit(self, args, kwargs)
+
+    def map(self, items: Iterable[Any], *, limit: int | None = None) -> Any:
+        """One call an item, at most ``limit`` at a time; the results in the items' order (await it if async)."""
+        from kitaru._handles import map_items
+
+        return map_items(self, list(items), limit)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        return BoundCheckpoint(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<checkpoint {self._name}>"
+
+
+class BoundCheckpoint:
+    """A checkpoint looked up on an instance: ``self`` is its first argument."""
+
+    def __init__(self, checkpoint: Checkpoint[Any, Any], instance: Any) -> None:
+        self._checkpoint = checkpoint
+        self._instance = instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._checkpoint(self._instance, *args, **kwargs)
+
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
+        """See :meth:`Checkpoint.submit`."""
+        return self._checkpoint.submit(self._instance, *args, **kwargs)
+
+    def map(self, items: Iterable[Any], *, limit: int | None = None) -> Any:
+        """See :meth:`Checkpoint.map`."""
+        from kitaru._handles import map_items
+
+        return map_items(self._checkpoint, [(self._instance, item) for item in items], limit, spread=True)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._checkpoint, name)
+
+
+@overload
+def checkpoint(function: Callable[P, R], /) -> Checkpoint[P, R]: ...
+@overload
+def checkpoint(
+    *,
+    name: str | None = None,
+    retries: int = 0,
+    backoff: float = 1.0,
+    factor: float = 2.0,
+    max_backoff: float = 60.0,
+    jitter: float = 0.5,
+    retry_on: Any = None,
+    timeout: float | None = None,
+    idle_timeout: float | None = None,
+    effect: str | None = None,
+    reconcile: Callable[..., Any] | None = None,
+    identity: Callable[..., Any] | None = None,
+    ignore: str | Sequence[str] = (),
+    on_drift: str | None = None,
+    on_failure: str = "raise",
+    pickle: bool = False,
+    rerunnable: bool = False,
+    strict: bool = False,
+) -> Callable[[Callable[P, R]], Checkpoint[P, R]]: ...
+def checkpoint(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Makes a function a checkpoint: in a flow, a finished call is kept and never made twice.
+
+    ``retries``, ``backoff`` and ``max_backoff`` (seconds), ``factor``, ``jitter`` (0 to 1) and ``retry_on`` (an
+    exception type, a tuple, a function, or ``"transient"`` for a provider's passing errors) say how failures are
+    tried again; ``timeout`` and ``idle_timeout`` (seconds) how long a try may take; ``effect="once"`` with
+    ``reconcile`` that the effect must not happen twice; ``identity`` and ``ignore`` what tells calls apart;
+    ``on_drift`` what happens when recorded inputs have changed (``"ask"``, ``"reuse"``, ``"rerun"``, ``"fail"``);
+    ``on_failure="pause"`` pauses the flow when tries run out; ``pickle`` allows pickled results; ``rerunnable``
+    lets a call whose result could not be stored run again unasked; ``strict`` makes such a result an error.
+
+    Raises :class:`KitaruGeneratorError` for generator functions.
+    """
+    _check_options(options)
+    if function is None:
+        return lambda inner: _decorated(inner, dict(options))
+    return _decorated(function, options)
+
+
+_OPTIONS = frozenset(
+    "name retries backoff factor max_backoff jitter retry_on timeout idle_timeout effect reconcile identity "
+    "ignore on_drift on_failure pickle rerunnable strict".split()
+)
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    for name in options:
+        if name not in _OPTIONS:
+            raise KitaruUsageError(f"@checkpoint has no option {name!r}; it has {', '.join(sorted(_OPTIONS))}")
+
+
+def _decorated(function: Any, options: dict[str, Any]) -> Any:
+    if isinstance(function, (staticmethod, classmethod)):
+        wrapper = type(function)
+        return wrapper(Checkpoint(function.__func__, options))
+    if not callable(function):
+        raise KitaruUsageError(f"@checkpoint decorates a function, not {function!r}")
+    return Checkpoint(function, options)
+
+
+def _name(function: Any) -> str:
+    name: str = getattr(function, "__qualname__", None) or getattr(function, "__name__", None) or repr(function)
+    return name.rsplit("<locals>.", 1)[-1]
+
+
+def _as_text(call_id: Any) -> str | None:
+    return None if call_id is None else str(call_id)
+
+
+_warned: set[str] = set()
+_warned_lock = threading.Lock()
+
+
+def _not_recorded(name: str) -> None:
+    """A checkpoint without context while a flow runs here: most likely a thread that lost it."""
+    from kitaru._config import is_strict
+
+    if threading.current_thread() is threading.main_thread() and not any(
+        run.root_thread == threading.get_ident() or run.sides for run in list(_context.running)
+    ):
+        return
+    message = (
+        f"checkpoint {name} was called in a thread that does not belong to the running flow: it is not recorded. "
+        f"Use {name}.submit(...), or pass the thread's function through kitaru.carry(...)"
+    )
+    if is_strict() or any(run.strict for run in list(_context.running)):
+        raise KitaruNotRecordedError(message)
+    with _warned_lock:
+        if name in _warned:
+            return
+        _warned.add(name)
+    import warnings
+
+    warnings.warn(message, RuntimeWarning, stacklevel=3)
+
+
+def call(
+    name: str,
+    body: Callable[..., Any],
+    /,
+    *args: Any,
+    identity: Any = None,
+    codec: Any = None,
+    id: str | None = None,
+    **options: Any,
+) -> Any:
+    """A checkpoint without a decorator, for whoever wraps a framework: runs ``body(*args)`` as the call ``name``.
+
+    ``identity`` is any encodable value that tells calls apart (default: ``args``). ``codec`` is a pair of
+    functions that turn the result into an encodable value and back. ``options`` are those of ``@checkpoint``.
+    For an async ``body`` the result is awaitable. Outside a flow it is just the body.
+    """
+    frame = _context.frame()
+    asynchronous = kind_of(body) == "async"
+    if frame is None:
+        if _context.running:
+            _not_recorded(name)
+        return body(*args)
+    _check_options(options)
+    signature, bound = free_bound(args if identity is None else identity, empty=identity is None and not args)
+    one = identify(frame, Spec(body, name, signature, **options), bound, id=id)
+    if codec is None:
+        if asynchronous:
+            return call_async(one, lambda: body(*args))
+        return call_sync(one, lambda: body(*args))
+    dump, load = codec
+    if asynchronous:
+        return _coded_async(one, body, args, dump, load)
+    return _unwrap(call_sync(one, lambda: _Coded(body(*args), dump)), load)
+
+
+def free_bound(value: Any, *, empty: bool) -> tuple[Signature, Bound]:
+    """What tells a call without a signature apart: any value, or nothing."""
+    signature = Signature(_anything)
+    return signature, signature.bind((), {} if empty else {"identity": value})
+
+
+def _anything(**identity: Any) -> None:
+    """The signature of calls that have none of their own."""
+
+
+class _Coded:
+    """A live result beside its encodable form: the caller gets the one, the journal the other."""
+
+    __slots__ = ("dump", "value")
+
+    def __init__(self, value: Any, dump: Callable[[Any], Any]) -> None:
+        self.value = value
+        self.dump = dump
+
+
+def _unwrap(value: Any, load: Callable[[Any], Any]) -> Any:
+    return value.value if isinstance(value, _Coded) else load(value)
+
+
+async def _coded_async(one: Any, body: Callable[..., Any], args: tuple[Any, ...], dump: Any, load: Any) -> Any:
+    async def inside() -> Any:
+        return _Coded(await body(*args), dump)
+
+    return _unwrap(await call_async(one, inside), load)
+
+
+_context.transparent(_coded_async)

@@ -1,0 +1,80 @@
+"""Settings of this process: where the store is, whether to ask on the terminal, how strict to be.
+
+An explicit ``configure`` wins over the environment (``KITARU_HOME``, ``KITARU_STORE``, ``KITARU_SYNCHRONOUS``).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from kitaru.errors import KitaruUsageError
+
+if TYPE_CHECKING:
+    from kitaru._native import Engine
+
+_lock = threading.Lock()
+_settings: dict[str, Any] = {}
+_engines: dict[tuple[str, str, bool, int], Engine] = {}
+
+
+def configure(
+    *,
+    store: str | None = None,
+    home: str | os.PathLike[str] | None = None,
+    interactive: bool | None = None,
+    strict: bool | None = None,
+    synchronous: str | None = None,
+) -> None:
+    """Sets what is given, for executions that start from here on.
+
+    ``store``: a path or ``memory:``; ``home``: the folder of everything else; ``interactive``: ask waits on the
+    terminal (default: where there is one); ``strict``: unrecorded calls and unencodable results are errors;
+    ``synchronous``: ``full`` (default: a finished step survives a power cut) or ``normal`` (a crash of the process).
+    """
+    if synchronous is not None and synchronous not in ("full", "normal"):
+        raise KitaruUsageError(f"synchronous={synchronous!r}: it is 'full' or 'normal'")
+    given = {
+        "store": store,
+        "home": None if home is None else os.fspath(home),
+        "interactive": interactive,
+        "strict": strict,
+        "synchronous": synchronous,
+    }
+    _settings.update({name: value for name, value in given.items() if value is not None})
+
+
+def engine() -> Engine:
+    """The engine on the configured store, opened once in this process."""
+    from kitaru._native import Engine
+
+    home = _settings.get("home") or os.environ.get("KITARU_HOME") or os.path.expanduser("~/.kitaru")
+    home = os.path.abspath(os.path.expanduser(home))
+    store = _settings.get("store") or os.environ.get("KITARU_STORE") or os.path.join(home, "kitaru.db")
+    normal = (_settings.get("synchronous") or os.environ.get("KITARU_SYNCHRONOUS") or "full").lower() == "normal"
+    key = (store, home, normal, os.getpid())
+    with _lock:
+        found = _engines.get(key)
+        if found is None:
+            found = _engines[key] = Engine(store, home, normal)
+        return found
+
+
+def is_strict() -> bool:
+    """Whether unrecorded calls and unencodable results are errors."""
+    return bool(_settings.get("strict", False))
+
+
+def is_interactive() -> bool:
+    """Whether waits are asked on the terminal."""
+    known = _settings.get("interactive")
+    if known is not None:
+        return bool(known)
+    if os.environ.get("KITARU_INTERACTIVE") == "0" or hasattr(sys, "ps1"):
+        return False
+    try:
+        return sys.stdin.isatty() and sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        return False

@@ -1,0 +1,311 @@
+"""The two drivers of a call's path: one blocks its thread, the other awaits. Nothing is decided here."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from kitaru import _context
+from kitaru._calls import Body, Forever, Identified, Pause, Turn, steps
+from kitaru._context import Frame, current, running_task
+from kitaru._run import Parked
+from kitaru.errors import KitaruTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from kitaru._run import Run
+
+# Pauses from here on leave the process, in seconds.
+LONG = 60.0
+_LOOK = 0.03
+
+
+def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
+    """Drives a call whose body is a plain function."""
+    path = steps(one)
+    try:
+        step = next(path)
+        while True:
+            kind = type(step)
+            if kind is Body:
+                try:
+                    value = _body_sync(one, step.frame, body)
+                except BaseException as error:
+                    step = path.throw(error)
+                else:
+                    step = path.send(value)
+                continue
+            if kind is Turn:
+                if running_task() is None:
+                    _turn(one.run, step.order)
+            elif kind is Pause:
+                _pause_sync(one, step)
+            # A cancelled call in sync code simply runs: nothing could cancel it again.
+            step = next(path)
+    except StopIteration as done:
+        return done.value
+
+
+async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any:
+    """Drives a call whose body is a coroutine function."""
+    import asyncio
+
+    side = one.run.side(asyncio.get_running_loop())
+    path = steps(one)
+    try:
+        step = next(path)
+        while True:
+            kind = type(step)
+            if kind is Body:
+                try:
+                    value = await _body_async(one, step.frame, body)
+                except BaseException as error:
+                    step = path.throw(error)
+                else:
+                    step = path.send(value)
+                continue
+            if kind is Turn:
+                await side.deliver(step.order)
+            elif kind is Pause:
+                await _pause_async(one, step)
+            elif kind is Forever:
+                await side.forever()
+                one.run.check()
+            step = next(path)
+    except StopIteration as done:
+        return done.value
+
+
+_context.transparent(call_async)
+
+
+# -- bodies -------------------------------------------------------------------------------------------
+
+
+def _body_sync(one: Identified, frame: Frame, body: Callable[[], Any]) -> Any:
+    if one.spec.timeout is not None or one.spec.idle_timeout is not None:
+        return _body_with_timeout(one, frame, body)
+    frame.task = running_task()
+    token = current.set(frame)
+    try:
+        return body()
+    finally:
+        current.reset(token)
+
+
+def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -> Any:
+    """Runs the body in a thread of its own, which is given up when its time is over."""
+    run, ended = one.run, threading.Event()
+    outcome: list[Any] = []
+    frame.beat = time.monotonic()
+
+    def work() -> None:
+        frame.thread = threading.get_ident()
+        current.set(frame)
+        try:
+            outcome.append((True, body()))
+        except BaseException as error:
+            outcome.append((False, error))
+        ended.set()
+
+    is_root = threading.get_ident() == run.root_thread
+    run.enter_thread()
+    if is_root:
+        run.root_joining += 1
+    else:
+        run.leave_thread()
+    try:
+        threading.Thread(
+            target=contextvars.copy_context().run, args=(work,), name=f"kitaru-{frame.key}", daemon=True
+        ).start()
+        started = time.monotonic()
+        while not ended.wait(_time_left(one, frame, started)):
+            if _time_left(one, frame, started) <= 0:
+                frame.abandoned = True
+                raise _timeout(one, frame)
+    finally:
+        if is_root:
+            run.root_joining -= 1
+        else:
+            run.enter_thread()
+        run.leave_thread()
+    good, value = outcome[0]
+    if good:
+        return value
+    raise value
+
+
+def _time_left(one: Identified, frame: Frame, started: float) -> float:
+    """Seconds until a timeout of ours; time spent in waits does not count."""
+    spec, now = one.spec, time.monotonic()
+    parked = frame.parked_for + sum(
+        now - parked.since for parked in list(one.run.parked.values()) if _below(parked.frame, frame)
+    )
+    left = float("inf")
+    if spec.timeout is not None:
+        left = started + spec.timeout + parked - now
+    if spec.idle_timeout is not None:
+        left = min(left, max(frame.beat, started) + spec.idle_timeout + parked - now)
+    return left
+
+
+def _below(frame: Frame | None, above: Frame) -> bool:
+    while frame is not None:
+        if frame is above:
+            return True
+        frame = frame.parent
+    return False
+
+
+def _timeout(one: Identified, frame: Frame) -> KitaruTimeoutError:
+    spec = one.spec
+    limit = f"{spec.timeout:g} s" if spec.timeout is not None else f"{spec.idle_timeout:g} s without a sign of life"
+    return KitaruTimeoutError(f"{frame.key} took longer than {limit}")
+
+
+async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitable[Any]]) -> Any:
+    if one.spec.timeout is None and one.spec.idle_timeout is None:
+        frame.task = running_task()
+        token = current.set(frame)
+        try:
+            return await body()
+        finally:
+            current.reset(token)
+    import asyncio
+
+    async def inside() -> Any:
+        frame.task = asyncio.current_task()
+        current.set(frame)
+        return await body()
+
+    _context.transparent(inside)
+    frame.beat = started = time.monotonic()
+    task = asyncio.ensure_future(inside())
+    try:
+        while True:
+            done, _ = await asyncio.wait({task}, timeout=max(0.0, _time_left(one, frame, started)))
+            if done:
+                return await task
+            if _time_left(one, frame, started) <= 0:
+                frame.abandoned = True
+                task.cancel()
+                await asyncio.wait({task}, timeout=1.0)
+                raise _timeout(one, frame)
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait({task})
+        raise
+
+
+# -- turns in delivery order, for threads -------------------------------------------------------------
+
+
+def _turn(run: Run, order: int) -> None:
+    mine = threading.Event()
+    run.askers[order] = mine.set
+    run.session.ask(order)
+    try:
+        while not mine.is_set():
+            run.check()
+            turn, patience = run.session.next_delivery()
+            if turn == order:
+                return
+            if turn is not None:
+                run.wake(turn)
+                continue
+            mine.wait((patience or 100) / 1000)
+    finally:
+        run.askers.pop(order, None)
+
+
+# -- pauses between tries -----------------------------------------------------------------------------
+
+
+def _pause_sync(one: Identified, step: Pause) -> None:
+    run = one.run
+    if step.seconds >= LONG:
+        park_sync(run, Parked(-1 - one.call, step.key, one.frame, sleeping=True, deadline=step.until, pause=True))
+        return
+    until = time.monotonic() + step.seconds
+    while (left := until - time.monotonic()) > 0:
+        run.check()
+        run.session.await_news(min(left, 1.0))
+        if run.session.stop_requested():
+            run.obey()
+
+
+async def _pause_async(one: Identified, step: Pause) -> None:
+    import asyncio
+
+    if step.seconds >= LONG:
+        parked = Parked(-1 - one.call, step.key, one.frame, sleeping=True, deadline=step.until, pause=True)
+        await park_async(one.run, parked)
+        return
+    await asyncio.sleep(step.seconds)
+
+
+# -- parking ------------------------------------------------------------------------------------------
+
+
+def park_sync(run: Run, parked: Parked) -> None:
+    """Blocks this thread until something of the wait has changed; leaves the process when the flow is quiet."""
+    from kitaru._edge import ask_inline
+    from kitaru._quiet import has_news, is_quiet
+
+    me = threading.get_ident()
+    parked.thread, parked.since = me, time.monotonic()
+    guest = me != run.root_thread and me not in run.item_threads
+    with run.lock:
+        run.parked[parked.call] = parked
+        if guest:
+            run.guests_parked += 1
+        elif me != run.root_thread:
+            run.threads_busy -= 1
+    try:
+        while True:
+            run.check()
+            if has_news(run, parked):
+                return
+            if run.sides:
+                for side in list(run.sides.values()):
+                    side.start_polling_threadsafe()
+            elif is_quiet(run):
+                with run.leaving:
+                    if is_quiet(run) and not ask_inline(run):
+                        run.suspend()
+                continue
+            run.session.await_news(_LOOK)
+    finally:
+        _account(run, parked)
+        with run.lock:
+            if guest:
+                run.guests_parked -= 1
+            elif me != run.root_thread:
+                run.threads_busy += 1
+
+
+async def park_async(run: Run, parked: Parked) -> None:
+    """Parks this task until something of the wait has changed."""
+    import asyncio
+
+    parked.since = time.monotonic()
+    with run.lock:
+        run.parked[parked.call] = parked
+    try:
+        await run.side(asyncio.get_running_loop()).park(parked)
+    finally:
+        _account(run, parked)
+
+
+def _account(run: Run, parked: Parked) -> None:
+    spent = time.monotonic() - parked.since
+    with run.lock:
+        run.parked.pop(parked.call, None)
+    frame: Frame | None = parked.frame
+    while frame is not None:
+        frame.parked_for += spent
+        frame = frame.parent
+

@@ -1,0 +1,241 @@
+"""A flow's edge: where its function is entered again and again until it has an outcome, and what leaves it.
+
+Not here: options and handles (``_flow``) and how an execution is found and loaded (``_runner``).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from kitaru import _capture, _context
+from kitaru._calls import error_tuple
+from kitaru._values import Unencodable, encode
+from kitaru.errors import KitaruError, KitaruSuspended, Unwind
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from kitaru._run import Parked, Run
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_UNWIND_SECONDS = 5.0
+
+
+def run_sync(run: Run, function: Callable[[], Any]) -> Any:
+    """Runs a sync flow's function to an outcome, in this thread."""
+    run.root_thread = threading.get_ident()
+    _context.running.add(run)
+    try:
+        with _capture.capturing():
+            while True:
+                again, value = _pass(run, function)
+                if not again:
+                    return value
+    finally:
+        _context.running.discard(run)
+
+
+def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
+    run.begin_pass()
+    run.root.task = _context.running_task()
+    token = _context.current.set(run.root)
+    error: BaseException | None = None
+    value: Any = None
+    try:
+        value = function()
+    except BaseException as caught:
+        error = caught
+    finally:
+        _context.current.reset(token)
+    run.root_joining += 1
+    for handle in list(run.handles):
+        handle.settled()
+    run.root_joining -= 1
+    return _outcome(run, value, error)
+
+
+async def run_async(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
+    """Runs an async flow's function to an outcome, as a task of the running loop."""
+    import asyncio
+
+    from kitaru import _loops
+
+    loop = asyncio.get_running_loop()
+    _loops.install(loop)
+    _context.running.add(run)
+    _capture.start()
+    try:
+        while True:
+            run.begin_pass()
+            side = run.side(loop)
+            root = loop.create_task(_root(run, function))
+            side.root = root
+            error, value = await _await_root(run, root)
+            again, value = _outcome(run, value, error)
+            if not again:
+                return value
+    finally:
+        run.drop_side(loop)
+        _context.running.discard(run)
+        _capture.stop()
+
+
+async def _root(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
+    import asyncio
+
+    task = asyncio.current_task()
+    assert task is not None
+    _context.bind_task(task, run.root)
+    run.side(asyncio.get_running_loop()).add(task)
+    _context.current.set(run.root)
+    try:
+        return await function()
+    finally:
+        run.root_ended = True
+
+
+_context.transparent(_root)
+
+
+async def _await_root(run: Run, root: Any) -> tuple[BaseException | None, Any]:
+    import asyncio
+
+    try:
+        while not root.done():
+            if run.closing is not None:
+                done, _ = await asyncio.wait({root}, timeout=_UNWIND_SECONDS)
+                if not done:
+                    # It will not unwind: it is abandoned. The execution is released already.
+                    return run.closing, None
+            else:
+                await asyncio.wait({root}, timeout=0.5 if run.sides else None)
+    except asyncio.CancelledError:
+        # Whoever awaits the flow was cancelled: so is the flow, and it is left interrupted.
+        run.root_ended = True
+        if run.closing is None:
+            run.session.interrupt("cancellation of the task that awaited the flow")
+            run.stop(KitaruError("the task that awaited the flow was cancelled", code="interrupted"))
+        root.cancel()
+        await asyncio.wait({root}, timeout=_UNWIND_SECONDS)
+        raise
+    if root.cancelled():
+        return asyncio.CancelledError(), None
+    error = root.exception()
+    return (error, None) if error is not None else (None, root.result())
+
+
+def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, Any]:
+    """Records how a pass ended. Returns whether to begin another, and the flow's result; or raises."""
+    session = run.session
+    if run.closing is not None:
+        raise run.closing from None
+    try:
+        if error is None:
+            try:
+                session.complete(encode(value, "flow.return"), None)
+            except Unencodable as problem:
+                session.complete("null", problem.path)
+            return False, value
+        if isinstance(error, Unwind):
+            raise error.error from None
+        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) or _is_cancel(error):
+            session.interrupt(type(error).__name__)
+            raise error.with_traceback(clean(error.__traceback__))
+        sources = run.sources(error)
+        stale = run.stale(sources)
+        if stale:
+            session.drop_records(stale, "failed")
+            return True, None
+        session.fail(error_tuple(error), sources)
+    except KitaruError as refusal:
+        if refusal.code == "stopping":
+            run.obey()
+            assert run.closing is not None
+            raise run.closing from None
+        if refusal is error:
+            raise refusal.with_traceback(clean(refusal.__traceback__)) from None
+        raise refusal from None
+    raise error.with_traceback(clean(error.__traceback__))
+
+
+def _is_cancel(error: BaseException) -> bool:
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
+
+
+def clean(traceback: TracebackType | None) -> TracebackType | None:
+    """A traceback without this library's frames."""
+    from types import TracebackType as Traceback
+
+    frames = []
+    while traceback is not None:
+        if not traceback.tb_frame.f_code.co_filename.startswith(_HERE):
+            frames.append(traceback)
+        traceback = traceback.tb_next
+    cleaned: TracebackType | None = None
+    for one in reversed(frames):
+        cleaned = Traceback(cleaned, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return cleaned
+
+
+def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, sleeping: bool) -> str:
+    """The one message that a suspension prints."""
+    short = run.id[-8:]
+    lines: list[str] = []
+    if sleeping:
+        import datetime
+
+        until = datetime.datetime.fromtimestamp((wake_at or 0) / 1000).astimezone()
+        lines.append(f"{run.flow} ({short}) sleeps until {until:%Y-%m-%d %H:%M:%S}. No process needs to run.")
+        lines.append("Then wake it with: kitaru resume --due")
+        return "\n".join(lines)
+    questions = [one for one in parked if one.question is not None]
+    lines.append(f"{run.flow} ({short}) waits for an answer. No process needs to run.")
+    for one in questions:
+        lines.append(f"  {one.key}: {one.question.text}")
+        option = f" --wait {one.key}" if len(questions) > 1 else ""
+        lines.append(f"  kitaru input {short} --value {_example(one.question.json_schema)}{option}")
+    for one in parked:
+        if one.child is not None:
+            lines.extend("  " + line for line in str(one.child).splitlines()[1:])
+    strangers = [name for side in run.sides.values() for name in side.strangers]
+    if strangers:
+        lines.append(f"  left behind after {60} s, waiting for something else: {', '.join(strangers)}")
+    return "\n".join(lines)
+
+
+def _example(schema: Any) -> str:
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    return {"boolean": "true", "integer": "1", "number": "1.5", "string": '\'"text"\'', "array": "'[]'"}.get(
+        str(kind), "JSON"
+    )
+
+
+def ask_inline(run: Run) -> bool:
+    """On a terminal: asks the oldest open question here. ``True``: it was answered."""
+    from kitaru._config import is_interactive
+
+    if not is_interactive():
+        return False
+    questions = [one for one in run.parked.values() if one.question is not None]
+    if not questions:
+        return False
+    from kitaru._inline import ask
+
+    return ask(run, questions[0])
+
+
+def abandon_thread(run: Run) -> None:
+    """A flow that swallows its own unwinding: it is released already, so the process may go."""
+    closing = run.closing
+    if threading.get_ident() == run.root_thread and threading.current_thread() is threading.main_thread():
+        status = 75 if isinstance(closing, KitaruSuspended) else 1
+        sys.stderr.write(f"{closing}\n(the flow's code swallows every exception and would not stop: left by force)\n")
+        sys.stderr.flush()
+        sys.stdout.flush()
+        os._exit(status)
+    threading.Event().wait()

@@ -1,0 +1,59 @@
+"""Where a flow's code is: what an execution records of it, so that another process can load it again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+
+def main_name() -> str:
+    """The import name of what runs as ``__main__``, derived from its file; ``__main__`` where there is none."""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.name:
+        name: str = spec.name
+        return name[: -len(".__main__")] if name.endswith(".__main__") else name
+    file = getattr(main, "__file__", None)
+    if file is None:
+        return "__main__"
+    return os.path.splitext(os.path.basename(file))[0]
+
+
+def entry_point(function: Any) -> dict[str, Any]:
+    """The entry point of a flow, with the fields of the engine's ``EntryPoint``. ``module`` is ``None`` in a
+    notebook or at a prompt: such a flow can only go on in its own process."""
+    module: str | None = getattr(function, "__module__", None)
+    file = getattr(sys.modules.get(module or ""), "__file__", None)
+    as_module = False
+    if module == "__main__":
+        spec = getattr(sys.modules["__main__"], "__spec__", None)
+        as_module = spec is not None
+        module = main_name()
+        if file is None:
+            module = None
+    return {
+        "module": module,
+        "file": None if file is None else os.path.abspath(file),
+        "qualname": getattr(function, "__qualname__", repr(function)),
+        "interpreter": sys.executable,
+        "cwd": os.getcwd(),
+        "path": _own_path(file, module),
+        "as_module": as_module,
+    }
+
+
+def _own_path(file: str | None, module: str | None) -> list[str]:
+    """The folders in front of the import path that the module needs: its root, and what the user added."""
+    found: list[str] = []
+    if file is not None and module is not None:
+        root = os.path.dirname(os.path.abspath(file))
+        for _ in range(module.count(".")):
+            root = os.path.dirname(root)
+        found.append(root)
+    prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix)
+    for folder in sys.path:
+        path = os.path.abspath(folder or os.getcwd())
+        if path not in found and not path.startswith(prefixes) and os.path.isdir(path):
+            found.append(path)
+    return found

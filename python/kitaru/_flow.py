@@ -1,0 +1,267 @@
+"""``@flow``: the decorated function, its executions and their handles.
+
+Not here: what happens inside an execution (``_edge``, ``_calls``) and children (``_children``).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+
+from kitaru import _context
+from kitaru._checkpoint import kind_of
+from kitaru._entry import entry_point
+from kitaru._run import Run
+from kitaru._values import Signature, code_digest
+from kitaru.errors import (
+    KitaruEncodeError,
+    KitaruGeneratorError,
+    KitaruStateError,
+    KitaruSuspended,
+    KitaruSyncOnLoopError,
+    KitaruUsageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from kitaru._native import Session
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Flow(Generic[P, R]):
+    """A decorated flow. Calling it runs one execution and returns its result (``await`` for async ones)."""
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str | None = None,
+        on_drift: str = "ask",
+        strict: bool = False,
+        tags: tuple[str, ...] = (),
+    ) -> None:
+        self._function = function
+        self._kind = kind_of(function)
+        self.name: str = name or getattr(function, "__qualname__", repr(function)).rsplit("<locals>.", 1)[-1]
+        if self._kind == "generator":
+            raise KitaruGeneratorError(f"{self.name} is a generator: a flow returns one value")
+        if on_drift not in ("ask", "reuse", "rerun", "fail"):
+            raise KitaruUsageError(f"on_drift={on_drift!r}: it is 'ask', 'reuse', 'rerun' or 'fail'")
+        self._on_drift = on_drift
+        self._strict = strict
+        self._tags = tags
+        self._signature: Signature | None = None
+        self._code: tuple[str | None] | None = None
+        functools.update_wrapper(self, function)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return self._kind == "async"
+
+    def signature(self) -> Signature:
+        """The function's signature, made once."""
+        if self._signature is None:
+            self._signature = Signature(self._function)
+        return self._signature
+
+    def code(self) -> str | None:
+        """Digest of the flow's code, taken once."""
+        if self._code is None:
+            self._code = (code_digest(self._function),)
+        return self._code[0]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        frame = _context.frame()
+        on_loop = _context.running_task() is not None
+        if self._kind == "sync" and on_loop:
+            raise KitaruSyncOnLoopError(
+                f"{self.name} is a sync flow and was called on a running event loop, which it would block: "
+                f"use `await {self.name}.run(...)`"
+            )
+        if frame is not None:
+            from kitaru._children import call_child
+
+            return call_child(self, frame, args, kwargs)  # type: ignore[no-any-return]
+        install_excepthook()
+        run = self._start(args, kwargs)
+        return self._enter(run, args, kwargs)  # type: ignore[no-any-return]
+
+    def run(self, *args: P.args, **kwargs: P.kwargs) -> FlowHandle[R]:
+        """Starts an execution on a thread of its own and returns its handle at once."""
+        frame = _context.frame()
+        if frame is not None:
+            from kitaru._children import run_child
+
+            return run_child(self, frame, args, kwargs)
+        return FlowHandle(self, self._start(args, kwargs), args, kwargs)
+
+    def resume(self, exec_id: str) -> R:
+        """Goes on with an execution of this flow in this process; returns its result (``await`` for async)."""
+        from kitaru._runner import take
+
+        run, args, kwargs = take(self, exec_id, "resume")
+        return self._enter(run, args, kwargs)  # type: ignore[no-any-return]
+
+    def _start(
+        self, args: Any, kwargs: Any, *, id: str | None = None, parent: tuple[str, str] | None = None
+    ) -> Run:
+        """Creates an execution. Raises when a module is being loaded for a resume."""
+        from kitaru import _config, _runner
+
+        _runner.refuse_while_loading(self)
+        bound = self.signature().bind(args, kwargs)
+        if bound.text is None:
+            raise KitaruEncodeError(
+                f"flow {self.name}: its argument {bound.blocked} has no codec, so that a resume could not give it "
+                "again. Pass plain data, or register a codec with kitaru.codec"
+            )
+        entry = json.dumps(entry_point(self._function))
+        engine = _config.engine()
+        session = engine.start(id, self.name, bound.text, entry, self.code(), parent, list(self._tags))
+        if session is None:
+            raise KitaruStateError(f"execution {id} exists already", code="conflict")
+        return self._made(session)
+
+    def _made(self, session: Session) -> Run:
+        from kitaru import _config
+
+        return Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
+
+    def _enter(self, run: Run, args: Any, kwargs: Any) -> Any:
+        """Runs an execution: here for a sync flow, as an awaitable for an async one."""
+        from kitaru import _edge
+
+        function = self._function
+        if self._kind == "async":
+            return _edge.run_async(run, lambda: function(*args, **kwargs))  # type: ignore[arg-type, return-value]
+        return _edge.run_sync(run, lambda: function(*args, **kwargs))
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        bound = Flow(
+            functools.partial(self._function, instance),
+            name=self.name,
+            on_drift=self._on_drift,
+            strict=self._strict,
+            tags=self._tags,
+        )
+        bound._kind = self._kind
+        bound.__wrapped__ = self._function  # type: ignore[attr-defined]
+        return bound
+
+    def __repr__(self) -> str:
+        return f"<flow {self.name}>"
+
+
+class FlowHandle(Generic[T]):
+    """An execution that runs on a thread of its own. Awaitable; the interpreter's exit waits for it."""
+
+    def __init__(self, flow: Flow[Any, T], run: Run, args: Any, kwargs: Any) -> None:
+        import concurrent.futures
+        import contextvars
+
+        self.exec_id = run.id
+        self._future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def main() -> None:
+            try:
+                value = flow._enter(run, args, kwargs)
+                if flow.is_async:
+                    import asyncio
+
+                    value = asyncio.run(_awaited(value))
+            except BaseException as error:
+                self._future.set_exception(error)
+            else:
+                self._future.set_result(value)
+
+        thread = threading.Thread(target=contextvars.Context().run, args=(main,), name=f"kitaru-{run.id[-8:]}")
+        thread.start()
+
+    @property
+    def status(self) -> str:
+        """The execution's status, as the store has it."""
+        from kitaru._config import engine
+
+        return str(json.loads(engine().describe(self.exec_id))["status"])
+
+    def wait(self, timeout: float | None = None) -> T:
+        """The result, waiting at most ``timeout`` seconds. Raises what the flow raised, or
+        :class:`KitaruSuspended` when it waits for an answer. ``TimeoutError`` when time ran out."""
+        import concurrent.futures
+
+        try:
+            return self._future.result(timeout)
+        except concurrent.futures.TimeoutError:
+            if self._future.done():
+                raise
+            raise TimeoutError(f"execution {self.exec_id} is still running after {timeout} s") from None
+
+    def get(self) -> T:
+        """The result, waiting for it."""
+        return self.wait()
+
+    def done(self) -> bool:
+        """Whether the execution no longer runs here."""
+        return self._future.done()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        import asyncio
+
+        return asyncio.wrap_future(self._future).__await__()
+
+    def __repr__(self) -> str:
+        return f"<FlowHandle {self.exec_id}>"
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+@overload
+def flow(function: Callable[P, R], /) -> Flow[P, R]: ...
+@overload
+def flow(
+    *, name: str | None = None, on_drift: str = "ask", strict: bool = False, tags: tuple[str, ...] = ()
+) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+def flow(function: Any = None, /, **options: Any) -> Any:
+    """Makes a function a flow: each call is an execution that survives crashes and can be resumed.
+
+    ``name`` (default: the function's), ``on_drift`` (what happens when a recorded call is met with other inputs:
+    ``"ask"``, ``"reuse"``, ``"rerun"``, ``"fail"``), ``strict`` (unrecorded calls and unencodable results are
+    errors), ``tags``.
+    """
+    if function is None:
+        return lambda inner: Flow(inner, **options)
+    if not callable(function):
+        raise KitaruUsageError(f"@flow decorates a function, not {function!r}")
+    return Flow(function, **options)
+
+
+def install_excepthook() -> None:
+    """An uncaught suspension at the top of a script is one message and exit status 75, not a traceback."""
+    previous = sys.excepthook
+    if getattr(previous, "_kitaru", False):
+        return
+
+    def hook(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        from kitaru.errors import KitaruPaused
+
+        if isinstance(error, (KitaruSuspended, KitaruPaused)):
+            sys.stderr.write(f"{error}\n")
+            sys.stderr.flush()
+            raise SystemExit(75)
+        else:
+            previous(kind, error, traceback)
+
+    hook._kitaru = True  # type: ignore[attr-defined]
+    sys.excepthook = hook

@@ -1,0 +1,190 @@
+"""Calls beside each other: ``.submit()`` and ``.map()`` in threads, or in tasks for async checkpoints."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextvars
+import threading
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from kitaru import _context
+from kitaru.errors import Unwind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kitaru._checkpoint import Checkpoint
+    from kitaru._run import Run
+
+T = TypeVar("T")
+
+
+class Handle(concurrent.futures.Future, Generic[T]):  # type: ignore[type-arg]
+    """The future result of a submitted call. A ``concurrent.futures.Future``: ``as_completed`` takes it."""
+
+    _run: Run | None = None
+
+    def result(self, timeout: float | None = None) -> T:
+        """The result, waiting for it. Raises what the call raised."""
+        with _joining(self):
+            value: T = super().result(timeout)
+            return value
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """What the call raised, waiting for it; ``None`` if it returned."""
+        with _joining(self):
+            return super().exception(timeout)
+
+    def settled(self) -> None:
+        """Waits for the end of the call, whatever it is."""
+        concurrent.futures.wait([self])
+
+    def __await__(self) -> Any:
+        import asyncio
+
+        return asyncio.wrap_future(self).__await__()
+
+
+class _joining:
+    """Marks that this thread waits for another of the flow, so that it does not count as busy."""
+
+    def __init__(self, handle: Handle[Any]) -> None:
+        self._run = handle._run if not handle.done() else None
+
+    def __enter__(self) -> None:
+        run = self._run
+        if run is None:
+            return
+        if threading.get_ident() == run.root_thread:
+            run.root_joining += 1
+        elif threading.get_ident() in run.item_threads:
+            run.leave_thread()
+        else:
+            self._run = None
+
+    def __exit__(self, *_: object) -> None:
+        run = self._run
+        if run is None:
+            return
+        if threading.get_ident() == run.root_thread:
+            run.root_joining -= 1
+        else:
+            run.enter_thread()
+
+
+def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any = None) -> Any:
+    """Starts a call beside the others."""
+    frame = _context.frame()
+    if checkpoint._kind == "async":
+        import asyncio
+
+        return asyncio.ensure_future(_gated(checkpoint, args, kwargs, gate))
+    handle: Handle[Any] = Handle()
+    if frame is None:
+        _start(handle, lambda: checkpoint(*args, **kwargs), gate, "kitaru-submit")
+        return handle
+    run = frame.run
+    run.check()
+    spec = checkpoint.spec()
+    bound = spec.signature.bind(args, kwargs)
+    scope = run.session.open_scope(frame.scope, "item", checkpoint.name, bound.digest)
+    own = _context.Frame(run, scope, parent=frame, key=frame.key)
+    handle._run = run
+    # What queues at a gate is not busy: it starts when another has ended.
+    with run.lock:
+        run.items_alive += 1
+        run.threads_busy += gate is None
+        run.handles.add(handle)
+
+    def work() -> Any:
+        me = threading.get_ident()
+        if gate is not None:
+            run.enter_thread()
+        run.item_threads.add(me)
+        own.thread = me
+        _context.current.set(own)
+        try:
+            return checkpoint(*args, **kwargs)
+        finally:
+            with run.lock:
+                run.item_threads.discard(me)
+                run.items_alive -= 1
+                run.threads_busy -= 1
+                run.handles.discard(handle)
+
+    try:
+        _start(handle, work, gate, f"kitaru-{checkpoint.name}")
+    except RuntimeError:
+        with run.lock:
+            run.items_alive -= 1
+            run.threads_busy -= gate is None
+            run.handles.discard(handle)
+        raise
+    return handle
+
+
+async def _gated(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any) -> Any:
+    if gate is None:
+        return await checkpoint(*args, **kwargs)
+    async with gate:
+        return await checkpoint(*args, **kwargs)
+
+
+def _start(handle: Handle[Any], work: Callable[[], Any], gate: Any, name: str) -> None:
+    def main() -> None:
+        try:
+            if gate is not None:
+                with gate:
+                    value = work()
+            else:
+                value = work()
+        except BaseException as error:
+            handle.set_exception(error)
+        else:
+            handle.set_result(value)
+
+    handle.set_running_or_notify_cancel()
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(main,), name=name, daemon=True).start()
+
+
+def map_items(checkpoint: Checkpoint[Any, Any], items: list[Any], limit: int | None, *, spread: bool = False) -> Any:
+    """One call an item. Results in order; the first failure, by order, is raised after all have ended."""
+    calls = [item if spread else (item,) for item in items]
+    if checkpoint._kind == "async":
+        return _map_async(checkpoint, calls, limit)
+    gate = threading.BoundedSemaphore(limit) if limit is not None else None
+    handles = [submit(checkpoint, call, {}, gate) for call in calls]
+    errors = [error for handle in handles if (error := handle.exception()) is not None]
+    for error in errors:
+        if isinstance(error, Unwind):
+            raise error
+    if errors:
+        raise errors[0]
+    return [handle.result() for handle in handles]
+
+
+async def _map_async(checkpoint: Checkpoint[Any, Any], calls: list[Any], limit: int | None) -> list[Any]:
+    import asyncio
+
+    gate = asyncio.Semaphore(limit) if limit is not None else None
+    tasks = [asyncio.ensure_future(_gated(checkpoint, call, {}, gate)) for call in calls]
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return list(results)
+
+
+def carry(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` for another thread: calls in it are recorded as if made where ``carry`` was called."""
+    frame = _context.frame()
+    if frame is None:
+        return function
+    own = frame
+
+    def carried(*args: Any, **kwargs: Any) -> Any:
+        here = _context.Frame(own.run, own.scope, parent=own, key=own.key, task=_context.running_task())
+        return _context.in_frame(here, lambda: function(*args, **kwargs))
+
+    return carried

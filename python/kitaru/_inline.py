@@ -1,0 +1,69 @@
+"""Asking a wait's question on the terminal. Ctrl-C or end of input leaves the wait open."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from kitaru._schema import check_answer
+from kitaru._values import decode
+from kitaru.errors import KitaruAnswerError
+
+if TYPE_CHECKING:
+    from kitaru._run import Parked, Run
+
+_WORDS = {"y": True, "yes": True, "n": False, "no": False}
+
+
+def ask(run: Run, parked: Parked) -> bool:
+    """Asks until there is a valid answer and records it. ``False``: left open."""
+    from kitaru import _native
+
+    question = parked.question
+    schema = None if question.json_schema is None else json.dumps(question.json_schema)
+    out = sys.stderr
+    if question.data is not None:
+        out.write(f"{json.dumps(json.loads(question.data), indent=2, ensure_ascii=False)}\n")
+    while True:
+        out.write(f"{question.text} {_hint(question.json_schema)}")
+        out.flush()
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            line = ""
+        if not line:
+            out.write("\n(left open)\n")
+            return False
+        text = _as_json(line.strip(), question.json_schema)
+        problem = _native.check_schema(schema, text) if schema is not None else None
+        if problem is None:
+            try:
+                check_answer(question.schema, decode(text), question.name)
+            except KitaruAnswerError as error:
+                problem = str(error)
+        if problem is None:
+            run.session.answer_wait(parked.call, text, "inline")
+            return True
+        out.write(f"{problem}\n")
+
+
+def _hint(schema: Any) -> str:
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    return {"boolean": "[y/n] ", "string": "> ", "integer": "(a whole number) ", "number": "(a number) "}.get(
+        str(kind), "(JSON) " if schema is not None else "> "
+    )
+
+
+def _as_json(text: str, schema: Any) -> str:
+    """What was typed as a JSON text: yes and no for booleans, plain text for strings."""
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    if kind == "boolean" and text.lower() in _WORDS:
+        return json.dumps(_WORDS[text.lower()])
+    if kind == "string":
+        return json.dumps(text)
+    try:
+        json.loads(text)
+    except ValueError:
+        return json.dumps(text)
+    return text

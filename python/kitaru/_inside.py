@@ -1,0 +1,139 @@
+"""What code inside a flow can say and ask: usage, progress, logs, artifacts, who it is.
+
+Outside a flow these do nothing or raise, as each says. Not here: waits and readings (``_waits``).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kitaru import _context
+from kitaru._values import Unencodable, decode, encode
+from kitaru.errors import KitaruEncodeError, KitaruError, KitaruNotFoundError, KitaruUsageError
+
+if TYPE_CHECKING:
+    from kitaru._context import Frame
+
+
+class Execution(NamedTuple):
+    """The execution that code runs in."""
+
+    id: str
+    flow: str
+    call: str | None
+    attempt: int
+
+
+def current_execution() -> Execution | None:
+    """The execution that the caller runs in, or ``None`` outside any flow."""
+    frame = _context.frame()
+    if frame is None:
+        return None
+    body = frame.body()
+    attempt = body.attempt if body is not None else 1
+    return Execution(frame.run.id, frame.run.flow, body.key if body is not None else None, attempt)
+
+
+def idempotency_key() -> str:
+    """A key for an outside effect: the same for every try of this call, in every process, and no other call's.
+
+    64 hexadecimal digits over execution, name, input digest and occurrence. Raises
+    :class:`KitaruUsageError` outside a checkpoint.
+    """
+    frame = _context.frame()
+    body = frame.body() if frame is not None else None
+    if body is None:
+        raise KitaruUsageError("kitaru.idempotency_key() is for code inside a checkpoint")
+    from kitaru import _native
+
+    # The body's scope is a hash of scope, name, inputs and occurrence.
+    return _native.blake3(body.run.id.encode() + body.scope).hex()
+
+
+def usage(
+    *, model: str | None = None, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0
+) -> None:
+    """Adds what a model call consumed to the call it is made in; failed tries count too. Outside a flow: nothing."""
+    frame = _context.frame()
+    body = frame.body() if frame is not None else None
+    if body is None:
+        return
+    _beat(body)
+    body.usage[0] += input_tokens
+    body.usage[1] += output_tokens
+    body.usage[2] += cost_usd
+    if model is not None:
+        text = f"{model}: {input_tokens} tokens in, {output_tokens} out, ${cost_usd:g}"
+        body.run.session.log(body.key, "usage", text)
+
+
+def log(message: object, **fields: object) -> None:
+    """Adds a line to the execution's log. Outside a flow: nothing."""
+    frame = _context.frame()
+    if frame is None:
+        return
+    body = frame.body()
+    if body is not None:
+        _beat(body)
+    text = str(message)
+    if fields:
+        text += " " + " ".join(f"{name}={value}" for name, value in fields.items())
+    frame.run.session.log(body.key if body is not None else None, "log", text)
+
+
+def progress(message: str, *, fraction: float | None = None) -> None:
+    """Says how far a step is, for whoever watches; counts as a sign of life for ``idle_timeout``."""
+    frame = _context.frame()
+    if frame is None:
+        return
+    body = frame.body()
+    if body is not None:
+        _beat(body)
+    text = message if fraction is None else f"{message} ({min(max(fraction, 0.0), 1.0):.0%})"
+    frame.run.session.log(body.key if body is not None else None, "progress", text)
+
+
+def save(name: str, value: Any) -> None:
+    """Stores a named value with the execution, durably. Saving the same name again replaces it.
+
+    Raises :class:`KitaruEncodeError` if no codec takes the value, :class:`KitaruUsageError` outside a flow.
+    """
+    frame = _context.frame()
+    if frame is None:
+        raise KitaruUsageError("kitaru.save() was called outside any flow")
+    frame.run.check()
+    body = frame.body()
+    try:
+        text = encode(value, f"artifact {name}")
+    except Unencodable as problem:
+        raise KitaruEncodeError(f"artifact {name!r}: {problem}. {problem.hint}") from None
+    try:
+        frame.run.session.save(name, text, body.key if body is not None else None)
+    except KitaruError as refusal:
+        raise frame.run.refused(refusal) from None
+
+
+def load(name: str, *, execution: str | None = None) -> Any:
+    """A value stored by :func:`save`, of this execution or of another.
+
+    Raises :class:`KitaruNotFoundError` if there is none of that name.
+    """
+    if execution is None:
+        frame = _context.frame()
+        if frame is None:
+            raise KitaruUsageError("kitaru.load() outside a flow needs execution=")
+        execution = frame.run.id
+    from kitaru._config import engine
+
+    text = engine().artifact(execution, name)
+    if text is None:
+        raise KitaruNotFoundError(f"execution {execution} has no artifact {name!r}", code="unknown-artifact")
+    return decode(text)
+
+
+def _beat(body: Frame) -> None:
+    at: Frame | None = body
+    while at is not None:
+        at.beat = time.monotonic()
+        at = at.parent

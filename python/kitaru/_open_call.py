@@ -1,0 +1,147 @@
+"""``open_call``: a call whose body is a block, for streams: recorded at the end, served whole on re-entry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kitaru import _context
+from kitaru._calls import Body, Forever, Pause, Turn, identify, steps
+from kitaru._checkpoint import _check_options, free_bound
+from kitaru._context import current
+from kitaru._drive import _turn
+from kitaru._spec import Spec
+from kitaru.errors import KitaruUsageError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from kitaru._calls import Identified
+
+_NOTHING: Any = object()
+
+
+class OpenCall:
+    """An open call. ``recorded`` says whether ``value`` is served; else do the work and :meth:`finish` it."""
+
+    def __init__(self, name: str, one: Identified | None) -> None:
+        self._name = name
+        self._one = one
+        self._path: Any = None
+        self._token: Any = None
+        self._result: Any = _NOTHING
+        self.recorded = False
+        self.value: Any = None
+
+    def finish(self, value: Any) -> None:
+        """Sets the result that is recorded when the block ends."""
+        self._result = value
+        self.value = value
+
+    # -- sync -----------------------------------------------------------------------------------------
+
+    def __enter__(self) -> OpenCall:
+        one = self._one
+        if one is None:
+            return self
+        self._path = steps(one)
+        try:
+            step = next(self._path)
+            while type(step) is not Body:
+                if type(step) is Turn and _context.running_task() is None:
+                    _turn(one.run, step.order)
+                step = next(self._path)
+        except StopIteration as served:
+            self.recorded, self.value = True, served.value
+            return self
+        self._begin(step)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        return self._end(error)
+
+    # -- async ----------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> OpenCall:
+        one = self._one
+        if one is None:
+            return self
+        import asyncio
+
+        side = one.run.side(asyncio.get_running_loop())
+        self._path = steps(one)
+        try:
+            step = next(self._path)
+            while type(step) is not Body:
+                if type(step) is Turn:
+                    await side.deliver(step.order)
+                elif type(step) is Forever:
+                    await side.forever()
+                    one.run.check()
+                step = next(self._path)
+        except StopIteration as served:
+            self.recorded, self.value = True, served.value
+            return self
+        self._begin(step)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        return self._end(error)
+
+    # -- both -----------------------------------------------------------------------------------------
+
+    def _begin(self, step: Body) -> None:
+        step.frame.task = _context.running_task()
+        self._token = current.set(step.frame)
+
+    def _end(self, error: BaseException | None) -> bool:
+        if self._token is None:
+            return False
+        current.reset(self._token)
+        if error is None and self._result is _NOTHING:
+            error = KitaruUsageError(f"open_call {self._name!r} ended without finish(value)")
+            self._throw(error)
+            raise error
+        if error is not None:
+            self._throw(error)
+            return False
+        try:
+            self._path.send(self._result)
+        except StopIteration:
+            return False
+        raise KitaruUsageError(f"open_call {self._name!r} went on after its end")
+
+    def _throw(self, error: BaseException) -> None:
+        try:
+            step = self._path.throw(error)
+        except BaseException as raised:
+            if raised is not error:
+                raise
+        else:
+            # A block cannot be run again: what is due is left to the next entry.
+            if type(step) is Pause or type(step) is Body:
+                self._path.close()
+
+
+def open_call(name: str, *args: Any, identity: Any = None, id: str | None = None, **options: Any) -> OpenCall:
+    """Opens a call whose body is the block of a ``with`` (or ``async with``)::
+
+        with kitaru.open_call("model", prompt) as call:
+            if not call.recorded:
+                call.finish("".join(stream(prompt)))
+        answer = call.value
+
+    ``args`` (or ``identity``) tell calls apart. A block cannot be tried again in place, so ``retries`` is
+    refused. Outside a flow nothing is recorded.
+    """
+    if options.get("retries"):
+        raise KitaruUsageError("open_call cannot retry its block: use kitaru.call with a function")
+    _check_options(options)
+    frame = _context.frame()
+    if frame is None:
+        return OpenCall(name, None)
+    signature, bound = free_bound(args if identity is None else identity, empty=identity is None and not args)
+    return OpenCall(name, identify(frame, Spec(None, name, signature, **options), bound, id=id))

@@ -1,0 +1,292 @@
+"""Knowing when a flow is quiet: a wait is parked, no body runs, and everything alive waits for it.
+
+A task that waits for anything else (a raw request) holds the flow for a grace, and is named. What asyncio does
+not tell is read from private attributes that every supported CPython has (``_fut_waiter``, ``_children``,
+``_ready``, ``_scheduled``); where a loop lacks them (uvloop) the answer is "not yet", never a wrong "quiet".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from kitaru import _context
+
+if TYPE_CHECKING:
+    from kitaru._run import Parked, Run
+
+POLL = 0.03
+GRACE = 60.0
+_EMPTY = contextvars.Context()
+_INTERNAL = ("asyncio/tasks.py", "asyncio/taskgroups.py", "asyncio/locks.py", "asyncio/queues.py")
+_INTERNAL_ANYIO = "anyio/_backends/_asyncio.py"
+
+
+class Side:
+    """What an execution keeps for one event loop. All of it is touched on that loop's thread only."""
+
+    def __init__(self, run: Run, loop: asyncio.AbstractEventLoop) -> None:
+        self.run = run
+        self.loop = loop
+        self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self.root: asyncio.Task[Any] | None = None
+        self.futures: dict[asyncio.Future[Any], Parked] = {}
+        self.waiters: dict[int, asyncio.Future[None]] = {}
+        self.cancelled: list[asyncio.Future[None]] = []
+        self.unknown_since: float | None = None
+        self.strangers: list[str] = []
+        self._polling = False
+        self._checking = False
+        self._spins = 0
+
+    def add(self, task: asyncio.Task[Any]) -> None:
+        """A task of the flow was made."""
+        self.tasks.add(task)
+
+    def alive(self) -> int:
+        """How many tasks of the flow are alive on this loop."""
+        return sum(1 for task in self.tasks if not task.done())
+
+    def cancel_root(self) -> None:
+        """Unwinds the flow's root, after the parked waits have been told."""
+        root = self.root
+        if root is not None and not root.done():
+            self.loop.call_soon_threadsafe(root.cancel, context=_EMPTY)
+
+    # -- recorded results, in their order -------------------------------------------------------------
+
+    async def deliver(self, order: int) -> None:
+        """Returns when it is this outcome's turn."""
+        waiter: asyncio.Future[None] = self.loop.create_future()
+        self.waiters[order] = waiter
+        self.run.session.ask(order)
+        self._schedule_delivery()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            self.run.session.delivered(order)
+            raise
+        finally:
+            self.waiters.pop(order, None)
+
+    def _schedule_delivery(self) -> None:
+        if not self._checking:
+            self._checking = True
+            self._spins = 0
+            self.loop.call_soon(self._deliver, context=_EMPTY)
+
+    def _deliver(self) -> None:
+        self._checking = False
+        if not self.waiters:
+            return
+        ready = getattr(self.loop, "_ready", None)
+        # Without a look at the ready queue a few rounds let what is ready go first.
+        busy = len(ready) > 0 if ready is not None else self._spins < 3
+        if busy and self._spins < 100:
+            self._spins += 1
+            self._checking = True
+            self.loop.call_soon(self._deliver, context=_EMPTY)
+            return
+        order, patience = self.run.session.next_delivery()
+        if order is not None:
+            if order in self.waiters:
+                self.hand_out(order)
+            else:
+                self.run.wake(order)
+            self._schedule_delivery()
+        elif patience is not None:
+            self.loop.call_later(patience / 1000, self._schedule_delivery, context=_EMPTY)
+
+    def hand_out(self, order: int) -> None:
+        """Wakes the task that asked for this outcome."""
+        waiter = self.waiters.get(order)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def forever(self) -> None:
+        """Parks a call that the flow cancelled once: until it is cancelled again, or the flow is quiet."""
+        future: asyncio.Future[None] = self.loop.create_future()
+        self.cancelled.append(future)
+        self.start_polling()
+        try:
+            await future
+        finally:
+            self.cancelled.remove(future)
+
+    # -- parked waits ---------------------------------------------------------------------------------
+
+    async def park(self, parked: Parked) -> None:
+        """Returns when something of the wait has changed. Cancelled when the flow is left."""
+        future: asyncio.Future[None] = self.loop.create_future()
+        self.futures[future] = parked
+        parked.cancel = lambda: self.loop.call_soon_threadsafe(_cancel, future, context=_EMPTY)
+        self.start_polling()
+        try:
+            await future
+        finally:
+            self.futures.pop(future, None)
+            parked.cancel = None
+
+    def start_polling(self) -> None:
+        """Looks for answers and for quiet until nothing is parked."""
+        if not self._polling:
+            self._polling = True
+            self._spins = 0
+            self.loop.call_soon(self._poll, context=_EMPTY)
+
+    def start_polling_threadsafe(self) -> None:
+        """The same, from a thread that has parked."""
+        if not self._polling and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.start_polling, context=_EMPTY)
+
+    def _poll(self) -> None:
+        self._polling = False
+        run = self.run
+        if run.closing is not None or not (self.futures or run.parked or self.cancelled):
+            return
+        woken = False
+        for future, parked in list(self.futures.items()):
+            if not future.done() and has_news(run, parked):
+                future.set_result(None)
+                woken = True
+        soon = False
+        if not woken:
+            ready = getattr(self.loop, "_ready", None)
+            if ready is not None and len(ready) == 0 or ready is None:
+                if is_quiet(run):
+                    from kitaru._edge import ask_inline
+
+                    if self.cancelled:
+                        # Nobody cancels it this time: it runs.
+                        _finish(self.cancelled[0])
+                        soon = True
+                    elif ask_inline(run):
+                        soon = True
+                    elif run.suspend():
+                        return
+                    else:
+                        soon = True
+            else:
+                self._spins += 1
+                soon = self._spins < 50
+        self._polling = True
+        if soon or woken:
+            self.loop.call_soon(self._poll, context=_EMPTY)
+        else:
+            self._spins = 0
+            self.loop.call_later(POLL, self._poll, context=_EMPTY)
+
+
+def _finish(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _cancel(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        future.cancel()
+
+
+def has_news(run: Run, parked: Parked) -> bool:
+    """Whether a parked wait is over, due, or must stop."""
+    if parked.child is not None:
+        from kitaru._children import child_has_news
+
+        return child_has_news(run, parked.child)
+    if parked.pause:
+        return parked.deadline is None or run.session.now() >= parked.deadline
+    return run.session.wait_news(parked.call)[0] != "open"
+
+
+def is_quiet(run: Run) -> bool:
+    """Whether the flow can be left: something is parked and everything alive waits for it."""
+    cancelled = any(side.cancelled for side in run.sides.values())
+    if not (run.parked or cancelled) or run.threads_busy > 0 or not root_waits(run):
+        return False
+    if run.askers or any(side.waiters for side in run.sides.values()):
+        return False
+    strangers: list[str] = []
+    for side in list(run.sides.values()):
+        verdict = _tasks_wait(side, strangers)
+        if not verdict or _timer_pending(side):
+            return False
+    if len(strangers) <= run.guests_parked:
+        for side in run.sides.values():
+            side.unknown_since = None
+        return True
+    now = time.monotonic()
+    for side in run.sides.values():
+        side.unknown_since = side.unknown_since or now
+        side.strangers = strangers
+        if now - side.unknown_since < GRACE:
+            return False
+    return True
+
+
+def root_waits(run: Run) -> bool:
+    """Whether a sync flow's own thread is parked, or waits for submitted items."""
+    if run.root_thread is None or run.sides:
+        return True
+    if any(parked.thread == run.root_thread for parked in run.parked.values()) or run.root_joining > 0:
+        return True
+    # concurrent.futures.wait and as_completed leave their mark on what they wait for.
+    return any(getattr(handle, "_waiters", None) for handle in list(run.handles) if not handle.done())
+
+
+def _tasks_wait(side: Side, strangers: list[str]) -> bool:
+    """Whether no task of the flow can go on by itself. Tasks that wait for something unknown are listed."""
+    for task in list(side.tasks):
+        if task.done():
+            continue
+        waiter = getattr(task, "_fut_waiter", None)
+        if waiter is None or waiter.done():
+            return False
+        if not _known(side, waiter) and not _waits_inside(task):
+            strangers.append(task.get_name())
+    return True
+
+
+def _known(side: Side, waiter: Any) -> bool:
+    if waiter in side.futures or waiter in side.tasks or waiter in side.cancelled:
+        return True
+    children = getattr(waiter, "_children", None)
+    if children is not None:
+        return all(child.done() or _known(side, child) for child in children)
+    return False
+
+
+def _waits_inside(task: asyncio.Task[Any]) -> bool:
+    """Whether a task waits in asyncio's or anyio's own machinery for other tasks."""
+    at: Any = task.get_coro()
+    code = None
+    for _ in range(1000):
+        if at is None:
+            break
+        code = getattr(at, "cr_code", None) or getattr(at, "gi_code", None) or getattr(at, "ag_code", None) or code
+        at = getattr(at, "cr_await", None) or getattr(at, "gi_yieldfrom", None) or getattr(at, "ag_await", None)
+    if code is None:
+        return False
+    name = code.co_filename.replace("\\", "/")
+    return _internal(name, code.co_name)
+
+
+def _internal(name: str, function: str) -> bool:
+    if name.endswith(_INTERNAL):
+        return function != "sleep"
+    return name.endswith(_INTERNAL_ANYIO) and function not in ("run_sync_in_worker_thread", "sleep")
+
+
+def _timer_pending(side: Side) -> bool:
+    """Whether code of the flow has a timer running that ends within the grace."""
+    horizon = side.loop.time() + GRACE
+    for handle in list(getattr(side.loop, "_scheduled", ())):
+        if handle.cancelled() or handle.when() > horizon:
+            continue
+        context = getattr(handle, "_context", None)
+        owner = context.get(_context.current) if context is not None else None
+        if owner is not None and owner.run is side.run:
+            return True
+    return False

@@ -1,0 +1,265 @@
+"""One execution in this process: its session, who of its tasks and threads is alive, and how it stops.
+
+Not here: the path of a call (``_calls``), whether the flow is quiet (``_quiet``), and loading a flow (``_runner``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from kitaru import _context
+from kitaru.errors import (
+    KitaruCancelledError,
+    KitaruError,
+    KitaruPaused,
+    KitaruSuspended,
+    Unwind,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from kitaru._native import Session
+    from kitaru._quiet import Side
+
+
+class Parked:
+    """A call that waits for something outside the process: an answer, time, or a child's answer."""
+
+    __slots__ = ("call", "cancel", "child", "deadline", "frame", "key", "pause", "question", "sleeping", "since", "thread")
+
+    def __init__(
+        self,
+        call: int,
+        key: str,
+        frame: _context.Frame,
+        *,
+        sleeping: bool = False,
+        deadline: int | None = None,
+        child: KitaruSuspended | None = None,
+        pause: bool = False,
+    ) -> None:
+        self.call = call
+        self.key = key
+        self.frame = frame
+        self.sleeping = sleeping
+        self.deadline = deadline
+        self.child = child
+        # A pause between tries: its end is not an event of its own, the next try is.
+        self.pause = pause
+        self.question: Any = None
+        self.since = 0.0
+        self.thread: int | None = None
+        self.cancel: Callable[[], None] | None = None
+
+
+class Run:
+    """See the module. Made anew for each time an execution is taken up."""
+
+    counts_tasks = True
+
+    def __init__(self, session: Session, flow: str, *, strict: bool = False, on_drift: str = "ask") -> None:
+        self.session = session
+        self.flow = flow
+        self.strict = strict
+        self.on_drift = on_drift
+        self.pid = os.getpid()
+        self.lock = threading.RLock()
+        self.closing: KitaruError | None = None
+        self.root_ended = False
+        self.parked: dict[int, Parked] = {}
+        self.items_alive = 0
+        self.threads_busy = 0
+        self.item_threads: set[int] = set()
+        # Held while a thread asks inline or suspends, so that two do not.
+        self.leaving = threading.RLock()
+        self.guests_parked = 0
+        self.root_thread: int | None = None
+        self.root_joining = 0
+        self.handles: set[Any] = set()
+        self.sides: dict[int, Side] = {}
+        self.askers: dict[int, Callable[[], None]] = {}
+        self.known_errors: dict[int, tuple[BaseException, list[int], bool]] = {}
+        self.refusals = 0
+        self.old_records = 0
+        self.notes: list[str] = []
+        self.root = _context.Frame(self, _context.ROOT_SCOPE)
+        self.mark_old()
+
+    @property
+    def id(self) -> str:
+        """The execution's identifier."""
+        return self.session.id
+
+    def mark_old(self) -> None:
+        """Failures recorded from here on count as made by this process."""
+        self.fresh: set[int] = set()
+
+    def begin_pass(self) -> None:
+        """The flow's function is about to run again from its top."""
+        self.session.begin_pass()
+        self.known_errors.clear()
+        self.root = _context.Frame(self, _context.ROOT_SCOPE)
+        self.root_ended = False
+
+    # -- who is alive ---------------------------------------------------------------------------------
+
+    def alone(self) -> bool:
+        """Whether no other task or thread of the flow is alive beside the caller."""
+        if not self.sides:
+            return self.items_alive == 0
+        return self.items_alive == 0 and sum(side.alive() for side in self.sides.values()) <= 1
+
+    def side(self, loop: asyncio.AbstractEventLoop) -> Side:
+        """What this execution keeps for one event loop."""
+        known = self.sides.get(id(loop))
+        if known is None or known.loop is not loop:
+            from kitaru._quiet import Side
+
+            known = self.sides[id(loop)] = Side(self, loop)
+        return known
+
+    def enter_thread(self) -> None:
+        """A thread of the flow works."""
+        with self.lock:
+            self.threads_busy += 1
+
+    def leave_thread(self) -> None:
+        """A thread of the flow has ended, or waits for another."""
+        with self.lock:
+            self.threads_busy -= 1
+
+    def wake(self, order: int) -> None:
+        """It is this outcome's turn: wakes whoever asked for it, thread or task."""
+        wake = self.askers.get(order)
+        if wake is not None:
+            wake()
+            return
+        for side in list(self.sides.values()):
+            if order in side.waiters:
+                side.loop.call_soon_threadsafe(side.hand_out, order)
+
+    def drop_side(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Forgets a loop that has ended."""
+        self.sides.pop(id(loop), None)
+
+    # -- stopping -------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Refuses to go on once the execution is being left."""
+        if self.closing is not None:
+            self.refusals += 1
+            if self.refusals > 1000:
+                from kitaru._edge import abandon_thread
+
+                abandon_thread(self)
+            raise Unwind(self.closing)
+
+    def stop(self, error: KitaruError) -> Unwind:
+        """Leaves the execution with ``error``: parked waits end first, then the root. Returns what to raise."""
+        with self.lock:
+            if self.closing is None:
+                self.closing = error
+            parked = list(self.parked.values())
+        for one in parked:
+            if one.cancel is not None:
+                with contextlib.suppress(RuntimeError):  # its loop is closed: nothing is left to wake there
+                    one.cancel()
+        for side in list(self.sides.values()):
+            side.cancel_root()
+        for wake in list(self.askers.values()):
+            wake()
+        return Unwind(self.closing)
+
+    def refused(self, error: KitaruError) -> Unwind:
+        """The engine refused to go on: fenced out, stopping, or the store failed."""
+        if error.code == "stopping":
+            self.obey()
+            assert self.closing is not None
+            return Unwind(self.closing)
+        if error.code == "closed" and self.closing is not None:
+            return Unwind(self.closing)
+        return self.stop(error)
+
+    def obey(self) -> None:
+        """Somebody asked from outside to cancel or pause: records it and leaves."""
+        if self.closing is not None:
+            return
+        how = self.session.stop_requested()
+        if how == "pause":
+            text = f"paused on request; go on with: kitaru resume {self.id[-8:]}"
+            self.session.pause('{"requested":{"by":"request"}}', text)
+            self.stop(KitaruPaused(text, exec_id=self.id))
+        else:
+            self.session.cancel("request")
+            self.stop(KitaruCancelledError(f"execution {self.id} was cancelled"))
+
+    def pause(self, reason: str, text: str, error: KitaruError | None = None) -> Unwind:
+        """Parks the execution until somebody decides."""
+        import json
+
+        try:
+            self.session.pause(reason, text)
+        except KitaruError as refusal:
+            return self.refused(refusal)
+        return self.stop(error or KitaruPaused(text, exec_id=self.id, reason=json.loads(reason)))
+
+    def suspend(self) -> bool:
+        """Parks the execution on its open waits. ``False``: an answer came first, and the flow goes on."""
+        with self.lock:
+            if self.closing is not None:
+                return True
+            parked = list(self.parked.values())
+        own = [one.key for one in parked if one.child is None and not one.pause]
+        nested = [f"{one.key}: {wait}" for one in parked if one.child is not None for wait in one.child.waits]
+        wakes = [one.deadline for one in parked if one.deadline is not None]
+        wakes += [one.child.wake_at for one in parked if one.child is not None and one.child.wake_at is not None]
+        wake_at = min(wakes, default=None)
+        sleeping = bool(parked) and all(one.sleeping for one in parked)
+        try:
+            if not self.session.suspend(own + nested, wake_at, sleeping):
+                return False
+        except KitaruError as refusal:
+            self.refused(refusal)
+            return True
+        from kitaru._edge import suspension_message
+
+        text = suspension_message(self, parked, wake_at, sleeping)
+        waits = [one.key for one in parked if one.child is None and not one.sleeping] + nested
+        self.stop(KitaruSuspended(text, exec_id=self.id, waits=waits, wake_at=wake_at))
+        return True
+
+    # -- failures -------------------------------------------------------------------------------------
+
+    def remember(self, error: BaseException, record: int, *, fresh: bool) -> None:
+        """Ties an exception that the flow gets to the record of the call that raised it."""
+        if fresh:
+            self.fresh.add(record)
+        known = self.known_errors.get(id(error))
+        records = [*known[1], record] if known is not None else [record]
+        self.known_errors[id(error)] = (error, records, fresh)
+
+    def sources(self, error: BaseException) -> list[int]:
+        """Records of the failed calls that an exception came from, stopping on each path at the first."""
+        found: list[int] = []
+        seen: set[int] = set()
+        ahead: list[BaseException | None] = [error]
+        while ahead:
+            one = ahead.pop()
+            if one is None or id(one) in seen:
+                continue
+            seen.add(id(one))
+            known = self.known_errors.get(id(one))
+            if known is not None:
+                found.extend(record for record in known[1] if record not in found)
+                continue
+            ahead += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+        return found
+
+    def stale(self, sources: list[int]) -> list[int]:
+        """Those of ``sources`` that were only read from the record: they must run again."""
+        return [record for record in sources if record not in self.fresh]

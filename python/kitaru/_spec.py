@@ -1,0 +1,189 @@
+"""What a decorator's options say of a checkpoint, in the form that the path of a call reads.
+
+Not here: the decorators themselves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kitaru.errors import KitaruNonRetryableError, KitaruUsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kitaru._values import Signature
+
+_TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 529}
+_DEFAULT_BACKOFF = 1.0
+
+
+class Spec:
+    """A checkpoint's name, options and signature."""
+
+    __slots__ = (
+        "_code",
+        "backoff",
+        "factor",
+        "function",
+        "idle_timeout",
+        "jitter",
+        "max_backoff",
+        "name",
+        "on_drift",
+        "once",
+        "pause_on_failure",
+        "pickle",
+        "reconcile",
+        "rerunnable",
+        "retries",
+        "retry_on",
+        "returns",
+        "signature",
+        "strict",
+        "timeout",
+    )
+
+    def __init__(
+        self,
+        function: Callable[..., Any] | None,
+        name: str,
+        signature: Signature,
+        *,
+        retries: int = 0,
+        backoff: float = _DEFAULT_BACKOFF,
+        factor: float = 2.0,
+        max_backoff: float = 60.0,
+        jitter: float = 0.5,
+        retry_on: Any = None,
+        timeout: float | None = None,
+        idle_timeout: float | None = None,
+        effect: str | None = None,
+        reconcile: Callable[..., Any] | None = None,
+        on_drift: str | None = None,
+        on_failure: str = "raise",
+        pickle: bool = False,
+        rerunnable: bool = False,
+        strict: bool = False,
+        returns: Any = None,
+    ) -> None:
+        if effect not in (None, "once"):
+            raise KitaruUsageError(f"effect={effect!r}: it is 'once' or left out")
+        if on_drift not in (None, "ask", "reuse", "rerun", "fail"):
+            raise KitaruUsageError(f"on_drift={on_drift!r}: it is 'ask', 'reuse', 'rerun' or 'fail'")
+        if on_failure not in ("raise", "pause"):
+            raise KitaruUsageError(f"on_failure={on_failure!r}: it is 'raise' or 'pause'")
+        if retries < 0:
+            raise KitaruUsageError(f"retries={retries}: it cannot be negative")
+        if reconcile is not None and effect != "once":
+            raise KitaruUsageError("reconcile= goes with effect='once'")
+        self.function = function
+        self.name = name
+        self.signature = signature
+        self.retries = retries
+        self.backoff = backoff
+        self.factor = factor
+        self.max_backoff = max_backoff
+        self.jitter = jitter
+        self.retry_on = retry_on
+        self.timeout = timeout
+        self.idle_timeout = idle_timeout
+        self.once = effect == "once"
+        self.reconcile = reconcile
+        self.on_drift = on_drift
+        self.pause_on_failure = on_failure == "pause"
+        self.pickle = pickle
+        self.rerunnable = rerunnable
+        self.strict = strict
+        self.returns = returns
+        self._code: Any = _UNKNOWN
+
+    def code(self) -> str | None:
+        """Digest of the checkpoint's code, taken once."""
+        if self._code is _UNKNOWN:
+            from kitaru._values import code_digest
+
+            self._code = code_digest(self.function) if self.function is not None else None
+        return self._code  # type: ignore[no-any-return]
+
+    def retry_pause(self, error: Exception, attempt: int, draw: float) -> float | None:
+        """Seconds before the next try after the failed ``attempt`` (from 1); ``None``: no more tries.
+
+        A provider's ``Retry-After`` is obeyed where it asks for longer than the backoff.
+        """
+        if attempt > self.retries or isinstance(error, KitaruNonRetryableError) or not self._worth(error):
+            return None
+        full = min(self.backoff * self.factor ** (attempt - 1), self.max_backoff)
+        pause = full * (1.0 - self.jitter) + full * self.jitter * draw
+        asked = retry_after(error)
+        return max(pause, asked) if asked is not None else pause
+
+    def _worth(self, error: Exception) -> bool:
+        on = self.retry_on
+        if on is None:
+            return True
+        if on == "transient":
+            return is_transient(error)
+        if isinstance(on, type):
+            return isinstance(error, on)
+        if isinstance(on, tuple):
+            return isinstance(error, on)
+        return bool(on(error))
+
+
+_UNKNOWN: Any = object()
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether a provider's error is worth another try: 408, 409, 425, 429, 5xx, 529, timeouts, lost connections."""
+    status = status_of(error)
+    if status is not None:
+        return status in _TRANSIENT_STATUS or 500 <= status < 600
+    return isinstance(error, (TimeoutError, ConnectionError)) or "timeout" in type(error).__name__.lower()
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status that a provider's error carries, as the common SDKs name it."""
+    for holder in (error, getattr(error, "response", None)):
+        for name in ("status_code", "status", "code"):
+            found = getattr(holder, name, None)
+            if isinstance(found, int) and not isinstance(found, bool) and 100 <= found < 600:
+                return found
+    return None
+
+
+def retry_after(error: BaseException) -> float | None:
+    """Seconds that a provider asks to wait (``Retry-After``, RFC 9110 section 10.2.3), where it does."""
+    own = getattr(error, "retry_after", None)
+    if isinstance(own, (int, float)) and not isinstance(own, bool):
+        return float(own)
+    for holder in (getattr(error, "response", None), error):
+        headers = getattr(holder, "headers", None)
+        if headers is None:
+            continue
+        try:
+            text = headers.get("retry-after") or headers.get("Retry-After")
+        except (AttributeError, TypeError):
+            continue
+        if text is None:
+            continue
+        try:
+            return max(0.0, float(text))
+        except ValueError:
+            return _until(str(text))
+    return None
+
+
+def _until(text: str) -> float | None:
+    import time
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+def as_tuple(names: str | Sequence[str]) -> tuple[str, ...]:
+    """One name or several."""
+    return (names,) if isinstance(names, str) else tuple(names)

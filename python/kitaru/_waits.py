@@ -1,0 +1,345 @@
+"""``wait()``, ``sleep()`` and the recorded readings ``now()``, ``random()``, ``uuid()``.
+
+Not here: parking (``_drive``) and what happens when nothing else can go on (``_quiet``, ``_edge``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from kitaru import _context, _native
+from kitaru._context import Frame
+from kitaru._drive import LONG, park_async, park_sync
+from kitaru._run import Parked
+from kitaru._schema import check_answer, json_schema
+from kitaru._values import decode, encode
+from kitaru.errors import KitaruError, KitaruUsageError, KitaruWaitTimeoutError
+
+if TYPE_CHECKING:
+    import datetime as datetime_module
+    import uuid as uuid_module
+    from collections.abc import Generator
+
+
+class _Question:
+    """A wait that has its identity."""
+
+    __slots__ = ("call", "data", "deadline", "default", "frame", "json_schema", "name", "on_timeout", "schema", "text")
+
+    def __init__(
+        self,
+        frame: Frame,
+        name: str,
+        text: str,
+        schema: Any,
+        data: str | None,
+        timeout: float | None,
+        on_timeout: str,
+        default: Any,
+    ) -> None:
+        run = frame.run
+        run.check()
+        self.frame = frame
+        self.name = name
+        self.text = text
+        self.schema = schema
+        self.json_schema = json_schema(schema)
+        self.data = data
+        self.on_timeout = on_timeout
+        self.default = default
+        self.deadline = None if timeout is None else run.session.now() + int(timeout * 1000)
+        shown = encode([text, data, self.json_schema])
+        try:
+            self.call = run.session.identify(
+                frame.scope, name, "wait", _native.blake3(shown), False, False, False, None
+            )
+        except KitaruError as refusal:
+            raise run.refused(refusal) from None
+
+    def open(self) -> tuple[str, bool]:
+        """Asks, or finds it asked already. Returns its key and whether it is over. May pause."""
+        run, session = self.frame.run, self.frame.run.session
+        try:
+            verdict, record, order = session.decide(self.call, run.alone())
+            if verdict == "drift":
+                order = self._changed(record)
+                verdict = "run" if order < 0 else "reuse"
+            if verdict == "reuse":
+                session.delivered(order)
+                return "", True
+            if verdict == "open":
+                return session.reopen_wait(self.call), False
+            schema = None if self.json_schema is None else json.dumps(self.json_schema)
+            on_timeout = None if self.deadline is None else self.on_timeout
+            return session.open_wait(self.call, self.text, schema, self.data, self.deadline, on_timeout), False
+        except KitaruError as refusal:
+            raise run.refused(refusal) from None
+
+    def _changed(self, record: int) -> int:
+        """An answered question that is asked otherwise now: its answer was not given to this one."""
+        run, session = self.frame.run, self.frame.run.session
+        data = None if self.data is None else json.loads(self.data)
+        now = json.dumps({"question": self.text, "metadata": data, "schema": self.json_schema})
+        pause, differences = session.drift_differences(self.call, record, False, now)
+        known = session.record_at(record)
+        key = known[0] if known else self.name
+        short = run.id[-8:]
+        lines = [f"  {path}: {before or '(nothing)'} -> {after or '(nothing)'}" for path, before, after in differences]
+        text = "\n".join(
+            [
+                f"{key} was answered, but it asks something else now:",
+                *lines,
+                f"Use the answer all the same: kitaru resume {short} --on-drift reuse",
+                f"Ask again: kitaru resume {short} --on-drift rerun",
+            ]
+        )
+        raise run.pause(pause, text)
+
+    def parked(self, key: str) -> Parked:
+        # An escalated question stays open: its deadline is for those who watch, not for this call.
+        deadline = None if self.on_timeout == "escalate" else self.deadline
+        parked = Parked(self.call, key, self.frame, deadline=deadline)
+        parked.question = self
+        return parked
+
+    def settle(self) -> bool:
+        """Looks where the wait stands after something changed. ``True``: it is over."""
+        run, session = self.frame.run, self.frame.run.session
+        run.check()
+        try:
+            state, _ = session.wait_news(self.call)
+            if state == "due":
+                session.close_wait(self.call, "timed_out")
+                return True
+            if state in ("cancel", "pause"):
+                run.obey()
+                run.check()
+            return state == "over"
+        except KitaruError as refusal:
+            raise run.refused(refusal) from None
+
+    def value(self) -> Any:
+        """The answer, or what stands for it when time ran out."""
+        run, session = self.frame.run, self.frame.run.session
+        try:
+            kind, text = session.serve(self.call)
+        except KitaruError as refusal:
+            raise run.refused(refusal) from None
+        if kind == "value":
+            return check_answer(self.schema, decode(text or "null"), self.name)
+        if self.on_timeout == "raise":
+            error = KitaruWaitTimeoutError(f"nobody answered {self.name!r} in time: {self.text}")
+            raise error
+        return self.default
+
+
+def wait(
+    *,
+    schema: Any = None,
+    name: str | None = None,
+    question: str = "",
+    timeout: float | None = None,
+    on_timeout: str = "raise",
+    default: Any = None,
+    metadata: Any = None,
+) -> Any:
+    """Asks a human (or a program) and returns the answer; in async code, await it.
+
+    While nothing else can go on, no process runs: the flow is suspended and the answer resumes it.
+    ``schema`` is a type (``bool``, a pydantic model, …) or a JSON Schema; ``metadata`` is shown with the
+    question; ``timeout`` in seconds, after which ``on_timeout`` says ``"raise"``, ``"default"`` (returns
+    ``default``) or ``"escalate"`` (the wait is marked overdue for whoever watches, and stays open).
+
+    Raises :class:`KitaruWaitTimeoutError` when time ran out, :class:`KitaruUsageError` outside a flow.
+    """
+    if on_timeout not in ("raise", "default", "escalate"):
+        raise KitaruUsageError(f"on_timeout={on_timeout!r}: it is 'raise', 'default' or 'escalate'")
+    frame = _inside("wait")
+    if any(above.once for above in frame.chain()):
+        raise KitaruUsageError(
+            "a wait inside an effect='once' checkpoint is refused: its body must run through at once. Ask before it."
+        )
+    data = None if metadata is None else encode(metadata, "wait.metadata")
+    label = name or "wait"
+    asked = _Question(frame, label, question or f"{label}?", schema, data, timeout, on_timeout, default)
+    if _context.running_task() is not None:
+        return Awaitable(_wait_async(asked), label)
+    key, over = asked.open()
+    while not over:
+        park_sync(frame.run, asked.parked(key))
+        over = asked.settle()
+    asked.frame.run.session.wait_done()
+    return asked.value()
+
+
+async def _wait_async(asked: _Question) -> Any:
+    import asyncio
+
+    run = asked.frame.run
+    key, over = asked.open()
+    try:
+        while not over:
+            await park_async(run, asked.parked(key))
+            over = asked.settle()
+    except asyncio.CancelledError:
+        if run.closing is None and not run.root_ended:
+            # asyncio's own timeout, or a lost race: nobody waits for the answer any more.
+            run.session.close_wait(asked.call, "withdrawn")
+        raise
+    run.session.wait_done()
+    return asked.value()
+
+
+class Awaitable(Coroutine[Any, Any, Any]):
+    """What ``wait()`` and ``sleep()`` give in async code: a coroutine that refuses to pass for its result."""
+
+    def __init__(self, inner: Coroutine[Any, Any, Any], label: str) -> None:
+        self._inner = inner
+        self._label = label
+        self.__qualname__ = f"kitaru.{label}"
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._inner.__await__()
+
+    def send(self, value: Any) -> Any:
+        return self._inner.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._inner.throw(*error)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def _refuse(self, *_: object) -> Any:
+        raise KitaruUsageError(f"the answer of {self._label!r} was used without `await`: await kitaru.wait(...)")
+
+    __bool__ = __str__ = __format__ = __iter__ = __len__ = __int__ = __float__ = _refuse
+
+
+def sleep(seconds: float, *, name: str = "sleep") -> Any:
+    """Lets time pass durably; in async code, await it. From a minute on no process runs meanwhile."""
+    frame = _inside("sleep")
+    run, session = frame.run, frame.run.session
+    run.check()
+    try:
+        call = session.identify(
+            frame.scope, name, "sleep", _native.blake3(f"{seconds!r}"), False, False, False, None
+        )
+    except KitaruError as refusal:
+        raise run.refused(refusal) from None
+    if _context.running_task() is not None:
+        return Awaitable(_sleep_async(frame, call, seconds), name)
+    over, key, until = _begin_sleep(frame, call, seconds)
+    while not over:
+        left = (until - session.now()) / 1000
+        if left >= LONG:
+            park_sync(run, Parked(call, key, frame, sleeping=True, deadline=until))
+        elif left > 0:
+            session.await_news(min(left, 1.0))
+        over = _sleep_over(frame, call)
+    session.wait_done()
+    return None
+
+
+async def _sleep_async(frame: Frame, call: int, seconds: float) -> None:
+    import asyncio
+
+    run, session = frame.run, frame.run.session
+    over, key, until = _begin_sleep(frame, call, seconds)
+    try:
+        while not over:
+            left = (until - session.now()) / 1000
+            if left >= LONG:
+                await park_async(run, Parked(call, key, frame, sleeping=True, deadline=until))
+            else:
+                await asyncio.sleep(max(0.0, left))
+            over = _sleep_over(frame, call)
+    except asyncio.CancelledError:
+        if run.closing is None and not run.root_ended:
+            session.close_wait(call, "withdrawn")
+        raise
+    session.wait_done()
+
+
+def _begin_sleep(frame: Frame, call: int, seconds: float) -> tuple[bool, str, int]:
+    run, session = frame.run, frame.run.session
+    try:
+        verdict, _, order = session.decide(call, run.alone())
+        if verdict == "reuse":
+            session.delivered(order)
+            return True, "", 0
+        if verdict == "open":
+            key = session.reopen_wait(call)
+            return False, key, session.wait_news(call)[1] or 0
+        until = session.now() + int(seconds * 1000)
+        return False, session.open_wait(call, "", None, None, until, None), until
+    except KitaruError as refusal:
+        raise run.refused(refusal) from None
+
+
+def _sleep_over(frame: Frame, call: int) -> bool:
+    run, session = frame.run, frame.run.session
+    run.check()
+    try:
+        state, _ = session.wait_news(call)
+        if state == "due":
+            session.close_wait(call, "elapsed")
+            return True
+        if state in ("cancel", "pause"):
+            run.obey()
+            run.check()
+        return state == "over"
+    except KitaruError as refusal:
+        raise run.refused(refusal) from None
+
+
+def now() -> datetime_module.datetime:
+    """The time, timezone-aware in UTC; recorded, so that a re-entry reads the same. Outside a flow: the clock."""
+    import datetime
+
+    value = _reading("now", lambda: datetime.datetime.now(datetime.timezone.utc))
+    assert isinstance(value, datetime.datetime)
+    return value
+
+
+def random() -> float:
+    """A random number in 0..1, recorded."""
+    import random as source
+
+    return float(_reading("random", source.random))
+
+
+def uuid() -> uuid_module.UUID:
+    """A random UUID (version 4), recorded."""
+    import uuid as source
+
+    value = _reading("uuid", source.uuid4)
+    assert isinstance(value, source.UUID)
+    return value
+
+
+def _reading(name: str, read: Any) -> Any:
+    frame = _context.frame()
+    if frame is None:
+        return read()
+    run, session = frame.run, frame.run.session
+    run.check()
+    try:
+        call = session.identify(frame.scope, f"kitaru.{name}", "reading", None, False, False, False, None)
+        verdict, _, _ = session.decide(call, True)
+        if verdict == "reuse":
+            return decode(session.serve(call)[1] or "null")
+        value = read()
+        session.read(call, encode(value))
+        return value
+    except KitaruError as refusal:
+        raise run.refused(refusal) from None
+
+
+def _inside(what: str) -> Frame:
+    frame = _context.frame()
+    if frame is None:
+        raise KitaruUsageError(f"kitaru.{what}() was called outside any flow: decorate the caller with @flow")
+    return frame

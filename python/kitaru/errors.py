@@ -1,0 +1,211 @@
+"""What can go wrong, as users catch it. Every class has a ``code`` with a page: ``kitaru explain CODE``.
+
+Control flow that must not be swallowed by ``except Exception`` inside a flow travels as :class:`Unwind`, a
+``BaseException``; at the flow's edge it becomes one of the ordinary errors here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class KitaruError(Exception):
+    """Base of all ordinary errors of this library."""
+
+    code = "kitaru"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class KitaruUsageError(KitaruError, TypeError):
+    """The library was called in a way that it does not support. The message names what to use."""
+
+    code = "usage"
+
+
+class KitaruGeneratorError(KitaruUsageError):
+    """A generator function was decorated. Collect into a list, or use ``kitaru.open_call`` for streams."""
+
+    code = "generator-function"
+
+
+class KitaruSyncOnLoopError(KitaruUsageError):
+    """A sync flow was called on a running event loop, which it would block. Use ``flow.run(...)``."""
+
+    code = "sync-on-loop"
+
+
+class KitaruStoreError(KitaruError):
+    """The store refused or failed; ``code`` says how. Nothing was recorded by the call that raised it."""
+
+    code = "store-io"
+
+
+class KitaruNotFoundError(KitaruStoreError, LookupError):
+    """No such execution, artifact or call."""
+
+    code = "unknown-execution"
+
+
+class KitaruStateError(KitaruError):
+    """The execution is not in a state in which that can be done: it has ended, or somebody else holds it."""
+
+    code = "held"
+
+
+class KitaruFencedError(KitaruError):
+    """Another process has taken the execution up since. This one may not record anything any more."""
+
+    code = "fenced"
+
+
+class KitaruCancelledError(KitaruError):
+    """The execution was cancelled from outside."""
+
+    code = "cancelled"
+
+
+class KitaruForkedError(KitaruError):
+    """A forked child called a checkpoint of its parent's execution. Only the parent may record."""
+
+    code = "forked-child"
+
+
+class KitaruNotRecordedError(KitaruError):
+    """``strict``: a checkpoint was called in a thread without context while a flow runs in the process."""
+
+    code = "not-recorded"
+
+
+class KitaruMutatedArgumentError(KitaruError):
+    """A checkpoint changed one of its arguments; on re-entry that change would be missing.
+
+    The result was recorded before this was raised.
+    """
+
+    code = "mutated-argument"
+
+
+class KitaruEncodeError(KitaruError, TypeError):
+    """A value has no codec, where one is required (``strict``, ``effect="once"``, artifacts)."""
+
+    code = "unencodable"
+
+
+class KitaruTimeoutError(KitaruError, TimeoutError):
+    """A checkpoint took longer than its ``timeout``. Its late result is refused."""
+
+    code = "timeout"
+
+
+class KitaruWaitTimeoutError(KitaruError, TimeoutError):
+    """A wait's deadline passed and ``on_timeout="raise"``."""
+
+    code = "wait-timeout"
+
+
+class KitaruAnswerError(KitaruError, ValueError):
+    """An answer does not satisfy the wait's schema. The wait stays open."""
+
+    code = "bad-answer"
+
+
+class KitaruNonRetryableError(KitaruError):
+    """Raise this (or a subclass) in a checkpoint to fail without another try, whatever ``retries`` says."""
+
+    code = "non-retryable"
+
+
+class KitaruEntryPointError(KitaruError):
+    """Loading a module for a resume started a flow: its call is not behind ``if __name__ == "__main__"``."""
+
+    code = "entry-point"
+
+
+class KitaruImportError(KitaruError):
+    """The file or module that defines the flow cannot be imported."""
+
+    code = "flow-import"
+
+
+class KitaruFlowNotFoundError(KitaruError, LookupError):
+    """The module no longer has that flow."""
+
+    code = "unknown-flow"
+
+
+class KitaruSuspended(KitaruError):  # noqa: N818 - a state, not an error
+    """The execution waits for an answer or for time; no process needs to run meanwhile.
+
+    ``waits`` are the keys of its open waits, ``answer(value)`` answers one.
+    """
+
+    code = "suspended"
+
+    def __init__(self, message: str, *, exec_id: str, waits: Sequence[str], wake_at: int | None = None) -> None:
+        super().__init__(message)
+        self.exec_id = exec_id
+        self.waits = list(waits)
+        self.wake_at = wake_at
+        self.seen = 0
+
+    def answer(self, value: Any, *, wait: str | None = None) -> None:
+        """Records the answer, from this process. Call the flow's ``resume`` or ``kitaru resume`` to go on."""
+        from kitaru.client import KitaruClient
+
+        KitaruClient().executions.input(self.exec_id, value, wait=wait, resume=False)
+
+
+class KitaruPaused(KitaruError):  # noqa: N818 - a state, not an error
+    """The execution is paused until somebody decides; the message says what about, and how."""
+
+    code = "paused"
+
+    def __init__(self, message: str, *, exec_id: str, reason: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.exec_id = exec_id
+        self.reason = reason or {}
+
+
+class KitaruInDoubtError(KitaruPaused):
+    """A call with a declared effect began and its outcome is unknown: this may have happened."""
+
+    code = "in-doubt"
+
+
+class KitaruDivergenceError(KitaruError):
+    """``on_drift="fail"``: a recorded call was met again with other inputs."""
+
+    code = "divergence"
+
+
+class Unwind(BaseException):
+    """Carries a flow that must stop out of user code. Never raised past the flow's edge."""
+
+    def __init__(self, error: KitaruError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+_STATE = {"already-ended", "held", "closed", "stopping", "no-progress", "conflict"}
+
+
+def from_engine(code: str, message: str) -> KitaruError:
+    """The exception for an engine's error, with that code."""
+    if code == "fenced":
+        return KitaruFencedError(message)
+    if code in ("unknown-execution", "ambiguous-id", "unknown-artifact", "unknown-wait"):
+        return KitaruNotFoundError(message, code=code)
+    if code == "bad-answer":
+        return KitaruAnswerError(message)
+    if code in _STATE:
+        return KitaruStateError(message, code=code)
+    if code == "misuse":
+        return KitaruError(message, code=code)
+    return KitaruStoreError(message, code=code)
