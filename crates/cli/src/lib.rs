@@ -1,1 +1,153 @@
-//! Placeholder.
+//! The `kitaru` command: what people type, and how answers look.
+//!
+//! `args` is what can be typed, `look` shows, `act` changes, `render` makes text of items, `explain` has the
+//! error pages. Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
+//! which the [`Host`] does.
+
+mod act;
+mod args;
+mod explain;
+mod look;
+mod output;
+mod render;
+
+use args::{Args, Command, Executions, Waits};
+use clap::Parser;
+use kitaru_core::event::EntryPoint;
+use kitaru_core::{ExecutionId, Millis};
+use kitaru_engine::manage::ManageError;
+use kitaru_store::{Options, Store, Synchronous};
+use output::{Answer, Out};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Something that needs the user's code.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Job {
+    /// Start an execution of `FILE.py:FLOW` or `module:FLOW`.
+    Run {
+        /// Where the flow is.
+        target: String,
+        /// Its arguments, plain JSON.
+        inputs: serde_json::Map<String, serde_json::Value>,
+        /// Labels.
+        tags: Vec<String>,
+    },
+    /// Go on with an execution.
+    Resume {
+        /// Which.
+        id: ExecutionId,
+        /// Where its code is.
+        entry: EntryPoint,
+        /// Why: `resume`, `answer` or `due`.
+        why: String,
+    },
+}
+
+/// Why a job could not be run. What a flow raises is none of it: that is on record.
+#[derive(Clone, Debug)]
+pub struct HostError {
+    /// Kebab-case word with a page.
+    pub code: String,
+    /// One line.
+    pub message: String,
+    /// Exit status: 1, 2 or 130.
+    pub status: i32,
+}
+
+/// Runs user code.
+pub trait Host {
+    /// Runs a job to the flow's end or suspension; the user's output goes to stderr if `json`. Returns the
+    /// execution.
+    fn run(&mut self, job: &Job, json: bool) -> Result<ExecutionId, HostError>;
+}
+
+/// What commands work with.
+struct Context<'a> {
+    store: Arc<dyn Store>,
+    host: &'a mut dyn Host,
+    json: bool,
+}
+
+impl Context<'_> {
+    fn now(&self) -> Millis {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+    }
+}
+
+/// Runs a command line (without the program's name). Returns the exit status: 0 completed, 1 failed, 2 usage,
+/// 75 waiting, sleeping or paused, 130 interrupted.
+pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
+    let words = std::iter::once("kitaru".to_owned()).chain(argv.iter().cloned());
+    let args = match Args::try_parse_from(words) {
+        Ok(args) => args,
+        Err(error) => {
+            let json = argv.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json")
+                || argv.iter().any(|word| word == "--output=json");
+            return output::usage(&error, json);
+        }
+    };
+    let out = Out { json: args.output == args::Output::Json, command: args.command.name() };
+    match dispatch(args, host, &out) {
+        Ok(answer) => out.show(&answer),
+        Err(error) => out.fail(&error),
+    }
+}
+
+fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, ManageError> {
+    if let Command::Explain { code } = &args.command {
+        return explain::explain(code);
+    }
+    if matches!(args.command, Command::Version) {
+        return Ok(Answer::text(format!("kitaru {}", env!("CARGO_PKG_VERSION"))));
+    }
+    let store = open(&args)?;
+    let context = &mut Context { store, host, json: out.json };
+    match args.command {
+        Command::Run { target, input, inputs, tag } => act::run(context, &target, &input, inputs.as_deref(), tag),
+        Command::Executions(one) => executions(context, one),
+        Command::Ls(list) => look::list(context, &list),
+        Command::Show { id } => look::get(context, &id),
+        Command::Logs { id, follow } => look::logs(context, &id, follow),
+        Command::Input(input) => act::input(context, &input),
+        Command::Resume(resume) | Command::Retry(resume) => act::resume(context, &resume),
+        Command::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
+        Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
+        Command::Waits(Waits::List) => look::waits(context),
+        Command::Artifacts(one) => look::artifacts(context, &one),
+        Command::Flows => look::flows(context),
+        Command::Doctor { deep } => look::doctor(context, deep),
+        Command::Explain { .. } | Command::Version => Ok(Answer::text(String::new())),
+    }
+}
+
+fn executions(context: &mut Context<'_>, one: Executions) -> Result<Answer, ManageError> {
+    match one {
+        Executions::List(list) => look::list(context, &list),
+        Executions::Get { id } => look::get(context, &id),
+        Executions::Logs { id, follow } => look::logs(context, &id, follow),
+        Executions::Input(input) => act::input(context, &input),
+        Executions::Resume(resume) | Executions::Retry(resume) => act::resume(context, &resume),
+        Executions::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
+        Executions::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
+    }
+}
+
+fn open(args: &Args) -> Result<Arc<dyn Store>, ManageError> {
+    let from = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let home = args.home.clone().or_else(|| from("KITARU_HOME").map(PathBuf::from)).or_else(|| {
+        std::env::home_dir().map(|home| home.join(".kitaru"))
+    });
+    let Some(home) = home else {
+        return Err(ManageError::new("usage", "no home folder: set KITARU_HOME", None));
+    };
+    let home = std::path::absolute(&home).unwrap_or(home);
+    let store = args.store.clone().or_else(|| from("KITARU_STORE"));
+    let store = store.unwrap_or_else(|| home.join("kitaru.db").display().to_string());
+    let normal = from("KITARU_SYNCHRONOUS").is_some_and(|level| level.eq_ignore_ascii_case("normal"));
+    let options = Options { synchronous: if normal { Synchronous::Normal } else { Synchronous::Full } };
+    Ok(kitaru_store::open(&store, &home, &options)?)
+}

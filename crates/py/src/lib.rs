@@ -5,6 +5,7 @@
 
 use pyo3::prelude::*;
 
+mod cli;
 mod engine;
 mod errors;
 mod session;
@@ -15,5 +16,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<engine::Engine>()?;
     module.add_class::<session::Session>()?;
+    module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
+    module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
     values::register(module)
 }

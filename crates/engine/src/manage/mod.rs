@@ -1,1 +1,92 @@
-//! Management functions (being built).
+//! What people and programs do to executions from outside: look, answer, resume, stop.
+//!
+//! One function each, shared by the command line, the Python client and whatever serves later. They take and
+//! return data. Deliberately not here: printing, reading the clock, and running user code.
+
+mod answer;
+mod resume;
+mod stop;
+pub mod view;
+
+pub use answer::{Answered, answer, check_answer};
+pub use resume::{Drift, Prepared, ResumeOptions, due, prepare};
+pub use stop::{Stopped, stop};
+
+use crate::error::EngineError;
+use kitaru_core::ExecutionId;
+use kitaru_core::lease::{self, Hold, Pulse};
+use kitaru_core::rows::{ExecutionRow, Status};
+use kitaru_core::{Millis, Value};
+use kitaru_store::{Store, StoreError};
+
+/// A refusal, with its code and a way out.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ManageError {
+    /// Kebab-case word with a page in `docs/errors/`.
+    pub code: String,
+    /// One line.
+    pub message: String,
+    /// What to do, paste-ready where it can be.
+    pub hint: Option<String>,
+}
+
+impl ManageError {
+    /// A refusal.
+    pub fn new(code: &str, message: impl Into<String>, hint: Option<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), hint }
+    }
+}
+
+impl From<StoreError> for ManageError {
+    fn from(error: StoreError) -> Self {
+        let hint = match &error {
+            StoreError::NotFound(_) => Some("kitaru executions list".to_owned()),
+            StoreError::Ambiguous { .. } => Some("give more of the identifier".to_owned()),
+            _ => None,
+        };
+        Self::new(error.code(), error.to_string(), hint)
+    }
+}
+
+impl From<EngineError> for ManageError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Store(error) => error.into(),
+            other => Self::new(other.code(), other.to_string(), None),
+        }
+    }
+}
+
+/// A result of management.
+pub type Result<T> = std::result::Result<T, ManageError>;
+
+/// Who holds an execution now.
+pub fn hold(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Hold {
+    let pulse = row.owner.as_ref().map_or(Pulse::Dead, |owner| store.pulse(owner));
+    lease::hold(row.owner.is_some(), pulse, row.lease_until, now)
+}
+
+/// The status that people see.
+pub fn status(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Status {
+    if row.status == Status::Running { lease::visible(row.status, hold(store, row, now)) } else { row.status }
+}
+
+/// The execution that `text` names: its identifier, or a unique beginning or end of it; `latest`: the newest.
+pub fn find(store: &dyn Store, text: &str) -> Result<ExecutionRow> {
+    if text == "latest" {
+        let page = kitaru_store::Page { limit: 1, offset: 0 };
+        let newest = store.queries().executions(&kitaru_store::ExecutionFilter::default(), page)?;
+        return newest.into_iter().next().ok_or_else(|| StoreError::NotFound(text.to_owned()).into());
+    }
+    let id: ExecutionId = store.queries().find(text)?;
+    Ok(store.queries().execution(&id)?)
+}
+
+/// The JSON text of a value.
+pub fn text(store: &dyn Store, value: &Value) -> Result<String> {
+    match value {
+        Value::Inline(raw) => Ok(raw.get().to_owned()),
+        Value::Stored(reference) => Ok(store.value(reference)?),
+    }
+}

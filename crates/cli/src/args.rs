@@ -1,0 +1,247 @@
+//! What can be typed. Help, completion and the reference page are made of this.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Durable control for Python AI agents.
+#[derive(Debug, Parser)]
+#[command(name = "kitaru", version, max_term_width = 100)]
+pub struct Args {
+    /// How answers look. JSON goes to stdout, messages to stderr.
+    #[arg(long, value_enum, default_value = "text", global = true)]
+    pub output: Output,
+    /// Folder of the store and its locks [default: ~/.kitaru, or KITARU_HOME].
+    #[arg(long, global = true)]
+    pub home: Option<PathBuf>,
+    /// The store: a path [default: kitaru.db in the home, or KITARU_STORE].
+    #[arg(long, global = true)]
+    pub store: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// See [`Args::output`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a flow: FILE.py:FLOW or module:FLOW.
+    Run {
+        /// FILE.py:FLOW or module:FLOW. The flow's name may be left out if there is one only.
+        target: String,
+        /// An argument, NAME=VALUE. VALUE is JSON where it parses, else a string.
+        #[arg(long, value_name = "NAME=VALUE")]
+        input: Vec<String>,
+        /// All arguments as a JSON object.
+        #[arg(long, value_name = "JSON")]
+        inputs: Option<String>,
+        /// A label.
+        #[arg(long)]
+        tag: Vec<String>,
+    },
+    /// Look at executions and act on them.
+    #[command(subcommand)]
+    Executions(Executions),
+    /// List executions (executions list).
+    Ls(List),
+    /// Show one execution (executions get).
+    #[command(alias = "get")]
+    Show {
+        /// Identifier, a unique beginning or end of it, or `latest`.
+        id: String,
+    },
+    /// Show what an execution printed and logged.
+    Logs {
+        /// Identifier.
+        id: String,
+        /// Go on until it has ended.
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Answer a wait, and carry the flow on.
+    Input(Input),
+    /// Go on with an execution.
+    Resume(Resume),
+    /// The same as resume: what failed runs again.
+    Retry(Resume),
+    /// Cancel an execution and its children.
+    Cancel {
+        /// Identifier.
+        id: String,
+    },
+    /// Pause an execution and its children.
+    Pause {
+        /// Identifier.
+        id: String,
+    },
+    /// Open questions of all executions.
+    #[command(subcommand)]
+    Waits(Waits),
+    /// Values that executions saved.
+    #[command(subcommand)]
+    Artifacts(Artifacts),
+    /// Flows that have executions.
+    Flows,
+    /// Explain an error's code.
+    Explain {
+        /// The code, as in error[CODE].
+        code: String,
+    },
+    /// Store health, and why open executions are not progressing.
+    Doctor {
+        /// Walk the whole store.
+        #[arg(long)]
+        deep: bool,
+    },
+    /// Print the version.
+    Version,
+}
+
+/// `kitaru executions …`
+#[derive(Debug, Subcommand)]
+pub enum Executions {
+    /// List them, newest first.
+    #[command(alias = "ls")]
+    List(List),
+    /// Show one.
+    #[command(alias = "show")]
+    Get {
+        /// Identifier, a unique beginning or end of it, or `latest`.
+        id: String,
+    },
+    /// Show what it printed and logged.
+    Logs {
+        /// Identifier.
+        id: String,
+        /// Go on until it has ended.
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Answer a wait, and carry the flow on.
+    Input(Input),
+    /// Go on with it.
+    Resume(Resume),
+    /// The same as resume: what failed runs again.
+    Retry(Resume),
+    /// Cancel it and its children.
+    Cancel {
+        /// Identifier.
+        id: String,
+    },
+    /// Pause it and its children.
+    Pause {
+        /// Identifier.
+        id: String,
+    },
+}
+
+/// `kitaru waits …`
+#[derive(Debug, Subcommand)]
+pub enum Waits {
+    /// List open questions, oldest first.
+    #[command(alias = "ls")]
+    List,
+}
+
+/// `kitaru artifacts …`
+#[derive(Debug, Subcommand)]
+pub enum Artifacts {
+    /// List an execution's.
+    #[command(alias = "ls")]
+    List {
+        /// Identifier.
+        id: String,
+    },
+    /// Print one.
+    Get {
+        /// Identifier.
+        id: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+/// `kitaru executions list`
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Only these states: running, waiting, sleeping, paused, interrupted, completed, failed, cancelled.
+    #[arg(long)]
+    pub status: Vec<String>,
+    /// Only this flow's.
+    #[arg(long)]
+    pub flow: Option<String>,
+    /// Only with this label.
+    #[arg(long)]
+    pub tag: Option<String>,
+    /// How many.
+    #[arg(long, default_value_t = 20)]
+    pub limit: usize,
+    /// Which page, from 1.
+    #[arg(long, default_value_t = 1)]
+    pub page: usize,
+}
+
+/// `kitaru input`
+#[derive(Debug, clap::Args)]
+pub struct Input {
+    /// Identifier of the execution that asks, or of its parent.
+    pub id: String,
+    /// The answer, as JSON.
+    #[arg(long, value_name = "JSON")]
+    pub value: String,
+    /// Which wait, if several are open: its key or name.
+    #[arg(long)]
+    pub wait: Option<String>,
+    /// Only record the answer.
+    #[arg(long)]
+    pub no_resume: bool,
+}
+
+/// `kitaru resume`
+#[derive(Debug, clap::Args)]
+pub struct Resume {
+    /// Identifier.
+    #[arg(required_unless_present = "due")]
+    pub id: Option<String>,
+    /// For a call that has other inputs than recorded: reuse its result, or rerun it.
+    #[arg(long, value_parser = ["reuse", "rerun"])]
+    pub on_drift: Option<String>,
+    /// Run calls again: `failed`, or a call's key.
+    #[arg(long, value_name = "failed|KEY")]
+    pub rerun: Vec<String>,
+    /// Everything whose time has come, or whose answer is there.
+    #[arg(long, conflicts_with = "id")]
+    pub due: bool,
+}
+
+impl Command {
+    /// The name that JSON answers carry.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Run { .. } => "run",
+            Self::Executions(Executions::List(_)) | Self::Ls(_) => "executions.list",
+            Self::Executions(Executions::Get { .. }) | Self::Show { .. } => "executions.get",
+            Self::Executions(Executions::Logs { .. }) | Self::Logs { .. } => "executions.logs",
+            Self::Executions(Executions::Input(_)) | Self::Input(_) => "executions.input",
+            Self::Executions(Executions::Resume(_)) | Self::Resume(_) => "executions.resume",
+            Self::Executions(Executions::Retry(_)) | Self::Retry(_) => "executions.retry",
+            Self::Executions(Executions::Cancel { .. }) | Self::Cancel { .. } => "executions.cancel",
+            Self::Executions(Executions::Pause { .. }) | Self::Pause { .. } => "executions.pause",
+            Self::Waits(_) => "waits.list",
+            Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",
+            Self::Artifacts(Artifacts::Get { .. }) => "artifacts.get",
+            Self::Flows => "flows.list",
+            Self::Explain { .. } => "explain",
+            Self::Doctor { .. } => "doctor",
+            Self::Version => "version",
+        }
+    }
+}

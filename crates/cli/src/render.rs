@@ -1,0 +1,124 @@
+//! Items as text for people: tables that fit 80 columns, and the page of one execution.
+
+use crate::output::{clean, colour};
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use serde_json::Value as Json;
+
+const WIDE: usize = 60;
+
+/// A table of items: (title, how to read the cell).
+pub fn table(items: &[Json], columns: &[(&str, fn(&Json) -> String)]) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns.iter().map(|(title, _)| Cell::new(title)));
+    for item in items {
+        table.add_row(columns.iter().map(|(title, read)| {
+            let text = clean(&read(item)).replace('\n', " ");
+            let cell = Cell::new(&text);
+            if *title == "STATUS" && colour() { cell.fg(status_colour(&text)) } else { cell }
+        }));
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().trim_start().to_owned()).collect();
+    lines.join("\n")
+}
+
+fn status_colour(status: &str) -> Color {
+    match status {
+        "completed" => Color::Green,
+        "failed" | "cancelled" => Color::Red,
+        "running" => Color::Blue,
+        _ => Color::Yellow,
+    }
+}
+
+/// A field as text; nothing for null.
+pub fn field(item: &Json, name: &str) -> String {
+    match item.get(name) {
+        None | Some(Json::Null) => String::new(),
+        Some(Json::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// The part of an identifier that people type.
+pub fn short(item: &Json) -> String {
+    let id = field(item, "id");
+    id.get(id.len().saturating_sub(8)..).unwrap_or_default().to_owned()
+}
+
+/// A time without its date's beginning and milliseconds.
+pub fn when(item: &Json, name: &str) -> String {
+    field(item, name).get(..19).unwrap_or_default().replace('T', " ")
+}
+
+/// A text of at most `most` characters.
+pub fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+/// Why an execution is not progressing, on one line.
+pub fn reason(item: &Json) -> String {
+    let text = item.get("reason").and_then(|reason| reason.get("text")).and_then(Json::as_str).unwrap_or_default();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Tokens and dollars, where there are some.
+pub fn usage(item: &Json) -> String {
+    let usage = item.get("usage").cloned().unwrap_or_default();
+    let number = |name: &str| usage.get(name).and_then(Json::as_f64).unwrap_or(0.0);
+    let (tokens_in, tokens_out, cost) = (number("input_tokens"), number("output_tokens"), number("cost_usd"));
+    if tokens_in == 0.0 && tokens_out == 0.0 && cost == 0.0 {
+        return String::new();
+    }
+    format!("{tokens_in} tokens in, {tokens_out} out, ${cost:.4}")
+}
+
+/// The page of one execution.
+pub fn execution(item: &Json) -> String {
+    let mut lines = vec![
+        format!("{}  {}  {}", field(item, "flow"), field(item, "id"), field(item, "status")),
+        format!("created  {}", when(item, "created_at")),
+        format!("updated  {}", when(item, "updated_at")),
+    ];
+    let mut add = |name: &str, text: String| {
+        if !text.is_empty() {
+            lines.push(format!("{name:<8} {text}"));
+        }
+    };
+    if let Some(text) = item.get("reason").and_then(|reason| reason.get("text")).and_then(Json::as_str) {
+        add("reason", text.replace('\n', "\n         "));
+    }
+    add("inputs", cut(&field(item, "inputs"), WIDE * 4));
+    add("result", cut(&field(item, "result"), WIDE * 16));
+    add("usage", usage(item));
+    if let Some(parent) = item.get("parent").filter(|parent| !parent.is_null()) {
+        add("parent", format!("{} ({})", field(parent, "id"), field(parent, "key")));
+    }
+    if let Some(error) = item.get("error").filter(|error| !error.is_null()) {
+        add("error", format!("{}: {}", field(error, "type"), field(error, "message")));
+        lines.push(field(error, "traceback").trim_end().to_owned());
+    }
+    if let Some(calls) = item.get("calls").and_then(Json::as_array).filter(|calls| !calls.is_empty()) {
+        lines.push(String::new());
+        lines.push(table(
+            calls,
+            &[
+                ("CALL", |call| cut(&field(call, "key"), 44)),
+                ("STATUS", |call| field(call, "status")),
+                ("TRIES", |call| field(call, "attempts")),
+                ("STARTED", |call| when(call, "started_at").get(11..).unwrap_or_default().to_owned()),
+                ("", |call| if call.get("reused") == Some(&Json::Bool(true)) { "reused".to_owned() } else { String::new() }),
+            ],
+        ));
+    }
+    for wait in item.get("waits").and_then(Json::as_array).into_iter().flatten() {
+        lines.push(String::new());
+        lines.push(format!("{}: {}", field(wait, "key"), field(wait, "question")));
+        lines.push(format!("kitaru input {} --wait {} --value …", short(item), field(wait, "key")));
+    }
+    clean(&lines.join("\n"))
+}

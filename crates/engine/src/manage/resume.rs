@@ -1,0 +1,205 @@
+//! What must be written before an execution can go on, and whether it can.
+//!
+//! Not here: going on, which needs the user's code.
+
+use super::{ManageError, Result, hold, status};
+use kitaru_core::event::{CallsDropped, DriftDecided, DriftDecision, PauseReason};
+use kitaru_core::lease::Hold;
+use kitaru_core::rows::{CallStatus, ExecutionRow, Status};
+use kitaru_core::{Body, Millis, Seq};
+use kitaru_store::{ExecutionFilter, Guard, Page, Store, WaitFilter};
+
+/// What to do with the call that an execution is paused at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drift {
+    /// Use its recorded result.
+    Reuse,
+    /// Run it again.
+    Rerun,
+}
+
+/// How to resume.
+#[derive(Clone, Debug, Default)]
+pub struct ResumeOptions {
+    /// For an execution that is paused by a drift.
+    pub on_drift: Option<Drift>,
+    /// Calls to run again: keys, or `failed` for all that failed.
+    pub rerun: Vec<String>,
+}
+
+/// An execution that can go on now.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The execution to go on with: the topmost ancestor, since a child's result belongs to its parent.
+    pub row: ExecutionRow,
+    /// Failed calls on record, to be listed if the flow fails again by itself.
+    pub failed: Vec<String>,
+}
+
+/// Checks that an execution can go on and writes what was decided. Refuses what has ended, what a living
+/// process holds, and a pause that needs a decision that is not given.
+pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, now: Millis) -> Result<Prepared> {
+    let short = row.id.short();
+    if row.status.is_final() {
+        return Err(ManageError::new(
+            "already-ended",
+            format!("execution {} is {}: there is nothing to go on with", row.id, row.status),
+            Some(format!("kitaru show {short}")),
+        ));
+    }
+    if hold(store, row, now) == Hold::Held {
+        let owner = row.owner.as_ref().map(|owner| format!("process {} on {}", owner.pid, owner.host));
+        let owner = owner.unwrap_or_default();
+        return Err(ManageError::new("held", format!("execution {} is running in {owner}", row.id), None));
+    }
+    let calls = store.queries().calls(&row.id)?;
+    let failed: Vec<_> = calls.iter().filter(|call| call.status == CallStatus::Failed).collect();
+    let mut drop: Vec<Seq> = Vec::new();
+    for wanted in &options.rerun {
+        if wanted == "failed" {
+            drop.extend(failed.iter().map(|call| call.seq));
+            continue;
+        }
+        match calls.iter().find(|call| call.key == *wanted) {
+            Some(call) => drop.push(call.seq),
+            None => {
+                let keys: Vec<&str> = calls.iter().map(|call| call.key.as_str()).take(20).collect();
+                return Err(ManageError::new(
+                    "unknown-call",
+                    format!("execution {} has no call {wanted}; it has: {}", row.id, keys.join(", ")),
+                    Some(format!("kitaru show {short}")),
+                ));
+            }
+        }
+    }
+    let mut events = Vec::new();
+    match status(store, row, now) {
+        Status::Failed => drop.extend(sources(row)),
+        Status::Paused => decide(row, options, &mut drop, &mut events)?,
+        Status::Waiting => must_have_news(store, row, now)?,
+        _ => {}
+    }
+    drop.sort_unstable();
+    drop.dedup();
+    if !drop.is_empty() {
+        events.push(Body::CallsDropped(CallsDropped { records: drop, why: "asked".to_owned() }));
+    }
+    if !events.is_empty() {
+        store.post(&row.id, now, Guard::Unchanged(row.epoch, row.last_seq), events)?;
+    }
+    let failed = failed.iter().map(|call| call.key.clone()).collect();
+    let mut root = row.clone();
+    while let Some(parent) = root.parent.clone() {
+        let above = store.queries().execution(&parent.id)?;
+        if above.status.is_final() {
+            break;
+        }
+        root = above;
+    }
+    if root.id != row.id && hold(store, &root, now) == Hold::Held {
+        return Err(ManageError::new(
+            "held",
+            format!("execution {} belongs to {}, which is running", row.id, root.id),
+            None,
+        ));
+    }
+    Ok(Prepared { row: root, failed })
+}
+
+/// Executions that should go on but that nobody works on: their time has come, or an answer is there.
+pub fn due(store: &dyn Store, now: Millis) -> Result<Vec<ExecutionRow>> {
+    let page = Page { limit: 100_000, offset: 0 };
+    let filter =
+        ExecutionFilter { status: vec![Status::Waiting, Status::Sleeping], ..ExecutionFilter::default() };
+    let mut found = Vec::new();
+    for row in store.queries().executions(&filter, page)? {
+        if row.parent.is_none() && has_news(store, &row, now)? {
+            found.push(row);
+        }
+    }
+    Ok(found)
+}
+
+fn has_news(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<bool> {
+    if row.wake_at.is_some_and(|at| at <= now) {
+        return Ok(true);
+    }
+    // Parked on waits that are no longer open: somebody answered and did not go on.
+    let suspended = row.reason.as_ref().and_then(|reason| reason.get("waits")).and_then(|waits| waits.as_array());
+    let parked: Vec<&str> = suspended.into_iter().flatten().filter_map(|key| key.as_str()).collect();
+    let filter = WaitFilter { execution: Some(row.id.clone()), open: false };
+    let waits = store.queries().waits(&filter, Page { limit: 100_000, offset: 0 })?;
+    if waits.iter().any(|wait| parked.contains(&wait.key.as_str()) && wait.status == "answered") {
+        return Ok(true);
+    }
+    let children = ExecutionFilter { parent: Some(row.id.clone()), ..ExecutionFilter::default() };
+    for child in store.queries().executions(&children, Page { limit: 100_000, offset: 0 })? {
+        let parked = matches!(child.status, Status::Waiting | Status::Sleeping);
+        if child.updated_at > row.updated_at || (parked && has_news(store, &child, now)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn must_have_news(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<()> {
+    if has_news(store, row, now)? {
+        return Ok(());
+    }
+    let filter = WaitFilter { execution: Some(row.id.clone()), open: true };
+    let open = store.queries().waits(&filter, Page { limit: 10, offset: 0 })?;
+    let asked: Vec<String> = open.iter().map(|wait| format!("{}: {}", wait.key, wait.question)).collect();
+    Err(ManageError::new(
+        "waiting",
+        format!("execution {} waits for an answer: {}", row.id, asked.join("; ")),
+        Some(format!("kitaru input {} --value …", row.id.short())),
+    ))
+}
+
+fn sources(row: &ExecutionRow) -> Vec<Seq> {
+    let listed = row.reason.as_ref().and_then(|reason| reason.get("sources")).and_then(|list| list.as_array());
+    listed.into_iter().flatten().filter_map(serde_json::Value::as_u64).collect()
+}
+
+fn decide(row: &ExecutionRow, options: &ResumeOptions, drop: &mut Vec<Seq>, events: &mut Vec<Body>) -> Result<()> {
+    let short = row.id.short();
+    let pause = row.reason.as_ref().and_then(|reason| reason.get("pause")).cloned();
+    let Some(pause) = pause.and_then(|pause| serde_json::from_value::<PauseReason>(pause).ok()) else {
+        return Ok(());
+    };
+    let text = row.reason.as_ref().and_then(|reason| reason.get("text")).and_then(|text| text.as_str());
+    let text = text.unwrap_or("paused").to_owned();
+    match pause {
+        PauseReason::Drift { call, record, .. } => {
+            let Some(decision) = options.on_drift else {
+                if !drop.is_empty() {
+                    return Ok(());
+                }
+                let hint = format!("kitaru resume {short} --on-drift reuse   or   --on-drift rerun");
+                return Err(ManageError::new("paused", text, Some(hint)));
+            };
+            events.push(Body::DriftDecided(DriftDecided {
+                scope: call.scope,
+                name: call.name,
+                inputs: call.inputs,
+                occurrence: call.occurrence,
+                record,
+                decision: match decision {
+                    Drift::Reuse => DriftDecision::Reuse,
+                    Drift::Rerun => DriftDecision::Rerun,
+                },
+            }));
+        }
+        PauseReason::InDoubt { key, .. } | PauseReason::Volatile { key, .. } => {
+            if drop.is_empty() {
+                return Err(ManageError::new("paused", text, Some(format!("kitaru resume {short} --rerun {key}"))));
+            }
+        }
+        PauseReason::RetriesExhausted { record, .. } => drop.push(record),
+        PauseReason::WaitChanged { .. }
+        | PauseReason::RaceDiverged { .. }
+        | PauseReason::NoProgress { .. }
+        | PauseReason::Requested { .. } => {}
+    }
+    Ok(())
+}

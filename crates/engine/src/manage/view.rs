@@ -1,0 +1,149 @@
+//! Rows as the JSON items that every surface shows.
+
+use super::{Result, hold, status, text};
+use kitaru_core::event::{CallKind, Usage};
+use kitaru_core::lease::Hold;
+use kitaru_core::rows::{CallRow, ExecutionRow, Status, WaitRow};
+use kitaru_core::{Millis, Value};
+use kitaru_store::{Page, Store, WaitFilter};
+use serde_json::{Value as Json, json};
+
+/// Milliseconds since the epoch as ISO 8601 in UTC.
+pub fn time(at: Millis) -> String {
+    let days = at.div_euclid(86_400_000);
+    let rest = at.rem_euclid(86_400_000);
+    // Days since 1970-01-01 as a civil date (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    let (h, m, s, ms) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60, rest % 1_000);
+    format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z")
+}
+
+/// A value as the plain JSON that it is.
+pub fn value(store: &dyn Store, value: &Value) -> Result<Json> {
+    let text = text(store, value)?;
+    Ok(serde_json::from_str(&text).unwrap_or(Json::String(text)))
+}
+
+fn usage(usage: &Usage) -> Json {
+    json!({
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost_usd": (usage.cost_usd * 1e9).round() / 1e9,
+    })
+}
+
+/// An execution as a list shows it: without its calls.
+pub fn summary(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Json> {
+    let seen = status(store, row, now);
+    let result = row.result.as_ref().map(|result| value(store, result)).transpose()?;
+    let error = row.error.as_ref().map(|error| {
+        json!({ "type": error.kind, "message": error.message, "traceback": error.traceback })
+    });
+    Ok(json!({
+        "id": row.id,
+        "flow": row.flow,
+        "status": seen.as_str(),
+        "reason": reason(row, seen),
+        "inputs": value(store, &row.inputs)?,
+        "result": result,
+        "error": error,
+        "parent": row.parent.as_ref().map(|parent| json!({ "id": parent.id, "key": parent.key })),
+        "forked_from": row.forked_from,
+        "tags": row.tags,
+        "usage": usage(&row.usage),
+        "wake_at": row.wake_at.map(time),
+        "owner": owner(store, row, now),
+        "epoch": row.epoch,
+        "created_at": time(row.created_at),
+        "updated_at": time(row.updated_at),
+    }))
+}
+
+/// An execution with its calls and open waits.
+pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Json> {
+    let mut item = summary(store, row, now)?;
+    let calls: Vec<Json> = store.queries().calls(&row.id)?.iter().map(call).collect();
+    let filter = WaitFilter { execution: Some(row.id.clone()), open: true };
+    let waits = store.queries().waits(&filter, Page { limit: 1000, offset: 0 })?;
+    let waits = waits.iter().map(|one| wait(store, one)).collect::<Result<Vec<_>>>()?;
+    if let Some(fields) = item.as_object_mut() {
+        fields.insert("calls".to_owned(), Json::Array(calls));
+        fields.insert("waits".to_owned(), Json::Array(waits));
+    }
+    Ok(item)
+}
+
+/// A call.
+pub fn call(row: &CallRow) -> Json {
+    json!({
+        "key": row.key,
+        "name": row.name,
+        "kind": row.kind,
+        "status": row.status.as_str(),
+        "attempts": if row.kind == CallKind::Checkpoint && row.attempts == 0 { 1 } else { row.attempts },
+        "started_at": time(row.started_at),
+        "ended_at": row.ended_at.map(time),
+        "reused": row.reused,
+        "usage": usage(&row.usage),
+        "record": row.seq,
+    })
+}
+
+/// A wait.
+pub fn wait(store: &dyn Store, row: &WaitRow) -> Result<Json> {
+    Ok(json!({
+        "execution_id": row.execution_id,
+        "key": row.key,
+        "name": row.name,
+        "question": row.question,
+        "schema": row.schema,
+        "metadata": row.data.as_ref().map(|data| value(store, data)).transpose()?,
+        "status": row.status,
+        "answer": row.answer.as_ref().map(|answer| value(store, answer)).transpose()?,
+        "answered_by": row.answered_by,
+        "deadline": row.deadline.map(time),
+        "opened_at": time(row.opened_at),
+        "closed_at": row.closed_at.map(time),
+    }))
+}
+
+fn owner(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Json {
+    match (&row.owner, hold(store, row, now)) {
+        (Some(owner), Hold::Held) => json!({ "pid": owner.pid, "host": owner.host }),
+        _ => Json::Null,
+    }
+}
+
+/// Why an execution is not progressing, and who must act; `null` when it is done or working.
+pub fn reason(row: &ExecutionRow, seen: Status) -> Json {
+    if let Some(reason) = &row.reason {
+        return reason.clone();
+    }
+    match seen {
+        Status::Interrupted if row.epoch == 0 => {
+            json!({ "code": "not-started", "text": format!("nobody has taken it up; go on with: kitaru resume {}", row.id.short()) })
+        }
+        Status::Interrupted => {
+            json!({ "code": "owner-gone", "text": format!("its process ended without a word; go on with: kitaru resume {}", row.id.short()) })
+        }
+        _ => Json::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn times_are_iso_8601() {
+        assert_eq!(super::time(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(super::time(951_782_400_123), "2000-02-29T00:00:00.123Z");
+        assert_eq!(super::time(1_795_426_336_438), "2026-11-23T09:32:16.438Z");
+        assert_eq!(super::time(-1), "1969-12-31T23:59:59.999Z");
+    }
+}
