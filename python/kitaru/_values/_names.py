@@ -7,12 +7,15 @@ way round. Not here: how a flow's module is loaded for a resume (``_runner``).
 from __future__ import annotations
 
 import sys
+import types
 import weakref
 from typing import Any
 
 from kitaru._entry import main_name
 from kitaru._values._refusal import NotLoaded, Unencodable
 
+# Classes of the interpreter that do not stand where they say.
+_UNNAMED = {held: f"types:{name}" for name, held in vars(types).items() if isinstance(held, type)}
 _known: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
@@ -39,6 +42,8 @@ def reference(thing: Any, *, local: bool = False) -> str:
     if known is not None:
         return known
     name = name_of(thing)
+    if not _same(name, thing) and isinstance(thing, type):
+        name = _UNNAMED.get(thing, name)
     if not _same(name, thing):
         if local:
             return name

@@ -1,7 +1,7 @@
 """Classes with fields: dataclasses, NamedTuples, attrs, msgspec, pydantic.
 
 All are stored by their fields' values, each with its own class, and built without running the class's own code
-again: validators and ``__post_init__`` ran when the value was made. Not here: anything imported for its own sake;
+again: validators and ``__post_init__`` ran when the value was made (msgspec runs it again, see there). Not here: anything imported for its own sake;
 a library is only touched when a value of its types is met.
 """
 
@@ -225,7 +225,8 @@ def _build_struct(data: dict[str, Any]) -> Any:
         else:
             defaults[field.name] = None
     fields = _fill(cls, data, {name: defaults[name] for name in names})
-    made = cls.__new__(cls)
+    # A struct is only made by its constructor, which runs `__post_init__` again: the fields are set after it.
+    made = cls(**fields)
     for name, held in fields.items():
         msgspec.structs.force_setattr(made, name, held)
     for name, held in data.get("x", {}).items():

@@ -299,7 +299,7 @@ class Signature:
         them); ``None`` if they have none."""
         if self.identity is not None:
             return encode_arguments({"identity": self._identity(known)}, DIGEST)[0]
-        ordered = {name: known[name] for name in self._shape.names if name in known}
+        ordered = {name: known[name] for name in self._shape.signature.parameters if name in known}
         ordered.update((name, value) for name, value in known.items() if name not in ordered)
         counted = self._counted(ordered)
         return encode_arguments(counted, DIGEST)[0] if counted else None

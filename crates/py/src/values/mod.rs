@@ -11,8 +11,8 @@ use pyo3::types::PyBytes;
 
 /// The key that marks an object as more than a plain JSON object.
 const TAG: &str = "$kitaru";
-/// JSON texts nest at most this deep. A thread's stack (512 KiB on some systems) must hold the walk.
-const MAX_DEPTH: usize = 600;
+/// JSON texts nest at most this deep. A level takes 1 KiB of stack, and threads have 512 KiB on some systems.
+const MAX_DEPTH: usize = 200;
 
 /// BLAKE3 of bytes or of a text's UTF-8.
 #[pyfunction(name = "blake3")]
