@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import io
+import sys
 import zlib
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kitaru._values._names import shown
@@ -22,9 +24,7 @@ if TYPE_CHECKING:
 
 def choose(cls: type) -> Reduce | None:
     """The reducer for a class of one of these libraries; ``None``: it has none here."""
-    import sys
-
-    numpy = sys.modules.get("numpy")
+    numpy: Any = sys.modules.get("numpy")
     if numpy is not None:
         if cls is numpy.ndarray:
             return _array
@@ -37,7 +37,7 @@ def choose(cls: type) -> Reduce | None:
         return _PANDAS.get(cls.__name__)
     if library == "pyarrow":
         return _arrow_kind(cls)
-    images = sys.modules.get("PIL.Image")
+    images: Any = sys.modules.get("PIL.Image")
     if images is not None and issubclass(cls, images.Image):
         return _image
     return None
@@ -51,7 +51,7 @@ def _text(data: bytes) -> str:
 
 
 def _npy(value: Any) -> str:
-    import numpy
+    numpy = import_module("numpy")
 
     held = io.BytesIO()
     numpy.lib.format.write_array(held, value, allow_pickle=False)
@@ -59,7 +59,7 @@ def _npy(value: Any) -> str:
 
 
 def _from_npy(text: str) -> Any:
-    import numpy
+    numpy = import_module("numpy")
 
     return numpy.lib.format.read_array(io.BytesIO(base64.b64decode(text)), allow_pickle=False)
 
@@ -74,7 +74,7 @@ _READABLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint
 
 
 def _scalar(value: Any, mode: int) -> dict[str, Any]:
-    import numpy
+    numpy = import_module("numpy")
 
     if value.dtype.hasobject:
         raise Unencodable("", shown(type(value)))
@@ -84,7 +84,7 @@ def _scalar(value: Any, mode: int) -> dict[str, Any]:
 
 
 def _build_scalar(data: dict[str, Any]) -> Any:
-    import numpy
+    numpy = import_module("numpy")
 
     if "t" in data:
         return numpy.dtype(data["t"]).type(data["v"])
@@ -92,7 +92,7 @@ def _build_scalar(data: dict[str, Any]) -> Any:
 
 
 def _build_dtype(data: dict[str, Any]) -> Any:
-    import numpy
+    numpy = import_module("numpy")
 
     return numpy.lib.format.descr_to_dtype(data["v"])
 
@@ -102,8 +102,8 @@ def _build_dtype(data: dict[str, Any]) -> Any:
 
 def _column(values: Any) -> dict[str, Any]:
     """The values of a column or index, by what their dtype is."""
-    import numpy
-    import pandas
+    numpy = import_module("numpy")
+    pandas = import_module("pandas")
 
     dtype = values.dtype
     if isinstance(dtype, numpy.dtype):
@@ -127,8 +127,8 @@ def _column(values: Any) -> dict[str, Any]:
 
 
 def _build_column(column: dict[str, Any]) -> Any:
-    import numpy
-    import pandas
+    numpy = import_module("numpy")
+    pandas = import_module("pandas")
 
     if "codes" in column:
         categories = _build_index({"v": column["categories"]})
@@ -147,7 +147,7 @@ def _build_column(column: dict[str, Any]) -> Any:
 
 
 def _index(value: Any, mode: int) -> dict[str, Any]:
-    import pandas
+    pandas = import_module("pandas")
 
     if isinstance(value, pandas.MultiIndex):
         levels = [_index(value.get_level_values(at), mode)["v"] for at in range(value.nlevels)]
@@ -163,7 +163,7 @@ def _index(value: Any, mode: int) -> dict[str, Any]:
 
 
 def _build_index(data: dict[str, Any]) -> Any:
-    import pandas
+    pandas = import_module("pandas")
 
     held = data["v"]
     if "levels" in held:
@@ -187,7 +187,7 @@ def _series(value: Any, mode: int) -> dict[str, Any]:
 
 
 def _build_series(data: dict[str, Any]) -> Any:
-    import pandas
+    pandas = import_module("pandas")
 
     held = data["v"]
     made = pandas.Series(
@@ -214,7 +214,7 @@ def _frame(value: Any, mode: int) -> dict[str, Any]:
 
 
 def _build_frame(data: dict[str, Any]) -> Any:
-    import pandas
+    pandas = import_module("pandas")
 
     held = data["v"]
     index = _build_index({"v": held["index"]})
@@ -237,8 +237,8 @@ def _timestamp(value: Any, mode: int) -> dict[str, Any]:
 
 
 def _build_timestamp(data: dict[str, Any]) -> Any:
-    import numpy
-    import pandas
+    numpy = import_module("numpy")
+    pandas = import_module("pandas")
 
     made = pandas.Timestamp(numpy.datetime64(data["v"], data["u"]))
     return made if data["z"] is None else made.tz_localize("UTC").tz_convert(data["z"])
@@ -249,20 +249,20 @@ def _timedelta(value: Any, mode: int) -> dict[str, Any]:
 
 
 def _build_timedelta(data: dict[str, Any]) -> Any:
-    import numpy
-    import pandas
+    numpy = import_module("numpy")
+    pandas = import_module("pandas")
 
     return pandas.Timedelta(numpy.timedelta64(*data["v"]))
 
 
 def _missing(value: Any, mode: int) -> dict[str, Any]:
-    import pandas
+    pandas = import_module("pandas")
 
     return {TAG: "pandas.missing", "v": "NA" if value is pandas.NA else "NaT"}
 
 
 def _build_missing(data: dict[str, Any]) -> Any:
-    import pandas
+    pandas = import_module("pandas")
 
     return pandas.NA if data["v"] == "NA" else pandas.NaT
 
@@ -286,7 +286,7 @@ _PANDAS: dict[str, Reduce] = {
 
 
 def _arrow_kind(cls: type) -> Reduce | None:
-    import pyarrow
+    pyarrow = import_module("pyarrow")
 
     if issubclass(cls, pyarrow.Table):
         return _table
@@ -300,7 +300,7 @@ def _arrow_kind(cls: type) -> Reduce | None:
 
 
 def _stream(schema: Any, write: Callable[[Any], None]) -> str:
-    import pyarrow
+    pyarrow = import_module("pyarrow")
 
     held = io.BytesIO()
     with pyarrow.ipc.new_stream(held, schema) as writer:
@@ -317,7 +317,7 @@ def _batch(value: Any, mode: int) -> dict[str, Any]:
 
 
 def _arrow_array(value: Any, mode: int) -> dict[str, Any]:
-    import pyarrow
+    pyarrow = import_module("pyarrow")
 
     table = pyarrow.Table.from_arrays([value], names=["v"])
     data: dict[str, Any] = _table(table, mode)
@@ -327,7 +327,7 @@ def _arrow_array(value: Any, mode: int) -> dict[str, Any]:
 
 
 def _read(data: dict[str, Any]) -> Any:
-    import pyarrow
+    pyarrow = import_module("pyarrow")
 
     return pyarrow.ipc.open_stream(base64.b64decode(data["v"]))
 
@@ -340,7 +340,7 @@ def _build_batch(data: dict[str, Any]) -> Any:
 
 
 def _build_arrow_array(data: dict[str, Any]) -> Any:
-    import pyarrow
+    pyarrow = import_module("pyarrow")
 
     column = _read(data).read_all().column(0)
     if data["chunked"]:
@@ -351,7 +351,7 @@ def _build_arrow_array(data: dict[str, Any]) -> Any:
 
 
 def _build_schema(data: dict[str, Any]) -> Any:
-    import pyarrow
+    pyarrow = import_module("pyarrow")
 
     return pyarrow.ipc.read_schema(pyarrow.py_buffer(base64.b64decode(data["v"])))
 
@@ -377,9 +377,9 @@ def _image(value: Any, mode: int) -> dict[str, Any]:
 
 
 def _build_image(data: dict[str, Any]) -> Any:
-    import PIL.Image
+    images = import_module("PIL.Image")
 
-    made = PIL.Image.frombytes(data["mode"], tuple(data["size"]), zlib.decompress(base64.b64decode(data["v"])))
+    made = images.frombytes(data["mode"], tuple(data["size"]), zlib.decompress(base64.b64decode(data["v"])))
     if "palette" in data:
         kind, colours = data["palette"]
         made.putpalette(colours, kind)

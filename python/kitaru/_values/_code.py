@@ -14,6 +14,7 @@ import os
 import sys
 import sysconfig
 import textwrap
+import time
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -54,10 +55,10 @@ def code_parts(fn: Callable[..., Any]) -> dict[str, str]:
     function = _innermost(fn)
     if function is None:
         return {"kind": _BYTECODE}
-    return _parts(function, {function.__code__})
+    return _parts(function, {id(function.__code__)})
 
 
-def _parts(function: types.FunctionType, seen: set[types.CodeType]) -> dict[str, str]:
+def _parts(function: types.FunctionType, seen: set[int]) -> dict[str, str]:
     kind, source = _text(function)
     parts = {"kind": kind, "source": source}
     for name, value in _defaults(function):
@@ -78,7 +79,7 @@ def _parts(function: types.FunctionType, seen: set[types.CodeType]) -> dict[str,
     return parts
 
 
-def _read(name: str, value: Any, names: set[str], parts: dict[str, str], seen: set[types.CodeType]) -> None:
+def _read(name: str, value: Any, names: set[str], parts: dict[str, str], seen: set[int]) -> None:
     if isinstance(value, types.ModuleType):
         if _is_own(getattr(value, "__file__", None)):
             # `helpers.clean(x)`: which attributes are read of which module cannot be told apart, and need not be.
@@ -99,18 +100,18 @@ def _read(name: str, value: Any, names: set[str], parts: dict[str, str], seen: s
             return
 
 
-def _called(function: types.FunctionType, seen: set[types.CodeType]) -> str | None:
+def _called(function: types.FunctionType, seen: set[int]) -> str | None:
     """The digest of a function that another calls; ``None``: it is not the project's, or stands in it already."""
     code = function.__code__
-    if code in seen or not _is_own(code.co_filename):
+    if id(code) in seen or not _is_own(code.co_filename):
         return None
-    seen.add(code)
+    seen.add(id(code))
     parts = _parts(function, seen)
     kind = parts.pop("kind")
     return f"{kind}:" + _hash("\0".join(f"{name}\1{parts[name]}" for name in sorted(parts)))
 
 
-def _value(value: Any, seen: set[types.CodeType]) -> str:
+def _value(value: Any, seen: set[int]) -> str:
     called = _innermost(value) if callable(value) and not isinstance(value, type) else None
     if called is not None:
         return _called(called, seen) or called.__qualname__
@@ -184,20 +185,32 @@ def _is_own(file: str | None) -> bool:
 
 # -- the text of one function ---------------------------------------------------------------------------------
 
-_texts: dict[types.CodeType, tuple[str, str]] = {}
+# Code objects are equal without regard to their file.
+_texts: dict[tuple[str, types.CodeType], tuple[str, str]] = {}
 
 
 def _text(function: types.FunctionType) -> tuple[str, str]:
     code = function.__code__
-    found = _texts.get(code)
+    found = _texts.get((code.co_filename, code))
     if found is None:
         tree = _tree(code)
         found = (_BYTECODE, _hash(_bytecode(code))) if tree is None else (_SOURCE, _hash(ast.dump(tree)))
-        _texts[code] = found
+        _texts[code.co_filename, code] = found
     return found
 
 
+_STARTED = time.time()
+
+
 def _tree(code: types.CodeType) -> ast.AST | None:
+    try:
+        if os.stat(code.co_filename).st_mtime >= _STARTED:
+            # Written since: its text may not be what runs here.
+            return None
+    except OSError:
+        # A prompt or a notebook's cell, or a file that is gone; `linecache` knows.
+        pass
+    linecache.checkcache(code.co_filename)
     lines = linecache.getlines(code.co_filename)
     first = code.co_firstlineno - 1
     if not 0 <= first < len(lines):

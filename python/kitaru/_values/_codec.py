@@ -162,13 +162,12 @@ def _pickled(value: Any) -> dict[str, Any]:
 
 
 def _pickler() -> Any:
-    try:
-        import cloudpickle
-    except ImportError:
-        import pickle
+    from importlib import import_module
 
-        return pickle
-    return cloudpickle
+    try:
+        return import_module("cloudpickle")
+    except ImportError:
+        return import_module("pickle")
 
 
 def _build_pickled(data: dict[str, Any]) -> Any:

@@ -106,6 +106,15 @@ class _Table:
         self.data = data
 
 
+class _Lost:
+    """Marks what could not be stored."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, value: Any) -> None:
+        self.data = {TAG: "lost", "t": shown(type(value)), "v": _shortened(value)}
+
+
 def _table(exc: BaseException, lost: list[str] | None) -> dict[str, Any]:
     """The table of an exception. Parts without a codec go into ``lost``, or if that is ``None`` are refused."""
     order: list[BaseException] = [exc]
@@ -130,7 +139,8 @@ def _table(exc: BaseException, lost: list[str] | None) -> dict[str, Any]:
         one = order[at]
         rows.append(_row(one, link, lost))
         at += 1
-    return {TAG: "errors", "v": rows}
+    # The first stands by itself, so that paths lead into it without a number.
+    return {TAG: "errors", "v": rows[0], "more": rows[1:]} if len(rows) > 1 else {TAG: "errors", "v": rows[0]}
 
 
 def _row(one: BaseException, link: Any, lost: list[str] | None) -> dict[str, Any]:
@@ -182,7 +192,7 @@ def _kept(value: Any, name: str, lost: list[str] | None) -> Any:
     if bag is not None:
         return bag
     lost.append(name)
-    return {TAG: "lost", "t": shown(type(value)), "v": _shortened(value)}
+    return _Lost(value)
 
 
 def _shortened(value: Any) -> str:
@@ -234,15 +244,17 @@ def decode_error(text: str) -> BaseException:
     if isinstance(found, BaseException):
         return found
     if isinstance(found, RawValue):
-        rows = found.raw.get("v") if isinstance(found.raw, dict) else None
-        first = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
-        return RecordedError(str(first.get("t", "exception")).replace(":", ".", 1), str(first.get("message", "")), found.reason)
+        first = found.raw.get("v") if isinstance(found.raw, dict) else None
+        if not isinstance(first, dict):
+            first = {}
+        name = str(first.get("t", "exception")).replace(":", ".", 1)
+        return RecordedError(name, str(first.get("message", "")), found.reason)
     return RecordedError("exception", text[:500], "it was not recorded as an exception")
 
 
 def build_error(data: dict[str, Any]) -> BaseException:
     """Rebuilds the exceptions of a table, links them, and returns the first. For ``_codec``."""
-    rows: list[dict[str, Any]] = data["v"]
+    rows: list[dict[str, Any]] = [data["v"], *data.get("more", ())]
     made: dict[int, BaseException] = {}
     for at in reversed(range(len(rows))):
         _build(at, rows, made)
@@ -332,5 +344,6 @@ def _lost(data: dict[str, Any]) -> RawValue:
     return RawValue(data.get("t", "object"), data, _LOST)
 
 
-_codec.also(_Table, lambda value, mode: value.data, {"errors": build_error, "lost": _lost})
+_codec.also(_Table, lambda value, mode: value.data, {"errors": build_error})
+_codec.also(_Lost, lambda value, mode: value.data, {"lost": _lost})
 _codec.also(Recorded, Recorded.reduce, {"recorded": Recorded.build})

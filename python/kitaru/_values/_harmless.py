@@ -78,16 +78,16 @@ def _same_clock(one: re.Match[str], other: re.Match[str], then: float, now: floa
     )
 
 
-def _near(seconds: float | None, clock: float) -> bool:
-    return seconds is not None and abs(seconds - clock) <= _NEAR
+def _near(reading: tuple[float, float] | None, clock: float) -> bool:
+    return reading is not None and -_NEAR <= clock - reading[0] <= _NEAR + reading[1]
 
 
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d).(\d\d):(\d\d)(?::(\d\d))?")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 
 
-def _seconds(found: re.Match[str], zone: datetime.timezone | None) -> float | None:
-    """Seconds since the epoch; a time without a zone is local, or of ``zone``."""
+def _seconds(found: re.Match[str], zone: datetime.timezone | None) -> tuple[float, float] | None:
+    """Seconds since the epoch, and how many were cut off; a time without a zone is local, or of ``zone``."""
     match = _ISO.match(found[0])
     if match is None:
         return None
@@ -101,7 +101,8 @@ def _seconds(found: re.Match[str], zone: datetime.timezone | None) -> float | No
             return None
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
     try:
-        return datetime.datetime(year, month, day, hour, minute, second, tzinfo=zone).timestamp()
+        moment = datetime.datetime(year, month, day, hour, minute, second, tzinfo=zone).timestamp()
+        return moment, 60.0 if match[6] is None else 1.0
     except (ValueError, OverflowError, OSError):
         return None
 

@@ -240,7 +240,8 @@ def _constant(value: Any, mode: int) -> dict[str, Any]:
 def _alias(value: Any, mode: int) -> dict[str, Any]:
     import typing
 
-    origin, args = typing.get_origin(value), typing.get_args(value)
+    origin: Any = typing.get_origin(value)
+    args = typing.get_args(value)
     if origin in (Union, types.UnionType):
         return {TAG: "union", "v": list(args)}
     if origin is typing.Literal:
@@ -350,9 +351,10 @@ _BASE_BY_NAME = {base.__name__: base for base in _PARTS}
 
 
 def _build_subclass(data: dict[str, Any]) -> Any:
-    base = _BASE_BY_NAME[data["b"]]
+    base: Any = _BASE_BY_NAME[data["b"]]
     cls = find_class(data["t"], base)
     value = data["v"]
+    made: Any
     # The base's own constructors: a subclass may ask for other arguments, and its code ran when this was made.
     if base in (list, set, bytearray):
         made = base.__new__(cls)

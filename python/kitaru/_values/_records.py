@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kitaru._values import _kinds
@@ -187,13 +188,13 @@ def _build_attrs(data: dict[str, Any]) -> Any:
     known: Any = getattr(cls, "__attrs_attrs__", None)
     if known is None:
         raise NotLoaded(shown(cls), "it is no longer an attrs class")
-    import attrs
+    attrs = import_module("attrs")
 
     defaults: dict[str, Callable[[], Any] | None] = {}
     for field in known:
         if field.default is attrs.NOTHING:
             defaults[field.name] = None
-        elif isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
+        elif isinstance(field.default, attrs.Factory):
             # A factory that takes the instance cannot run before there is one.
             defaults[field.name] = None if field.default.takes_self else field.default.factory
         else:
@@ -212,7 +213,7 @@ def _struct(value: Any, mode: int) -> dict[str, Any]:
 
 
 def _build_struct(data: dict[str, Any]) -> Any:
-    import msgspec
+    msgspec = import_module("msgspec")
 
     cls: Any = find_class(data["t"], msgspec.Struct)
     names = cls.__struct_fields__

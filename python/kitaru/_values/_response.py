@@ -96,6 +96,7 @@ def bag_of(value: Any) -> Recorded | None:
         return None
     status = _read(value, "status_code")
     status = _read(value, "status") if status is None else status
+    names: tuple[str, ...]
     if isinstance(status, int):
         names = _RESPONSE
     elif isinstance(_read(value, "method"), str):

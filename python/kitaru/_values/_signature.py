@@ -199,7 +199,7 @@ class Signature:
             bound = shape.signature.bind(*args, **kwargs)
         except TypeError as problem:
             if shape.loose is None:
-                self._fail(args, kwargs, problem)
+                raise self._failure(args, kwargs, problem) from None
             # A wrapper that takes other arguments than the function that it says it is.
             self._shape = shape = _Shape(shape.loose, None)
             return self._slow(args, kwargs)
@@ -218,12 +218,15 @@ class Signature:
                 flat[name] = value
         return flat
 
-    def _fail(self, args: tuple[Any, ...], kwargs: dict[str, Any], problem: TypeError) -> None:
+    def _failure(self, args: tuple[Any, ...], kwargs: dict[str, Any], problem: TypeError) -> TypeError:
         function = self._function
         if type(function) is types.FunctionType and not hasattr(function, "__wrapped__"):
-            # Its arguments do not fit, so this raises before any of its code runs: Python's own words.
-            function(*args, **kwargs)
-        raise TypeError(f"{_called(function)}() {problem}") from None
+            try:
+                # Its arguments do not fit, so this raises before any of its code runs: Python's own words.
+                function(*args, **kwargs)
+            except TypeError as own:
+                return own.with_traceback(None)
+        return TypeError(f"{_called(function)}() {problem}")
 
     def _particular(self, bound: Bound, flat: dict[str, Any]) -> None:
         """The digest where not all arguments count, or not as they are."""
