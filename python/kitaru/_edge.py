@@ -27,6 +27,7 @@ _UNWIND_SECONDS = 5.0
 
 def run_sync(run: Run, function: Callable[[], Any]) -> Any:
     """Runs a sync flow's function to an outcome, in this thread."""
+    __tracebackhide__ = True
     run.root_thread = threading.get_ident()
     _context.running.add(run)
     try:
@@ -40,6 +41,7 @@ def run_sync(run: Run, function: Callable[[], Any]) -> Any:
 
 
 def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
+    __tracebackhide__ = True
     run.begin_pass()
     entered = _context.enter(run.root)
     error: BaseException | None = None
@@ -128,6 +130,7 @@ async def _await_root(run: Run, root: Any) -> tuple[BaseException | None, Any]:
 
 def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, Any]:
     """Records how a pass ended. Returns whether to begin another, and the flow's result; or raises."""
+    __tracebackhide__ = True
     session = run.session
     if run.closing is not None:
         raise run.closing from None
@@ -178,6 +181,19 @@ def clean(traceback: TracebackType | None) -> TracebackType | None:
     for one in reversed(frames):
         cleaned = Traceback(cleaned, one.tb_frame, one.tb_lasti, one.tb_lineno)
     return cleaned
+
+
+def clean_chain(error: BaseException) -> None:
+    """The same for an exception, its causes, contexts and members, in place."""
+    seen: set[int] = set()
+    ahead: list[BaseException | None] = [error]
+    while ahead:
+        one = ahead.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = clean(one.__traceback__)
+        ahead += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
 
 
 def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, sleeping: bool) -> str:
