@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _capture, _context
+from kitaru import _capture, _config, _context
 from kitaru._calls import error_tuple
 from kitaru._values import Unencodable, encode
 from kitaru.errors import KitaruError, KitaruSuspended, Unwind
@@ -218,7 +218,8 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
             lines.extend("  " + line for line in str(one.child).splitlines()[1:])
     strangers = [name for side in run.sides.values() for name in side.strangers]
     if strangers:
-        lines.append(f"  left behind after {60} s, waiting for something else: {', '.join(strangers)}")
+        grace = f"{_config.grace():g}"
+        lines.append(f"  left behind after {grace} s, waiting for something else: {', '.join(strangers)}")
     return "\n".join(lines)
 
 
@@ -231,9 +232,7 @@ def _example(schema: Any) -> str:
 
 def ask_inline(run: Run) -> bool:
     """On a terminal: asks the oldest open question here. ``True``: it was answered."""
-    from kitaru._config import is_interactive
-
-    if not is_interactive():
+    if not _config.is_interactive():
         return False
     questions = [one for one in run.parked.values() if one.question is not None]
     if not questions:
