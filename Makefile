@@ -34,7 +34,7 @@ check: build $(VENV)/.dev     ## Formatting, lints, types, licences, house rules
 	$(PY) -m ruff format --check python tests examples bench
 	$(PY) -m ruff check python tests examples bench
 	$(PY) -m mypy
-	$(PY) -m mypy.stubtest kitaru._native --ignore-missing-stub
+	$(PY) -m mypy.stubtest kitaru._native
 
 fmt: $(VENV)/.dev             ## Formats everything
 	cargo fmt --all
