@@ -31,15 +31,15 @@ check: build $(VENV)/.dev     ## Formatting, lints, types, licences, house rules
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo run --release --quiet -p xtask -- tidy
 	xtask/deny.sh
-	$(PY) -m ruff format --check python tests examples bench
-	$(PY) -m ruff check python tests examples bench
+	$(PY) -m ruff format --check .ci python tests examples bench
+	$(PY) -m ruff check .ci python tests examples bench
 	$(PY) -m mypy
 	$(PY) -m mypy.stubtest kitaru._native
 
 fmt: $(VENV)/.dev             ## Formats everything
 	cargo fmt --all
-	$(PY) -m ruff format python tests examples bench
-	$(PY) -m ruff check --fix python tests examples bench
+	$(PY) -m ruff format .ci python tests examples bench
+	$(PY) -m ruff check --fix .ci python tests examples bench
 
 wheel: $(VENV)/.ready         ## A release wheel in dist/
 	$(VENV)/bin/maturin build --release --strip --out dist
