@@ -174,10 +174,11 @@ class Session:
 
     # -- how it leaves the process ------------------------------------------------------------------
 
-    def suspend(self, waits: list[str], wake_at: int | None, sleeping: bool) -> bool:
-        """Parks the execution on its open waits. ``False``: an answer came first, the flow goes on."""
-    def pause(self, reason: str, text: str) -> None:
-        """Parks the execution until somebody decides; ``reason`` is JSON."""
+    def suspend(self, own: list[str], children: list[str], wake_at: int | None, sleeping: bool) -> int | None:
+        """Parks the execution on its own and its children's open waits. Returns the sequence of that event;
+        ``None``: something came first and the flow goes on."""
+    def pause(self, reason: str, text: str) -> int:
+        """Parks the execution until somebody decides; ``reason`` is JSON. Returns the sequence of that event."""
     def interrupt(self, by: str) -> None:
         """The process stops before the end, in an orderly way."""
     def complete(self, result: str, volatile: str | None) -> None:
