@@ -1,7 +1,7 @@
 //! The pages that code refers to: an error page for every code and a code for every page; decisions alike in form.
 //!
-//! Not here: whether a page is right. Codes are what `fn code` returns in Rust, `code = "…"` of the classes in
-//! `python/kitaru/errors.py`, and every `code="…"` that Python passes on.
+//! Not here: whether a page is right. Codes are what `fn code` returns and `Error::new("…", …)` is given in Rust,
+//! `code = "…"` of the classes in `python/kitaru/errors.py`, and every `code="…"` that Python passes on.
 
 use super::lexer::layers;
 use super::{Finding, Source};
@@ -76,13 +76,19 @@ fn rust_strings(source: &Source) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// What `fn code` returns.
+/// What `fn code` returns, and the first string of an `Error::new(`.
 fn rust_codes<'a>(source: &'a Source, strings: &[Vec<String>], codes: &mut Codes<'a>) {
     let layers = layers(&source.text);
     let mut depth = None;
     for (ix, line) in layers.code.iter().enumerate() {
         if depth.is_none() && line.contains("fn code(") {
             depth = Some(0_isize);
+        }
+        if line.contains("Error::new(") {
+            let here = strings[ix].first().or_else(|| strings.get(ix + 1)?.first());
+            if let Some(code) = here.filter(|code| is_code(code)) {
+                codes.entry(code.clone()).or_insert((source, ix + 1));
+            }
         }
         let Some(open) = &mut depth else { continue };
         *open += line.matches('{').count().cast_signed() - line.matches('}').count().cast_signed();
@@ -167,6 +173,9 @@ mod tests {
             lint(&[("crates/a/src/b.rs", RUST), ("docs/errors/held.md", "# held\n")]),
             ["crates/a/src/b.rs:3: the error code \"store-full\" has no page docs/errors/store-full.md"]
         );
+        let made = "    ManageError::new(\n        \"several-waits\",\n        format!(\"b\"),\n    )\n";
+        assert_eq!(lint(&[("crates/a/src/b.rs", made)]).len(), 1);
+        assert_eq!(lint(&[("crates/a/src/b.rs", "ManageError::new(code, \"It is so.\", None)\n")]).len(), 0);
         let python = "class A:\n    code = \"timeout\"\nraise B(\"c\", code=\"late\")\nself.code = \"x\"\n";
         let found = lint(&[("python/kitaru/errors.py", python), ("docs/errors/late.md", "# late\n")]);
         assert_eq!(found.len(), 1);
