@@ -1,0 +1,120 @@
+"""Text as words and sentences: what ranking and summarising share.
+
+Not here: any weighing of them (``ranking``, ``summary``).
+"""
+
+from __future__ import annotations
+
+import re
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(`*]*[A-Z])")
+_NO_END = ("e.g.", "i.e.", "etc.", "cf.", "vs.", "Mr.", "Dr.", "No.", "approx.", "resp.", "incl.", "...")
+_BULLET = re.compile(r"^\s*(?:[-*+•]|\d+[.)])\s+")
+_MARKUP = re.compile(r":[a-z:]+:`~?([^`]+)`|``([^`]+)``")
+
+STOP = frozenset(
+    """a about above after again all also an and any are as at be because been before being below between both but by
+    can could did do does doing done down during each either else ever every few for from further get gets give given
+    good had has have having here how however i if in into is it its itself just kind know let like make makes many
+    may me might more most much my need needs no nor not now of off on once one only or other our out over own please
+    quite same shall should show so some such sure tell than that the their them then there these they thing things
+    this those through to too under until up upon use used user uses using very via was way ways we were what when
+    where whether which while who whom why will with within without work works would you your python""".split()
+)
+
+
+def stem(word: str) -> str:
+    """The word without its grammatical ending: ``cancelling``, ``cancelled``, ``cancellation`` give ``cancel``.
+
+    A few rules, not Porter's: wrong stems do little harm where both sides are cut alike.
+    """
+    word = word.lower()
+    if len(word) <= 3:
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        word = word[:-3] + "y"
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for ending, least in (("ation", 5), ("ing", 3), ("ion", 4), ("ed", 3), ("ly", 3), ("ment", 4)):
+        if word.endswith(ending) and len(word) - len(ending) >= least:
+            word = word[: -len(ending)]
+            break
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] in "bdglmnprt":
+        word = word[:-1]
+    return word[:-1] if len(word) > 3 and word[-1] in "ey" else word
+
+
+def terms(text: str) -> list[str]:
+    """The stems of a text's words, in order; an identifier gives itself and its parts. Stop words are left out."""
+    found: list[str] = []
+    for word in _WORD.findall(text):
+        parts = [part for part in _HUMPS.findall(word) if len(part) > 1]
+        if len(parts) > 1:
+            found.append(word.lower().strip("_"))
+        found.extend(stem(part) for part in parts if part.lower() not in STOP)
+    return found
+
+
+def keywords(topic: str) -> list[str]:
+    """The topic's stems, each once."""
+    return list(dict.fromkeys(terms(topic)))
+
+
+def sentences(text: str) -> list[str]:
+    """The prose of a docstring or a Markdown text, sentence by sentence; code, headings and tables are left out."""
+    found: list[str] = []
+    for paragraph in _paragraphs(text):
+        begin = 0
+        for end in _END.finditer(paragraph):
+            if paragraph[: end.start()].rstrip("\"')").endswith(_NO_END):
+                continue
+            found.append(paragraph[begin : end.start()])
+            begin = end.end()
+        found.append(paragraph[begin:])
+    return [tidy for one in found if _is_prose(tidy := " ".join(one.split()))]
+
+
+def plain(text: str) -> str:
+    """Without the markup of cross references: ``:meth:`~Task.cancel``` becomes ```Task.cancel```."""
+    return _MARKUP.sub(lambda match: f"`{match.group(1) or match.group(2)}`", text)
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Runs of prose lines of one indentation. Bullets are paragraphs of their own."""
+    found: list[list[str]] = []
+    fresh, depth, fenced, example = True, 0, False, False
+    for line in plain(text).splitlines():
+        bare = line.strip()
+        indent = len(line) - len(line.lstrip())
+        if bare.startswith(("```", "~~~")):
+            fenced, fresh = not fenced, True
+            continue
+        if not bare:
+            fresh, example = True, False
+            continue
+        if bare.startswith((">>>", "$ ", "%")):
+            example = True
+        underline = len(set(bare)) == 1 and bare[0] in "=-*~^#+_" and len(bare) > 2
+        if underline and found and not fresh:
+            found.pop()
+        if fenced or example or underline or bare.startswith(("#", "|", ".. ", "+-")):
+            fresh = True
+            continue
+        bullet = _BULLET.match(line)
+        if bullet or fresh or abs(indent - depth) > 3:
+            found.append([])
+        found[-1].append(_BULLET.sub("", line).strip())
+        fresh, depth = False, indent
+    return [" ".join(lines) for lines in found]
+
+
+def _is_prose(sentence: str) -> bool:
+    words = sentence.split()
+    if not 5 <= len(words) <= 60 or not re.match(r"[A-Z\"'`(*]", sentence) or sentence[-1] in ":;,=":
+        return False
+    if sentence.count("(") != sentence.count(")") or "::=" in sentence or " -> " in sentence:
+        return False
+    plain_words = sum(bool(re.fullmatch(r"[\"'`(*]*[A-Za-z][a-z'-]*[.,;:!?\"'`)*]*", word)) for word in words)
+    return plain_words / len(words) > 0.6
