@@ -15,7 +15,7 @@ import ranking
 import report
 from corpus import Source
 from kitaru import checkpoint, flow
-from writer import Finding, ProviderError, ReplyError, writer
+from writer import Finding, ProviderError, Question, ReplyError, writer
 
 _QUERIES = 4
 _HITS = 40  # a query
@@ -27,7 +27,7 @@ _PATIENCE = 30.0  # seconds that a step waits because a provider asks for it
 class Reading:
     """What was noted of one source."""
 
-    topic: str
+    question: Question
     source: Source
     notes: list[str]
 
@@ -55,17 +55,18 @@ def search(query: str, corpus: str | None) -> list[Source]:
 
 
 @checkpoint
-def rank(hits: list[list[Source]], limit: int) -> list[Source]:
-    """The sources to read, best first."""
+def rank(topic: str, hits: list[list[Source]], limit: int, corpus: str | None) -> tuple[Question, list[Source]]:
+    """The question with its words weighed, and the sources to read, best first."""
     display.running("rank")
-    return ranking.fuse(hits, limit)
+    return Question(topic, ranking.index(corpus).weights(topic)), ranking.fuse(hits, limit)
 
 
 @checkpoint(retries=2, retry_on=passing)
-def read(topic: str, source: Source, corpus: str | None) -> Reading:
+def read(question: Question, source: Source, corpus: str | None) -> Reading:
     """What a source says of the topic."""
     display.running(f"read {source.name}")
-    return Reading(topic, source, writer().read(topic, source, library.text_of(corpus, source)))
+    text = library.text_of(corpus, source)
+    return Reading(question, source, writer().read(question, source, text))
 
 
 @checkpoint(retries=2, retry_on=passing)
@@ -73,16 +74,16 @@ def analyse(reading: Reading) -> Finding:
     """What a source contributes."""
     display.running(f"analyse {reading.source.name}")
     who = writer()
-    return Finding(reading.source, who.analyse(reading.topic, reading.source, reading.notes), who.name)
+    return Finding(reading.source, who.analyse(reading.question, reading.source, reading.notes), who.name)
 
 
 @checkpoint(retries=2, retry_on=passing)
-def write(topic: str, findings: list[Finding], read_count: int, corpus: str | None) -> str:
+def write(question: Question, findings: list[Finding], read_count: int, corpus: str | None) -> str:
     """The report."""
     display.running("write the report")
     who = writer()
-    root = library.root_of(corpus)
-    return report.compose(topic, root, who.report(topic, findings), findings, read_count, who.name)
+    body = who.report(question, findings)
+    return report.compose(question.topic, library.root_of(corpus), body, findings, read_count, who.name)
 
 
 @flow
@@ -95,13 +96,13 @@ def deep_research(topic: str, corpus: str | None = None, sources: int = 34) -> s
         for query in queries:
             hits.append(search(query, corpus))
             steps.finished()
-        chosen = rank(hits, sources)
+        question, chosen = rank(topic, hits, sources, corpus)
         steps.finished()
         steps.total = 2 + len(queries) + 2 * len(chosen) + 1
 
         readings = []
         for source in chosen:
-            readings.append(read(topic, source, corpus))
+            readings.append(read(question, source, corpus))
             steps.finished()
         useful = [reading for reading in readings if reading.notes]
         steps.total = 2 + len(queries) + len(chosen) + len(useful) + 1
@@ -117,6 +118,6 @@ def deep_research(topic: str, corpus: str | None = None, sources: int = 34) -> s
 
         findings = analyse.map(useful, limit=_AT_ONCE)
         steps.finished(len(findings))
-        text = write(topic, findings, len(chosen), corpus)
+        text = write(question, findings, len(chosen), corpus)
         steps.finished()
         return text

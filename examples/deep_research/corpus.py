@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_SKIPPED = {"test", "tests", "idlelib", "lib2to3", "turtledemo", "encodings", "ensurepip", "antigravity", "this"}
+_SKIPPED = {"test", "tests", "idlelib", "lib2to3", "turtledemo", "encodings", "ensurepip", "antigravity", "this", "distutils"}
+_LEAVING = "warnings._deprecated(__name__"  # a module that Python is about to remove says so
 _TEXTS = {".md", ".markdown", ".txt", ".rst"}
 _LONGEST = 4_000  # characters of one section of a text: longer ones are cut between paragraphs
 
@@ -61,9 +62,10 @@ def documents(corpus: str | None) -> list[Document]:
     found: dict[str, Document] = {}
     for file in files:
         for document in _in_file(corpus, file):
-            known = found.get(document.text)
+            same = " ".join(document.text.split())
+            known = found.get(same)
             if known is None or len(document.source.name) < len(known.source.name):
-                found[document.text] = document
+                found[same] = document
     if not found:
         raise CorpusError(f"{root} holds no {'docstrings' if corpus is None else 'text or Markdown'}")
     return list(found.values())
@@ -82,6 +84,8 @@ def _in_file(corpus: str | None, file: str) -> tuple[Document, ...]:
     text = (root_of(corpus) / file).read_text(encoding="utf-8", errors="replace")
     if corpus is not None:
         return tuple(_sections(file, text))
+    if _LEAVING in text:
+        return ()
     try:
         tree = ast.parse(text)
     except SyntaxError:  # a template or a file for another Python
@@ -98,11 +102,10 @@ def _library_files(root: Path) -> Iterator[str]:
         if here == ".":
             folders[:] = [name for name in folders if name in sys.stdlib_module_names]
             files = [name for name in files if name.removesuffix(".py") in sys.stdlib_module_names]
-        folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("_"))
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED and name != "__pycache__")
         for name in sorted(files):
-            # The modules _py… hold the documentation of those that are compiled.
-            private = name.startswith("_") and not name.startswith(("__init__", "_py", "_collections_abc"))
-            if name.endswith(".py") and not private and name.removesuffix(".py") not in _SKIPPED:
+            # Modules with an underscore are not left out: what is public in others often stands in them.
+            if name.endswith(".py") and name.removesuffix(".py") not in _SKIPPED:
                 yield os.path.normpath(os.path.join(here, name))
 
 

@@ -42,6 +42,11 @@ class Index:
         has = len(self._postings.get(word, ()))
         return math.log(1 + (len(self._sources) - has + 0.5) / (has + 0.5)) if has else 0.0
 
+    def weights(self, topic: str) -> dict[str, float]:
+        """The topic's words, each with its weight; those that no document has are left out."""
+        found = {word: round(self.weight(word), 2) for word in keywords(topic)}
+        return {word: weight for word, weight in found.items() if weight}
+
     def search(self, query: str, limit: int) -> list[Source]:
         """The best documents, best first. One that has few of the query's words, by weight, is not among them."""
         scores: dict[int, float] = defaultdict(float)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _CITED = re.compile(r"\[@(\d+)\]")
 _BARE = re.compile(r"(?<=\s)\[\d+\]")
-_ENOUGH = 0.5  # of the topic's words: a finding with fewer says little of it
+_NEAR = 0.6  # of the best passage's strength: one that is weaker is left out
 _SHORT, _DETAILED, _CAUTIONS = 4, 14, 6
 
 
@@ -61,39 +61,51 @@ def _note(writers: Sequence[str], read: int, cited: int) -> str:
     return f"*{count} Read and written by: {', '.join(writers)}.*"
 
 
-def extractive_body(topic: str, findings: Sequence[Finding]) -> str:
-    """A body of the sources' own sentences: the best in short, then by module, then what to mind."""
-    order = sorted(range(len(findings)), key=lambda place: (-findings[place].analysis.relevance, place))
-    useful = [place for place in order if findings[place].analysis.relevance >= _ENOUGH and findings[place].analysis.says]
+def extractive_body(weights: summary.Weights, findings: Sequence[Finding]) -> str:
+    """A body of the sources' own sentences: the best in short, then source by source, then what to mind."""
+    strengths = [finding.analysis.relevance for finding in findings]
+    order = sorted(range(len(findings)), key=lambda place: (-strengths[place], place))
+    least = _NEAR * max(strengths, default=0.0)
+    useful = [place for place in order if strengths[place] > 0 and strengths[place] >= least][:_DETAILED]
     if not useful:
         return "## In short\n\nNone of the sources read says much about this."
     told: list[str] = []
-    short = []
-    for place in useful:
-        sentence = next((one for one in findings[place].analysis.says if _new(one, told)), None)
-        if sentence is not None and len(short) < _SHORT:
-            told.append(sentence)
-            short.append(f"- {sentence} [@{place + 1}]")
-    parts = ["## In short", "", *short, "", "## What the sources say", ""]
-    groups: dict[str, list[int]] = {}
-    for place in useful[:_DETAILED]:
-        groups.setdefault(findings[place].source.file, []).append(place)
-    for members in groups.values():
-        for place in members:
-            fresh = [one for one in findings[place].analysis.says if _new(one, told)]
-            told.extend(fresh)
-            if fresh:
-                parts += [f"**{findings[place].source.name}.** {' '.join(fresh)} [@{place + 1}]", ""]
-    minded = []
-    for place in useful:
-        for sentence in findings[place].analysis.cautions:
-            if _new(sentence, told) and len(minded) < _CAUTIONS:
-                told.append(sentence)
-                minded.append(f"- {sentence} [@{place + 1}]")
+
+    def fresh(place: int, passages: Sequence[str], *, weak: bool = False) -> list[str]:
+        new = []
+        for passage in passages:
+            name = findings[place].source.name
+            strong = weak or summary.strength(passage, name, weights) >= least
+            if strong and not any(summary.alike(passage, known) for known in told):
+                told.append(passage)
+                new.append(passage)
+        return new
+
+    def line(place: int, passages: Sequence[str]) -> str:
+        return f"**{_label(findings[place])}**: {' '.join(passages)} [@{place + 1}]"
+
+    short = [line(place, new) for place in useful[:_SHORT] if (new := fresh(place, findings[place].analysis.says[:1]))]
+    grouped = sorted(useful, key=lambda place: _first_of_file(place, useful, findings))
+    minded = [
+        line(place, new)
+        for place in useful
+        if (new := fresh(place, findings[place].analysis.cautions, weak=True))
+    ][:_CAUTIONS]
+    more = [line(place, new) for place in grouped if (new := fresh(place, findings[place].analysis.says))]
+    parts = ["## In short", "", *(f"- {one}" for one in short)]
+    if more:
+        parts += ["", "## What the sources say", "", "\n\n".join(more)]
     if minded:
-        parts += ["## To mind", "", *minded]
+        parts += ["", "## To mind", "", *(f"- {one}" for one in minded)]
     return "\n".join(parts)
 
 
-def _new(sentence: str, told: Sequence[str]) -> bool:
-    return not any(summary.alike(sentence, known) for known in told)
+def _first_of_file(place: int, useful: Sequence[int], findings: Sequence[Finding]) -> int:
+    """Where the sources of one file begin in the list, so that they stand together."""
+    file = findings[place].source.file
+    return next(at for at, other in enumerate(useful) if findings[other].source.file == file)
+
+
+def _label(finding: Finding) -> str:
+    """The source's name in bold text, with underscores that stay underscores."""
+    return finding.source.name.replace("_", "\\_")

@@ -6,75 +6,84 @@ Stands in for a model where none is configured. Not here: how the report looks (
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from words import keywords, sentences, terms
+from words import keywords, paragraphs, terms
+
+Weights = Mapping[str, float]
+"""The topic's words, stemmed, each with how much it tells: its inverse document frequency in the corpus."""
 
 _CAUTION = re.compile(
     r"\b(?:must(?: not)?|never|warning|caution|danger\w*|unsafe|insecure|security|deprecated|race|careful|beware|"
     r"do(?:es)? not|don't|cannot|can't|should(?: not|n't)?|raises?|error|unless|leaks?|undefined)\b",
     re.IGNORECASE,
 )
-_LEANING = re.compile(r"(?:It|This|These|That|Those|They|Otherwise|However|But|Also|Then|In this case|He|Both)\b")
+_WORTH = 0.4  # of 1: a passage that scores less says little of the topic
+_DANGER = re.compile(r"\b(?:unsafe|insecure|security|race|never|must not|not be used|deprecated|danger\w*)\b", re.IGNORECASE)
+_LEANING = re.compile(r"[(\"'*]*(?:It|This|These|That|Those|They|Otherwise|However|But|Also|Then|In this case|Both|So|Hence|Therefore|Thus|Note that this|As such|Instead|Here|Such)\b")
 _FOOTNOTE = re.compile(r"\s*\[\d+\]_?")
 
 
 def queries(topic: str, most: int) -> list[str]:
     """What to search for: the topic, then the topic seen from several sides."""
     core = " ".join(keywords(topic)) or topic
-    sides = ["error exception raise fail", "note warning must never unless", "example safe recommended"]
-    return [topic, *(f"{core} {side}" for side in sides)][:most]
+    return [topic, *(f"{core} {side}" for side in ("error raises", "warning must", "recommended"))][:most]
 
 
-def notes(topic: str, name: str, text: str, most: int = 6) -> list[str]:
-    """The sentences of a source that speak of the topic, in the source's order. Empty if none does."""
-    prose = [_FOOTNOTE.sub("", sentence) for sentence in sentences(text)]
-    wanted = keywords(topic)
-    named = set(terms(name))
-    scored = [(_score(sentence, place, wanted, named), place) for place, sentence in enumerate(prose)]
-    best = sorted((pair for pair in scored if pair[0] >= 0.34), reverse=True)[:most]
-    kept = sorted(place for _, place in best)
-    # A sentence that leans on the one before is not understood without it.
-    for place in list(kept):
-        if _LEANING.match(prose[place]) and place and place - 1 not in kept:
-            kept.append(place - 1)
-    return [prose[place] for place in sorted(kept)[: most + 2]]
+def notes(weights: Weights, name: str, text: str, most: int = 6) -> list[str]:
+    """The passages of a source that speak of the topic, in the source's order. Empty if none does."""
+    found = passages(text)
+    scored = [(_score(passage, place, weights, name), place) for place, passage in enumerate(found)]
+    best = sorted((pair for pair in scored if pair[0] >= _WORTH), key=lambda pair: (-pair[0], pair[1]))[:most]
+    return [found[place] for _, place in sorted(best, key=lambda pair: pair[1])]
 
 
-def relevance(topic: str, name: str, found: Sequence[str]) -> float:
-    """How much of the topic the notes cover, 0 to 1; a word that only the name has counts for two thirds."""
-    wanted = keywords(topic)
-    if not wanted or not found:
-        return 0.0
-    said = set(terms(" ".join(found)))
-    named = set(terms(name))
-    return round(sum(1.0 if word in said else 2 / 3 if word in named else 0.0 for word in wanted) / len(wanted), 3)
+def passages(text: str) -> list[str]:
+    """The sentences of a text, word for word; one that leans on the sentence before it stays with it."""
+    found: list[str] = []
+    leaned = True
+    for paragraph in paragraphs(text):
+        leaned = leaned or not paragraph
+        for sentence in paragraph:
+            tidy = _FOOTNOTE.sub("", sentence)
+            if _LEANING.match(tidy) and not leaned:
+                found[-1] += f" {tidy}"
+                leaned = True
+            else:
+                found.append(tidy)
+                leaned = False
+    return found
 
 
-def split_cautions(topic: str, name: str, found: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_cautions(weights: Weights, name: str, found: Sequence[str]) -> tuple[list[str], list[str]]:
     """The notes as statements, best first, and as what one must mind."""
-    wanted, named = keywords(topic), set(terms(name))
-    standing = [sentence for sentence in found if not _LEANING.match(sentence)]
-    ranked = sorted(standing, key=lambda sentence: -_score(sentence, found.index(sentence), wanted, named))
-    cautions = [sentence for sentence in ranked if _CAUTION.search(sentence)]
-    return ranked[:3], cautions[:2]
+    scores = {passage: _score(passage, place, weights, name) for place, passage in enumerate(found)}
+    ranked = sorted(scores, key=lambda passage: -scores[passage])
+    near = [passage for passage in ranked if scores[passage] >= 0.75 * scores[ranked[0]]]
+    return near[:3], [passage for passage in near if _CAUTION.search(passage)][:2]
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two sentences say nearly the same: more than half of their words are common to both."""
+    """Whether two passages say nearly the same: more than half of their words are common to both."""
     left, right = set(terms(one)), set(terms(other))
     return bool(left and right) and len(left & right) / len(left | right) > 0.5
 
 
-def _score(sentence: str, place: int, wanted: Sequence[str], named: set[str]) -> float:
-    words = set(terms(sentence))
-    hits = sum(word in words for word in wanted)
-    if not wanted or not (hits or (place == 0 and named & set(wanted))):
+def strength(passage: str, name: str, weights: Weights) -> float:
+    """How much of the topic a passage covers, 0 to 1: mostly with its source's name, and for a part by itself."""
+    words, whole = set(terms(passage)), sum(weights.values())
+    named = set(terms(name))
+    if not whole or not words & weights.keys():
         return 0.0
-    length = len(sentence.split())
-    score = (hits + 0.5 * sum(word in named and word not in words for word in wanted)) / len(wanted)
-    score += 0.2 if place == 0 else 0.0
-    score -= 0.15 if length < 7 or length > 40 else 0.0
-    return score - (0.15 if _LEANING.match(sentence) else 0.0)
+    own = sum(weight for word, weight in weights.items() if word in words)
+    both = sum(weight for word, weight in weights.items() if word in words or word in named)
+    return round((0.6 * both + 0.4 * own) / whole, 3)
 
 
+def _score(passage: str, place: int, weights: Weights, name: str) -> float:
+    length = len(passage.split())
+    told = strength(passage, name, weights) + (0.05 if place == 0 else 0.0)
+    if _DANGER.search(passage):
+        # A warning is about what its source is about, also where it does not say that again.
+        told = max(told, 0.9 * strength(f"{name} {passage}", name, weights))
+    return told - (0.1 if length < 6 or length > 60 else 0.0)

@@ -20,9 +20,19 @@ STOP = frozenset(
     good had has have having here how however i if in into is it its itself just kind know let like make makes many
     may me might more most much my need needs no nor not now of off on once one only or other our out over own please
     quite same shall should show so some such sure tell than that the their them then there these they thing things
-    this those through to too under until up upon use used user uses using very via was way ways we were what when
+    this those through to too under until up upon use used user uses using very via was way ways we were what when happen happens happened
     where whether which while who whom why will with within without work works would you your python""".split()
 )
+
+
+_SHORT_FORMS = {
+    "arg": "argument", "cmd": "command", "conf": "configuration", "config": "configuration", "db": "database",
+    "del": "delete", "dir": "directory", "env": "environment", "exc": "exception", "exec": "execution",
+    "func": "function", "param": "parameter", "proc": "process", "regex": "regular", "temp": "temporary",
+    "tmp": "temporary",
+}  # fmt: skip
+_GLUED = re.compile(r"([a-z]{3,})(file|dir|path|lib|parse|name|down|base)$")
+_NOT_GLUED = {"profile", "rename", "unparse", "compile", "calib", "hostname"}
 
 
 def stem(word: str) -> str:
@@ -31,6 +41,8 @@ def stem(word: str) -> str:
     A few rules, not Porter's: wrong stems do little harm where both sides are cut alike.
     """
     word = word.lower()
+    singular = word[:-1] if word.endswith("s") else word
+    word = _SHORT_FORMS.get(singular, word)
     if len(word) <= 3:
         return word
     if word.endswith("ies") and len(word) > 4:
@@ -50,11 +62,17 @@ def terms(text: str) -> list[str]:
     """The stems of a text's words, in order; an identifier gives itself and its parts. Stop words are left out."""
     found: list[str] = []
     for word in _WORD.findall(text):
-        parts = [part for part in _HUMPS.findall(word) if len(part) > 1]
+        parts = [piece for part in _HUMPS.findall(word) if len(part) > 1 for piece in _unglued(part)]
         if len(parts) > 1:
             found.append(word.lower().strip("_"))
         found.extend(stem(part) for part in parts if part.lower() not in STOP)
     return found
+
+
+def _unglued(word: str) -> list[str]:
+    """``tempfile`` is two words, as names in the library often are."""
+    match = _GLUED.fullmatch(word.lower()) if word.lower() not in _NOT_GLUED else None
+    return [match.group(1), match.group(2)] if match else [word]
 
 
 def keywords(topic: str) -> list[str]:
@@ -62,18 +80,25 @@ def keywords(topic: str) -> list[str]:
     return list(dict.fromkeys(terms(topic)))
 
 
-def sentences(text: str) -> list[str]:
-    """The prose of a docstring or a Markdown text, sentence by sentence; code, headings and tables are left out."""
-    found: list[str] = []
-    for paragraph in _paragraphs(text):
-        begin = 0
+def paragraphs(text: str) -> list[list[str]]:
+    """The prose of a docstring or a Markdown text, as sentences. Code, headings and tables are left out;
+    an empty paragraph stands where they were.
+    """
+    found: list[list[str]] = []
+    for number, paragraph in enumerate(_paragraphs(text)):
+        begin, inside = 0, list[str]()
+        if not paragraph:
+            found.append([])
+            continue
         for end in _END.finditer(paragraph):
-            if paragraph[: end.start()].rstrip("\"')").endswith(_NO_END):
-                continue
-            found.append(paragraph[begin : end.start()])
-            begin = end.end()
-        found.append(paragraph[begin:])
-    return [tidy for one in found if _is_prose(tidy := " ".join(one.split()))]
+            if not paragraph[: end.start()].rstrip("\"')").endswith(_NO_END):
+                inside.append(paragraph[begin : end.start()])
+                begin = end.end()
+        inside.append(paragraph[begin:])
+        tidy = [" ".join(one.split()) for one in inside]
+        # The first line of a docstring often has no full stop; elsewhere that is a heading or a broken-off sentence.
+        found.append([one for one in tidy if _is_prose(one) and (number == 0 or re.search(r"[.!?][\"')`*]*$", one))])
+    return found
 
 
 def plain(text: str) -> str:
@@ -99,11 +124,13 @@ def _paragraphs(text: str) -> list[str]:
         underline = len(set(bare)) == 1 and bare[0] in "=-*~^#+_" and len(bare) > 2
         if underline and found and not fresh:
             found.pop()
+        if (fenced or example or underline) and found and found[-1]:
+            found.append([])  # something stood here: what follows does not go on from what was before
         if fenced or example or underline or bare.startswith(("#", "|", ".. ", "+-")):
             fresh = True
             continue
         bullet = _BULLET.match(line)
-        if bullet or fresh or abs(indent - depth) > 3:
+        if not found or not found[-1] or bullet or fresh or abs(indent - depth) > 3:
             found.append([])
         found[-1].append(_BULLET.sub("", line).strip())
         fresh, depth = False, indent
@@ -112,7 +139,7 @@ def _paragraphs(text: str) -> list[str]:
 
 def _is_prose(sentence: str) -> bool:
     words = sentence.split()
-    if not 5 <= len(words) <= 60 or not re.match(r"[A-Z\"'`(*]", sentence) or sentence[-1] in ":;,=":
+    if not 5 <= len(words) <= 60 or not re.match(r"[\"'`(*]*[A-Z]", sentence) or sentence[-1] in ":;,=":
         return False
     if sentence.count("(") != sentence.count(")") or "::=" in sentence or " -> " in sentence:
         return False

@@ -23,7 +23,7 @@ from corpus import Source
 
 _TIMEOUT = 120.0  # seconds for one answer
 _SYSTEM = """You are a careful research assistant. The user message is a JSON object: `task` says what to do, the \
-other fields are its material. Use the given material alone and add nothing from memory.
+other fields are its material (`term_weights`: how rare a word of the topic is in the library). Use the given material alone and add nothing from memory.
 Tasks, and the form of the answer:
 plan: give at most `most` search queries (keywords) that would find documentation on `topic`. \
 JSON: {"queries": [string, …]}
@@ -47,6 +47,14 @@ class ProviderError(Exception):
 
 class ReplyError(Exception):
     """The model's answer does not have the form that was asked for. Asking again usually helps."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """The topic, and how much each of its words tells in this corpus."""
+
+    topic: str
+    weights: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -75,13 +83,13 @@ class Writer(Protocol):
     def plan(self, topic: str, most: int) -> list[str]:
         """Search queries."""
 
-    def read(self, topic: str, source: Source, text: str) -> list[str]:
+    def read(self, question: Question, source: Source, text: str) -> list[str]:
         """Sentences of the text that bear on the topic; none if it has none."""
 
-    def analyse(self, topic: str, source: Source, notes: Sequence[str]) -> Analysis:
+    def analyse(self, question: Question, source: Source, notes: Sequence[str]) -> Analysis:
         """What the notes contribute."""
 
-    def report(self, topic: str, findings: Sequence[Finding]) -> str:
+    def report(self, question: Question, findings: Sequence[Finding]) -> str:
         """The report's body in Markdown, citing findings by their place from 1, as ``[@3]``."""
 
 
@@ -101,18 +109,19 @@ class Extractive:
         """See :class:`Writer`."""
         return summary.queries(topic, most)
 
-    def read(self, topic: str, source: Source, text: str) -> list[str]:
+    def read(self, question: Question, source: Source, text: str) -> list[str]:
         """See :class:`Writer`."""
-        return summary.notes(topic, source.name, text)
+        return summary.notes(question.weights, source.name, text)
 
-    def analyse(self, topic: str, source: Source, notes: Sequence[str]) -> Analysis:
+    def analyse(self, question: Question, source: Source, notes: Sequence[str]) -> Analysis:
         """See :class:`Writer`."""
-        says, cautions = summary.split_cautions(topic, source.name, notes)
-        return Analysis(summary.relevance(topic, source.name, notes), says, cautions)
+        says, cautions = summary.split_cautions(question.weights, source.name, notes)
+        best = max((summary.strength(one, source.name, question.weights) for one in says), default=0.0)
+        return Analysis(best, says, cautions)
 
-    def report(self, topic: str, findings: Sequence[Finding]) -> str:
+    def report(self, question: Question, findings: Sequence[Finding]) -> str:
         """See :class:`Writer`."""
-        return report.extractive_body(topic, findings)
+        return report.extractive_body(question.weights, findings)
 
 
 class Model:
@@ -128,19 +137,19 @@ class Model:
         found = _strings(self._ask_json(task="plan", topic=topic, most=most), "queries")[:most]
         return found or [topic]
 
-    def read(self, topic: str, source: Source, text: str) -> list[str]:
+    def read(self, question: Question, source: Source, text: str) -> list[str]:
         """See :class:`Writer`."""
-        return _strings(self._ask_json(task="read", topic=topic, name=source.name, text=text), "notes")
+        return _strings(self._ask_json(task="read", **_fields(question), name=source.name, text=text), "notes")
 
-    def analyse(self, topic: str, source: Source, notes: Sequence[str]) -> Analysis:
+    def analyse(self, question: Question, source: Source, notes: Sequence[str]) -> Analysis:
         """See :class:`Writer`."""
-        reply = self._ask_json(task="analyse", topic=topic, name=source.name, notes=list(notes))
+        reply = self._ask_json(task="analyse", **_fields(question), name=source.name, notes=list(notes))
         weight = reply.get("relevance")
         if isinstance(weight, bool) or not isinstance(weight, (int, float)):
             raise ReplyError(f"relevance is {weight!r}, not a number")
         return Analysis(min(max(float(weight), 0.0), 1.0), _strings(reply, "says"), _strings(reply, "cautions"))
 
-    def report(self, topic: str, findings: Sequence[Finding]) -> str:
+    def report(self, question: Question, findings: Sequence[Finding]) -> str:
         """See :class:`Writer`."""
         material = [
             {
@@ -154,7 +163,7 @@ class Model:
             }
             for number, finding in enumerate(findings, 1)
         ]
-        body = self._ask(task="report", topic=topic, findings=material)
+        body = self._ask(task="report", **_fields(question), findings=material)
         problem = report.citation_problem(body, len(findings))
         if problem is not None:
             raise ReplyError(problem)
@@ -204,6 +213,10 @@ class Model:
             price_in, _, price_out = os.environ.get("OPENAI_PRICE", "0,0").partition(",")
             cost = (into * float(price_in) + out * float(price_out or 0)) / 1e6
         kitaru.usage(model=self.name, input_tokens=into, output_tokens=out, cost_usd=float(cost))
+
+
+def _fields(question: Question) -> dict[str, Any]:
+    return {"topic": question.topic, "term_weights": question.weights}
 
 
 def _refused(refusal: urllib.error.HTTPError) -> ProviderError:
