@@ -98,7 +98,8 @@ def steps(item: dict[str, Any], status: str) -> list[dict[str, Any]]:
 def tell(shell: Shell, provider: Provider) -> None:
     """The story."""
     say(f"An agent researches: {TOPIC}")
-    say("It plans, searches, ranks, reads 34 sources, asks a human, analyses each, writes. A checkpoint a step.")
+    say("It plans, searches, ranks, reads 34 sources, asks a human, analyses each and writes: a checkpoint a step.")
+    say("The model provider is simulated on this machine; all else is real.")
     died = shell.run("python", _AGENT, TOPIC)
     brief(died.stderr, 3, 0) if died.returncode == 0 else brief(_story_of(died.stderr), 3, 5)
     promise(died.returncode == 1 and "429" in died.stderr, f"the agent should die of a 429:\n{died.stderr}")
@@ -165,7 +166,7 @@ def _saved(kept: list[dict[str, Any]], done: dict[str, Any], provider: Provider)
     whole = done["usage"]
     return (
         f"Saved by not starting from scratch: {len(kept)} of {len(steps(done, 'completed'))} steps, "
-        f"{len(provider.answered) and _FAILS_AT - 1 - _LOCAL} model calls, {tokens:,} tokens, ${cost:.4f}, "
+        f"{_FAILS_AT - 1 - _LOCAL} model calls, {tokens:,} tokens, ${cost:.4f}, "
         f"{seconds:.1f} s.\n"
         f"The whole run: {len(provider.answered)} model calls answered, {provider.refused} refused, none made twice; "
         f"{whole['input_tokens'] + whole['output_tokens']:,} tokens, ${whole['cost_usd']:.4f}."

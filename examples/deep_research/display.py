@@ -22,28 +22,27 @@ class Steps:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self._finished = 0  # by the flow's own count
+        self.kept = 0  # finished steps that did not run here
         self._ran: set[str] = set()
+        self._ran_finished = 0
         self._told = 0
         self._lock = threading.Lock()
         # Standard error itself: what goes through sys.stderr is kept in the execution's log, rewriting and all.
         self._out = sys.__stderr__
         self._terminal = self._out is not None and self._out.isatty()
 
-    @property
-    def kept(self) -> int:
-        """Finished steps that did not run here."""
-        return max(self._finished - len(self._ran), 0)
-
     def finished(self, count: int = 1) -> None:
-        """The flow has the results of ``count`` more steps."""
-        self._finished += count
+        """The flow has the results of ``count`` more steps. Those that did not run here are kept from before."""
+        with self._lock:
+            ran = len(self._ran) - self._ran_finished
+            self.kept += count - ran
+            self._ran_finished += ran
 
     def running(self, key: str, label: str) -> None:
         """The step of that key runs now. May be called by several threads at once, and again for another try."""
         with self._lock:
-            kept = self.kept
             self._ran.add(key)
+            kept = self.kept
             number = kept + len(self._ran)
             if self._terminal:
                 beside = f"  ({kept} kept from before)" if kept else ""

@@ -64,7 +64,11 @@ def _note(writers: Sequence[str], read: int, cited: int) -> str:
 def extractive_body(weights: summary.Weights, findings: Sequence[Finding]) -> str:
     """A body of the sources' own sentences: the best in short, then source by source, then what to mind."""
     strengths = [finding.analysis.relevance for finding in findings]
-    order = sorted(range(len(findings)), key=lambda place: (-strengths[place], place))
+    # Between equals, the source that has more to say goes first.
+    order = sorted(
+        range(len(findings)),
+        key=lambda place: (-strengths[place], -_amount(findings[place], weights), place),
+    )
     least = _NEAR * max(strengths, default=0.0)
     useful = [place for place in order if strengths[place] > 0 and strengths[place] >= least][:_DETAILED]
     if not useful:
@@ -98,6 +102,12 @@ def extractive_body(weights: summary.Weights, findings: Sequence[Finding]) -> st
     if minded:
         parts += ["", "## To mind", "", *(f"- {one}" for one in minded)]
     return "\n".join(parts)
+
+
+def _amount(finding: Finding, weights: summary.Weights) -> float:
+    """How much a source says in all."""
+    said = dict.fromkeys([*finding.analysis.says, *finding.analysis.cautions])
+    return sum(summary.strength(passage, finding.source.name, weights) for passage in said)
 
 
 def _first_of_file(place: int, useful: Sequence[int], findings: Sequence[Finding]) -> int:

@@ -31,7 +31,7 @@ _SHORT_FORMS = {
     "func": "function", "param": "parameter", "proc": "process", "regex": "regular", "temp": "temporary",
     "tmp": "temporary",
 }  # fmt: skip
-_GLUED = re.compile(r"([a-z]{3,})(file|dir|path|lib|parse|name|down|base)$")
+_GLUED = re.compile(r"([a-z]{3,})(file|dir|path|lib|parse|name|down|base|manager)$")
 _NOT_GLUED = {"profile", "rename", "unparse", "compile", "calib", "hostname"}
 
 
@@ -143,5 +143,5 @@ def _is_prose(sentence: str) -> bool:
         return False
     if sentence.count("(") != sentence.count(")") or "::=" in sentence or " -> " in sentence:
         return False
-    plain_words = sum(bool(re.fullmatch(r"[\"'`(*]*[A-Za-z][a-z'-]*[.,;:!?\"'`)*]*", word)) for word in words)
+    plain_words = sum(bool(re.fullmatch(r"[\"'`(*]*(?:[A-Z]+|[A-Za-z][a-z'-]*)[.,;:!?\"'`)*]*", word)) for word in words)
     return plain_words / len(words) > 0.6
