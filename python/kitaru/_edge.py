@@ -41,8 +41,7 @@ def run_sync(run: Run, function: Callable[[], Any]) -> Any:
 
 def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
     run.begin_pass()
-    run.root.task = _context.running_task()
-    token = _context.current.set(run.root)
+    entered = _context.enter(run.root)
     error: BaseException | None = None
     value: Any = None
     try:
@@ -50,7 +49,7 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
     except BaseException as caught:
         error = caught
     finally:
-        _context.current.reset(token)
+        _context.leave(entered)
     run.root_joining += 1
     for handle in list(run.handles):
         handle.settled()
@@ -89,9 +88,8 @@ async def _root(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
 
     task = asyncio.current_task()
     assert task is not None
-    _context.bind_task(task, run.root)
+    _context.enter(run.root)
     run.side(asyncio.get_running_loop()).add(task)
-    _context.current.set(run.root)
     try:
         return await function()
     finally:
