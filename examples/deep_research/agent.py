@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import corpus as library
 import display
-import kitaru
 import ranking
 import report
 from corpus import Source
-from kitaru import checkpoint, flow
 from writer import Finding, ProviderError, Question, ReplyError, writer
+
+import kitaru
+from kitaru import checkpoint, flow
 
 _QUERIES = 4
 _HITS = 40  # a query

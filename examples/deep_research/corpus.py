@@ -13,11 +13,15 @@ import re
 import sys
 import sysconfig
 import tokenize
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-_SKIPPED = {"test", "tests", "idlelib", "lib2to3", "turtledemo", "encodings", "ensurepip", "antigravity", "this", "distutils"}
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Tests, old tools, and tables without prose.
+_SKIPPED = {"antigravity", "distutils", "encodings", "ensurepip", "idlelib", "lib2to3", "test", "tests", "turtledemo"}
 _LEAVING = "warnings._deprecated(__name__"  # a module that Python is about to remove says so
 _TEXTS = {".md", ".markdown", ".txt", ".rst"}
 _LONGEST = 4_000  # characters of one section of a text: longer ones are cut between paragraphs
@@ -116,9 +120,9 @@ def _docstrings(node: ast.AST, name: str, file: str) -> Iterator[Document]:
             yield Document(Source(name, file, getattr(node, "lineno", 1)), text)
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            if not child.name.startswith("_") or child.name == "__init__":
-                if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                    yield from _docstrings(child, f"{name}.{child.name}", file)
+            private = child.name.startswith("_") and child.name != "__init__"
+            if not private and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield from _docstrings(child, f"{name}.{child.name}", file)
         elif isinstance(child, (ast.If, ast.Try)):
             yield from _docstrings(child, name, file)
 

@@ -125,11 +125,14 @@ def tell(shell: Shell, provider: Provider) -> None:
     redone = _redone(kept, after) + len(provider.answered) - len(set(provider.answered))
     promise(resumed.returncode == 75, f"resume ended with {resumed.returncode}, not 75:\n{resumed.stderr}")
     promise(redone == 0, f"{redone} finished steps ran again")
-    promise(len(provider.answered) - asked == 3, f"the provider was asked {len(provider.answered) - asked} times, not 3")
-    say(f"\nSteps redone: {redone}. The provider was asked {len(provider.answered) - asked} times: steps 38, 39 and 40.")
+    asked = len(provider.answered) - asked
+    promise(asked == 3, f"the provider was asked {asked} times, not 3")
+    say(f"\nSteps redone: {redone}. The provider was asked {asked} times: for the steps 38, 39 and 40.")
 
     promise(after["status"] == "waiting" and after["owner"] is None, "the run does not wait without a process")
-    say(f"Then the agent came to its question, and the process left with exit status {resumed.returncode}. None runs now.")
+    say(
+        f"Then the agent asked its question, and the process left, with exit status {resumed.returncode}. None runs now."
+    )
     say("A human answers, from any terminal, today or next week:")
     answered = shell.run("kitaru", "input", short, "--value", "true")
     brief(answered.stderr, 3, 3)

@@ -10,9 +10,12 @@ import contextlib
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import kitaru
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _shown: dict[str, Steps] = {}
 

@@ -69,8 +69,8 @@ class Provider:
         content = reply_to(json.loads(prompt))
         into, out = sum(len(one["content"]) for one in request["messages"]) // 4, len(content) // 4
         used = {"prompt_tokens": into, "completion_tokens": out, "cost": into * _PRICE_IN + out * _PRICE_OUT}
-        message = {"role": "assistant", "content": content}
-        return 200, {}, {"choices": [{"index": 0, "message": message}], "model": request["model"], "usage": used}
+        choice = {"index": 0, "message": {"role": "assistant", "content": content}}
+        return 200, {}, {"choices": [choice], "model": request["model"], "usage": used}
 
 
 def reply_to(task: dict[str, Any]) -> str:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from corpus import Document, Source, documents
 from words import keywords, terms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _K1, _B = 1.2, 0.75
 _NAME = 3

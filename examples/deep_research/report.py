@@ -7,13 +7,14 @@ of first mention. Not here: choosing sentences (``summary``).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import summary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from writer import Finding
 
 _CITED = re.compile(r"\[@(\d+)\]")
@@ -91,9 +92,7 @@ def extractive_body(weights: summary.Weights, findings: Sequence[Finding]) -> st
     short = [line(place, new) for place in useful[:_SHORT] if (new := fresh(place, findings[place].analysis.says[:1]))]
     grouped = sorted(useful, key=lambda place: _first_of_file(place, useful, findings))
     minded = [
-        line(place, new)
-        for place in useful
-        if (new := fresh(place, findings[place].analysis.cautions, weak=True))
+        line(place, new) for place in useful if (new := fresh(place, findings[place].analysis.cautions, weak=True))
     ][:_CAUTIONS]
     more = [line(place, new) for place in grouped if (new := fresh(place, findings[place].analysis.says))]
     parts = ["## In short", "", *(f"- {one}" for one in short)]

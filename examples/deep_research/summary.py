@@ -19,8 +19,13 @@ _CAUTION = re.compile(
     re.IGNORECASE,
 )
 _WORTH = 0.4  # of 1: a passage that scores less says little of the topic
-_DANGER = re.compile(r"\b(?:unsafe|insecure|security|race|never|must not|not be used|deprecated|danger\w*)\b", re.IGNORECASE)
-_LEANING = re.compile(r"[(\"'*]*(?:It|This|These|That|Those|They|Otherwise|However|But|Also|Then|In this case|Both|So|Hence|Therefore|Thus|Note that this|As such|Instead|Here|Such)\b")
+_DANGER = re.compile(
+    r"\b(?:unsafe|insecure|security|race|never|must not|not be used|deprecated|danger\w*)\b", re.IGNORECASE
+)
+_LEANING = re.compile(
+    r"[(\"'*]*(?:It|This|These|That|Those|They|Otherwise|However|But|Also|Then|In this case|Both|So|Hence|Therefore|"
+    r"Thus|Note that this|As such|Instead|Here|Such)\b"
+)
 _FOOTNOTE = re.compile(r"\s*\[\d+\]_?")
 
 

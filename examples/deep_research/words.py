@@ -12,18 +12,19 @@ _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(`*]*[A-Z])")
 _NO_END = ("e.g.", "i.e.", "etc.", "cf.", "vs.", "Mr.", "Dr.", "No.", "approx.", "resp.", "incl.", "...")
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\d+[.)])\s+")
+_PLAIN_WORD = re.compile(r"[\"'`(*]*(?:[A-Z]+|[A-Za-z][a-z'-]*)[.,;:!?\"'`)*]*")
 _MARKUP = re.compile(r":[a-z:]+:`~?([^`]+)`|``([^`]+)``")
 
-STOP = frozenset(
-    """a about above after again all also an and any are as at be because been before being below between both but by
-    can could did do does doing done down during each either else ever every few for from further get gets give given
-    good had has have having here how however i if in into is it its itself just kind know let like make makes many
-    may me might more most much my need needs no nor not now of off on once one only or other our out over own please
-    quite same shall should show so some such sure tell than that the their them then there these they thing things
-    this those through to too under until up upon use used user uses using very via was way ways we were what when happen happens happened
-    where whether which while who whom why will with within without work works would you your python""".split()
-)
-
+_STOP = """
+a about above after again all also an and any are as at be because been before being below between both but by can
+could did do does doing done down during each either else ever every few for from further get gets give given good had
+happen happened happens has have having here how however i if in into is it its itself just kind know let like make
+makes many may me might more most much my need needs no nor not now of off on once one only or other our out over own
+please python quite same shall should show so some such sure tell than that the their them then there these they thing
+things this those through to too under until up upon use used user uses using very via was way ways we were what when
+where whether which while who whom why will with within without work works would you your
+"""
+STOP = frozenset(_STOP.split())
 
 _SHORT_FORMS = {
     "arg": "argument", "cmd": "command", "conf": "configuration", "config": "configuration", "db": "database",
@@ -143,5 +144,5 @@ def _is_prose(sentence: str) -> bool:
         return False
     if sentence.count("(") != sentence.count(")") or "::=" in sentence or " -> " in sentence:
         return False
-    plain_words = sum(bool(re.fullmatch(r"[\"'`(*]*(?:[A-Z]+|[A-Za-z][a-z'-]*)[.,;:!?\"'`)*]*", word)) for word in words)
+    plain_words = sum(bool(_PLAIN_WORD.fullmatch(word)) for word in words)
     return plain_words / len(words) > 0.6

@@ -12,18 +12,23 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import kitaru
 import report
 import summary
-from corpus import Source
+
+import kitaru
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from corpus import Source
 
 _TIMEOUT = 120.0  # seconds for one answer
 _SYSTEM = """You are a careful research assistant. The user message is a JSON object: `task` says what to do, the \
-other fields are its material (`term_weights`: how rare a word of the topic is in the library). Use the given material alone and add nothing from memory.
+other fields are its material (`term_weights`: how rare a word of the topic is in the library). Use the given \
+material alone and add nothing from memory.
 Tasks, and the form of the answer:
 plan: give at most `most` search queries (keywords) that would find documentation on `topic`. \
 JSON: {"queries": [string, …]}
@@ -228,7 +233,8 @@ def _refused(refusal: urllib.error.HTTPError) -> ProviderError:
     after = refusal.headers.get("Retry-After", "")
     seconds = float(after) if re.fullmatch(r"\d+(\.\d+)?", after) else None
     named = f" (Retry-After: {after} s)" if seconds is not None else ""
-    return ProviderError(f"{refusal.code} {refusal.reason}: {text}{named}", status_code=refusal.code, retry_after=seconds)
+    message = f"{refusal.code} {refusal.reason}: {text}{named}"
+    return ProviderError(message, status_code=refusal.code, retry_after=seconds)
 
 
 def _strings(reply: dict[str, Any], name: str) -> list[str]:
