@@ -6,6 +6,7 @@ import argparse
 import os
 
 from agent import deep_research
+from corpus import CorpusError, root_of
 
 
 def main() -> None:
@@ -16,6 +17,14 @@ def main() -> None:
     parser.add_argument("--sources", type=int, default=34, help="how many to read [default: 34]")
     given = parser.parse_args()
     corpus = os.path.abspath(given.corpus) if given.corpus else None
+    if not given.topic.strip():
+        parser.error("the topic is empty")
+    if given.sources < 1:
+        parser.error("--sources is at least 1")
+    try:
+        root_of(corpus)
+    except CorpusError as problem:
+        parser.error(f"--corpus: {problem}")
     print(deep_research(given.topic, corpus, given.sources), end="")
 
 

@@ -136,7 +136,7 @@ def _topics(file: str, text: str, tree: ast.Module) -> Iterator[Document]:
         for key, value in zip(node.keys, node.values, strict=True):
             if not isinstance(key, ast.Constant) or not isinstance(value, ast.Constant):
                 continue
-            if not isinstance(value.value, str):
+            if not isinstance(key.value, str) or not isinstance(value.value, str):
                 continue
             where = lines_of(value)
             for title, at, section in _underlined(value.value):
