@@ -130,9 +130,7 @@ def tell(shell: Shell, provider: Provider) -> None:
     say(f"\nSteps redone: {redone}. The provider was asked {asked} times: for the steps 38, 39 and 40.")
 
     promise(after["status"] == "waiting" and after["owner"] is None, "the run does not wait without a process")
-    say(
-        f"Then the agent asked its question, and the process left, with exit status {resumed.returncode}. None runs now."
-    )
+    say(f"Then it asked its question, and the process left with exit status {resumed.returncode}. None runs now.")
     say("A human answers, from any terminal, today or next week:")
     answered = shell.run("kitaru", "input", short, "--value", "true")
     brief(answered.stderr, 3, 3)

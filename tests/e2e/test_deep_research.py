@@ -12,13 +12,16 @@ import select
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from lab import Lab, Result
 
 from e2e.test_demo import AGENT, cites_existing_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lab import Lab, Result
 
 SCRIPT = str(AGENT)
 FLOW = f"{AGENT / 'agent.py'}:deep_research"
@@ -187,9 +190,8 @@ class FakeModel:
 
     def reply(self, task: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         self.asked.append(task["task"])
-        status, headers, text = 200, {}, DEFAULT[task["task"]]
-        if self.script.get(task["task"]):
-            status, headers, text = self.script[task["task"]].pop(0)
+        scripted = self.script.get(task["task"])
+        status, headers, text = scripted.pop(0) if scripted else (200, {}, DEFAULT[task["task"]])
         if status != 200:
             return status, headers, json.dumps({"error": {"message": text}}).encode()
         usage = {"prompt_tokens": 1000, "completion_tokens": 100}

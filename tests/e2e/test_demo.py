@@ -10,6 +10,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+
 from lab import Lab, Result
 
 ROOT = pathlib.Path(__file__).parents[2]
