@@ -66,7 +66,7 @@ def _parts(function: types.FunctionType, seen: set[int]) -> dict[str, str]:
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:
             parts[f"closure {name}"] = _value(cell.cell_contents, seen)
-        except ValueError:
+        except ValueError:  # noqa: PERF203
             parts[f"closure {name}"] = "empty"
     names = _names(function.__code__)
     known = function.__globals__
@@ -146,7 +146,8 @@ def _innermost(fn: Any) -> types.FunctionType | None:
         else:
             inner = getattr(fn, "__wrapped__", None)
             if inner is None:
-                inner = getattr(type(fn), "__call__", None)
+                # An object that is called: the method that its class has for that.
+                inner = vars(type(fn)).get("__call__")
                 if not isinstance(inner, types.FunctionType):
                     return None
             fn = inner

@@ -89,7 +89,9 @@ def _with_zone(data: dict[str, Any], value: datetime.datetime | datetime.time) -
 def _is_offset(zone: datetime.tzinfo) -> bool:
     if type(zone) is not datetime.timezone:
         return False
-    return zone == datetime.timezone.utc or len(zone.__getinitargs__()) == 1  # type: ignore[attr-defined]
+    arguments = zone.__getinitargs__()  # type: ignore[attr-defined]
+    # CPython does not read fractions of a second back from a text as it wrote them.
+    return len(arguments) == 1 and arguments[0] % datetime.timedelta(minutes=1) == datetime.timedelta(0)
 
 
 def _build_datetime(data: dict[str, Any]) -> datetime.datetime:
@@ -145,11 +147,11 @@ def _enum(value: enum.Enum, mode: int) -> dict[str, Any]:
 
 
 def _build_enum(data: dict[str, Any]) -> Any:
-    cls = find_class(data["t"], enum.Enum)
+    cls: Any = find_class(data["t"], enum.Enum)
     if data.get("flag"):
         return cls(data["v"])
     try:
-        return cls[data["v"]]  # type: ignore[index]
+        return cls[data["v"]]
     except KeyError:
         raise NotLoaded(data["t"].replace(":", "."), f"it no longer has a member {data['v']}") from None
 
@@ -246,12 +248,21 @@ def _alias(value: Any, mode: int) -> dict[str, Any]:
         return {TAG: "union", "v": list(args)}
     if origin is typing.Literal:
         return {TAG: "literal", "v": list(args)}
-    if not isinstance(origin, type) or typing.get_args(origin[args] if args else origin) != args:
+    if not isinstance(origin, type) or _with_arguments(origin, args) is None:
         raise Unencodable("", f"type {value!r}")
     return {TAG: "alias", "v": [origin, *args]}
 
 
+def _with_arguments(origin: Any, args: tuple[Any, ...]) -> Any:
+    """``origin[args]``, if that says the same again."""
+    import typing
+
+    made = origin[args] if args else None
+    return made if typing.get_args(made) == args else None
+
+
 def _build_alias(data: dict[str, Any]) -> Any:
+    origin: Any
     origin, *args = data["v"]
     return origin[tuple(args)] if len(args) != 1 else origin[args[0]]
 
@@ -498,5 +509,3 @@ BUILD: dict[str, Callable[[dict[str, Any]], Any]] = {
 def choose_enum(cls: type) -> Callable[[Any, int], dict[str, Any]] | None:
     """Enums come before everything that they may be besides."""
     return _enum if issubclass(cls, enum.Enum) else None
-
-

@@ -94,7 +94,7 @@ def _modules(module_name: str, name: str) -> Any:
 
     try:
         yield importlib.import_module(module_name)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # Whatever a module raises while it is imported means the same here: the class cannot be had.
         reason = f"module {module_name} cannot be imported: {type(error).__name__}: {error}"
         raise NotLoaded(name.replace(":", "."), reason) from None

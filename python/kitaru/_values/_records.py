@@ -1,8 +1,8 @@
 """Classes with fields: dataclasses, NamedTuples, attrs, msgspec, pydantic.
 
 All are stored by their fields' values, each with its own class, and built without running the class's own code
-again: validators and ``__post_init__`` ran when the value was made (msgspec runs it again, see there). Not here: anything imported for its own sake;
-a library is only touched when a value of its types is met.
+again (except msgspec's ``__post_init__``, see there): validators ran when the value was made. Not here: anything
+imported for its own sake; a library is only touched when a value of its types is met.
 """
 
 from __future__ import annotations
@@ -152,7 +152,8 @@ def _same(value: Any) -> Any:
 
 def _namedtuple(value: Any, mode: int) -> dict[str, Any]:
     cls = type(value)
-    data = {TAG: "namedtuple", "t": reference(cls, local=mode == 2), "v": dict(zip(cls._fields, tuple(value), strict=True))}
+    fields = dict(zip(cls._fields, tuple(value), strict=True))
+    data: dict[str, Any] = {TAG: "namedtuple", "t": reference(cls, local=mode == 2), "v": fields}
     state = state_of(value)
     if state:
         data["x"] = state
@@ -165,7 +166,10 @@ def _build_namedtuple(data: dict[str, Any]) -> Any:
     if names is None:
         raise NotLoaded(shown(cls), "it is no longer a NamedTuple")
     given = getattr(cls, "_field_defaults", {})
-    fields = _fill(cls, data, {name: functools.partial(_same, given[name]) if name in given else None for name in names})
+    defaults: dict[str, Callable[[], Any] | None] = {
+        name: functools.partial(_same, given[name]) if name in given else None for name in names
+    }
+    fields = _fill(cls, data, defaults)
     made = tuple.__new__(cls, [fields[name] for name in names])
     for name, held in data.get("x", {}).items():
         made.__dict__[name] = held

@@ -12,8 +12,9 @@ import types
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from kitaru import _native
 from kitaru._values import _registry
-from kitaru._values._codec import DIGEST, STRICT, decode, decode_plain, encode_arguments
+from kitaru._values._codec import DIGEST, STRICT, decode, decode_plain, decode_quietly, encode_arguments
 from kitaru._values._refusal import TAG, Unencodable
 from kitaru.errors import KitaruUsageError
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _REDUCED, _MUTABLE = 1, 2
-_KEYWORDS = "**"
-"""Where keyword arguments stand that bear the name of another parameter. No parameter can be called so."""
+_ARGUMENTS, _KEYWORDS = "*", "**"
+"""Where arguments stand that have no parameter of their own, and keywords that bear the name of another parameter."""
 
 _POSITIONAL_ONLY = inspect.Parameter.POSITIONAL_ONLY
 _VAR_POSITIONAL = inspect.Parameter.VAR_POSITIONAL
@@ -200,9 +201,7 @@ class Signature:
         except TypeError as problem:
             if shape.loose is None:
                 raise self._failure(args, kwargs, problem) from None
-            # A wrapper that takes other arguments than the function that it says it is.
-            self._shape = shape = _Shape(shape.loose, None)
-            return self._slow(args, kwargs)
+            return self._unnamed(args, kwargs, shape.loose)
         bound.apply_defaults()
         flat: dict[str, Any] = {}
         for name, value in bound.arguments.items():
@@ -210,12 +209,24 @@ class Signature:
                 if value:
                     flat[name] = list(value)
             elif name == shape.keywords:
-                if any(key == shape.rest or key in shape.names or key == _KEYWORDS for key in value):
+                taken = {*shape.names, shape.rest, _ARGUMENTS, _KEYWORDS}
+                if not taken.isdisjoint(value):
                     flat[_KEYWORDS] = {key: value[key] for key in sorted(value)}
                 else:
                     flat.update((key, value[key]) for key in sorted(value))
             else:
                 flat[name] = value
+        return flat
+
+    def _unnamed(self, args: tuple[Any, ...], kwargs: dict[str, Any], own: inspect.Signature) -> dict[str, Any]:
+        """A decorator's wrapper that takes other arguments than the function that it says it is: they have no names."""
+        try:
+            own.bind(*args, **kwargs)
+        except TypeError as problem:
+            raise self._failure(args, kwargs, problem) from None
+        flat: dict[str, Any] = {_ARGUMENTS: list(args)}
+        if kwargs:
+            flat[_KEYWORDS] = {key: kwargs[key] for key in sorted(kwargs)}
         return flat
 
     def _failure(self, args: tuple[Any, ...], kwargs: dict[str, Any], problem: TypeError) -> TypeError:
@@ -307,6 +318,16 @@ class Signature:
         counted = self._counted(ordered)
         return encode_arguments(counted, DIGEST)[0] if counted else None
 
+    def encodes_the_same(self, before: str, digest: bytes | None) -> bool:
+        """Whether recorded arguments have this digest when they are encoded again: then only a codec has changed."""
+        try:
+            known = decode_quietly(before)
+            again = self.canonical(known) if isinstance(known, dict) else None
+        except Exception:  # noqa: BLE001
+            # Classes, codecs and identity= of today meet values of then, and may raise anything.
+            return False
+        return again is not None and _native.blake3(again) == digest
+
     def unbind(self, text: str, plain: bool = False) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Recorded arguments (or, if ``plain``, a JSON object that a user gave) as ``(args, kwargs)``."""
         known = decode_plain(text) if plain else decode(text)
@@ -317,7 +338,7 @@ class Signature:
     def _spread(self, known: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         shape = self._shape
         rest = known.pop(shape.rest, None) if shape.rest is not None else None
-        args: list[Any] = []
+        args: list[Any] = known.pop(_ARGUMENTS, [])
         kwargs: dict[str, Any] = {}
         nested = known.pop(_KEYWORDS, None)
         for at, name in enumerate(shape.names):
