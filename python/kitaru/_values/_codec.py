@@ -210,6 +210,9 @@ def _builder(table: dict[str, Build]) -> Build:
 
 def _late(table: dict[str, Build], kind: Any) -> Build:
     """Kinds whose room is only entered when they are needed."""
+    if kind in ("errors", "lost", "recorded"):
+        # Importing it adds its kinds to the tables.
+        from kitaru._values import _failures  # noqa: F401
     if isinstance(kind, str) and kind.partition(".")[0] in _ARRAYS:
         from kitaru._values import _arrays
 

@@ -5,24 +5,23 @@ Containers and plain types are native. Not here: classes with fields (``_records
 
 from __future__ import annotations
 
-import base64
+import binascii
 import collections
 import datetime
-import decimal
 import enum
-import fractions
 import functools
 import operator
-import pathlib
 import re
+import sys
 import types
-import uuid
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from kitaru._values._names import find, find_class, reference, shown
 from kitaru._values._refusal import TAG, NotLoaded, Unencodable
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Callable, Iterator
 
 _DIGITS = 4000
@@ -56,11 +55,11 @@ def _build_str(data: dict[str, Any]) -> str:
 
 
 def _bytes(value: bytes, mode: int) -> dict[str, Any]:
-    return {TAG: "bytes", "v": base64.b64encode(value).decode("ascii")}
+    return {TAG: "bytes", "v": binascii.b2a_base64(value, newline=False).decode("ascii")}
 
 
 def _bytearray(value: bytearray, mode: int) -> dict[str, Any]:
-    return {TAG: "bytearray", "v": base64.b64encode(value).decode("ascii")}
+    return {TAG: "bytearray", "v": binascii.b2a_base64(value, newline=False).decode("ascii")}
 
 
 def _complex(value: complex, mode: int) -> dict[str, Any]:
@@ -166,6 +165,8 @@ _CONCRETE = ("PosixPath", "WindowsPath", "Path")
 
 
 def _build_path(data: dict[str, Any]) -> pathlib.PurePath:
+    import pathlib
+
     name = data["t"]
     if name in _CONCRETE:
         # Recorded on another system, a path is one of this system.
@@ -279,32 +280,6 @@ def _build_union(data: dict[str, Any]) -> Any:
 
 # -- subclasses of plain types, which keep their class --------------------------------------------------------
 
-_BASES: tuple[type, ...] = (
-    collections.OrderedDict,
-    collections.defaultdict,
-    collections.Counter,
-    collections.deque,
-    datetime.datetime,
-    datetime.date,
-    datetime.time,
-    datetime.timedelta,
-    uuid.UUID,
-    decimal.Decimal,
-    fractions.Fraction,
-    complex,
-    bytearray,
-    bytes,
-    bool,
-    int,
-    float,
-    str,
-    list,
-    tuple,
-    dict,
-    set,
-    frozenset,
-)
-
 
 def _slots(cls: type) -> Iterator[str]:
     """The names of slots that Python classes of the hierarchy declare."""
@@ -343,6 +318,10 @@ _PARTS: dict[type, Callable[[Any], Any]] = {
     set: lambda v: set(set.__iter__(v)),
     frozenset: lambda v: frozenset(frozenset.__iter__(v)),
 }
+
+
+# The bases whose content is known; a subclass of another one has no codec.
+_BASES: tuple[type, ...] = (collections.OrderedDict, collections.defaultdict, collections.Counter, bool, *_PARTS)
 
 
 def _subclass(value: Any, mode: int) -> dict[str, Any]:
@@ -408,13 +387,25 @@ def _ref(value: Any, mode: int) -> dict[str, Any]:
     return {TAG: "ref", "v": reference(value, local=mode == 2)}
 
 
+# Looked for by name, since most programs never import their modules.
+_TEXTS = {
+    ("uuid", "UUID"): _text("uuid"),
+    ("decimal", "Decimal"): _text("decimal"),
+    ("fractions", "Fraction"): _text("fraction"),
+}
+
+
 def choose(cls: type) -> Callable[[Any, int], dict[str, Any]] | None:
     """The reducer for a class that is not one of :data:`EXACT`; ``None``: not one of these kinds."""
     if issubclass(cls, type):
         return _ref
-    if issubclass(cls, pathlib.PurePath):
-        return _path
     top = cls.__module__.partition(".")[0]
+    text = _TEXTS.get((top, cls.__name__))
+    if text is not None and getattr(sys.modules[top], cls.__name__, None) is cls:
+        return text
+    paths = sys.modules.get("pathlib")
+    if paths is not None and issubclass(cls, paths.PurePath):
+        return _path
     if top == "zoneinfo" and cls.__name__ == "ZoneInfo":
         return _zone
     if top == "ipaddress" and cls.__name__ in _ADDRESSES:
@@ -449,9 +440,6 @@ EXACT: dict[type, Callable[[Any, int], dict[str, Any]]] = {
     datetime.time: _time,
     datetime.timedelta: _timedelta,
     datetime.timezone: _timezone,
-    uuid.UUID: _text("uuid"),
-    decimal.Decimal: _text("decimal"),
-    fractions.Fraction: _text("fraction"),
     range: _range,
     slice: _slice,
     re.Pattern: _pattern,
@@ -469,8 +457,8 @@ BUILD: dict[str, Callable[[dict[str, Any]], Any]] = {
     "int": _build_int,
     "float": _made(float),
     "str": _build_str,
-    "bytes": _made(base64.b64decode),
-    "bytearray": lambda data: bytearray(base64.b64decode(data["v"])),
+    "bytes": _made(binascii.a2b_base64),
+    "bytearray": lambda data: bytearray(binascii.a2b_base64(data["v"])),
     "complex": _spread(complex),
     "datetime": _build_datetime,
     "date": _made(datetime.date.fromisoformat),
@@ -478,9 +466,9 @@ BUILD: dict[str, Callable[[dict[str, Any]], Any]] = {
     "timedelta": _spread(datetime.timedelta),
     "timezone": _build_timezone,
     "zone": _build_zone,
-    "uuid": _made(uuid.UUID),
-    "decimal": _made(decimal.Decimal),
-    "fraction": _made(fractions.Fraction),
+    "uuid": lambda data: import_module("uuid").UUID(data["v"]),
+    "decimal": lambda data: import_module("decimal").Decimal(data["v"]),
+    "fraction": lambda data: import_module("fractions").Fraction(data["v"]),
     "enum": _build_enum,
     "path": _build_path,
     "range": _spread(range),

@@ -7,7 +7,6 @@ imported for its own sake; a library is only touched when a value of its types i
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import sys
 from importlib import import_module
@@ -47,7 +46,7 @@ def choose(cls: type) -> Reduce | None:
         return None
     if hasattr(cls, "__attrs_attrs__"):
         return _attrs
-    if dataclasses.is_dataclass(cls):
+    if hasattr(cls, "__dataclass_fields__"):
         return _dataclass
     return None
 
@@ -122,6 +121,8 @@ def _set(made: Any, fields: dict[str, Any], data: dict[str, Any]) -> Any:
 
 
 def _dataclass(value: Any, mode: int) -> dict[str, Any]:
+    import dataclasses
+
     names = [field.name for field in dataclasses.fields(value)]
     fields = _held(value, names)
     data: dict[str, Any] = {TAG: "dataclass", "t": reference(type(value), local=mode == 2), "v": fields}
@@ -129,6 +130,8 @@ def _dataclass(value: Any, mode: int) -> dict[str, Any]:
 
 
 def _build_dataclass(data: dict[str, Any]) -> Any:
+    import dataclasses
+
     cls = find_class(data["t"])
     if not dataclasses.is_dataclass(cls):
         raise NotLoaded(shown(cls), "it is no longer a dataclass")
