@@ -179,6 +179,6 @@ def test_lambdas_and_methods_have_digests(load: Any) -> None:
 def test_a_digest_is_cheap(load: Any) -> None:
     body = "\n".join(f"    x = helper(x, {n}) + [y for y in range({n})][0]" for n in range(40))
     module = load(f"def helper(x, n):\n    return x\ndef step(x):\n{body}\n    return x\n")
-    start = time.perf_counter()
+    start = time.process_time()
     code_digest(module.step)
-    assert time.perf_counter() - start < 0.05
+    assert time.process_time() - start < 0.05

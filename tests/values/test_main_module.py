@@ -82,3 +82,14 @@ def test_classes_of_a_prompt_are_found_in_their_own_process(tmp_path: Path) -> N
         run(tmp_path, "-W", "ignore", "-c", f"from kitaru._values import *; print(decode('{text}').type_name)")
         == "__main__.A"
     )
+
+
+def test_reading_a_value_of_an_unguarded_script_starts_no_flow(tmp_path: Path) -> None:
+    (tmp_path / "loose.py").write_text(
+        "import dataclasses, kitaru\n@dataclasses.dataclass\nclass A:\n    x: int\n"
+        "@kitaru.flow\ndef main():\n    open('ran', 'w').close()\nmain()\n"
+    )
+    text = '{"$kitaru":"dataclass","t":"loose:A","v":{"x":1}}'
+    code = f"from kitaru._values import *; print(decode('{text}').reason)"
+    assert "__name__" in run(tmp_path, "-W", "ignore", "-c", code)
+    assert not (tmp_path / "ran").exists()

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru._values import _codec
 from kitaru._values._codec import Json, decode, encode
-from kitaru._values._kinds import _slots
 from kitaru._values._names import find, name_of, reference, shown
 from kitaru._values._refusal import TAG, NotLoaded, RawValue, Unencodable
 from kitaru._values._response import Recorded, bag_of
+from kitaru._values._subclasses import slots_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,7 +206,7 @@ def _shortened(value: Any) -> str:
 
 def _attributes(one: BaseException) -> Iterator[tuple[str, Any]]:
     yield from getattr(one, "__dict__", {}).items()
-    for name in _slots(type(one)):
+    for name in slots_of(type(one)):
         if hasattr(one, name):
             yield name, getattr(one, name)
     for base, names in _OWN.items():

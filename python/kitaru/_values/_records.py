@@ -13,9 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kitaru._values import _kinds
-from kitaru._values._kinds import state_of
 from kitaru._values._names import find, find_class, name_of, reference, shown
 from kitaru._values._refusal import TAG, KitaruValueWarning, NotLoaded
+from kitaru._values._subclasses import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
