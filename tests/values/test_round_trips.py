@@ -234,7 +234,27 @@ def test_json_from_outside_is_read_as_python_reads_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[1,", '"abc', "tru", "1 2", '{"a" 1}', '"\\x"', '"\\ud8"', "[1 2]", "-", '"\n"']
+    "text",
+    [
+        "",
+        "{",
+        "[1,",
+        '"abc',
+        "tru",
+        "1 2",
+        '{"a" 1}',
+        '"\\x"',
+        '"\\ud8"',
+        "[1 2]",
+        "-",
+        "01",
+        "1.",
+        ".5",
+        "-.5",
+        "1e",
+        "1e+",
+        '"\n"',
+    ],
 )
 def test_what_is_no_json_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):

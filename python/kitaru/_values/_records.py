@@ -247,7 +247,7 @@ def _build_struct(data: dict[str, Any]) -> Any:
 
 def _model(value: Any, mode: int) -> dict[str, Any]:
     cls = type(value)
-    known = cls.__pydantic_fields__
+    known = _model_fields(cls)
     held = value.__dict__
     fields = {name: held[name] for name in known if name in held}
     data: dict[str, Any] = {TAG: "pydantic", "t": _model_name(cls, mode=mode), "v": fields}
@@ -267,6 +267,12 @@ def _model(value: Any, mode: int) -> dict[str, Any]:
     return data
 
 
+def _model_fields(cls: Any) -> dict[str, Any]:
+    # The first came with pydantic 2.10, which warns of the second on instances.
+    fields: dict[str, Any] = getattr(cls, "__pydantic_fields__", None) or cls.model_fields
+    return fields
+
+
 def _model_name(cls: Any, mode: int) -> str:
     origin = cls.__pydantic_generic_metadata__["origin"]
     return reference(cls if origin is None else origin, local=mode == 2)
@@ -279,7 +285,7 @@ def _build_model(data: dict[str, Any]) -> Any:
     if "g" in data:
         cls = cls[tuple(data["g"])]
     defaults: dict[str, Callable[[], Any] | None] = {}
-    for name, field in cls.__pydantic_fields__.items():
+    for name, field in _model_fields(cls).items():
         defaults[name] = None if field.is_required() else functools.partial(_model_default, cls, field)
     fields = _fill(cls, data, defaults)
     made = cls.__new__(cls)
