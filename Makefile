@@ -54,7 +54,7 @@ nightly: build $(VENV)/.dev   ## Long soaks, bounded to an hour
 	KITARU_SIM_SEEDS=5000 cargo test --release -p kitaru-sim
 
 build: $(VENV)/.ready         ## The extension, built in place
-	@$(MATURIN) develop --release --quiet
+	@$(MATURIN) develop --release --skip-install --quiet >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
 
 clean:           ## Removes what was built
 	rm -rf target dist $(VENV) $(VENV)-bench
@@ -71,8 +71,10 @@ clean:           ## Removes what was built
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: Python's venv module is missing; install it (Debian: apt-get install python3-venv)" >&2; exit 1; }
 
 $(VENV)/.ready: pyproject.toml | .prerequisites
-	$(PYTHON) -m venv $(VENV)
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'maturin>=1.9,<2' pydantic
+	@echo "building the engine: some minutes the first time"
+	$(MATURIN) develop --release --quiet >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
 	touch $@
 
 $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(VENV)/.ready
