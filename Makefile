@@ -63,8 +63,8 @@ clean:           ## Removes what was built
 
 .PHONY: .prerequisites
 .prerequisites:
-	@command -v cargo >/dev/null || { echo "make: cargo is missing; install a Rust toolchain (1.88 or newer) from your system's packages or rustup" >&2; exit 1; }
-	@cargo --version | { read -r _ v _; printf '1.88\n%s\n' "$$v" | sort -VC; } || { echo "make: this cargo is older than 1.88; install a newer Rust toolchain (rustup update, or https://rustup.rs)" >&2; exit 1; }
+	@command -v cargo >/dev/null || { echo "make: cargo is missing; install a Rust toolchain (1.89 or newer) from your system's packages or rustup" >&2; exit 1; }
+	@cargo --version | { read -r _ v _; printf '1.89\n%s\n' "$$v" | sort -VC; } || { echo "make: this cargo is older than 1.89; install a newer Rust toolchain (rustup update, or https://rustup.rs)" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "make: a C compiler is missing; install gcc (Debian: apt-get install gcc)" >&2; exit 1; }
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.10 or newer (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: $(PYTHON) is older than 3.10; install a newer Python, or name one: make PYTHON=python3.12" >&2; exit 1; }
