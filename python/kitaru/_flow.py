@@ -259,7 +259,7 @@ def install_excepthook() -> None:
         if isinstance(error, (KitaruSuspended, KitaruPaused)):
             sys.stderr.write(f"{error}\n")
             sys.stderr.flush()
-            raise SystemExit(75)
+            raise SystemExit(130 if getattr(error, "interrupted", False) else 75)
         else:
             previous(kind, error, traceback)
 
