@@ -67,17 +67,26 @@ def engine() -> Engine:
     adopted = _adopted.get(os.getpid())
     if adopted is not None:
         return adopted
-    return opened(_settings.get("store"), _settings.get("home"))
+    return opened(None, None)
 
 
-def opened(store: str | None, home: str | None) -> Engine:
-    """The engine on that store and home; what is ``None`` comes from the environment."""
-    from kitaru._native import Engine
-
+def place(store: str | None, home: str | None) -> tuple[str, str, str]:
+    """Store, home and ``full`` or ``normal``: as given, else as configured, else from the environment."""
+    if store is None and home is None:
+        store, home = _settings.get("store"), _settings.get("home")
     home = home or os.environ.get("KITARU_HOME") or os.path.expanduser("~/.kitaru")
     home = os.path.abspath(os.path.expanduser(home))
     store = store or os.environ.get("KITARU_STORE") or os.path.join(home, "kitaru.db")
-    normal = (_settings.get("synchronous") or os.environ.get("KITARU_SYNCHRONOUS") or "full").lower() == "normal"
+    synchronous = _settings.get("synchronous") or os.environ.get("KITARU_SYNCHRONOUS") or "full"
+    return store, home, synchronous.lower()
+
+
+def opened(store: str | None, home: str | None) -> Engine:
+    """The engine on that store and home, opened once in this process; see :func:`place`."""
+    from kitaru._native import Engine
+
+    store, home, synchronous = place(store, home)
+    normal = synchronous == "normal"
     key = (store, home, normal, os.getpid())
     with _lock:
         found = _engines.get(key)

@@ -286,10 +286,13 @@ def is_this_interpreter(interpreter: str) -> bool:
     return os.path.dirname(mine) == os.path.dirname(other) and os.path.realpath(mine) == os.path.realpath(other)
 
 
-def execute_elsewhere(job: dict[str, Any], *, quiet: bool, silent: bool = False) -> Ran:
+def execute_elsewhere(
+    job: dict[str, Any], *, quiet: bool, silent: bool = False, place: tuple[str | None, str | None] | None = None
+) -> Ran:
     """Runs a resume in the interpreter that the execution was recorded with, in a process of its own.
 
     ``quiet``: its output goes to stderr; ``silent``: nowhere (it is kept with the execution all the same).
+    ``place``: store and home, where they are not those of the environment.
     """
     import subprocess
     import tempfile
@@ -311,6 +314,7 @@ def execute_elsewhere(job: dict[str, Any], *, quiet: bool, silent: bool = False)
             stdin=subprocess.DEVNULL if quiet else None,
             stdout=out,
             stderr=subprocess.PIPE if silent else None,
+            env=_environment(place),
             check=False,
         )
         if not os.path.exists(told):
@@ -324,6 +328,14 @@ def execute_elsewhere(job: dict[str, Any], *, quiet: bool, silent: bool = False)
     if exec_id is None:
         raise as_error(error_code, message, hint)
     return Ran(exec_id, interrupted)
+
+
+def _environment(place: tuple[str | None, str | None] | None) -> dict[str, str]:
+    """What the other process needs to find the same store."""
+    from kitaru import _config
+
+    store, home, synchronous = _config.place(*(place or (None, None)))
+    return {**os.environ, "KITARU_STORE": store, "KITARU_HOME": home, "KITARU_SYNCHRONOUS": synchronous}
 
 
 def as_error(code: str, message: str, hint: str | None) -> KitaruError:
