@@ -72,7 +72,7 @@ impl Out {
             drop(print(&format!("{document}\n")));
         }
         complain(&format!("error[{}]: {}", error.code, clean(error.message.trim_end())));
-        if let Some(hint) = &error.hint {
+        for hint in error.hint.iter().flat_map(|hint| hint.lines()) {
             complain(&format!("hint: {}", clean(hint)));
         }
         match error.code.as_str() {
