@@ -2,8 +2,9 @@
 
 Run as a process of its own under the shim: ``LD_PRELOAD=shim.so python -m lab.sweep FILE``. The file defines ``main``
 (a flow) and may define ``INPUTS`` (its keyword arguments), ``EXPECT`` (its result; default: that of a run without
-a crash), ``STATUS`` (how it ends), ``ANSWERS`` (by wait name), ``RETRIED`` (a failed execution is resumed). Each case is a forked child of this process, which imports the library once
-and never opens a store itself. Prints one JSON report. Not here: the shim, and any judgement by eye.
+a crash), ``STATUS`` (how it ends), ``ANSWERS`` (by wait name), ``RETRIED`` (a failed execution is resumed),
+``SAME_KEYS`` (its finished calls have the same keys after every crash). Each case is a forked child of this process,
+which imports the library and the program once and never opens a store itself. Prints one JSON report. Not here: the shim, and any judgement by eye.
 """
 
 from __future__ import annotations
@@ -185,7 +186,11 @@ class Case:
         (check,) = self.rows("PRAGMA integrity_check")
         if check[0] != "ok":
             problems.append(f"integrity_check: {check[0]}")
-        return {"problems": problems, "status": status, "result": result, "reason": reason, "error": error}
+        keys = self.rows("SELECT key FROM calls JOIN executions USING (n) WHERE calls.status = 'completed' ORDER BY key")
+        known = [key for (key,) in keys]
+        return {
+            "problems": problems, "status": status, "result": result, "reason": reason, "error": error, "keys": known
+        }
 
 
 def main(file: str, which: str, random_kills: int, seed: int) -> dict[str, Any]:
@@ -257,6 +262,8 @@ def main(file: str, which: str, random_kills: int, seed: int) -> dict[str, Any]:
                 left = one.finish()
             except AssertionError as hang:
                 left = {"problems": [str(hang)]}
+            if getattr(module, "SAME_KEYS", False) and left.get("keys") != good["keys"]:
+                left["problems"].append(f"keys {left.get('keys')}, not {good['keys']}")
             if left["problems"] or _plain(left["result"]) != _plain(expect) or left["status"] != status:
                 report["problems"].append({"case": name, "expected": expect, **left, "done": one.done()})
             shutil.rmtree(one.folder)
