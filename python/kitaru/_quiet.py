@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import threading
 import time
 import weakref
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 POLL = 0.03
 _EMPTY = contextvars.Context()
 _INTERNAL = ("asyncio/tasks.py", "asyncio/taskgroups.py", "asyncio/locks.py", "asyncio/queues.py")
+_STEPS = ("async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper")
 _INTERNAL_ANYIO = "anyio/_backends/_asyncio.py"
 
 
@@ -302,11 +304,23 @@ def _waits_inside(task: asyncio.Task[Any]) -> bool:
         if at is None:
             break
         code = getattr(at, "cr_code", None) or getattr(at, "gi_code", None) or getattr(at, "ag_code", None) or code
-        at = getattr(at, "cr_await", None) or getattr(at, "gi_yieldfrom", None) or getattr(at, "ag_await", None)
+        at = _awaits(at)
     if code is None:
         return False
     name = code.co_filename.replace("\\", "/")
     return _internal(name, code.co_name)
+
+
+def _awaits(at: Any) -> Any:
+    """What a suspended coroutine or generator waits for; ``None`` at the end of the chain."""
+    for name in ("cr_await", "gi_yieldfrom", "ag_await"):
+        if hasattr(at, name):
+            return getattr(at, name)
+    # A step of an async generator, or a coroutine behind `__await__`, keeps what it drives to itself.
+    for inner in gc.get_referents(at):
+        if hasattr(inner, "cr_await") or hasattr(inner, "ag_await") or type(inner).__name__ in _STEPS:
+            return inner
+    return None
 
 
 def _internal(name: str, function: str) -> bool:

@@ -27,6 +27,7 @@ def test_killed_at_every_call_it_resumes_with_the_same_keys_and_result_and_pays_
     assert not report["problems"], "\n".join(
         "\n".join(f"{key}: {value}" for key, value in problem.items()) for problem in report["problems"]
     )
+    # Each call is two commits at most, each killed before and after.
     assert report["kills"] >= 2 * report["done"]
     assert report["done"] == declared(program, "CALLS")
 

@@ -3,7 +3,7 @@
 Run as a process of its own under the shim: ``LD_PRELOAD=shim.so python -m lab.sweep FILE``. The file defines ``main``
 (a flow) and may define ``INPUTS`` (its keyword arguments), ``EXPECT`` (its result; default: that of a run without
 a crash), ``STATUS`` (how it ends), ``ANSWERS`` (by wait name), ``RETRIED`` (a failed execution is resumed),
-``SAME_KEYS`` (its finished calls have the same keys after every crash). Each case is a forked child of this process,
+``SAME_KEYS`` (its finished calls have the same keys after every crash, also of the process that takes the answers). Each case is a forked child of this process,
 which imports the library and the program once and never opens a store itself. Prints one JSON report. Not here: the shim, and any judgement by eye.
 """
 
@@ -248,13 +248,30 @@ def main(file: str, which: str, random_kills: int, seed: int) -> dict[str, Any]:
             for n in range(1, points + 1)
             for mode in modes
         ]
+        answered: list[tuple[str, tuple[int, int]]] = []
+        if hasattr(module, "ANSWERS") and getattr(module, "SAME_KEYS", False):
+            # The process that takes the answers is killed everywhere too.
+            second = case("second")
+            second.child(second.start)
+            second.child(second.go_on, arm=(1 << 40, modes[0] if modes else 0))
+            left_points = int((second.folder / "seen").read_text())
+            answered = [
+                (f"answered-{mode}-{n}", (n, EDGES | (BEFORE if n % 2 else AFTER) if mode == EDGES else mode))
+                for n in range(1, left_points + 1)
+                for mode in modes
+            ]
         source = random.Random(seed)
         plan += [(f"random-{n}", None, source.uniform(0.0, length)) for n in range(random_kills)]
+        plan += [(name, arm, None) for name, arm in answered]
         for name, arm, after in plan:
             one = case(name)
             report["cases"] += 1
             try:
-                code, log = one.child(one.start, arm=arm, kill_after=after)
+                if name.startswith("answered"):
+                    one.child(one.start)
+                    code, log = one.child(one.go_on, arm=arm)
+                else:
+                    code, log = one.child(one.start, arm=arm, kill_after=after)
                 report["kills"] += code == -9
                 if code not in (0, -9):
                     report["problems"].append({"case": name, "problems": [f"exit status {code}: {log[-3000:]}"]})
