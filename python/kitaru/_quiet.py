@@ -293,7 +293,17 @@ def _known(side: Side, waiter: Any) -> bool:
     children = getattr(waiter, "_children", None)
     if children is not None:
         return all(child.done() or _known(side, child) for child in children)
-    return False
+    inner = _shielded(waiter)
+    return inner is not None and _known(side, inner)
+
+
+def _shielded(waiter: Any) -> Any:
+    """What ``asyncio.shield`` protects, if ``waiter`` is the future that it gave; its callback holds on to it."""
+    for callback, _ in getattr(waiter, "_callbacks", None) or ():
+        if getattr(callback, "__qualname__", "") == "shield.<locals>._outer_done_callback":
+            cells = dict(zip(callback.__code__.co_freevars, callback.__closure__, strict=True))
+            return cells["inner"].cell_contents if "inner" in cells else None
+    return None
 
 
 def _waits_inside(task: asyncio.Task[Any]) -> bool:

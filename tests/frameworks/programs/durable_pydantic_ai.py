@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 
-from pydantic_ai.messages import ModelMessagesTypeAdapter
+from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse, TextPart
 from pydantic_ai.models import CompletedStreamedResponse
 from pydantic_ai.models.wrapper import WrapperModel
 from world import paid
@@ -81,3 +81,7 @@ def durable(tool):
         return kitaru.call(tool.__name__, lambda: tool(**arguments), identity=arguments)
 
     return synchronous
+
+
+# pydantic builds its serialisers at first use: once here, not once in every process of the sweep.
+assert said([load(dump(ModelResponse(parts=[TextPart("x")])))])

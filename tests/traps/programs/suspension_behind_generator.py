@@ -1,4 +1,4 @@
-"""A task that waits for another through an async generator and through a class's `__await__` is seen to wait for it."""
+"""A task that waits for another through an async generator, a class's `__await__` or a shield is seen to wait for it."""
 import asyncio
 import contextlib
 
@@ -52,12 +52,15 @@ async def first(name):
         return one
 
 
+async def shielded(name):
+    return await asyncio.shield(asyncio.create_task(ask(name)))
+
+
 @flow
 async def main():
-    a, b = await asyncio.gather(first("a"), behind("b"))
-    return await work(a + b)
+    return await work(sum(await asyncio.gather(first("a"), behind("b"), shielded("c"))))
 
 
-ANSWERS = {"a": 1, "b": 2}
-EXPECT = {"inline": 3}
-CALLS = 3
+ANSWERS = {"a": 1, "b": 2, "c": 4}
+EXPECT = {"inline": 7}
+CALLS = 4
