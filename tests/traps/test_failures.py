@@ -467,7 +467,7 @@ def main():
     lab.kitaru("resume", exec_id).ok(75)
     shown = lab.item("show", exec_id)
     assert shown["status"] == "paused"
-    assert "heavy" in json_text(shown["reason"])
+    assert "without one new record" in json_text(shown["reason"])
 
 
 def json_text(value: object) -> str:
