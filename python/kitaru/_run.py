@@ -124,8 +124,15 @@ class Run:
         if known is None or known.loop is not loop:
             from kitaru._quiet import Side
 
+            for key, other in list(self.sides.items()):
+                if other.loop.is_closed():
+                    self.sides.pop(key, None)
             known = self.sides[id(loop)] = Side(self, loop)
         return known
+
+    def live_sides(self) -> list[Side]:
+        """The loops that run now. A loop that sync code ran and left (`run_sync`) has nothing to say."""
+        return [side for side in list(self.sides.values()) if side.loop.is_running()]
 
     def enter_thread(self) -> None:
         """A thread of the flow works."""
@@ -143,7 +150,7 @@ class Run:
         if wake is not None:
             wake()
             return
-        for side in list(self.sides.values()):
+        for side in self.live_sides():
             if order in side.waiters:
                 side.loop.call_soon_threadsafe(side.hand_out, order)
 
