@@ -85,6 +85,8 @@ class Run:
         self.askers: dict[int, Callable[[], None]] = {}
         self.known_errors: dict[int, tuple[BaseException, list[int], bool]] = {}
         self.refusals = 0
+        # Sequence of the event that parked the execution: what comes later is news to a parent that waits for it.
+        self.left_at = 0
         self.old_records = 0
         self.notes: list[str] = []
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
@@ -192,7 +194,7 @@ class Run:
         how = self.session.stop_requested()
         if how == "pause":
             text = f"paused on request; go on with: kitaru resume {self.id[-8:]}"
-            self.session.pause('{"requested":{"by":"request"}}', text)
+            self.left_at = self.session.pause('{"requested":{"by":"request"}}', text)
             self.stop(KitaruPaused(text, exec_id=self.id))
         else:
             self.session.cancel("request")
@@ -203,7 +205,7 @@ class Run:
         import json
 
         try:
-            self.session.pause(reason, text)
+            self.left_at = self.session.pause(reason, text)
         except KitaruError as refusal:
             return self.refused(refusal)
         return self.stop(error or KitaruPaused(text, exec_id=self.id, reason=json.loads(reason)))
@@ -221,8 +223,10 @@ class Run:
         wake_at = min(wakes, default=None)
         sleeping = bool(parked) and all(one.sleeping for one in parked)
         try:
-            if not self.session.suspend(own + nested, wake_at, sleeping):
+            left_at = self.session.suspend(own, nested, wake_at, sleeping)
+            if left_at is None:
                 return False
+            self.left_at = left_at
         except KitaruError as refusal:
             self.refused(refusal)
             return True
