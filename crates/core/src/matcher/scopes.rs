@@ -1,0 +1,129 @@
+//! The places where calls are made: opened, named, and those of an earlier pass that they stand for.
+//!
+//! Not here: when a task's scope is made and what is digested of its arguments; that is where tasks are made.
+
+use super::{Matcher, ScopeState};
+use crate::event::{Inputs, ScopeOpened};
+use crate::ids::{Digest, ScopeId};
+
+impl Matcher {
+    /// Opens the scope of a task, item or child below `parent`. If the journal knows its exact name it is
+    /// that one; else it may come to stand for another when its first call is made.
+    pub fn open_scope(&mut self, parent: ScopeId, kind: &str, name: &str, inputs: Option<Digest>) -> ScopeId {
+        let parent = self.settle(parent, None);
+        self.scopes.entry(parent).or_default().opened = true;
+        let count = self.counts.entry(scope_count(&parent, kind, name, inputs.as_ref())).or_insert(0);
+        *count += 1;
+        let occurrence = *count;
+        let bytes: &[u8] = inputs.as_ref().map_or(&[], |digest| &digest.0);
+        let scope = parent.child(kind, name, bytes, occurrence);
+        let label = match self.records.scope(&scope) {
+            Some(known) => known.label.clone(),
+            None => self.records.free_key(&self.label(parent), &parent, name, '.'),
+        };
+        self.give_back(scope);
+        self.claimed_scopes.insert(scope);
+        self.scopes.insert(scope, ScopeState { label: label.clone(), ..ScopeState::default() });
+        if self.records.scope(&scope).is_none() {
+            self.unwritten.insert(scope);
+            let (kind, name) = (kind.to_owned(), name.to_owned());
+            self.records.open_scope(ScopeOpened { scope, parent, kind, name, inputs, occurrence, label });
+        }
+        scope
+    }
+
+    /// A scope whose exact name came late is taken from whoever stood for it: from here on that one is itself.
+    fn give_back(&mut self, scope: ScopeId) {
+        let guests: Vec<ScopeId> =
+            self.stand_ins.iter().filter(|(_, chosen)| **chosen == scope).map(|(guest, _)| *guest).collect();
+        for guest in guests {
+            self.stand_ins.remove(&guest);
+            self.scopes.entry(guest).or_default().opened = true;
+        }
+    }
+
+    /// The scope that `scope` really is. One whose exact name the journal does not know takes the next
+    /// unclaimed recorded scope of the same parent and function, first one that recorded `call`. That is
+    /// settled at the first use, when its siblings have had the time to claim their own.
+    pub(super) fn settle(&mut self, scope: ScopeId, call: Option<(&str, Inputs)>) -> ScopeId {
+        if let Some(chosen) = self.stand_ins.get(&scope) {
+            return *chosen;
+        }
+        if !self.unwritten.contains(&scope) || self.scopes.get(&scope).is_some_and(|state| state.opened) {
+            return scope;
+        }
+        let Some(own) = self.records.scope(&scope) else { return scope };
+        let free: Vec<&ScopeOpened> = self
+            .records
+            .scopes_below
+            .get(&own.parent)
+            .into_iter()
+            .flatten()
+            .map(|ix| &self.records.scopes[*ix])
+            .filter(|known| known.kind == own.kind && known.name == own.name)
+            .filter(|known| !self.claimed_scopes.contains(&known.scope) && !self.unwritten.contains(&known.scope))
+            .collect();
+        let has_call = |known: &&&ScopeOpened| {
+            let Some((name, inputs @ Inputs::Digest(_))) = call else { return false };
+            self.records.by_scope.get(&known.scope).into_iter().flatten().any(|ix| {
+                let record = &self.records.all[*ix];
+                record.call.name == name && record.call.inputs == inputs
+            })
+        };
+        let Some(known) = free.iter().find(has_call).or(free.first()) else { return scope };
+        let (chosen, label) = (known.scope, known.label.clone());
+        self.claimed_scopes.insert(chosen);
+        self.scopes.insert(chosen, ScopeState { label, opened: true, ..ScopeState::default() });
+        self.stand_ins.insert(scope, chosen);
+        chosen
+    }
+
+    /// Scopes that the journal must be told of before an event about a call in `scope`, outermost first.
+    /// They count as told from here on.
+    pub fn scopes_to_write(&mut self, scope: ScopeId) -> Vec<ScopeOpened> {
+        if self.unwritten.is_empty() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        let mut at = scope;
+        loop {
+            let parent = if let Some(known) = self.records.scope(&at) {
+                if self.unwritten.remove(&at) {
+                    found.push(known.clone());
+                }
+                known.parent
+            } else if let Some(ix) = self.records.by_body.get(&at) {
+                self.records.all[*ix].call.scope
+            } else {
+                break;
+            };
+            at = parent;
+        }
+        found.reverse();
+        found
+    }
+
+    /// A scope that was met without having been set when its task was made: input-less calls never match there.
+    pub fn set_inexact(&mut self, scope: ScopeId) {
+        self.scopes.entry(scope).or_default().inexact = true;
+    }
+
+    /// Beginning of the keys of calls made in that scope.
+    pub fn label(&self, scope: ScopeId) -> String {
+        if let Some(state) = self.scopes.get(&scope)
+            && (!state.label.is_empty() || scope == ScopeId::ROOT)
+        {
+            return state.label.clone();
+        }
+        if let Some(ix) = self.records.by_body.get(&scope) {
+            return self.records.all[*ix].call.key.clone();
+        }
+        self.records.scope(&scope).map(|known| known.label.clone()).unwrap_or_default()
+    }
+}
+
+/// Under which scopes are counted that only their number tells apart.
+pub(super) fn scope_count(parent: &ScopeId, kind: &str, name: &str, inputs: Option<&Digest>) -> ScopeId {
+    let bytes: &[u8] = inputs.map_or(&[], |digest| &digest.0);
+    parent.child(kind, name, bytes, 0)
+}
