@@ -7,6 +7,8 @@
 //!
 //! Deliberately not here: clocks, randomness, threads, I/O, SQL. Times come in as [`Millis`] arguments.
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_macros)]
+
 pub mod delivery;
 pub mod diff;
 pub mod event;

@@ -145,8 +145,9 @@ impl Pass {
         once: bool,
         now: Millis,
     ) -> Option<(Started, Vec<Body>)> {
-        let failed_attempts = self.matcher.record_of(call).map_or(0, |record| record.failed_attempts);
         let (head, overtaken) = self.matcher.run(call)?;
+        // What had ended begins with no failed try; what is open goes on.
+        let failed_attempts = self.matcher.record_of(call).map_or(0, |record| record.failed_attempts);
         self.drop_riding(overtaken, "overtaken");
         let started = Started { key: head.key.clone(), body: head.body, failed_attempts };
         let mut intent = Vec::new();

@@ -2,10 +2,11 @@
 //!
 //! Not here: what running one means for the records (`run`), and how a person is asked.
 
+use super::scopes::Evidence;
 use super::{CallId, Matcher, Verdict};
 use crate::event::{CallKind, Inputs};
 use crate::ids::ScopeId;
-use crate::records::{Record, State};
+use crate::records::{Record, State, body_of};
 
 impl Matcher {
     /// Decides what is to be done. `alone`: no other task or thread of the flow is alive.
@@ -14,7 +15,12 @@ impl Matcher {
         match met.exact {
             Some(ix) => self.decide_known(id, ix, alone),
             None if met.head.kind == CallKind::Reading => Verdict::Run,
-            None => self.decide_unknown(id, alone),
+            None => {
+                if alone {
+                    self.stand_for_next(id);
+                }
+                self.decide_unknown(id, alone)
+            }
         }
     }
 
@@ -42,6 +48,25 @@ impl Matcher {
             self.claim_below(ix);
         }
         verdict
+    }
+
+    /// A task that nothing on record was found for, in a flow that does one thing at a time, stands where the
+    /// next recorded task of its function stood: what it asks for with other inputs is then asked about.
+    fn stand_for_next(&mut self, id: CallId) {
+        let Some(met) = self.met.get(id.0) else { return };
+        let (asker, inputs) = (met.asker, met.head.inputs);
+        if met.head.scope != asker || !matches!(inputs, Inputs::Digest(_)) {
+            return;
+        }
+        let chosen = self.settle(asker, &Evidence::Next);
+        if let Some(met) = self.met.get_mut(id.0)
+            && chosen != asker
+        {
+            met.head.scope = chosen;
+            met.head.body = body_of(&chosen, &met.head.name, &inputs, None, met.head.occurrence);
+            let body = met.head.body;
+            self.scopes.entry(asker).or_default().previous = Some(body);
+        }
     }
 
     fn decide_unknown(&self, id: CallId, alone: bool) -> Verdict {

@@ -2,6 +2,7 @@
 //!
 //! Not here: what becomes of it (`decide`).
 
+use super::scopes::Evidence;
 use super::{Ask, CallId, Matcher, Met};
 use crate::event::{CallHead, CallKind, DriftDecision, Inputs};
 use crate::ids::ScopeId;
@@ -11,12 +12,11 @@ impl Matcher {
     /// Gives the call its identity and claims the record that has the same one.
     pub fn identify(&mut self, ask: &Ask<'_>) -> CallId {
         let input_less = !matches!(ask.inputs, Inputs::Digest(_));
-        let settled = self.settle(ask.scope, Some((ask.name, ask.inputs)));
+        let settled = self.settle(ask.scope, &Evidence::Call(ask.name, ask.inputs));
         let stands_in = settled != ask.scope;
         // A scope that stands for a recorded one has no input-less calls there: they are its own.
         let scope = if stands_in && input_less { ask.scope } else { settled };
         let state = self.scopes.entry(ask.scope).or_default();
-        state.opened = true;
         let inexact = stands_in || state.inexact;
         let after = if input_less { state.previous } else { None };
         let prefix = identity_bytes(&ask.inputs, after.as_ref());

@@ -99,8 +99,8 @@ struct ScopeState {
     inexact: bool,
     /// Beginning of the keys of its calls.
     label: String,
-    /// Whether it was used, so that it can no longer come to stand for another.
-    opened: bool,
+    /// Whether it can no longer come to stand for another.
+    settled: bool,
 }
 
 /// The state of one pass over [`Records`].
@@ -115,6 +115,8 @@ pub struct Matcher {
     scopes: HashMap<ScopeId, ScopeState>,
     /// Recorded scopes by the scope that stands for them in this pass.
     stand_ins: HashMap<ScopeId, ScopeId>,
+    /// Scopes whose exact name the journal did not know when they were opened in this pass.
+    fresh: HashSet<ScopeId>,
     /// Scopes of which the journal does not know yet.
     unwritten: HashSet<ScopeId>,
     served: HashSet<usize>,
@@ -137,7 +139,7 @@ impl Matcher {
         self.scopes.clear();
         self.served.clear();
         self.stand_ins.clear();
-        self.scopes.insert(ScopeId::ROOT, ScopeState { opened: true, ..ScopeState::default() });
+        self.fresh.clear();
     }
 
     /// Takes what was written into the records.

@@ -43,11 +43,7 @@ impl Matcher {
         let met = &mut self.met[id.0];
         met.exact = Some(ix);
         met.head = head.clone();
-        self.scopes.entry(head.body).or_insert_with(|| ScopeState {
-            label: head.key.clone(),
-            opened: true,
-            ..ScopeState::default()
-        });
+        self.scopes.entry(head.body).or_insert_with(|| ScopeState { label: head.key.clone(), ..ScopeState::default() });
         Some((head, overtaken))
     }
 
@@ -110,9 +106,10 @@ impl Matcher {
             self.claimed_scopes.remove(scope);
             if let Some(state) = self.scopes.get_mut(scope) {
                 let label = std::mem::take(&mut state.label);
-                *state = ScopeState { label, inexact: state.inexact, opened: state.opened, ..ScopeState::default() };
+                *state = ScopeState { label, inexact: state.inexact, ..ScopeState::default() };
             }
         }
+        self.fresh.retain(|scope| !under.contains(scope));
         self.stand_ins.retain(|guest, chosen| !under.contains(guest) && !under.contains(chosen));
         for met in &self.met {
             if under.contains(&met.asker) {

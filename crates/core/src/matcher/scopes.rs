@@ -5,13 +5,23 @@
 use super::{Matcher, ScopeState};
 use crate::event::{Inputs, ScopeOpened};
 use crate::ids::{Digest, ScopeId};
+use crate::records::State;
+
+/// What a recorded scope must have for another to stand for it.
+pub(super) enum Evidence<'a> {
+    /// A call of that name with these inputs.
+    Call(&'a str, Inputs),
+    /// A scope of that kind, name and inputs below it.
+    Scope(&'a str, &'a str, Option<Digest>),
+    /// Nothing: the next one will do.
+    Next,
+}
 
 impl Matcher {
     /// Opens the scope of a task, item or child below `parent`. If the journal knows its exact name it is
     /// that one; else it may come to stand for another when its first call is made.
     pub fn open_scope(&mut self, parent: ScopeId, kind: &str, name: &str, inputs: Option<Digest>) -> ScopeId {
-        let parent = self.settle(parent, None);
-        self.scopes.entry(parent).or_default().opened = true;
+        let parent = self.settle(parent, &Evidence::Scope(kind, name, inputs));
         let count = self.counts.entry(scope_count(&parent, kind, name, inputs.as_ref())).or_insert(0);
         *count += 1;
         let occurrence = *count;
@@ -24,7 +34,11 @@ impl Matcher {
         self.give_back(scope);
         self.claimed_scopes.insert(scope);
         self.scopes.insert(scope, ScopeState { label: label.clone(), ..ScopeState::default() });
+        if self.unwritten.contains(&scope) {
+            self.fresh.insert(scope);
+        }
         if self.records.scope(&scope).is_none() {
+            self.fresh.insert(scope);
             self.unwritten.insert(scope);
             let (kind, name) = (kind.to_owned(), name.to_owned());
             self.records.open_scope(ScopeOpened { scope, parent, kind, name, inputs, occurrence, label });
@@ -38,44 +52,55 @@ impl Matcher {
             self.stand_ins.iter().filter(|(_, chosen)| **chosen == scope).map(|(guest, _)| *guest).collect();
         for guest in guests {
             self.stand_ins.remove(&guest);
-            self.scopes.entry(guest).or_default().opened = true;
+            self.scopes.entry(guest).or_default().settled = true;
         }
     }
 
-    /// The scope that `scope` really is. One whose exact name the journal does not know takes the next
-    /// unclaimed recorded scope of the same parent and function, first one that recorded `call`. That is
-    /// settled at the first use, when its siblings have had the time to claim their own.
-    pub(super) fn settle(&mut self, scope: ScopeId, call: Option<(&str, Inputs)>) -> ScopeId {
+    /// The scope that `scope` really is. One whose exact name the journal does not know takes an unclaimed
+    /// recorded scope of the same parent and function, from the first call (or task) on that is on record there:
+    /// to take one without such a sign would take it from a sibling that has not come yet.
+    pub(super) fn settle(&mut self, scope: ScopeId, evidence: &Evidence<'_>) -> ScopeId {
         if let Some(chosen) = self.stand_ins.get(&scope) {
             return *chosen;
         }
-        if !self.unwritten.contains(&scope) || self.scopes.get(&scope).is_some_and(|state| state.opened) {
+        if !self.fresh.contains(&scope) || self.scopes.get(&scope).is_some_and(|state| state.settled) {
             return scope;
         }
         let Some(own) = self.records.scope(&scope) else { return scope };
-        let free: Vec<&ScopeOpened> = self
-            .records
-            .scopes_below
-            .get(&own.parent)
-            .into_iter()
-            .flatten()
-            .map(|ix| &self.records.scopes[*ix])
-            .filter(|known| known.kind == own.kind && known.name == own.name)
-            .filter(|known| !self.claimed_scopes.contains(&known.scope) && !self.unwritten.contains(&known.scope))
-            .collect();
-        let has_call = |known: &&&ScopeOpened| {
-            let Some((name, inputs @ Inputs::Digest(_))) = call else { return false };
-            self.records.by_scope.get(&known.scope).into_iter().flatten().any(|ix| {
-                let record = &self.records.all[*ix];
-                record.call.name == name && record.call.inputs == inputs
-            })
-        };
-        let Some(known) = free.iter().find(has_call).or(free.first()) else { return scope };
+        let siblings = self.records.scopes_below.get(&own.parent).into_iter().flatten();
+        let found = siblings.map(|ix| &self.records.scopes[*ix]).find(|known| {
+            known.kind == own.kind
+                && known.name == own.name
+                && !self.claimed_scopes.contains(&known.scope)
+                && !self.fresh.contains(&known.scope)
+                && !self.unwritten.contains(&known.scope)
+                && self.shows(known.scope, evidence)
+        });
+        let Some(known) = found else { return scope };
         let (chosen, label) = (known.scope, known.label.clone());
         self.claimed_scopes.insert(chosen);
-        self.scopes.insert(chosen, ScopeState { label, opened: true, ..ScopeState::default() });
+        self.scopes.insert(chosen, ScopeState { label, ..ScopeState::default() });
         self.stand_ins.insert(scope, chosen);
         chosen
+    }
+
+    fn shows(&self, known: ScopeId, evidence: &Evidence<'_>) -> bool {
+        match evidence {
+            Evidence::Next => true,
+            Evidence::Call(name, inputs) => {
+                matches!(inputs, Inputs::Digest(_))
+                    && self.records.by_scope.get(&known).into_iter().flatten().any(|ix| {
+                        let record = &self.records.all[*ix];
+                        record.call.name == *name && record.call.inputs == *inputs && record.state != State::Dropped
+                    })
+            }
+            Evidence::Scope(kind, name, inputs) => {
+                self.records.scopes_below.get(&known).into_iter().flatten().any(|ix| {
+                    let below = &self.records.scopes[*ix];
+                    below.kind == *kind && below.name == *name && below.inputs == *inputs
+                })
+            }
+        }
     }
 
     /// Scopes that the journal must be told of before an event about a call in `scope`, outermost first.
