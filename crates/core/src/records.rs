@@ -98,8 +98,8 @@ pub struct Records {
     pub cancelled: usize,
     /// Index of scopes by parent.
     pub scopes_below: HashMap<ScopeId, Vec<usize>>,
-    /// What was decided about drifts, by the body of the call that was met.
-    pub decisions: HashMap<ScopeId, DriftDecided>,
+    /// What was decided about drifts, by the body of the call that was met, with the flow's code then.
+    pub decisions: HashMap<ScopeId, (DriftDecided, usize)>,
     /// Flow code digests in the order in which they were first seen.
     pub codes: Vec<Option<String>>,
     /// Sum over all calls and tries.
@@ -166,7 +166,7 @@ impl Records {
             Body::DriftDecided(decided) => {
                 let after = decided.after.as_ref();
                 let body = body_of(&decided.scope, &decided.name, &decided.inputs, after, decided.occurrence);
-                self.decisions.insert(body, decided.clone());
+                self.decisions.insert(body, (decided.clone(), self.current_code));
             }
             Body::WaitOpened(opened) => {
                 let ix = self.begin(seq, &opened.call, at);

@@ -14,8 +14,6 @@ impl Matcher {
         let input_less = !matches!(ask.inputs, Inputs::Digest(_));
         let settled = self.settle(ask.scope, &Evidence::Call(ask.name, ask.inputs));
         let stands_in = settled != ask.scope;
-        // A scope that stands for a recorded one has no input-less calls there: they are its own.
-        let scope = if stands_in && input_less { ask.scope } else { settled };
         let state = self.scopes.entry(ask.scope).or_default();
         let inexact = stands_in || state.inexact;
         let after = if input_less { state.previous } else { None };
@@ -25,7 +23,15 @@ impl Matcher {
         let number = self.counts.entry(count).or_insert(0);
         *number += 1;
         let occurrence = *number;
-        let body = body_of(&scope, ask.name, &ask.inputs, after.as_ref(), occurrence);
+        // Without inputs, or with an effect that must happen once, a call is never found where its scope only
+        // stands for another: it is made in its own.
+        let there = body_of(&settled, ask.name, &ask.inputs, after.as_ref(), occurrence);
+        let had_effect = self.records.by_body.get(&there).is_some_and(|ix| self.records.all[*ix].once);
+        let (scope, body) = if stands_in && (input_less || ask.once || had_effect) {
+            (ask.scope, body_of(&ask.scope, ask.name, &ask.inputs, after.as_ref(), occurrence))
+        } else {
+            (settled, there)
+        };
         let mut exact = self.records.by_body.get(&body).copied();
         if let Some(ix) = exact {
             let record = &self.records.all[ix];
@@ -37,7 +43,9 @@ impl Matcher {
                 exact = None;
             }
         }
-        if let Some(decided) = self.records.decisions.get(&body) {
+        // An opaque call is known by its place alone, which an edit since may have given to another.
+        let holds = |code: usize| ask.inputs != Inputs::Opaque || code == self.records.current_code();
+        if let Some((decided, _)) = self.records.decisions.get(&body).filter(|(_, code)| holds(*code)) {
             if decided.decision == DriftDecision::Rerun {
                 self.scopes.entry(ask.scope).or_default().rerun = true;
             } else if exact.is_none() {

@@ -117,6 +117,9 @@ pub struct Matcher {
     stand_ins: HashMap<ScopeId, ScopeId>,
     /// Scopes whose exact name the journal did not know when they were opened in this pass.
     fresh: HashSet<ScopeId>,
+    /// Functions (by parent, kind and name) that were found under the same arguments as before in this pass: no
+    /// clock is among those, so a scope of theirs that is not on record is a new one.
+    steady: HashSet<ScopeId>,
     /// Scopes of which the journal does not know yet.
     unwritten: HashSet<ScopeId>,
     served: HashSet<usize>,
@@ -140,6 +143,7 @@ impl Matcher {
         self.served.clear();
         self.stand_ins.clear();
         self.fresh.clear();
+        self.steady.clear();
     }
 
     /// Takes what was written into the records.

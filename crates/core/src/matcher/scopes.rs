@@ -37,6 +37,9 @@ impl Matcher {
         if self.unwritten.contains(&scope) {
             self.fresh.insert(scope);
         }
+        if self.records.scope(&scope).is_some() && !self.fresh.contains(&scope) {
+            self.steady.insert(function(&parent, kind, name));
+        }
         if self.records.scope(&scope).is_none() {
             self.fresh.insert(scope);
             self.unwritten.insert(scope);
@@ -56,9 +59,10 @@ impl Matcher {
         }
     }
 
-    /// The scope that `scope` really is. One whose exact name the journal does not know takes an unclaimed
-    /// recorded scope of the same parent and function, from the first call (or task) on that is on record there:
-    /// to take one without such a sign would take it from a sibling that has not come yet.
+    /// The scope that `scope` really is. One whose exact name the journal does not know (a clock is among its
+    /// arguments) takes an unclaimed recorded scope of the same parent and function, from the first call (or task)
+    /// on that is on record there: to take one without such a sign would take it from a sibling that has not come
+    /// yet. Where a sibling was found by its exact name the arguments are steady, and the scope is a new one.
     pub(super) fn settle(&mut self, scope: ScopeId, evidence: &Evidence<'_>) -> ScopeId {
         if let Some(chosen) = self.stand_ins.get(&scope) {
             return *chosen;
@@ -67,6 +71,9 @@ impl Matcher {
             return scope;
         }
         let Some(own) = self.records.scope(&scope) else { return scope };
+        if self.steady.contains(&function(&own.parent, &own.kind, &own.name)) {
+            return scope;
+        }
         let siblings = self.records.scopes_below.get(&own.parent).into_iter().flatten();
         let found = siblings.map(|ix| &self.records.scopes[*ix]).find(|known| {
             known.kind == own.kind
@@ -74,6 +81,7 @@ impl Matcher {
                 && !self.claimed_scopes.contains(&known.scope)
                 && !self.fresh.contains(&known.scope)
                 && !self.unwritten.contains(&known.scope)
+                && (own.inputs.is_none() || known.inputs != own.inputs)
                 && self.shows(known.scope, evidence)
         });
         let Some(known) = found else { return scope };
@@ -145,6 +153,10 @@ impl Matcher {
         }
         self.records.scope(&scope).map(|known| known.label.clone()).unwrap_or_default()
     }
+}
+
+fn function(parent: &ScopeId, kind: &str, name: &str) -> ScopeId {
+    parent.child("function", kind, name.as_bytes(), 0)
 }
 
 /// Under which scopes are counted that only their number tells apart.

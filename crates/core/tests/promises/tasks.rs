@@ -218,3 +218,28 @@ fn in_a_sequential_flow_a_task_stands_where_the_next_recorded_one_stood() {
     again.pass.reuse(call, 0, false);
     assert_eq!(again.served(call), Said::Served("reply".into()));
 }
+
+#[test]
+fn where_a_scope_only_stands_for_a_recorded_one_effects_never_match() {
+    use kitaru_core::event::CallKind;
+    let charge = |desk: &mut Desk, scope| {
+        let call = desk.identify_as(scope, "charge", With("fee"), CallKind::Checkpoint, true);
+        (call, desk.decide(call, false))
+    };
+    let mut desk = Desk::new("v1");
+    let alice = desk.task(ROOT, "bill", "alice");
+    desk.call(alice, "greet", With(""), "hello");
+    let (call, _) = charge(&mut desk, alice);
+    desk.start(call, true);
+    desk.returns(call, "receipt of alice");
+    let mut again = desk.edited("v2");
+    let bob = again.task(ROOT, "bill", "bob");
+    again.call(bob, "greet", With(""), "new");
+    let (call, said) = charge(&mut again, bob);
+    assert_eq!(said, Said::Run);
+    again.start(call, true);
+    again.returns(call, "receipt of bob");
+    let mut later = again.again();
+    let alice = later.task(ROOT, "bill", "alice");
+    assert_eq!(charge(&mut later, alice).1, Said::Served("receipt of alice".into()));
+}
