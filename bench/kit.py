@@ -108,7 +108,9 @@ class Bench:
 
 def run(command: list[str], **env: str) -> subprocess.CompletedProcess[str]:
     """A process that must succeed; what it said is shown if it does not."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("KITARU_")}
+    # Byte code is cached as it is for users, and settings of ours do not leak in.
+    dropped = ("KITARU_", "PYTHONDONTWRITEBYTECODE")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     done = subprocess.run(command, text=True, capture_output=True, env={**clean, **env}, check=False)
     if done.returncode:
         raise SystemExit(f"bench: {' '.join(command)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
