@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+# maturin installs into the environment that these name; it is to be ours, whatever the caller has active.
+MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin
 
 help:            ## This list
 	@grep -hE '^[a-z-]+: .*##' Makefile | sed -E 's/: .*##/\t/' | expand -t 16
@@ -31,18 +33,18 @@ check: build $(VENV)/.dev     ## Formatting, lints, types, licences, house rules
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo run --release --quiet -p xtask -- tidy
 	xtask/deny.sh
-	$(PY) -m ruff format --check python tests examples bench
-	$(PY) -m ruff check python tests examples bench
+	$(PY) -m ruff format --check .ci python tests examples bench
+	$(PY) -m ruff check .ci python tests examples bench
 	$(PY) -m mypy
-	$(PY) -m mypy.stubtest kitaru._native --ignore-missing-stub
+	$(PY) -m mypy.stubtest kitaru._native
 
 fmt: $(VENV)/.dev             ## Formats everything
 	cargo fmt --all
-	$(PY) -m ruff format python tests examples bench
-	$(PY) -m ruff check --fix python tests examples bench
+	$(PY) -m ruff format .ci python tests examples bench
+	$(PY) -m ruff check --fix .ci python tests examples bench
 
 wheel: $(VENV)/.ready         ## A release wheel in dist/
-	$(VENV)/bin/maturin build --release --strip --out dist
+	$(MATURIN) build --release --strip --out dist
 
 bench: build $(VENV)-bench/.ready   ## Figures beside raw baselines and peers; rewrites docs/performance.md
 	$(PY) bench/run.py
@@ -52,7 +54,7 @@ nightly: build $(VENV)/.dev   ## Long soaks, bounded to an hour
 	KITARU_SIM_SEEDS=5000 cargo test --release -p kitaru-sim
 
 build: $(VENV)/.ready         ## The extension, built in place
-	@$(VENV)/bin/maturin develop --release --quiet
+	@$(MATURIN) develop --release --quiet
 
 clean:           ## Removes what was built
 	rm -rf target dist $(VENV) $(VENV)-bench
@@ -62,6 +64,7 @@ clean:           ## Removes what was built
 .PHONY: .prerequisites
 .prerequisites:
 	@command -v cargo >/dev/null || { echo "make: cargo is missing; install a Rust toolchain (1.88 or newer) from your system's packages or rustup" >&2; exit 1; }
+	@cargo --version | { read -r _ v _; printf '1.88\n%s\n' "$$v" | sort -VC; } || { echo "make: this cargo is older than 1.88; install a newer Rust toolchain (rustup update, or https://rustup.rs)" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "make: a C compiler is missing; install gcc (Debian: apt-get install gcc)" >&2; exit 1; }
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.10 or newer (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: $(PYTHON) is older than 3.10; install a newer Python, or name one: make PYTHON=python3.12" >&2; exit 1; }

@@ -311,13 +311,13 @@ def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
     lines = [f"  {path}: {before or '(nothing)'} -> {after or '(nothing)'}" for path, before, after in differences]
     what = "stands elsewhere now" if moved else "has other inputs than when it was recorded"
     text = "\n".join([f"{key} {what}:", *lines])
-    if policy == "fail":
-        raise run.pause(pause, text, KitaruDivergenceError(text))
     short = run.id[-8:]
     text += (
         f"\nUse its recorded result: kitaru resume {short} --on-drift reuse\n"
         f"Run it again (may cost): kitaru resume {short} --on-drift rerun"
     )
+    if policy == "fail":
+        raise run.pause(pause, text, KitaruDivergenceError(text))
     raise run.pause(pause, text)
 
 

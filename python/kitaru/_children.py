@@ -19,7 +19,7 @@ from kitaru._handles import Handle
 from kitaru._run import Parked, Run
 from kitaru._spec import Spec
 from kitaru._values import decode
-from kitaru.errors import KitaruError, KitaruPaused, KitaruStateError, KitaruSuspended
+from kitaru.errors import KitaruCancelledError, KitaruError, KitaruPaused, KitaruStateError, KitaruSuspended
 
 if TYPE_CHECKING:
     from kitaru._flow import Flow
@@ -63,7 +63,7 @@ class _Child:
             if known["status"] == "completed":
                 return True, decode(known["result"])
             if known["status"] == "cancelled":
-                raise KitaruError(f"child {self.flow.name} ({self.id}) was cancelled", code="cancelled") from None
+                raise KitaruCancelledError(f"child {self.flow.name} ({self.id}) was cancelled") from None
             if known["held"]:
                 # Somebody carries it on by itself: its next event is the news that the parent waits for.
                 self.made, self.held_at = None, int(known["last_seq"])
@@ -80,6 +80,14 @@ class _Child:
         suspended.seen = self.made.left_at if self.made is not None else self.held_at
         return Parked(self.one.call, key, self.one.frame, child=suspended)
 
+    def stop_with_it(self) -> None:
+        """A child was cancelled: with its parent, or by itself."""
+        run = self.one.run
+        run.session.look()
+        if run.session.stop_requested() is not None:
+            run.obey()
+            run.check()
+
     def body_sync(self) -> Any:
         while True:
             try:
@@ -91,6 +99,9 @@ class _Child:
                 return asyncio.run(_awaited(value))
             except (KitaruSuspended, KitaruPaused) as suspended:
                 waiting = _as_suspended(suspended)
+            except KitaruCancelledError:
+                self.stop_with_it()
+                raise
             park_sync(self.one.run, self.parked(waiting))
 
     async def body_async(self) -> Any:
@@ -100,6 +111,9 @@ class _Child:
                 return value if over else await value
             except (KitaruSuspended, KitaruPaused) as suspended:
                 waiting = _as_suspended(suspended)
+            except KitaruCancelledError:
+                self.stop_with_it()
+                raise
             await park_async(self.one.run, self.parked(waiting))
 
 

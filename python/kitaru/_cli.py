@@ -50,7 +50,10 @@ class Host:
 def _is_this(interpreter: str) -> bool:
     import os
 
-    return os.path.normpath(interpreter) == os.path.normpath(sys.executable)
+    # Names in one folder that lead to one program (python, python3, python3.12) have the same packages.
+    return os.path.dirname(interpreter) == os.path.dirname(sys.executable) and os.path.realpath(
+        interpreter
+    ) == os.path.realpath(sys.executable)
 
 
 def _elsewhere(job: dict[str, Any], json_output: bool) -> tuple[str | None, str | None, str | None, int]:

@@ -179,13 +179,14 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
         return await body()
 
     _context.transparent(inside)
+    side = one.run.side(asyncio.get_running_loop())
     frame.beat = started = time.monotonic()
     task = asyncio.ensure_future(inside())
     try:
         while True:
-            done, _ = await asyncio.wait({task}, timeout=max(0.0, _time_left(one, frame, started)))
-            if done:
-                return await task
+            await side.ended(task, max(0.0, _time_left(one, frame, started)))
+            if task.done():
+                return task.result()
             if _time_left(one, frame, started) <= 0:
                 frame.abandoned = True
                 task.cancel()

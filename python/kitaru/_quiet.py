@@ -13,13 +13,12 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _context
+from kitaru import _config, _context
 
 if TYPE_CHECKING:
     from kitaru._run import Parked, Run
 
 POLL = 0.03
-GRACE = 60.0
 _EMPTY = contextvars.Context()
 _INTERNAL = ("asyncio/tasks.py", "asyncio/taskgroups.py", "asyncio/locks.py", "asyncio/queues.py")
 _INTERNAL_ANYIO = "anyio/_backends/_asyncio.py"
@@ -36,6 +35,8 @@ class Side:
         self.futures: dict[asyncio.Future[Any], Parked] = {}
         self.waiters: dict[int, asyncio.Future[None]] = {}
         self.cancelled: list[asyncio.Future[None]] = []
+        # What a call with a timeout waits on, and the task of its body.
+        self.relays: dict[asyncio.Future[None], asyncio.Task[Any]] = {}
         self.unknown_since: float | None = None
         self.strangers: list[str] = []
         self._polling = False
@@ -115,6 +116,24 @@ class Side:
             await future
         finally:
             self.cancelled.remove(future)
+
+    async def ended(self, task: asyncio.Task[Any], seconds: float) -> None:
+        """Returns when ``task`` has ended, or after ``seconds``. Such a timer does not keep a flow from being quiet."""
+        relay: asyncio.Future[None] = self.loop.create_future()
+
+        def finish(_: object = None) -> None:
+            _finish(relay)
+
+        timer = None if seconds == float("inf") else self.loop.call_later(seconds, finish, context=_EMPTY)
+        task.add_done_callback(finish, context=_EMPTY)
+        self.relays[relay] = task
+        try:
+            await relay
+        finally:
+            del self.relays[relay]
+            task.remove_done_callback(finish)
+            if timer is not None:
+                timer.cancel()
 
     # -- parked waits ---------------------------------------------------------------------------------
 
@@ -221,7 +240,7 @@ def is_quiet(run: Run) -> bool:
     for side in run.sides.values():
         side.unknown_since = side.unknown_since or now
         side.strangers = strangers
-        if now - side.unknown_since < GRACE:
+        if now - side.unknown_since < _config.grace():
             return False
     return True
 
@@ -252,6 +271,9 @@ def _tasks_wait(side: Side, strangers: list[str]) -> bool:
 def _known(side: Side, waiter: Any) -> bool:
     if waiter in side.futures or waiter in side.tasks or waiter in side.cancelled:
         return True
+    relayed = side.relays.get(waiter)
+    if relayed is not None:
+        return relayed in side.tasks
     children = getattr(waiter, "_children", None)
     if children is not None:
         return all(child.done() or _known(side, child) for child in children)
@@ -281,7 +303,7 @@ def _internal(name: str, function: str) -> bool:
 
 def _timer_pending(side: Side) -> bool:
     """Whether code of the flow has a timer running that ends within the grace."""
-    horizon = side.loop.time() + GRACE
+    horizon = side.loop.time() + _config.grace()
     for handle in list(getattr(side.loop, "_scheduled", ())):
         if handle.cancelled() or handle.when() > horizon:
             continue

@@ -17,6 +17,7 @@ from kitaru.errors import (
     KitaruEntryPointError,
     KitaruFlowNotFoundError,
     KitaruImportError,
+    KitaruPaused,
     KitaruStateError,
 )
 
@@ -175,7 +176,14 @@ def take_up(flow: Flow[Any, Any], known: dict[str, Any], why: str) -> Run:
     """Takes a described execution up; what made it fail is marked to run again."""
     from kitaru import _config
 
-    session = _config.engine().take(known["id"], flow.code(), why)
+    engine = _config.engine()
+    try:
+        session = engine.take(known["id"], flow.code(), why)
+    except KitaruStateError as refusal:
+        if refusal.code != "no-progress":
+            raise
+        reason = json.loads(engine.describe(known["id"])).get("reason") or {}
+        raise KitaruPaused(reason.get("text", str(refusal)), exec_id=known["id"], reason=reason) from None
     run = flow._made(session)
     reason = known.get("reason") or {}
     if known["status"] == "failed" and reason.get("sources"):
@@ -200,7 +208,10 @@ def execute(job: dict[str, Any]) -> str:
     else:
         wanted = job["resume"]
         flow = load_entry(wanted["entry"])
-        run, args, kwargs = take(flow, wanted["id"], wanted.get("why", "resume"))
+        try:
+            run, args, kwargs = take(flow, wanted["id"], wanted.get("why", "resume"))
+        except KitaruPaused as paused:
+            return paused.exec_id
     try:
         value = flow._enter(run, args, kwargs)
         if flow.is_async:

@@ -34,15 +34,19 @@ def build_shim(folder: pathlib.Path) -> pathlib.Path:
     return made
 
 
-def sweep(lab: Any, file: pathlib.Path, *, points: str = "edges", random_kills: int = 0, seed: int = 0) -> Any:
+def sweep(
+    lab: Any, file: pathlib.Path, *, points: str = "edges", random_kills: int = 0, seed: int = 0, part: tuple[int, int] = (0, 1)
+) -> Any:
     """Sweeps a program in a process of its own; returns the report.
 
     ``points``: ``edges`` (before the first write and after the sync of each commit), ``all`` (before, half way
     through and after every write), ``creation`` (the same, while the store itself is made), or ``none``.
+    ``random_kills``: so many kills at random moments, in at most four times as many cases.
+    ``part`` (n, of): every of-th case, from the n-th on.
     """
     shim = build_shim(lab.folder)
     process = lab.run(
-        sys.executable, "-m", "lab.sweep", str(file), points, str(random_kills), str(seed),
+        sys.executable, "-m", "lab.sweep", str(file), points, str(random_kills), str(seed), *map(str, part),
         timeout=600, LD_PRELOAD=str(shim), PYTHONPATH=str(HERE.parent),
     )
     assert process.code == 0, f"{process.out}\n{process.err}"
@@ -188,7 +192,7 @@ class Case:
         return {"problems": problems, "status": status, "result": result, "reason": reason, "error": error}
 
 
-def main(file: str, which: str, random_kills: int, seed: int) -> dict[str, Any]:
+def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, int]) -> dict[str, Any]:
     """The sweep. Returns its report."""
     import faulthandler
 
@@ -244,8 +248,10 @@ def main(file: str, which: str, random_kills: int, seed: int) -> dict[str, Any]:
             for mode in modes
         ]
         source = random.Random(seed)
-        plan += [(f"random-{n}", None, source.uniform(0.0, length)) for n in range(random_kills)]
-        for name, arm, after in plan:
+        plan += [(f"random-{n}", None, source.uniform(0.0, length)) for n in range(4 * random_kills)]
+        for name, arm, after in plan[part[0] :: part[1]]:
+            if random_kills and report["kills"] >= random_kills:
+                break
             one = case(name)
             report["cases"] += 1
             try:
@@ -280,4 +286,4 @@ def _plain(text: str | None) -> Any:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))))
+    print(json.dumps(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), (int(sys.argv[5]), int(sys.argv[6])))))
