@@ -271,9 +271,7 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
         run.remember(error, record, fresh=True)
         if spec.pause_on_failure and spec.retries:
             key = frame.key or one.name
-            reason = (
-                f'{{"retries_exhausted":{{"key":{_quote(key)},"record":{record},"message":{_quote(str(error))}}}}}'
-            )
+            reason = f'{{"retries_exhausted":{{"key":{_quote(key)},"record":{record},"message":{_quote(str(error))}}}}}'
             raise run.pause(
                 reason,
                 f"{key} failed {attempt} times, last: {type(error).__name__}: {error}. "
@@ -296,7 +294,7 @@ def _serve(one: Identified) -> Any:
         if record is not None:
             run.remember(error, record[1], fresh=record[1] in run.fresh)
         raise error
-    value = decode(text or "null", one.spec.returns, allow_pickle=one.spec.pickle)
+    value = decode(text or "null", allow_pickle=one.spec.pickle)
     return value if one.spec.codec is None else one.spec.codec[1](value)
 
 
@@ -308,7 +306,7 @@ def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
     now = one.bound.text
     if not moved and before is not None and now is not None:
         reason = harmless_difference(before, now, recorded_at, session.now())
-        if reason is None and _encodes_the_same(one, before):
+        if reason is None and spec.signature.encodes_the_same(before, one.bound.digest):
             reason = "the codec of an argument has changed, its value has not"
         if reason is not None:
             session.note(key, "drift-reused", f"{key} is reused: {reason}")
@@ -331,17 +329,6 @@ def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
     if policy == "fail":
         raise run.pause(pause, text, KitaruDivergenceError(text))
     raise run.pause(pause, text)
-
-
-def _encodes_the_same(one: Identified, before: str) -> bool:
-    try:
-        known = decode(before)
-        if not isinstance(known, dict):
-            return False
-        again = one.spec.signature.canonical(known)
-    except (Unencodable, TypeError, ValueError):
-        return False
-    return again is not None and _native.blake3(again) == one.bound.digest
 
 
 def _reconcile(one: Identified, record: int) -> Any:
