@@ -1,6 +1,7 @@
 """Settings of this process: where the store is, whether to ask on the terminal, how strict to be.
 
-An explicit ``configure`` wins over the environment (``KITARU_HOME``, ``KITARU_STORE``, ``KITARU_SYNCHRONOUS``).
+An explicit ``configure`` wins over the environment (``KITARU_HOME``, ``KITARU_STORE``, ``KITARU_SYNCHRONOUS``,
+``KITARU_GRACE``, ``KITARU_INTERACTIVE``).
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ def configure(
     interactive: bool | None = None,
     strict: bool | None = None,
     synchronous: str | None = None,
+    grace: float | None = None,
 ) -> None:
     """Sets what is given, for executions that start from here on.
 
     ``store``: a path or ``memory:``; ``home``: the folder of everything else; ``interactive``: ask waits on the
     terminal (default: where there is one); ``strict``: unrecorded calls and unencodable results are errors;
-    ``synchronous``: ``full`` (default: a finished step survives a power cut) or ``normal`` (a crash of the process).
+    ``synchronous``: ``full`` (default: a finished step survives a power cut) or ``normal`` (a crash of the process);
+    ``grace``: seconds for which a suspension waits for a task that waits for something outside (default 60).
     """
     if synchronous is not None and synchronous not in ("full", "normal"):
         raise KitaruUsageError(f"synchronous={synchronous!r}: it is 'full' or 'normal'")
@@ -42,18 +45,52 @@ def configure(
         "interactive": interactive,
         "strict": strict,
         "synchronous": synchronous,
+        "grace": grace,
     }
     _settings.update({name: value for name, value in given.items() if value is not None})
 
 
+_adopted: dict[int, Engine] = {}
+
+
+def adopt(engine: Engine) -> None:
+    """The ``kitaru`` command's store is the one that its flows run on, whatever their code configures."""
+    _adopted[os.getpid()] = engine
+
+
+def overruled() -> str | None:
+    """The store that the code of a flow asked for by ``configure``; ``None`` if it asked for none."""
+    store, home = _settings.get("store"), _settings.get("home")
+    if store is None and home is None:
+        return None
+    return str(store or os.path.join(os.path.abspath(os.path.expanduser(home)), "kitaru.db"))
+
+
 def engine() -> Engine:
     """The engine on the configured store, opened once in this process."""
+    adopted = _adopted.get(os.getpid())
+    if adopted is not None:
+        return adopted
+    return opened(None, None)
+
+
+def place(store: str | None, home: str | None) -> tuple[str, str, str]:
+    """Store, home and ``full`` or ``normal``: as given, else as configured, else from the environment."""
+    if store is None and home is None:
+        store, home = _settings.get("store"), _settings.get("home")
+    home = home or os.environ.get("KITARU_HOME") or os.path.expanduser("~/.kitaru")
+    home = os.path.abspath(os.path.expanduser(home))
+    store = store or os.environ.get("KITARU_STORE") or os.path.join(home, "kitaru.db")
+    synchronous = _settings.get("synchronous") or os.environ.get("KITARU_SYNCHRONOUS") or "full"
+    return store, home, synchronous.lower()
+
+
+def opened(store: str | None, home: str | None) -> Engine:
+    """The engine on that store and home, opened once in this process; see :func:`place`."""
     from kitaru._native import Engine
 
-    home = _settings.get("home") or os.environ.get("KITARU_HOME") or os.path.expanduser("~/.kitaru")
-    home = os.path.abspath(os.path.expanduser(home))
-    store = _settings.get("store") or os.environ.get("KITARU_STORE") or os.path.join(home, "kitaru.db")
-    normal = (_settings.get("synchronous") or os.environ.get("KITARU_SYNCHRONOUS") or "full").lower() == "normal"
+    store, home, synchronous = place(store, home)
+    normal = synchronous == "normal"
     key = (store, home, normal, os.getpid())
     with _lock:
         found = _engines.get(key)
@@ -65,6 +102,17 @@ def engine() -> Engine:
 def is_strict() -> bool:
     """Whether unrecorded calls and unencodable results are errors."""
     return bool(_settings.get("strict", False))
+
+
+def grace() -> float:
+    """Seconds for which a suspension waits for a task that waits for something outside of the flow."""
+    known = _settings.get("grace")
+    if known is None:
+        known = os.environ.get("KITARU_GRACE", "60")
+    try:
+        return max(0.0, float(known))
+    except ValueError:
+        raise KitaruUsageError(f"KITARU_GRACE={known!r}: it is a number of seconds") from None
 
 
 def is_interactive() -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
 from kitaru._calls import Body, Forever, Identified, Pause, Turn, steps
-from kitaru._context import Frame, current, running_task
+from kitaru._context import Frame, running_task
 from kitaru._run import Parked
 from kitaru.errors import KitaruTimeoutError
 
@@ -88,12 +88,11 @@ _context.transparent(call_async)
 def _body_sync(one: Identified, frame: Frame, body: Callable[[], Any]) -> Any:
     if one.spec.timeout is not None or one.spec.idle_timeout is not None:
         return _body_with_timeout(one, frame, body)
-    frame.task = running_task()
-    token = current.set(frame)
+    entered = _context.enter(frame)
     try:
         return body()
     finally:
-        current.reset(token)
+        _context.leave(entered)
 
 
 def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -> Any:
@@ -104,7 +103,7 @@ def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -
 
     def work() -> None:
         frame.thread = threading.get_ident()
-        current.set(frame)
+        _context.enter(frame)
         try:
             outcome.append((True, body()))
         except BaseException as error:
@@ -168,27 +167,26 @@ def _timeout(one: Identified, frame: Frame) -> KitaruTimeoutError:
 
 async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitable[Any]]) -> Any:
     if one.spec.timeout is None and one.spec.idle_timeout is None:
-        frame.task = running_task()
-        token = current.set(frame)
+        entered = _context.enter(frame)
         try:
             return await body()
         finally:
-            current.reset(token)
+            _context.leave(entered)
     import asyncio
 
     async def inside() -> Any:
-        frame.task = asyncio.current_task()
-        current.set(frame)
+        _context.enter(frame)
         return await body()
 
     _context.transparent(inside)
+    side = one.run.side(asyncio.get_running_loop())
     frame.beat = started = time.monotonic()
     task = asyncio.ensure_future(inside())
     try:
         while True:
-            done, _ = await asyncio.wait({task}, timeout=max(0.0, _time_left(one, frame, started)))
-            if done:
-                return await task
+            await side.ended(task, max(0.0, _time_left(one, frame, started)))
+            if task.done():
+                return task.result()
             if _time_left(one, frame, started) <= 0:
                 frame.abandoned = True
                 task.cancel()
@@ -269,8 +267,8 @@ def park_sync(run: Run, parked: Parked) -> None:
             run.check()
             if has_news(run, parked):
                 return
-            if run.sides:
-                for side in list(run.sides.values()):
+            if sides := run.live_sides():
+                for side in sides:
                     side.start_polling_threadsafe()
             elif is_quiet(run):
                 with run.leaving:

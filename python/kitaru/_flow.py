@@ -79,6 +79,7 @@ class Flow(Generic[P, R]):
         return self._code[0]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True  # pytest and IPython leave such frames out
         frame = _context.frame()
         on_loop = _context.running_task() is not None
         if self._kind == "sync" and on_loop:
@@ -137,6 +138,7 @@ class Flow(Generic[P, R]):
 
     def _enter(self, run: Run, args: Any, kwargs: Any) -> Any:
         """Runs an execution: here for a sync flow, as an awaitable for an async one."""
+        __tracebackhide__ = True
         from kitaru import _edge
 
         function = self._function
@@ -248,7 +250,10 @@ def flow(function: Any = None, /, **options: Any) -> Any:
 
 
 def install_excepthook() -> None:
-    """An uncaught suspension at the top of a script is one message and exit status 75, not a traceback."""
+    """An uncaught suspension at the top of a script is one message and exit status 75, not a traceback.
+
+    Other exceptions are shown by the hook that was there, without this library's frames.
+    """
     previous = sys.excepthook
     if getattr(previous, "_kitaru", False):
         return
@@ -259,9 +264,11 @@ def install_excepthook() -> None:
         if isinstance(error, (KitaruSuspended, KitaruPaused)):
             sys.stderr.write(f"{error}\n")
             sys.stderr.flush()
-            raise SystemExit(75)
-        else:
-            previous(kind, error, traceback)
+            raise SystemExit(130 if getattr(error, "interrupted", False) else 75)
+        from kitaru._edge import clean_chain
+
+        clean_chain(error)
+        previous(kind, error, error.__traceback__)
 
     hook._kitaru = True  # type: ignore[attr-defined]
     sys.excepthook = hook

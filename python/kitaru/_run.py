@@ -85,8 +85,12 @@ class Run:
         self.askers: dict[int, Callable[[], None]] = {}
         self.known_errors: dict[int, tuple[BaseException, list[int], bool]] = {}
         self.refusals = 0
+        # Sequence of the event that parked the execution: what comes later is news to a parent that waits for it.
+        self.left_at = 0
         self.old_records = 0
         self.notes: list[str] = []
+        # Somebody pressed Ctrl-C when a wait was asked on the terminal.
+        self.left_by_interrupt = False
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.mark_old()
 
@@ -120,8 +124,15 @@ class Run:
         if known is None or known.loop is not loop:
             from kitaru._quiet import Side
 
+            for key, other in list(self.sides.items()):
+                if other.loop.is_closed():
+                    self.sides.pop(key, None)
             known = self.sides[id(loop)] = Side(self, loop)
         return known
+
+    def live_sides(self) -> list[Side]:
+        """The loops that run now. A loop that sync code ran and left (`run_sync`) has nothing to say."""
+        return [side for side in list(self.sides.values()) if side.loop.is_running()]
 
     def enter_thread(self) -> None:
         """A thread of the flow works."""
@@ -139,7 +150,7 @@ class Run:
         if wake is not None:
             wake()
             return
-        for side in list(self.sides.values()):
+        for side in self.live_sides():
             if order in side.waiters:
                 side.loop.call_soon_threadsafe(side.hand_out, order)
 
@@ -192,7 +203,7 @@ class Run:
         how = self.session.stop_requested()
         if how == "pause":
             text = f"paused on request; go on with: kitaru resume {self.id[-8:]}"
-            self.session.pause('{"requested":{"by":"request"}}', text)
+            self.left_at = self.session.pause('{"requested":{"by":"request"}}', text)
             self.stop(KitaruPaused(text, exec_id=self.id))
         else:
             self.session.cancel("request")
@@ -203,7 +214,7 @@ class Run:
         import json
 
         try:
-            self.session.pause(reason, text)
+            self.left_at = self.session.pause(reason, text)
         except KitaruError as refusal:
             return self.refused(refusal)
         return self.stop(error or KitaruPaused(text, exec_id=self.id, reason=json.loads(reason)))
@@ -221,8 +232,10 @@ class Run:
         wake_at = min(wakes, default=None)
         sleeping = bool(parked) and all(one.sleeping for one in parked)
         try:
-            if not self.session.suspend(own + nested, wake_at, sleeping):
+            left_at = self.session.suspend(own, nested, wake_at, sleeping)
+            if left_at is None:
                 return False
+            self.left_at = left_at
         except KitaruError as refusal:
             self.refused(refusal)
             return True
@@ -230,7 +243,9 @@ class Run:
 
         text = suspension_message(self, parked, wake_at, sleeping)
         waits = [one.key for one in parked if one.child is None and not one.sleeping] + nested
-        self.stop(KitaruSuspended(text, exec_id=self.id, waits=waits, wake_at=wake_at))
+        suspended = KitaruSuspended(text, exec_id=self.id, waits=waits, wake_at=wake_at)
+        suspended.interrupted = self.left_by_interrupt
+        self.stop(suspended)
         return True
 
     # -- failures -------------------------------------------------------------------------------------

@@ -339,14 +339,22 @@ impl Session {
         py.detach(|| self.inner.look());
     }
 
-    #[pyo3(signature = (waits, wake_at, sleeping))]
-    fn suspend(&self, py: Python<'_>, waits: Vec<String>, wake_at: Option<i64>, sleeping: bool) -> PyResult<bool> {
-        let done = py.detach(|| self.inner.suspend(waits, wake_at, sleeping));
+    /// Sequence of the suspension; `None`: something came first and the flow goes on.
+    #[pyo3(signature = (own, children, wake_at, sleeping))]
+    fn suspend(
+        &self,
+        py: Python<'_>,
+        own: Vec<String>,
+        children: Vec<String>,
+        wake_at: Option<i64>,
+        sleeping: bool,
+    ) -> PyResult<Option<u64>> {
+        let done = py.detach(|| self.inner.suspend(own, children, wake_at, sleeping));
         Self::out(py, done)
     }
 
     /// `reason`: JSON of a `PauseReason`, completed here with the call and the differences for a drift.
-    fn pause(&self, py: Python<'_>, reason: &str, text: String) -> PyResult<()> {
+    fn pause(&self, py: Python<'_>, reason: &str, text: String) -> PyResult<u64> {
         let reason: PauseReason =
             serde_json::from_str(reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
         let done = py.detach(|| self.inner.pause(reason, text));
