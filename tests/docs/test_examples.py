@@ -29,8 +29,8 @@ _VARIES = [
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z?"), r"\S+ ?\S*"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), r"\d\d:\d\d:\d\d"),
 ]
-_ANY_LINES = re.compile(r"^[ \t]*…[ \t]*$\n?", re.MULTILINE)
-_ANY_TEXT = re.compile("…")
+_ANY_LINES = re.compile(r"^[ \t]*…[ \t]*\n", re.MULTILINE)
+_ANY_TEXT = re.compile(" *…")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Desk:
             begin = at = at + 1
             while at < len(lines) and not lines[at].startswith("$ "):
                 at += 1
-            expected, got = "\n".join(lines[begin:at]).strip(), self.run(command).strip()
+            expected, got = "\n".join(lines[begin:at]).strip() + "\n", self.run(command).strip() + "\n"
             self.compare(expected, got, f"line {block.line + begin}: $ {command}")
 
     def compare(self, expected: str, got: str, where: str) -> None:
@@ -111,7 +111,7 @@ def _pattern(expected: str, known: dict[str, str], new: list[str]) -> str:
         elif number <= len(_VARIES):
             parts.append(_VARIES[number - 1][1])
         else:
-            parts.append(r"(?:[^\n]*(?:\n|$))*?" if number == len(_VARIES) + 1 else r"[^\n]*?")
+            parts.append(r"(?:[^\n]*\n)*?" if number == len(_VARIES) + 1 else r"[^\n]*?")
         at = hit.end()
     return "".join(parts)
 

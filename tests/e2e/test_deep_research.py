@@ -268,7 +268,7 @@ def test_stopped_in_the_middle_it_resumes_where_it_was(
 ) -> None:
     model.hold = ("read", 2)
     arguments = [SCRIPT, "Why does bread rise?", "--corpus", notes, "--sources", "3"]
-    process = lab.spawn(sys.executable, *arguments, **model.env())
+    process = lab.spawn(sys.executable, *arguments, cwd=None, **model.env())
     assert model.held.wait(30)
     process.send_signal(how)
     process.communicate(timeout=30)
