@@ -33,8 +33,11 @@ impl Session {
         self.look();
         let (last, news) = {
             let inner = self.lock();
-            let is_open = |key: &String| inner.matcher.records.is_asked(key);
-            (inner.seen, inner.stop.is_some() || !waiting.iter().all(is_open))
+            // A wait of a child has no record here: whether it is over shows in the child, and is asked there.
+            let records = &inner.matcher.records;
+            let is_over =
+                |key: &String| records.all.iter().any(|record| record.call.key == *key) && !records.is_asked(key);
+            (inner.seen, inner.stop.is_some() || waiting.iter().any(is_over))
         };
         if news {
             return Ok(None);
