@@ -2,7 +2,7 @@
 
 A page's blocks share one folder and one home, in the page's order. ```python: a first line `# agent.py` names the
 file that the block is saved as (it must import); a block without one runs as a program. ```console: each `$ ` line is
-run, and its output compared: identifiers and times may differ, `…` stands for any text, a line of its own for any
+run, and its output compared: identifiers, times and durations may differ, `…` stands for any text, a line of its own for any
 lines. Other blocks (```sh, ```text) are not run.
 """
 
@@ -27,7 +27,9 @@ _FILE = re.compile(r"# ([\w/]+\.\w+)\n")
 _ID = re.compile(r"\b(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?=[0-9a-f]*\d)[0-9a-f]{8})\b")
 _VARIES = [
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z?"), r"\S+ ?\S*"),
+    (re.compile(r"\b\d\d:\d\d:\d\d\.\d+\b"), r"\d\d:\d\d:\d\d\.\d+"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), r"\d\d:\d\d:\d\d"),
+    (re.compile(r"\b\d+(?:\.\d+)? m?s\b"), r"\d+(?:\.\d+)? m?s"),
 ]
 _ANY_LINES = re.compile(r"^[ \t]*…[ \t]*\n", re.MULTILINE)
 _ANY_TEXT = re.compile(" *…")
