@@ -33,11 +33,8 @@ impl Session {
         self.look();
         let (last, news) = {
             let inner = self.lock();
-            // A wait of a child has no record here: whether it is over shows in the child, and is asked there.
-            let records = &inner.matcher.records;
-            let is_over =
-                |key: &String| records.all.iter().any(|record| record.call.key == *key) && !records.is_asked(key);
-            (inner.seen, inner.stop.is_some() || waiting.iter().any(is_over))
+            let is_open = |key: &String| inner.pass.matcher.records.is_asked(key);
+            (inner.seen, inner.stop.is_some() || !waiting.iter().all(is_open))
         };
         if news {
             return Ok(None);
@@ -98,7 +95,7 @@ impl Session {
     }
 
     fn reused(&self) -> Reused {
-        self.lock().matcher.reused()
+        self.lock().pass.matcher.reused()
     }
 
     fn finish(&self, body: Body) -> Result<()> {
