@@ -2,8 +2,8 @@
 
 A page's blocks share one folder and one home, in the page's order. ```python: a first line `# agent.py` names the
 file that the block is saved as (it must import); a block without one runs as a program. ```console: each `$ ` line is
-run, and its output compared: identifiers, times and durations may differ, `…` stands for any text, a line of its own for any
-lines. Other blocks (```sh, ```text) are not run.
+run, and its output compared: identifiers, times and durations may differ, `…` stands for any text, a line of its own
+for any lines. Other blocks (```sh, ```text) are not run.
 """
 
 from __future__ import annotations
