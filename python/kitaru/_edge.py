@@ -216,6 +216,9 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
     for one in parked:
         if one.child is not None:
             lines.extend("  " + line for line in str(one.child).splitlines()[1:])
+    if run.here_only:
+        lines.append(f"  {run.flow} was defined in a notebook or at a prompt: only this process can go on with it,")
+        lines.append(f"  after the answer, by  {run.flow}.resumed({run.id!r}).wait()")
     strangers = [name for side in run.sides.values() for name in side.strangers]
     if strangers:
         grace = f"{_config.grace():g}"

@@ -20,6 +20,13 @@ def main_name() -> str:
     return os.path.splitext(os.path.basename(file))[0]
 
 
+def is_importable(function: Any) -> bool:
+    """Whether another process can load the function: not if it was defined in a notebook or at a prompt."""
+    if getattr(function, "__module__", None) != "__main__":
+        return True
+    return getattr(sys.modules.get("__main__"), "__file__", None) is not None
+
+
 def entry_point(function: Any) -> dict[str, Any]:
     """The entry point of a flow, with the fields of the engine's ``EntryPoint``. ``module`` is ``None`` in a
     notebook or at a prompt: such a flow can only go on in its own process."""
@@ -30,7 +37,7 @@ def entry_point(function: Any) -> dict[str, Any]:
         spec = getattr(sys.modules["__main__"], "__spec__", None)
         as_module = spec is not None
         module = main_name()
-        if file is None:
+        if not is_importable(function):
             module = None
     return {
         "module": module,
