@@ -52,10 +52,12 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
         error = caught
     finally:
         _context.leave(entered)
-    run.root_joining += 1
-    for handle in list(run.handles):
-        handle.settled()
-    run.root_joining -= 1
+    if not isinstance(error, (KeyboardInterrupt, SystemExit)):
+        # Submitted bodies are paid for already. Only whoever interrupts does not want to wait for them.
+        run.root_joining += 1
+        for handle in list(run.handles):
+            handle.settled()
+        run.root_joining -= 1
     return _outcome(run, value, error)
 
 

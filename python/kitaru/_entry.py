@@ -24,14 +24,16 @@ def is_importable(function: Any) -> bool:
     """Whether another process can load the function: not if it was defined in a notebook or at a prompt."""
     if getattr(function, "__module__", None) != "__main__":
         return True
-    return getattr(sys.modules.get("__main__"), "__file__", None) is not None
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    # A program read from standard input calls its file `<stdin>`.
+    return file is not None and not file.startswith("<")
 
 
 def entry_point(function: Any) -> dict[str, Any]:
     """The entry point of a flow, with the fields of the engine's ``EntryPoint``. ``module`` is ``None`` in a
     notebook or at a prompt: such a flow can only go on in its own process."""
     module: str | None = getattr(function, "__module__", None)
-    file = getattr(sys.modules.get(module or ""), "__file__", None)
+    file = getattr(sys.modules.get(module or ""), "__file__", None) if is_importable(function) else None
     as_module = False
     if module == "__main__":
         spec = getattr(sys.modules["__main__"], "__spec__", None)
