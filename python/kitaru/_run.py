@@ -91,6 +91,8 @@ class Run:
         self.left_at = 0
         self.old_records = 0
         self.notes: list[str] = []
+        # Somebody pressed Ctrl-C when a wait was asked on the terminal.
+        self.left_by_interrupt = False
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.mark_old()
 
@@ -243,7 +245,9 @@ class Run:
 
         text = suspension_message(self, parked, wake_at, sleeping)
         waits = [one.key for one in parked if one.child is None and not one.sleeping] + nested
-        self.stop(KitaruSuspended(text, exec_id=self.id, waits=waits, wake_at=wake_at))
+        suspended = KitaruSuspended(text, exec_id=self.id, waits=waits, wake_at=wake_at)
+        suspended.interrupted = self.left_by_interrupt
+        self.stop(suspended)
         return True
 
     # -- failures -------------------------------------------------------------------------------------
