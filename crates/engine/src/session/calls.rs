@@ -63,6 +63,19 @@ pub struct Started {
     pub failed_attempts: u32,
 }
 
+/// How a call ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The call.
+    pub call: CallId,
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// How many tries it took.
+    pub attempts: u32,
+    /// What the last try consumed.
+    pub usage: Usage,
+}
+
 /// The record that a drifted call might be.
 #[derive(Clone, Debug)]
 pub struct Drifted {
@@ -244,9 +257,18 @@ impl Session {
 
     /// The call has its outcome. Durable when this returns. Returns the sequence of its record.
     pub fn end(&self, call: CallId, outcome: Outcome, attempts: u32, usage: Usage) -> Result<Seq> {
-        let mut batch = Vec::new();
-        {
-            let mut inner = self.lock();
+        let seqs = self.end_all(vec![Ended { call, outcome, attempts, usage }])?;
+        let seq = seqs.last().copied().unwrap_or_default();
+        Ok(self.lock().matcher.record_of(call).map_or(seq, |record| record.seq))
+    }
+
+    /// Calls that ended together have their outcomes, in that order, by one commit. Returns the sequences of what
+    /// was written.
+    pub fn end_all(&self, ended: Vec<Ended>) -> Result<Vec<Seq>> {
+        let mut batch = Vec::with_capacity(ended.len());
+        let mut inner = self.lock();
+        for one in ended {
+            let call = one.call;
             let unwritten = inner.starting.remove(&call);
             // Its start may just be on its way with another call's commit: the record is known after that.
             while unwritten.is_none() && inner.in_flight > 0 && inner.matcher.record_of(call).is_some_and(is_new) {
@@ -254,26 +276,26 @@ impl Session {
             }
             let head = inner.matcher.head(call).ok_or_else(stale)?.clone();
             let record = inner.matcher.record_of(call).ok_or_else(stale)?;
-            let known = matches!(record.state, State::Open { .. }) && record.seq != 0;
-            let (record, started_at) = (known.then_some(record.seq), record.started_at);
-            let (inputs, at) = match unwritten {
+            // A call that had returned and was cancelled before its caller had the result ends twice.
+            let is_open = matches!(record.state, State::Open { .. } | State::Returned(_));
+            let (seq, started_at) = ((is_open && record.seq != 0).then_some(record.seq), record.started_at);
+            let (inputs, started_at) = match unwritten {
                 Some(started) => (started.inputs, started.at),
                 None => (None, started_at),
             };
             inner.announce(&head.scope, &mut batch);
             batch.push(Body::CallEnded(Box::new(CallEnded {
                 call: head,
-                record,
+                record: seq,
                 inputs,
-                outcome,
-                attempts,
-                started_at: at,
-                usage,
+                outcome: one.outcome,
+                attempts: one.attempts,
+                started_at,
+                usage: one.usage,
             })));
         }
-        let seqs = self.write(batch)?;
-        let seq = seqs.last().copied().unwrap_or_default();
-        Ok(self.lock().matcher.record_of(call).map_or(seq, |record| record.seq))
+        drop(inner);
+        self.write(batch)
     }
 
     /// A recorded reading of a clock or of randomness: known from here on, written with the next commit.

@@ -9,7 +9,7 @@ mod calls;
 mod ends;
 mod waits;
 
-pub use calls::{Asked, Drifted, Given, Served, Started};
+pub use calls::{Asked, Drifted, Ended, Given, Served, Started};
 pub use waits::{News, Question};
 
 use crate::clock::Clock;
@@ -238,7 +238,8 @@ impl Session {
         let (mut batch, logs, taken) = {
             let mut inner = self.lock();
             let mut batch = std::mem::take(&mut inner.riding);
-            let starting = std::mem::take(&mut inner.starting);
+            let mut starting: Vec<_> = std::mem::take(&mut inner.starting).into_iter().collect();
+            starting.sort_unstable_by_key(|(call, _)| call.0);
             let taken = starting.len();
             inner.in_flight += taken;
             for (_, started) in starting {
