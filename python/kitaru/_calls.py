@@ -208,7 +208,7 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
         raise Unwind(run.closing)
     problem: Unencodable | None = None
     try:
-        text = encode(result, "checkpoint.return", pickle=spec.pickle)
+        text = encode(_dumped(spec, result), "checkpoint.return", pickle=spec.pickle)
     except Unencodable as found:
         problem = found
     try:
@@ -245,6 +245,17 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
             )
     # The caller gets what a re-entry would get where that is cheap to promise: the value itself.
     return result
+
+
+def _dumped(spec: Spec, result: Any) -> Any:
+    """The encodable form of a result. A codec of the user's that fails does not lose what was paid for."""
+    if spec.codec is None:
+        return result
+    try:
+        return spec.codec[0](result)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the result is handed on
+        said = f"Its codec= raised {type(error).__name__}: {error}"
+        raise Unencodable("checkpoint.return", type(result).__qualname__, said) from error
 
 
 def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -> Any:
@@ -303,7 +314,8 @@ def _serve(one: Identified) -> Any:
         if record is not None:
             run.remember(error, record[1], fresh=record[1] in run.fresh)
         raise error
-    return decode(text or "null", one.spec.returns, allow_pickle=one.spec.pickle)
+    value = decode(text or "null", one.spec.returns, allow_pickle=one.spec.pickle)
+    return value if one.spec.codec is None else one.spec.codec[1](value)
 
 
 def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:

@@ -274,15 +274,10 @@ def call(
         return body(*args)
     _check_options(options)
     signature, bound = free_bound(args if identity is None else identity, empty=identity is None and not args)
-    one = identify(frame, Spec(body, name, signature, **options), bound, id=id)
-    if codec is None:
-        if asynchronous:
-            return call_async(one, lambda: body(*args))
-        return call_sync(one, lambda: body(*args))
-    dump, load = codec
+    one = identify(frame, Spec(body, name, signature, codec=codec, **options), bound, id=id)
     if asynchronous:
-        return _coded_async(one, body, args, dump, load)
-    return _unwrap(call_sync(one, lambda: _Coded(body(*args), dump)), load)
+        return call_async(one, lambda: body(*args))
+    return call_sync(one, lambda: body(*args))
 
 
 def free_bound(value: Any, *, empty: bool) -> tuple[Signature, Bound]:
@@ -293,27 +288,3 @@ def free_bound(value: Any, *, empty: bool) -> tuple[Signature, Bound]:
 
 def _anything(**identity: Any) -> None:
     """The signature of calls that have none of their own."""
-
-
-class _Coded:
-    """A live result beside its encodable form: the caller gets the one, the journal the other."""
-
-    __slots__ = ("dump", "value")
-
-    def __init__(self, value: Any, dump: Callable[[Any], Any]) -> None:
-        self.value = value
-        self.dump = dump
-
-
-def _unwrap(value: Any, load: Callable[[Any], Any]) -> Any:
-    return value.value if isinstance(value, _Coded) else load(value)
-
-
-async def _coded_async(one: Any, body: Callable[..., Any], args: tuple[Any, ...], dump: Any, load: Any) -> Any:
-    async def inside() -> Any:
-        return _Coded(await body(*args), dump)
-
-    return _unwrap(await call_async(one, inside), load)
-
-
-_context.transparent(_coded_async)

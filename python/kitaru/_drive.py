@@ -279,8 +279,8 @@ def park_sync(run: Run, parked: Parked) -> None:
             run.check()
             if has_news(run, parked):
                 return
-            if run.sides:
-                for side in list(run.sides.values()):
+            if sides := run.live_sides():
+                for side in sides:
                     side.start_polling_threadsafe()
             elif is_quiet(run):
                 with run.leaving:

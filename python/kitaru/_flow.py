@@ -264,7 +264,7 @@ def install_excepthook() -> None:
         if isinstance(error, (KitaruSuspended, KitaruPaused)):
             sys.stderr.write(f"{error}\n")
             sys.stderr.flush()
-            raise SystemExit(75)
+            raise SystemExit(130 if getattr(error, "interrupted", False) else 75)
         from kitaru._edge import clean_chain
 
         clean_chain(error)

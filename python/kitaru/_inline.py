@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from kitaru._schema import check_answer
-from kitaru._values import decode
+from kitaru._values import decode_plain
 from kitaru.errors import KitaruAnswerError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kitaru._run import Parked, Run
 
 _WORDS = {"y": True, "yes": True, "n": False, "no": False}
@@ -29,8 +34,10 @@ def ask(run: Run, parked: Parked) -> bool:
         out.write(f"{question.text} {_hint(question.json_schema)}")
         out.flush()
         try:
-            line = sys.stdin.readline()
+            with _ctrl_c_raises():
+                line = sys.stdin.readline()
         except KeyboardInterrupt:
+            run.left_by_interrupt = True
             line = ""
         if not line:
             out.write("\n(left open)\n")
@@ -39,13 +46,26 @@ def ask(run: Run, parked: Parked) -> bool:
         problem = _native.check_schema(schema, text) if schema is not None else None
         if problem is None:
             try:
-                check_answer(question.schema, decode(text), question.name)
+                check_answer(question.schema, decode_plain(text), question.name)
             except KitaruAnswerError as error:
                 problem = str(error)
         if problem is None:
             run.session.answer_wait(parked.call, text, "inline")
             return True
         out.write(f"{problem}\n")
+
+
+@contextlib.contextmanager
+def _ctrl_c_raises() -> Iterator[None]:
+    """asyncio's own handler only cancels a task, which a blocking read would not notice."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _hint(schema: Any) -> str:

@@ -24,10 +24,12 @@ def install(loop: asyncio.AbstractEventLoop) -> None:
 def _factory(previous: Any) -> Any:
     def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
         creator = _context.frame()
-        own = None
+        own = entered = None
         if creator is not None and creator.run.counts_tasks:
             own = _context.task_frame(creator, coroutine)
             _context.expect_eager(own)
+            # The task copies this context now: threads that it starts will find its frame there.
+            entered = _context.current.set(own)
         try:
             if previous is not None:
                 task = previous(loop, coroutine, **options)
@@ -35,6 +37,8 @@ def _factory(previous: Any) -> Any:
                 task = asyncio.Task(coroutine, loop=loop, **options)
         finally:
             _context.expect_eager(None)
+            if entered is not None:
+                _context.current.reset(entered)
         if own is not None and not task.done():
             _context.bind_task(task, own)
             own.run.side(loop).add(task)

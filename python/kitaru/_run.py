@@ -89,6 +89,8 @@ class Run:
         self.left_at = 0
         self.old_records = 0
         self.notes: list[str] = []
+        # Somebody pressed Ctrl-C when a wait was asked on the terminal.
+        self.left_by_interrupt = False
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.mark_old()
 
@@ -127,8 +129,15 @@ class Run:
         if known is None or known.loop is not loop:
             from kitaru._quiet import Side
 
+            for key, other in list(self.sides.items()):
+                if other.loop.is_closed():
+                    self.sides.pop(key, None)
             known = self.sides[id(loop)] = Side(self, loop)
         return known
+
+    def live_sides(self) -> list[Side]:
+        """The loops that run now. A loop that sync code ran and left (`run_sync`) has nothing to say."""
+        return [side for side in list(self.sides.values()) if side.loop.is_running()]
 
     def enter_thread(self) -> None:
         """A thread of the flow works."""
@@ -146,7 +155,7 @@ class Run:
         if wake is not None:
             wake()
             return
-        for side in list(self.sides.values()):
+        for side in self.live_sides():
             if order in side.waiters:
                 side.loop.call_soon_threadsafe(side.hand_out, order)
 
@@ -239,7 +248,9 @@ class Run:
 
         text = suspension_message(self, parked, wake_at, sleeping)
         waits = [one.key for one in parked if one.child is None and not one.sleeping] + nested
-        self.stop(KitaruSuspended(text, exec_id=self.id, waits=waits, wake_at=wake_at))
+        suspended = KitaruSuspended(text, exec_id=self.id, waits=waits, wake_at=wake_at)
+        suspended.interrupted = self.left_by_interrupt
+        self.stop(suspended)
         return True
 
     # -- failures -------------------------------------------------------------------------------------

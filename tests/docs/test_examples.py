@@ -13,10 +13,12 @@ import pathlib
 import re
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import Lab
+if TYPE_CHECKING:
+    from lab import Lab
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md")), ROOT / "examples" / "seed" / "README.md"]
@@ -27,6 +29,8 @@ _VARIES = [
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z?"), r"\S+ ?\S*"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), r"\d\d:\d\d:\d\d"),
 ]
+_ANY_LINES = re.compile(r"^[ \t]*…[ \t]*$\n?", re.MULTILINE)
+_ANY_TEXT = re.compile("…")
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ class Desk:
 def _pattern(expected: str, known: dict[str, str], new: list[str]) -> str:
     parts: list[str] = []
     at = 0
-    varies = [_ID, *(pattern for pattern, _ in _VARIES), re.compile(r"^[ \t]*…[ \t]*$\n?", re.MULTILINE), re.compile("…")]
+    varies = [_ID, *(pattern for pattern, _ in _VARIES), _ANY_LINES, _ANY_TEXT]
     while at < len(expected):
         hits = [(hit.start(), number, hit) for number, one in enumerate(varies) if (hit := one.search(expected, at))]
         if not hits:

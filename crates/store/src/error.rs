@@ -121,6 +121,9 @@ pub(crate) fn from_io(path: &std::path::Path, error: &std::io::Error) -> StoreEr
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
             StoreError::ReadOnly { path, why: format!("{error}; set KITARU_HOME to a folder that can be written") }
         }
+        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
+            StoreError::ReadOnly { path, why: "a file stands where a folder must; set KITARU_HOME to a folder".to_owned() }
+        }
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
             StoreError::Full { path }
         }
