@@ -170,6 +170,7 @@ class Session:
         """A try failed and another is due at ``retry_at``. Durable when this returns, as are all ends below."""
     def end_returned(self, call: int, result: str, attempts: int, used: _Usage) -> int:
         """The call returned. Returns the sequence of its record, as the other ends do."""
+    def end_returned_together(self, ended: list[tuple[int, str, int, tuple[int, int, float]]]) -> None: ...
     def end_volatile(self, call: int, path: str, rerunnable: bool, attempts: int, used: _Usage) -> int:
         """The call returned something that no codec takes; ``path`` says where in it."""
     def end_raised(self, call: int, error: _Error, attempts: int, used: _Usage) -> int:
