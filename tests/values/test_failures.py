@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import faults
 import pydantic
@@ -148,6 +148,21 @@ def test_secrets_of_a_request_are_not_recorded() -> None:
     back = again(error)
     assert back.request.method == "POST" and back.request.headers["accept"] == "json"
     assert back.response.status_code == 500 and not hasattr(back.response, "text")
+
+
+def test_validation_errors_of_every_kind_come_back() -> None:
+    from pydantic_core import PydanticCustomError
+
+    def refuse(value: int) -> int:
+        if value == 1:
+            raise PydanticCustomError("mine", "no {y}", {"y": "{z}"})
+        raise ValueError("too small", value)
+
+    adapter = pydantic.TypeAdapter(dict[str, Annotated[int, pydantic.AfterValidator(refuse)]])
+    error = raised(lambda: adapter.validate_python({"a": 1, "b": 2, "c": "x"}))
+    back = again(error)
+    assert type(back) is pydantic.ValidationError and str(back) == str(error)
+    assert [line["type"] for line in back.errors()] == ["mine", "value_error", "int_parsing"]
 
 
 def test_slots_come_back_private_ones_too() -> None:

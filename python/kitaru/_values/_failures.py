@@ -294,8 +294,7 @@ def _one(row: dict[str, Any], made: dict[int, BaseException]) -> BaseException:
         if not (isinstance(cls, type) and issubclass(cls, BaseException)):
             raise NotLoaded(name, "it is no exception class any more")
         if "validation" in row:
-            title, errors = row["validation"]
-            return cls.from_exception_data(title, errors)  # type: ignore[attr-defined, no-any-return]
+            return _rebuilt_validation(cls, *row["validation"])
         return _without_init(cls, row, made)
     except Exception as error:  # noqa: BLE001
         # A class's own code may run (`__new__`, setters) and raise anything; the record stays readable.
@@ -336,8 +335,35 @@ def _validation(one: BaseException) -> list[Any] | None:
     errors = []
     for line in one.errors(include_url=False):  # type: ignore[attr-defined]
         kept = {name: line[name] for name in ("type", "loc", "input", "ctx") if name in line}
+        if not _is_known(line):
+            kept["msg"] = line["msg"]
         errors.append(kept)
     return [one.title, errors]  # type: ignore[attr-defined]
+
+
+def _is_known(line: Any) -> bool:
+    """Whether an error is one of pydantic's own, and no PydanticCustomError of the user's."""
+    from pydantic_core import PydanticKnownError
+
+    try:
+        PydanticKnownError(line["type"], line.get("ctx"))
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _rebuilt_validation(cls: Any, title: str, errors: list[dict[str, Any]]) -> BaseException:
+    from pydantic_core import PydanticCustomError
+
+    lines = []
+    for line in errors:
+        if "msg" in line:
+            kind = PydanticCustomError(line["type"], line["msg"], line.get("ctx"))
+            lines.append({"type": kind, "loc": line["loc"], "input": line["input"]})
+        else:
+            lines.append(line)
+    made: BaseException = cls.from_exception_data(title, lines)
+    return made
 
 
 def _lost(data: dict[str, Any]) -> RawValue:
