@@ -130,6 +130,7 @@ fn role() {
         "busy" => busy(&home),
         "fenced" => fenced(&home),
         "forks" => forks(&home),
+        "steps" => steps(&home),
         _ => {}
     }
 }
@@ -416,4 +417,72 @@ fn an_owner_whose_slot_was_given_to_another_process_is_dead() {
     second.kill().unwrap();
     second.wait().unwrap();
     assert_eq!(store.pulse(&far), Pulse::Dead);
+}
+
+/// Appends between two marks that a trace shows.
+fn steps(home: &Path) {
+    let store = store(home);
+    let id = start(store.as_ref());
+    let len: usize = setting("KITARU_TEST_LEN").parse().unwrap();
+    let append =
+        |n: usize| store.append(&id, now(), 1, vec![ended(&format!("k{n}"), &text(&n.to_string(), len))]).unwrap();
+    // The first ones prepare statements and begin a pack.
+    for n in 0..3 {
+        append(n);
+    }
+    let mark = || drop(std::fs::metadata("/kitaru-mark"));
+    mark();
+    for n in 3..13 {
+        append(n);
+        if len == 20 {
+            // Lines ride along: they cost no sync of their own.
+            let line = kitaru_store::LogLine { at: 1, call_key: None, stream: "stdout".into(), text: "x".into() };
+            store.log(&id, vec![line]).unwrap();
+        }
+    }
+    mark();
+}
+
+/// The system calls between the marks, by name; `None`: this machine has no strace, or does not let it look.
+fn traced(len: usize) -> Option<HashMap<String, usize>> {
+    let home = tempfile::tempdir().unwrap();
+    let trace = home.path().join("trace");
+    let done = Command::new("strace")
+        .args(["-f", "-qq", "-o"])
+        .arg(&trace)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "role", "--ignored", "--nocapture", "--test-threads", "1"])
+        .env("KITARU_TEST_ROLE", "steps")
+        .env("KITARU_TEST_HOME", home.path())
+        .env("KITARU_TEST_LEN", len.to_string())
+        .stdout(Stdio::null())
+        .status();
+    if !done.is_ok_and(|done| done.success()) {
+        println!("SKIPPED: strace is not there or may not look");
+        return None;
+    }
+    let lines = read(&trace);
+    let marks: Vec<usize> =
+        lines.iter().enumerate().filter(|(_, line)| line.contains("/kitaru-mark")).map(|(at, _)| at).collect();
+    let mut counts = HashMap::new();
+    for line in &lines[marks[0] + 1..marks[1]] {
+        let call = line.split_once(' ').unwrap().1.trim_start().split('(').next().unwrap();
+        *counts.entry(call.to_owned()).or_default() += 1;
+    }
+    println!("{len}: {counts:?}");
+    Some(counts)
+}
+
+#[test]
+fn a_step_costs_one_sync_and_a_large_result_one_more() {
+    let Some(small) = traced(20) else { return };
+    let of = |counts: &HashMap<String, usize>, call: &str| counts.get(call).copied().unwrap_or(0);
+    assert_eq!((of(&small, "fdatasync"), of(&small, "fsync")), (10, 0), "{small:?}");
+    for needless in ["openat", "close", "stat", "newfstatat", "statx", "clone3", "futex", "mmap"] {
+        assert!(of(&small, needless) == 0, "{needless}: {small:?}");
+    }
+    // Ten steps and ten lines: a transaction takes a snapshot, the right to write, and gives both back.
+    assert!(small.values().sum::<usize>() < 20 * 45, "{small:?}");
+    let Some(large) = traced(1 << 20) else { return };
+    assert_eq!((of(&large, "fdatasync"), of(&large, "fsync")), (20, 0), "{large:?}");
 }
