@@ -46,7 +46,7 @@ fmt: $(VENV)/.dev             ## Formats everything
 wheel: $(VENV)/.ready         ## A release wheel in dist/
 	$(MATURIN) build --release --strip --out dist
 
-bench: build $(VENV)/.bench   ## Figures beside raw baselines and peers; rewrites docs/performance.md
+bench: build $(VENV)-bench/.ready   ## Figures beside raw baselines and peers; rewrites docs/performance.md
 	$(PY) bench/run.py
 
 nightly: build $(VENV)/.dev   ## Long soaks, bounded to an hour
@@ -81,7 +81,7 @@ $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(VENV)/.ready
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	touch $@
 
-$(VENV)/.bench: requirements/bench.txt | $(VENV)/.dev
+$(VENV)-bench/.ready: requirements/bench.txt | .prerequisites
 	$(PYTHON) -m venv $(VENV)-bench
 	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -r requirements/bench.txt
 	touch $@

@@ -61,6 +61,9 @@ class Checkpoint(Generic[P, R]):
         self._name = name
         self._spec: Spec | None = None
         functools.update_wrapper(self, function)
+        if self._ignore:
+            # A misspelt name is said here, not at the first call.
+            self.spec()
 
     @property
     def name(self) -> str:
@@ -227,6 +230,18 @@ _warned: set[str] = set()
 _warned_lock = threading.Lock()
 
 
+def _on_host_loop() -> bool:
+    """Whether this is another task of a loop that flows share with their host (a request of a web server, a cell).
+
+    Tasks inherit their context, so one without a frame was not made by a flow.
+    """
+    task = _context.running_task()
+    if task is None:
+        return False
+    loop = task.get_loop()
+    return any(side.loop is loop for run in list(_context.running) for side in run.live_sides())
+
+
 def _not_recorded(name: str) -> None:
     """A checkpoint without context while a flow runs here: most likely a thread that lost it."""
     from kitaru._config import is_strict
@@ -234,6 +249,8 @@ def _not_recorded(name: str) -> None:
     if threading.current_thread() is threading.main_thread() and not any(
         run.root_thread == threading.get_ident() or run.sides for run in list(_context.running)
     ):
+        return
+    if _on_host_loop():
         return
     message = (
         f"checkpoint {name} was called in a thread that does not belong to the running flow: it is not recorded. "

@@ -9,7 +9,7 @@ mod calls;
 mod ends;
 mod waits;
 
-pub use calls::{Asked, Drifted, Given, Served, Started};
+pub use calls::{Asked, Drifted, Ended, Given, Served, Started};
 pub use waits::{News, Question};
 
 use crate::clock::Clock;
