@@ -280,10 +280,12 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
         retry = spec.retry_pause(error, attempt, random.random())
         if retry is not None:
             until = session.now() + int(retry * 1000)
-            session.attempt_failed(call, attempt, data, until, used)
+            # What is dropped rides along with the failed try: a crash must not leave a second try with what
+            # the first one failed by.
             if sources:
                 session.drop_records(sources, "retry")
             session.restart_body(call, bool(sources))
+            session.attempt_failed(call, attempt, data, until, used)
             return Pause(frame.key or one.name, retry, until)
         record = session.end_raised(call, data, attempt, used)
         run.remember(error, record, fresh=True)
