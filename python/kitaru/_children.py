@@ -19,7 +19,7 @@ from kitaru._handles import Handle
 from kitaru._run import Parked, Run
 from kitaru._spec import Spec
 from kitaru._values import decode
-from kitaru.errors import KitaruError, KitaruPaused, KitaruStateError, KitaruSuspended
+from kitaru.errors import KitaruCancelledError, KitaruError, KitaruPaused, KitaruStateError, KitaruSuspended
 
 if TYPE_CHECKING:
     from kitaru._flow import Flow
@@ -45,6 +45,8 @@ class _Child:
             raise run.refused(refusal) from None
         self.one = Identified(run, frame, spec, flow.name, bound, call)
         self.id = _native.Engine.child_id(run.id, scope)
+        self.made: Run | None = None
+        self.held_at = 0
 
     def enter(self) -> tuple[bool, Any]:
         """The child's result if it has ended, else what running it here gives (an awaitable for async flows)."""
@@ -54,28 +56,37 @@ class _Child:
         run = self.one.run
         record = run.session.record_of(self.one.call)
         key = record[0] if record is not None else self.flow.name
-        while True:
-            try:
-                made = self.flow._start(self.args, self.kwargs, id=self.id, parent=(run.id, key))
-            except KitaruStateError:
-                known = json.loads(engine.describe(self.id))
-                if known["status"] == "completed":
-                    return True, decode(known["result"])
-                if known["status"] == "cancelled":
-                    raise KitaruError(f"child {self.flow.name} ({self.id}) was cancelled", code="cancelled") from None
-                if known["held"]:
-                    raise KitaruSuspended(
-                        f"child {self.flow.name} runs elsewhere", exec_id=self.id, waits=[], wake_at=None
-                    ) from None
-                made = _runner.take_up(self.flow, known, "parent")
-            return False, self.flow._enter(made, self.args, self.kwargs)
+        try:
+            self.made = self.flow._start(self.args, self.kwargs, id=self.id, parent=(run.id, key))
+        except KitaruStateError:
+            known = json.loads(engine.describe(self.id))
+            if known["status"] == "completed":
+                return True, decode(known["result"])
+            if known["status"] == "cancelled":
+                raise KitaruCancelledError(f"child {self.flow.name} ({self.id}) was cancelled") from None
+            if known["held"]:
+                # Somebody carries it on by itself: its next event is the news that the parent waits for.
+                self.made, self.held_at = None, int(known["last_seq"])
+                raise KitaruSuspended(
+                    f"child {self.flow.name} runs elsewhere", exec_id=self.id, waits=[], wake_at=None
+                ) from None
+            self.made = _runner.take_up(self.flow, known, "parent")
+        return False, self.flow._enter(self.made, self.args, self.kwargs)
 
     def parked(self, suspended: KitaruSuspended) -> Parked:
         """The parent's side of a child that waits."""
         record = self.one.run.session.record_of(self.one.call)
         key = record[0] if record is not None else self.flow.name
-        suspended.seen = _position(self.id)
+        suspended.seen = self.made.left_at if self.made is not None else self.held_at
         return Parked(self.one.call, key, self.one.frame, child=suspended)
+
+    def stop_with_it(self) -> None:
+        """A child was cancelled: with its parent, or by itself."""
+        run = self.one.run
+        run.session.look()
+        if run.session.stop_requested() is not None:
+            run.obey()
+            run.check()
 
     def body_sync(self) -> Any:
         while True:
@@ -88,6 +99,9 @@ class _Child:
                 return asyncio.run(_awaited(value))
             except (KitaruSuspended, KitaruPaused) as suspended:
                 waiting = _as_suspended(suspended)
+            except KitaruCancelledError:
+                self.stop_with_it()
+                raise
             park_sync(self.one.run, self.parked(waiting))
 
     async def body_async(self) -> Any:
@@ -97,6 +111,9 @@ class _Child:
                 return value if over else await value
             except (KitaruSuspended, KitaruPaused) as suspended:
                 waiting = _as_suspended(suspended)
+            except KitaruCancelledError:
+                self.stop_with_it()
+                raise
             await park_async(self.one.run, self.parked(waiting))
 
 
@@ -154,7 +171,7 @@ def run_child(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> Any
         me = threading.get_ident()
         run.item_threads.add(me)
         here.thread = me
-        _context.current.set(here)
+        _context.enter(here)
         value: Any = None
         error: BaseException | None = None
         try:

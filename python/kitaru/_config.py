@@ -1,6 +1,7 @@
 """Settings of this process: where the store is, whether to ask on the terminal, how strict to be.
 
-An explicit ``configure`` wins over the environment (``KITARU_HOME``, ``KITARU_STORE``, ``KITARU_SYNCHRONOUS``).
+An explicit ``configure`` wins over the environment (``KITARU_HOME``, ``KITARU_STORE``, ``KITARU_SYNCHRONOUS``,
+``KITARU_GRACE``, ``KITARU_INTERACTIVE``).
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ def configure(
     interactive: bool | None = None,
     strict: bool | None = None,
     synchronous: str | None = None,
+    grace: float | None = None,
 ) -> None:
     """Sets what is given, for executions that start from here on.
 
     ``store``: a path or ``memory:``; ``home``: the folder of everything else; ``interactive``: ask waits on the
     terminal (default: where there is one); ``strict``: unrecorded calls and unencodable results are errors;
-    ``synchronous``: ``full`` (default: a finished step survives a power cut) or ``normal`` (a crash of the process).
+    ``synchronous``: ``full`` (default: a finished step survives a power cut) or ``normal`` (a crash of the process);
+    ``grace``: seconds for which a suspension waits for a task that waits for something outside (default 60).
     """
     if synchronous is not None and synchronous not in ("full", "normal"):
         raise KitaruUsageError(f"synchronous={synchronous!r}: it is 'full' or 'normal'")
@@ -42,6 +45,7 @@ def configure(
         "interactive": interactive,
         "strict": strict,
         "synchronous": synchronous,
+        "grace": grace,
     }
     _settings.update({name: value for name, value in given.items() if value is not None})
 
@@ -98,6 +102,17 @@ def opened(store: str | None, home: str | None) -> Engine:
 def is_strict() -> bool:
     """Whether unrecorded calls and unencodable results are errors."""
     return bool(_settings.get("strict", False))
+
+
+def grace() -> float:
+    """Seconds for which a suspension waits for a task that waits for something outside of the flow."""
+    known = _settings.get("grace")
+    if known is None:
+        known = os.environ.get("KITARU_GRACE", "60")
+    try:
+        return max(0.0, float(known))
+    except ValueError:
+        raise KitaruUsageError(f"KITARU_GRACE={known!r}: it is a number of seconds") from None
 
 
 def is_interactive() -> bool:

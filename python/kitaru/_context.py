@@ -37,7 +37,6 @@ class Frame:
         "parked_for",
         "run",
         "scope",
-        "task",
         "thread",
         "usage",
     )
@@ -50,7 +49,6 @@ class Frame:
         parent: Frame | None = None,
         call: int | None = None,
         key: str | None = None,
-        task: Any = None,
         attempt: int = 1,
     ) -> None:
         self.run = run
@@ -58,8 +56,6 @@ class Frame:
         self.parent = parent
         self.call = call
         self.key = key
-        # The task that entered the frame. In another task of the same context the frame does not count.
-        self.task = task
         self.thread = threading.get_ident()
         self.attempt = attempt
         # Whether this is the body of a call whose effect must happen at most once.
@@ -69,9 +65,9 @@ class Frame:
         self.beat = 0.0
         self.abandoned = False
 
-    def at(self, task: Any) -> Frame:
-        """The same place, entered by another task."""
-        return Frame(self.run, self.scope, parent=self, call=None, key=self.key, task=task)
+    def inner(self) -> Frame:
+        """The same place, for another task or thread."""
+        return Frame(self.run, self.scope, parent=self, key=self.key)
 
     def chain(self) -> Iterator[Frame]:
         """This frame and those around it, innermost first."""
@@ -114,33 +110,50 @@ def running_task() -> asyncio.Task[Any] | None:
 
 def frame() -> Frame | None:
     """The frame of the code that runs now, or ``None`` outside any flow."""
-    found = current.get()
     task = running_task()
-    if task is not None:
-        if found is not None and found.task is task:
-            return _owned(found)
-        own = _by_task.get(task)
-        if own is not None:
-            return _owned(own)
-        eager: Frame | None = getattr(_pending_eager, "frame", None)
-        if eager is not None:
-            _pending_eager.frame = None
-            own = eager.at(task)
-            _by_task[task] = own
-            return _owned(own)
-        if found is None:
-            return None
-        return _owned(_adopt(found, task))
-    return _owned(found) if found is not None else None
+    if task is None:
+        found = current.get()
+        return _owned(found) if found is not None else None
+    own = _by_task.get(task)
+    if own is not None:
+        return _owned(own)
+    eager: Frame | None = getattr(_pending_eager, "frame", None)
+    if eager is not None:
+        _pending_eager.frame = None
+        _by_task[task] = eager
+        return _owned(eager)
+    found = current.get()
+    return _owned(_adopt(found, task)) if found is not None else None
 
 
 def frame_or_none() -> Frame | None:
     """The same for observers such as output capture: never raises, never opens a scope."""
-    found = current.get()
     task = running_task()
-    if task is not None and (found is None or found.task is not task):
-        found = _by_task.get(task)
+    found = current.get() if task is None else _by_task.get(task)
     return found if found is not None and found.run.pid == os.getpid() else None
+
+
+def enter(own: Frame) -> Any:
+    """Makes ``own`` the current frame of this task or thread. Returns what :func:`leave` needs."""
+    task = running_task()
+    before = current.get()
+    current.set(own)
+    if task is None:
+        return before, None, None
+    outer = _by_task.get(task)
+    _by_task[task] = own
+    return before, task, outer
+
+
+def leave(entered: Any) -> None:
+    """Undoes :func:`enter`."""
+    before, task, outer = entered
+    current.set(before)
+    if task is not None:
+        if outer is None:
+            _by_task.pop(task, None)
+        else:
+            _by_task[task] = outer
 
 
 def _owned(found: Frame) -> Frame:
@@ -162,25 +175,33 @@ def _adopt(found: Frame, task: asyncio.Task[Any]) -> Frame:
 
     loop = task.get_loop()
     side = found.run.side(loop)
-    if found.task is None and found.thread == threading.get_ident() and not side.tasks:
+    if found.thread == threading.get_ident() and is_main(task):
         # The main task of a loop that sync code runs and waits for (`run_sync`): the same place.
-        own = found.at(task)
+        own = found.inner()
     else:
         coroutine = task.get_coro()
         name = getattr(coroutine, "__qualname__", type(coroutine).__name__)
         scope = found.run.session.adopt_scope(found.scope, name)
-        own = Frame(found.run, scope, parent=found, task=task)
+        own = Frame(found.run, scope, parent=found)
     _by_task[task] = own
     _loops.install(loop)
     side.add(task)
     return own
 
 
+def is_main(task: asyncio.Task[Any]) -> bool:
+    """Whether ``run_until_complete`` waits for this task. It leaves its mark among the task's callbacks."""
+    for callback, _ in getattr(task, "_callbacks", None) or ():
+        if "run_until_complete" in getattr(callback, "__qualname__", ""):
+            return True
+    return False
+
+
 def task_frame(creator: Frame, coroutine: Coroutine[Any, Any, Any]) -> Frame:
     """The frame of a task that code in ``creator`` makes of ``coroutine``."""
     code = getattr(coroutine, "cr_code", None)
     if code in _transparent_code or _made_by_wait_for():
-        return Frame(creator.run, creator.scope, parent=creator, key=creator.key)
+        return creator.inner()
     name = getattr(coroutine, "__qualname__", type(coroutine).__name__)
     scope = creator.run.session.open_scope(creator.scope, "task", name, _arguments_digest(coroutine))
     return Frame(creator.run, scope, parent=creator, key=creator.key)
@@ -229,7 +250,6 @@ def _arguments_digest(coroutine: Any) -> bytes | None:
 
 def bind_task(task: Any, own: Frame) -> None:
     """Gives a task its frame."""
-    own.task = task
     _by_task[task] = own
 
 
@@ -240,8 +260,8 @@ def expect_eager(creator_frame: Frame | None) -> None:
 
 def in_frame(own: Frame, function: Callable[[], Any]) -> Any:
     """Calls ``function`` with ``own`` as the current frame."""
-    token = current.set(own)
+    entered = enter(own)
     try:
         return function()
     finally:
-        current.reset(token)
+        leave(entered)

@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Forever, Identified, Pause, Turn, steps
-from kitaru._context import Frame, current, running_task
+from kitaru._calls import Body, Ended, Forever, Identified, Pause, Turn, steps
+from kitaru._context import Frame, running_task
 from kitaru._run import Parked
 from kitaru.errors import KitaruTimeoutError
 
@@ -38,7 +38,13 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                 else:
                     step = path.send(value)
                 continue
-            if kind is Turn:
+            if kind is Ended:
+                try:
+                    one.run.session.end_returned(step.call, step.text, step.attempts, step.usage)
+                except BaseException as error:
+                    step = path.throw(error)
+                    continue
+            elif kind is Turn:
                 if running_task() is None:
                     _turn(one.run, step.order)
             elif kind is Pause:
@@ -67,7 +73,13 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
                 else:
                     step = path.send(value)
                 continue
-            if kind is Turn:
+            if kind is Ended:
+                try:
+                    await side.commit(step)
+                except BaseException as error:
+                    step = path.throw(error)
+                    continue
+            elif kind is Turn:
                 await side.deliver(step.order)
             elif kind is Pause:
                 await _pause_async(one, step)
@@ -88,12 +100,11 @@ _context.transparent(call_async)
 def _body_sync(one: Identified, frame: Frame, body: Callable[[], Any]) -> Any:
     if one.spec.timeout is not None or one.spec.idle_timeout is not None:
         return _body_with_timeout(one, frame, body)
-    frame.task = running_task()
-    token = current.set(frame)
+    entered = _context.enter(frame)
     try:
         return body()
     finally:
-        current.reset(token)
+        _context.leave(entered)
 
 
 def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -> Any:
@@ -104,7 +115,7 @@ def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -
 
     def work() -> None:
         frame.thread = threading.get_ident()
-        current.set(frame)
+        _context.enter(frame)
         try:
             outcome.append((True, body()))
         except BaseException as error:
@@ -168,27 +179,26 @@ def _timeout(one: Identified, frame: Frame) -> KitaruTimeoutError:
 
 async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitable[Any]]) -> Any:
     if one.spec.timeout is None and one.spec.idle_timeout is None:
-        frame.task = running_task()
-        token = current.set(frame)
+        entered = _context.enter(frame)
         try:
             return await body()
         finally:
-            current.reset(token)
+            _context.leave(entered)
     import asyncio
 
     async def inside() -> Any:
-        frame.task = asyncio.current_task()
-        current.set(frame)
+        _context.enter(frame)
         return await body()
 
     _context.transparent(inside)
+    side = one.run.side(asyncio.get_running_loop())
     frame.beat = started = time.monotonic()
     task = asyncio.ensure_future(inside())
     try:
         while True:
-            done, _ = await asyncio.wait({task}, timeout=max(0.0, _time_left(one, frame, started)))
-            if done:
-                return await task
+            await side.ended(task, max(0.0, _time_left(one, frame, started)))
+            if task.done():
+                return task.result()
             if _time_left(one, frame, started) <= 0:
                 frame.abandoned = True
                 task.cancel()
@@ -269,8 +279,8 @@ def park_sync(run: Run, parked: Parked) -> None:
             run.check()
             if has_news(run, parked):
                 return
-            if run.sides:
-                for side in list(run.sides.values()):
+            if sides := run.live_sides():
+                for side in sides:
                     side.start_polling_threadsafe()
             elif is_quiet(run):
                 with run.leaving:

@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _capture, _context
+from kitaru import _capture, _config, _context
 from kitaru._calls import error_tuple
 from kitaru._values import Unencodable, encode
 from kitaru.errors import KitaruError, KitaruSuspended, Unwind
@@ -27,6 +27,7 @@ _UNWIND_SECONDS = 5.0
 
 def run_sync(run: Run, function: Callable[[], Any]) -> Any:
     """Runs a sync flow's function to an outcome, in this thread."""
+    __tracebackhide__ = True
     run.root_thread = threading.get_ident()
     _context.running.add(run)
     try:
@@ -40,9 +41,9 @@ def run_sync(run: Run, function: Callable[[], Any]) -> Any:
 
 
 def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
+    __tracebackhide__ = True
     run.begin_pass()
-    run.root.task = _context.running_task()
-    token = _context.current.set(run.root)
+    entered = _context.enter(run.root)
     error: BaseException | None = None
     value: Any = None
     try:
@@ -50,11 +51,13 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
     except BaseException as caught:
         error = caught
     finally:
-        _context.current.reset(token)
-    run.root_joining += 1
-    for handle in list(run.handles):
-        handle.settled()
-    run.root_joining -= 1
+        _context.leave(entered)
+    if not isinstance(error, (KeyboardInterrupt, SystemExit)):
+        # Submitted bodies are paid for already. Only whoever interrupts does not want to wait for them.
+        run.root_joining += 1
+        for handle in list(run.handles):
+            handle.settled()
+        run.root_joining -= 1
     return _outcome(run, value, error)
 
 
@@ -89,9 +92,8 @@ async def _root(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
 
     task = asyncio.current_task()
     assert task is not None
-    _context.bind_task(task, run.root)
+    _context.enter(run.root)
     run.side(asyncio.get_running_loop()).add(task)
-    _context.current.set(run.root)
     try:
         return await function()
     finally:
@@ -130,6 +132,7 @@ async def _await_root(run: Run, root: Any) -> tuple[BaseException | None, Any]:
 
 def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, Any]:
     """Records how a pass ended. Returns whether to begin another, and the flow's result; or raises."""
+    __tracebackhide__ = True
     session = run.session
     if run.closing is not None:
         raise run.closing from None
@@ -182,6 +185,19 @@ def clean(traceback: TracebackType | None) -> TracebackType | None:
     return cleaned
 
 
+def clean_chain(error: BaseException) -> None:
+    """The same for an exception, its causes, contexts and members, in place."""
+    seen: set[int] = set()
+    ahead: list[BaseException | None] = [error]
+    while ahead:
+        one = ahead.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = clean(one.__traceback__)
+        ahead += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+
+
 def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, sleeping: bool) -> str:
     """The one message that a suspension prints."""
     short = run.id[-8:]
@@ -202,9 +218,13 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
     for one in parked:
         if one.child is not None:
             lines.extend("  " + line for line in str(one.child).splitlines()[1:])
+    if run.here_only:
+        lines.append(f"  {run.flow} was defined in a notebook or at a prompt: only this process can go on with it,")
+        lines.append(f"  after the answer, by  {run.flow}.resumed({run.id!r}).wait()")
     strangers = [name for side in run.sides.values() for name in side.strangers]
     if strangers:
-        lines.append(f"  left behind after {60} s, waiting for something else: {', '.join(strangers)}")
+        grace = f"{_config.grace():g}"
+        lines.append(f"  left behind after {grace} s, waiting for something else: {', '.join(strangers)}")
     return "\n".join(lines)
 
 
@@ -217,9 +237,7 @@ def _example(schema: Any) -> str:
 
 def ask_inline(run: Run) -> bool:
     """On a terminal: asks the oldest open question here. ``True``: it was answered."""
-    from kitaru._config import is_interactive
-
-    if not is_interactive():
+    if not _config.is_interactive():
         return False
     questions = [one for one in run.parked.values() if one.question is not None]
     if not questions:

@@ -102,7 +102,7 @@ def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any =
             run.enter_thread()
         run.item_threads.add(me)
         own.thread = me
-        _context.current.set(own)
+        _context.enter(own)
         try:
             return checkpoint(*args, **kwargs)
         finally:
@@ -184,7 +184,7 @@ def carry(function: Callable[..., Any]) -> Callable[..., Any]:
     own = frame
 
     def carried(*args: Any, **kwargs: Any) -> Any:
-        here = _context.Frame(own.run, own.scope, parent=own, key=own.key, task=_context.running_task())
+        here = own.inner()
         return _context.in_frame(here, lambda: function(*args, **kwargs))
 
     return carried

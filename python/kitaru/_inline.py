@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from kitaru._schema import check_answer
-from kitaru._values import decode
+from kitaru._values import decode_plain
 from kitaru.errors import KitaruAnswerError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _asked(parked: Parked) -> str | None:
         problem = _native.check_schema(schema, text) if schema is not None else None
         if problem is None:
             try:
-                check_answer(question.schema, decode(text), question.name)
+                check_answer(question.schema, decode_plain(text), question.name)
             except KitaruAnswerError as error:
                 problem = str(error)
         if problem is None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _context
 from kitaru._calls import Body, Forever, Pause, Turn, identify, steps
 from kitaru._checkpoint import _check_options, free_bound
-from kitaru._context import current
 from kitaru._drive import _turn
 from kitaru._spec import Spec
 from kitaru.errors import KitaruUsageError
@@ -94,13 +93,12 @@ class OpenCall:
     # -- both -----------------------------------------------------------------------------------------
 
     def _begin(self, step: Body) -> None:
-        step.frame.task = _context.running_task()
-        self._token = current.set(step.frame)
+        self._token = _context.enter(step.frame)
 
     def _end(self, error: BaseException | None) -> bool:
         if self._token is None:
             return False
-        current.reset(self._token)
+        _context.leave(self._token)
         if error is None and self._result is _NOTHING:
             error = KitaruUsageError(f"open_call {self._name!r} ended without finish(value)")
             self._throw(error)

@@ -85,6 +85,10 @@ class Run:
         self.askers: dict[int, Callable[[], None]] = {}
         self.known_errors: dict[int, tuple[BaseException, list[int], bool]] = {}
         self.refusals = 0
+        # Whether no other process can load the flow: it was defined in a notebook, at a prompt or in `python -c`.
+        self.here_only = False
+        # Sequence of the event that parked the execution: what comes later is news to a parent that waits for it.
+        self.left_at = 0
         self.old_records = 0
         self.notes: list[str] = []
         # Somebody pressed Ctrl-C when a wait was asked on the terminal.
@@ -112,9 +116,14 @@ class Run:
 
     def alone(self) -> bool:
         """Whether no other task or thread of the flow is alive beside the caller."""
-        if not self.sides:
-            return self.items_alive == 0
-        return self.items_alive == 0 and sum(side.alive() for side in self.sides.values()) <= 1
+        if self.items_alive:
+            return False
+        alive = 0
+        for side in self.sides.values():
+            alive += side.alive(2)
+            if alive > 1:
+                return False
+        return True
 
     def side(self, loop: asyncio.AbstractEventLoop) -> Side:
         """What this execution keeps for one event loop."""
@@ -122,8 +131,15 @@ class Run:
         if known is None or known.loop is not loop:
             from kitaru._quiet import Side
 
+            for key, other in list(self.sides.items()):
+                if other.loop.is_closed():
+                    self.sides.pop(key, None)
             known = self.sides[id(loop)] = Side(self, loop)
         return known
+
+    def live_sides(self) -> list[Side]:
+        """The loops that run now. A loop that sync code ran and left (`run_sync`) has nothing to say."""
+        return [side for side in list(self.sides.values()) if side.loop.is_running()]
 
     def enter_thread(self) -> None:
         """A thread of the flow works."""
@@ -141,7 +157,7 @@ class Run:
         if wake is not None:
             wake()
             return
-        for side in list(self.sides.values()):
+        for side in self.live_sides():
             if order in side.waiters:
                 side.loop.call_soon_threadsafe(side.hand_out, order)
 
@@ -194,7 +210,7 @@ class Run:
         how = self.session.stop_requested()
         if how == "pause":
             text = f"paused on request; go on with: kitaru resume {self.id[-8:]}"
-            self.session.pause('{"requested":{"by":"request"}}', text)
+            self.left_at = self.session.pause('{"requested":{"by":"request"}}', text)
             self.stop(KitaruPaused(text, exec_id=self.id))
         else:
             self.session.cancel("request")
@@ -205,7 +221,7 @@ class Run:
         import json
 
         try:
-            self.session.pause(reason, text)
+            self.left_at = self.session.pause(reason, text)
         except KitaruError as refusal:
             return self.refused(refusal)
         return self.stop(error or KitaruPaused(text, exec_id=self.id, reason=json.loads(reason)))
@@ -223,8 +239,10 @@ class Run:
         wake_at = min(wakes, default=None)
         sleeping = bool(parked) and all(one.sleeping for one in parked)
         try:
-            if not self.session.suspend(own + nested, wake_at, sleeping):
+            left_at = self.session.suspend(own, nested, wake_at, sleeping)
+            if left_at is None:
                 return False
+            self.left_at = left_at
         except KitaruError as refusal:
             self.refused(refusal)
             return True

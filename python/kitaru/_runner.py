@@ -23,6 +23,7 @@ from kitaru.errors import (
     KitaruImportError,
     KitaruInputsError,
     KitaruPaused,
+    KitaruStateError,
     KitaruSuspended,
     from_engine,
 )
@@ -205,7 +206,14 @@ def take_up(flow: Flow[Any, Any], known: dict[str, Any], why: str) -> Run:
     """Takes a described execution up; what made it fail is marked to run again."""
     from kitaru import _config
 
-    session = _config.engine().take(known["id"], flow.code(), why)
+    engine = _config.engine()
+    try:
+        session = engine.take(known["id"], flow.code(), why)
+    except KitaruStateError as refusal:
+        if refusal.code != "no-progress":
+            raise
+        reason = json.loads(engine.describe(known["id"])).get("reason") or {}
+        raise KitaruPaused(reason.get("text", str(refusal)), exec_id=known["id"], reason=reason) from None
     run = flow._made(session)
     reason = known.get("reason") or {}
     if known["status"] == "failed" and reason.get("sources"):
@@ -234,7 +242,11 @@ def execute(job: dict[str, Any]) -> Ran:
         return finish(flow, flow._start(args, kwargs), args, kwargs)
     wanted = job["resume"]
     flow = load_entry(wanted["entry"])
-    return finish(flow, *take(flow, wanted["id"], wanted.get("why", "resume")))
+    try:
+        taken = take(flow, wanted["id"], wanted.get("why", "resume"))
+    except KitaruPaused as paused:
+        return Ran(paused.exec_id, interrupted=False)
+    return finish(flow, *taken)
 
 
 def finish(flow: Flow[Any, Any], run: Run, args: Any, kwargs: Any) -> Ran:

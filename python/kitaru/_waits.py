@@ -14,7 +14,7 @@ from kitaru._context import Frame
 from kitaru._drive import LONG, park_async, park_sync
 from kitaru._run import Parked
 from kitaru._schema import check_answer, json_schema
-from kitaru._values import decode, encode
+from kitaru._values import decode, decode_plain, encode
 from kitaru.errors import KitaruError, KitaruUsageError, KitaruWaitTimeoutError
 
 if TYPE_CHECKING:
@@ -58,26 +58,33 @@ class _Question:
         except KitaruError as refusal:
             raise run.refused(refusal) from None
 
-    def open(self) -> tuple[str, bool]:
-        """Asks, or finds it asked already. Returns its key and whether it is over. May pause."""
+    def decide(self) -> tuple[str, str]:
+        """Finds out where the wait stands: ``over``, ``open`` (with its key), ``cancelled`` or ``new``. May pause."""
         run, session = self.frame.run, self.frame.run.session
         try:
             verdict, record, order = session.decide(self.call, run.alone())
             if verdict == "drift":
-                order = self._changed(record)
-                verdict = "run" if order < 0 else "reuse"
+                self._changed(record)
             if verdict == "reuse":
                 session.delivered(order)
-                return "", True
+                return "over", ""
             if verdict == "open":
-                return session.reopen_wait(self.call), False
-            schema = None if self.json_schema is None else json.dumps(self.json_schema)
-            on_timeout = None if self.deadline is None else self.on_timeout
-            return session.open_wait(self.call, self.text, schema, self.data, self.deadline, on_timeout), False
+                return "open", session.reopen_wait(self.call)
+        except KitaruError as refusal:
+            raise run.refused(refusal) from None
+        return ("cancelled" if verdict == "park" else "new"), ""
+
+    def ask(self) -> str:
+        """Asks. Returns the wait's key."""
+        run = self.frame.run
+        schema = None if self.json_schema is None else json.dumps(self.json_schema)
+        on_timeout = None if self.deadline is None else self.on_timeout
+        try:
+            return run.session.open_wait(self.call, self.text, schema, self.data, self.deadline, on_timeout)
         except KitaruError as refusal:
             raise run.refused(refusal) from None
 
-    def _changed(self, record: int) -> int:
+    def _changed(self, record: int) -> None:
         """An answered question that is asked otherwise now: its answer was not given to this one."""
         run, session = self.frame.run, self.frame.run.session
         data = None if self.data is None else json.loads(self.data)
@@ -128,7 +135,7 @@ class _Question:
         except KitaruError as refusal:
             raise run.refused(refusal) from None
         if kind == "value":
-            return check_answer(self.schema, decode(text or "null"), self.name)
+            return check_answer(self.schema, decode_plain(text or "null"), self.name)
         if self.on_timeout == "raise":
             error = KitaruWaitTimeoutError(f"nobody answered {self.name!r} in time: {self.text}")
             raise error
@@ -166,7 +173,10 @@ def wait(
     asked = _Question(frame, label, question or f"{label}?", schema, data, timeout, on_timeout, default)
     if _context.running_task() is not None:
         return Awaitable(_wait_async(asked), label)
-    key, over = asked.open()
+    state, key = asked.decide()
+    if state in ("new", "cancelled"):
+        key = asked.ask()
+    over = state == "over"
     while not over:
         park_sync(frame.run, asked.parked(key))
         over = asked.settle()
@@ -178,7 +188,14 @@ async def _wait_async(asked: _Question) -> Any:
     import asyncio
 
     run = asked.frame.run
-    key, over = asked.open()
+    state, key = asked.decide()
+    if state == "cancelled":
+        # The flow gave it up once: it does so again, or the question is asked when the flow is quiet.
+        await run.side(asyncio.get_running_loop()).forever()
+        run.check()
+    if state in ("new", "cancelled"):
+        key = asked.ask()
+    over = state == "over"
     try:
         while not over:
             await park_async(run, asked.parked(key))
@@ -231,7 +248,10 @@ def sleep(seconds: float, *, name: str = "sleep") -> Any:
         raise run.refused(refusal) from None
     if _context.running_task() is not None:
         return Awaitable(_sleep_async(frame, call, seconds), name)
-    over, key, until = _begin_sleep(frame, call, seconds)
+    state, key, until = _begin_sleep(frame, call, seconds)
+    if state == "cancelled":
+        key, until = _lie_down(frame, call, seconds)
+    over = state == "over"
     while not over:
         left = (until - session.now()) / 1000
         if left >= LONG:
@@ -247,7 +267,12 @@ async def _sleep_async(frame: Frame, call: int, seconds: float) -> None:
     import asyncio
 
     run, session = frame.run, frame.run.session
-    over, key, until = _begin_sleep(frame, call, seconds)
+    state, key, until = _begin_sleep(frame, call, seconds)
+    if state == "cancelled":
+        await run.side(asyncio.get_running_loop()).forever()
+        run.check()
+        key, until = _lie_down(frame, call, seconds)
+    over = state == "over"
     try:
         while not over:
             left = (until - session.now()) / 1000
@@ -263,20 +288,31 @@ async def _sleep_async(frame: Frame, call: int, seconds: float) -> None:
     session.wait_done()
 
 
-def _begin_sleep(frame: Frame, call: int, seconds: float) -> tuple[bool, str, int]:
+def _begin_sleep(frame: Frame, call: int, seconds: float) -> tuple[str, str, int]:
+    """Where the sleep stands: ``over``, ``open`` or ``cancelled``; its key and when it ends."""
     run, session = frame.run, frame.run.session
     try:
         verdict, _, order = session.decide(call, run.alone())
         if verdict == "reuse":
             session.delivered(order)
-            return True, "", 0
+            return "over", "", 0
         if verdict == "open":
             key = session.reopen_wait(call)
-            return False, key, session.wait_news(call)[1] or 0
-        until = session.now() + int(seconds * 1000)
-        return False, session.open_wait(call, "", None, None, until, None), until
+            return "open", key, session.wait_news(call)[1] or 0
+        if verdict == "park":
+            return "cancelled", "", 0
     except KitaruError as refusal:
         raise run.refused(refusal) from None
+    return "open", *_lie_down(frame, call, seconds)
+
+
+def _lie_down(frame: Frame, call: int, seconds: float) -> tuple[str, int]:
+    session = frame.run.session
+    until = session.now() + int(seconds * 1000)
+    try:
+        return session.open_wait(call, "", None, None, until, None), until
+    except KitaruError as refusal:
+        raise frame.run.refused(refusal) from None
 
 
 def _sleep_over(frame: Frame, call: int) -> bool:

@@ -6,7 +6,7 @@ use kitaru_core::delivery::Next;
 use kitaru_core::event::{CallKind, ErrorData, Inputs, Outcome, PauseReason, Stop, Usage};
 use kitaru_core::matcher::{CallId, Verdict};
 use kitaru_core::{Digest, ScopeId, Value};
-use kitaru_engine::session::{Given, News, Question, Served, Session as Inner};
+use kitaru_engine::session::{Ended, Given, News, Question, Served, Session as Inner};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
@@ -230,6 +230,23 @@ impl Session {
         Self::out(py, done)
     }
 
+    /// Results of calls that returned together, as (call, result, attempts, usage): one commit for all.
+    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, String, u32, UsageTuple)>) -> PyResult<()> {
+        let done = py.detach(|| {
+            let ended: kitaru_engine::Result<Vec<Ended>> = ended
+                .into_iter()
+                .map(|(call, result, attempts, used)| {
+                    let result =
+                        Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
+                    let outcome = Outcome::Returned { result };
+                    Ok(Ended { call: CallId(call), outcome, attempts, usage: usage(used) })
+                })
+                .collect();
+            self.inner.end_all(ended?).map(|_| ())
+        });
+        Self::out(py, done)
+    }
+
     fn end_volatile(
         &self,
         py: Python<'_>,
@@ -339,14 +356,22 @@ impl Session {
         py.detach(|| self.inner.look());
     }
 
-    #[pyo3(signature = (waits, wake_at, sleeping))]
-    fn suspend(&self, py: Python<'_>, waits: Vec<String>, wake_at: Option<i64>, sleeping: bool) -> PyResult<bool> {
-        let done = py.detach(|| self.inner.suspend(waits, wake_at, sleeping));
+    /// Sequence of the suspension; `None`: something came first and the flow goes on.
+    #[pyo3(signature = (own, children, wake_at, sleeping))]
+    fn suspend(
+        &self,
+        py: Python<'_>,
+        own: Vec<String>,
+        children: Vec<String>,
+        wake_at: Option<i64>,
+        sleeping: bool,
+    ) -> PyResult<Option<u64>> {
+        let done = py.detach(|| self.inner.suspend(own, children, wake_at, sleeping));
         Self::out(py, done)
     }
 
     /// `reason`: JSON of a `PauseReason`, completed here with the call and the differences for a drift.
-    fn pause(&self, py: Python<'_>, reason: &str, text: String) -> PyResult<()> {
+    fn pause(&self, py: Python<'_>, reason: &str, text: String) -> PyResult<u64> {
         let reason: PauseReason =
             serde_json::from_str(reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
         let done = py.detach(|| self.inner.pause(reason, text));

@@ -5,13 +5,13 @@
 use kitaru_core::ExecutionId;
 
 /// A store's refusal or failure.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// No such execution.
     #[error("no execution {0}")]
     NotFound(String),
     /// An identifier's beginning or end fits several executions.
-    #[error("{text:?} fits {} executions: {}", found.len(), found.iter().map(ExecutionId::as_str).collect::<Vec<_>>().join(", "))]
+    #[error("{text:?} fits several executions: {}; give more of it", found.iter().map(ExecutionId::as_str).collect::<Vec<_>>().join(", "))]
     Ambiguous {
         /// What was given.
         text: String,
@@ -27,7 +27,7 @@ pub enum StoreError {
     /// The store is busy beyond patience, or away for now. The same call may succeed later.
     #[error("the store did not answer in time: {0}")]
     Busy(String),
-    /// The disk is full or may not be written. Nothing was recorded.
+    /// The store may not be written. Nothing was recorded.
     #[error("cannot write to the store at {path}: {why}")]
     ReadOnly {
         /// Where.
@@ -36,13 +36,16 @@ pub enum StoreError {
         why: String,
     },
     /// The disk is full. Nothing was recorded.
-    #[error("no space left for the store at {path}")]
+    #[error("no space is left for the store at {path}: free some, then go on; what was recorded before is safe")]
     Full {
         /// Where.
         path: String,
     },
     /// The file is not a store, or is damaged.
-    #[error("the store at {path} is damaged: {why}")]
+    #[error(
+        "the store at {path} is damaged: {why}; restore a copy of it, or move it away to begin anew \
+         (`kitaru doctor --deep` walks it)"
+    )]
     Damaged {
         /// Where.
         path: String,
@@ -60,12 +63,22 @@ pub enum StoreError {
         known: u32,
     },
     /// The store lies on a file system whose locks cannot be trusted.
-    #[error("{path} is on a network file system ({kind}), where locks cannot be trusted: set KITARU_HOME to a local folder")]
+    #[error(
+        "{path} is on a network file system ({kind}), where locks cannot be trusted: set KITARU_HOME to a local folder"
+    )]
     Network {
         /// Where.
         path: String,
         /// Which kind.
         kind: String,
+    },
+    /// The handle was inherited by a forked child: the connections in it belong to the parent.
+    #[error(
+        "this process was forked while its parent had the store at {path} open, and cannot use it: start it with spawn or forkserver"
+    )]
+    Forked {
+        /// Where.
+        path: String,
     },
     /// `KITARU_STORE` is of a form that is not known.
     #[error("cannot open {0:?}: a store is a path to a file, or memory:")]
@@ -94,6 +107,7 @@ impl StoreError {
             Self::Damaged { .. } => "store-damaged",
             Self::Newer { .. } => "store-newer",
             Self::Network { .. } => "network-file-system",
+            Self::Forked { .. } => "store-forked",
             Self::Address(_) => "store-address",
             Self::Io { .. } => "store-io",
         }
@@ -112,6 +126,15 @@ pub(crate) fn from_io(path: &std::path::Path, error: &std::io::Error) -> StoreEr
         }
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
             StoreError::Full { path }
+        }
+        // Also what is said of a new folder whose name a file has.
+        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
+            let why =
+                "a file is where a folder is needed; set KITARU_HOME to a folder, or KITARU_STORE to a file in one";
+            StoreError::Io { path, why: why.to_owned() }
+        }
+        std::io::ErrorKind::IsADirectory => {
+            StoreError::Io { path, why: "it is a folder; set KITARU_STORE to a file".to_owned() }
         }
         _ => StoreError::Io { path, why: error.to_string() },
     }

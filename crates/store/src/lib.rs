@@ -1,11 +1,11 @@
 //! Where journals are kept: the [`Store`] trait and its backends.
 //!
-//! A backend is a folder: `memory/` for tests, `sqlite/` for one machine. All of them apply the changes that
-//! [`kitaru_core::project`] names, and all pass `conformance`. Calls to the operating system stand in `os/`,
+//! A backend is a folder: `sqlite/` for one machine, in a file or in memory. All of them apply the changes that
+//! [`kitaru_core::project`] names, and all pass the suite in `tests/conformance/`. Calls to the operating system stand in `os/`,
 //! large values in `values/`.
 //!
-//! Deliberately not here: what an execution does next (core decides, the engine acts) and any clock: times
-//! come in as arguments.
+//! Deliberately not here: what an execution does next (core decides, the engine acts) and the time of day, which
+//! comes in as an argument.
 
 pub mod error;
 pub mod os;
@@ -15,9 +15,7 @@ pub mod store;
 mod values;
 
 pub use error::StoreError;
-pub use store::{
-    ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Store, WaitFilter,
-};
+pub use store::{ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Store, WaitFilter};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -22,10 +22,11 @@ pub struct Owners {
     pid: u32,
 }
 
-static OPEN: OnceLock<Mutex<HashMap<(PathBuf, u32), Arc<Owners>>>> = OnceLock::new();
+type Known = HashMap<(PathBuf, u32), Arc<Owners>>;
+static OPEN: OnceLock<Mutex<Known>> = OnceLock::new();
 
 impl Owners {
-    /// The registration of this process in `home`, opened once.
+    /// The registration of this process in `home` (by its one true path), opened once.
     pub fn of(home: &Path) -> Result<Arc<Self>, StoreError> {
         let path = home.join("owners.lock");
         let pid = std::process::id();
@@ -49,27 +50,25 @@ impl Owners {
     pub fn owner(&self) -> Result<Owner, StoreError> {
         let pid = std::process::id();
         if pid != self.pid {
-            return Err(StoreError::Io {
-                path: self.path.display().to_string(),
-                why: "a forked child cannot own executions: open the store anew".to_owned(),
-            });
+            return Err(StoreError::Forked { path: self.path.display().to_string() });
         }
         let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(owner) = &*registered {
             return Ok(owner.clone());
         }
         for slot in 0..SLOTS {
-            if !os::lock_byte(&self.file, slot, false).map_err(|error| crate::error::from_io(&self.path, &error))? {
+            if !os::lock_byte(&self.file, slot).map_err(|error| crate::error::from_io(&self.path, &error))? {
                 continue;
             }
             let owner = Owner {
                 host: os::host_name(),
-                boot: os::boot_id(),
+                boot: boot(),
                 pid,
                 started: os::started(pid).unwrap_or(0),
                 slot,
                 nonce: uuid::Uuid::now_v7().simple().to_string(),
             };
+            NAMES.lock().unwrap_or_else(PoisonError::into_inner).push((pid, owner.nonce.clone()));
             *registered = Some(owner.clone());
             return Ok(owner);
         }
@@ -78,28 +77,45 @@ impl Owners {
 
     /// Whether `owner` lives, as far as can be told from here.
     pub fn pulse(&self, owner: &Owner) -> Pulse {
-        let own = self.registered.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if own.is_some_and(|own| own.nonce == owner.nonce) {
-            return if std::process::id() == owner.pid { Pulse::Alive } else { Pulse::Unknown };
-        }
         if owner.host != os::host_name() || owner.boot.is_empty() {
             return Pulse::Unknown;
         }
-        if owner.boot != os::boot_id() {
+        let (here, pid) = (boot(), std::process::id());
+        if owner.boot.split('/').next() != here.split('/').next() {
             return Pulse::Dead;
         }
-        match os::byte_holder(&self.file, owner.slot) {
-            // A holder of another pid namespace is seen as pid 0: somebody has the lock, and it may be the owner.
-            Ok(Some(0)) => Pulse::Alive,
-            Ok(Some(pid)) if pid == owner.pid => match os::started(pid) {
+        let same_space = owner.boot == here;
+        // A process does not see its own locks. Another program run by `exec` in the same process has other names.
+        if same_space && owner.pid == pid && os::started(pid) == Some(owner.started) {
+            let own = NAMES.lock().unwrap_or_else(PoisonError::into_inner).contains(&(pid, owner.nonce.clone()));
+            return if own { Pulse::Alive } else { Pulse::Dead };
+        }
+        let holder = match os::byte_holder(&self.file, owner.slot) {
+            Ok(holder) => holder,
+            Err(_) => return Pulse::Unknown,
+        };
+        match holder {
+            // Pids of another container cannot be compared: somebody has the slot, and it may be the owner.
+            Some(_) if !same_space => Pulse::Unknown,
+            Some(pid) if pid == owner.pid => match os::started(pid) {
                 Some(started) if started != owner.started => Pulse::Dead,
                 _ => Pulse::Alive,
             },
-            // The slot is free or somebody else's: the owner is gone, for it would hold it.
-            Ok(_) => Pulse::Dead,
-            Err(_) => Pulse::Unknown,
+            // The slot is free or somebody else's, and the owner would hold it. But code in the owner's process
+            // that opened and closed the lock file has dropped the lock: then the process is still there.
+            _ if same_space && os::started(owner.pid) == Some(owner.started) => Pulse::Unknown,
+            _ => Pulse::Dead,
         }
     }
+}
+
+/// Every name under which this process owns something, with its pid: a forked child inherits the list, not the names.
+static NAMES: Mutex<Vec<(u32, String)>> = Mutex::new(Vec::new());
+
+/// The kernel's boot and the space in which pids count.
+fn boot() -> String {
+    let boot = os::boot_id();
+    if boot.is_empty() { boot } else { format!("{boot}/{}", os::pid_space()) }
 }
 
 impl std::fmt::Debug for Owners {

@@ -191,6 +191,7 @@ fn decide(row: &ExecutionRow, options: &ResumeOptions, drop: &mut Vec<Seq>, even
                 name: call.name,
                 inputs: call.inputs,
                 occurrence: call.occurrence,
+                after: call.after,
                 record,
                 decision: match decision {
                     Drift::Reuse => DriftDecision::Reuse,

@@ -16,15 +16,26 @@ pub enum Stopped {
     Asked,
 }
 
-/// Cancels or pauses an execution and its open descendants.
+/// Cancels or pauses an execution, then its open descendants: a parent that runs must know before a child's end
+/// reaches it as a failure.
 pub fn stop(store: &dyn Store, row: &ExecutionRow, how: Stop, by: &str, now: Millis) -> Result<Stopped> {
     if row.status.has_ended() && !(how == Stop::Cancel && row.status == Status::Failed) {
         return Err(ManageError::new("already-ended", format!("execution {} is {} already", row.id, row.status), None));
     }
+    let stopped = stop_one(store, row, how, by, now)?;
     let children = ExecutionFilter { parent: Some(row.id.clone()), open: true, ..ExecutionFilter::default() };
     for child in store.queries().executions(&children, Page { limit: 100_000, offset: 0 })? {
-        stop(store, &child, how, by, now)?;
+        match stop(store, &child, how, by, now) {
+            // It ended between the look and the request.
+            Ok(_) => {}
+            Err(error) if error.code == "already-ended" => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(stopped)
+}
+
+fn stop_one(store: &dyn Store, row: &ExecutionRow, how: Stop, by: &str, now: Millis) -> Result<Stopped> {
     let mut row = row.clone();
     loop {
         let done = if hold(store, &row, now) == Hold::Held {

@@ -13,46 +13,52 @@ use kitaru_store::{Guard, StoreError};
 use std::sync::atomic::Ordering;
 
 impl Session {
-    /// Parks the execution on its open waits. `false`: an answer or a request came first, nothing was written,
-    /// and the flow goes on.
+    /// Parks the execution on its own open waits and on those of its children. Returns the sequence of that
+    /// event; `None`: an answer or a request came first, nothing was written, and the flow goes on.
     ///
     /// Guarded by the last event that was seen, so that no answer can slip in between the last look and the
     /// release: whoever answers later finds the execution free and carries it on.
-    pub fn suspend(&self, waits: Vec<String>, wake_at: Option<Millis>, sleeping: bool) -> Result<bool> {
+    pub fn suspend(
+        &self,
+        own: Vec<String>,
+        children: Vec<String>,
+        wake_at: Option<Millis>,
+        sleeping: bool,
+    ) -> Result<Option<Seq>> {
         self.flush_all()?;
         let reused = self.reused();
-        let waiting = waits.clone();
+        let waiting = own.clone();
+        let waits = own.into_iter().chain(children).collect();
         let body = Body::Suspended(Suspended { waits, wake_at, sleeping, reused });
         self.look();
         let (last, news) = {
             let inner = self.lock();
-            // A wait of a child has no record here: whether it is over shows in the child, and is asked there.
-            let records = &inner.matcher.records;
-            let is_over =
-                |key: &String| records.all.iter().any(|record| record.call.key == *key) && !records.is_asked(key);
-            (inner.seen, inner.stop.is_some() || waiting.iter().any(is_over))
+            let is_open = |key: &String| inner.pass.matcher.records.is_asked(key);
+            (inner.seen, inner.stop.is_some() || !waiting.iter().all(is_open))
         };
         if news {
-            return Ok(false);
+            return Ok(None);
         }
         match self.store.post(&self.id, self.now(), Guard::Unchanged(self.epoch, last), vec![body]) {
-            Ok(_) => {
+            Ok(seq) => {
                 self.close();
-                Ok(true)
+                Ok(Some(seq))
             }
             Err(StoreError::Conflict(_)) => {
                 self.must_own()?;
                 self.look();
-                Ok(false)
+                Ok(None)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Parks the execution until somebody decides.
-    pub fn pause(&self, reason: PauseReason, text: String) -> Result<()> {
+    /// Parks the execution until somebody decides. Returns the sequence of that event.
+    pub fn pause(&self, reason: PauseReason, text: String) -> Result<Seq> {
         let reused = self.reused();
-        self.finish(Body::Paused(Box::new(Paused { reason, text, reused })))
+        let seqs = self.write(vec![Body::Paused(Box::new(Paused { reason, text, reused }))])?;
+        self.close();
+        Ok(seqs.last().copied().unwrap_or_default())
     }
 
     /// The process stops before the end, in an orderly way.
@@ -89,7 +95,7 @@ impl Session {
     }
 
     fn reused(&self) -> Reused {
-        self.lock().matcher.reused()
+        self.lock().pass.matcher.reused()
     }
 
     fn finish(&self, body: Body) -> Result<()> {

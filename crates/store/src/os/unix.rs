@@ -9,21 +9,20 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-/// Locks one byte for this process. `wait`: blocks until it is free; else `false` if another process has it.
-pub fn lock_byte(file: &File, byte: u64, wait: bool) -> io::Result<bool> {
-    let command = if wait { libc::F_SETLKW } else { libc::F_SETLK };
+/// Locks one byte for this process. `false`: another process has it.
+pub fn lock_byte(file: &File, byte: u64) -> io::Result<bool> {
     loop {
         let mut request = request(libc::F_WRLCK, byte)?;
         // SAFETY: the descriptor is open (it belongs to `file`), and the request is a valid `flock` structure
         // that the call only reads.
-        let done = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut request) };
+        let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw mut request) };
         if done == 0 {
             return Ok(true);
         }
         let error = io::Error::last_os_error();
         match error.raw_os_error() {
             Some(libc::EINTR) => {}
-            Some(libc::EACCES | libc::EAGAIN) if !wait => return Ok(false),
+            Some(libc::EACCES | libc::EAGAIN) => return Ok(false),
             _ => return Err(error),
         }
     }
@@ -83,16 +82,28 @@ pub fn host_name() -> String {
     String::from_utf8_lossy(&buffer[..end]).into_owned()
 }
 
-/// The kernel's boot identifier: pids and locks of another boot mean nothing.
+/// The kernel's boot identifier: pids and locks of another boot mean nothing. Empty: it can't be told.
 pub fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
-/// When a process started, in the kernel's own unit; `None` if there is no such process or it can't be told.
+/// The space in which this process's pid counts: containers share a boot, and often a host name, but not pids.
+/// Empty: it can't be told.
+pub fn pid_space() -> String {
+    std::fs::read_link("/proc/self/ns/pid").map(|link| link.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// When a process started, in the kernel's own unit; `None` if there is no such process, if it is dead and only
+/// waits for its parent to notice, or if it can't be told.
 pub fn started(pid: u32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command's name may hold spaces and brackets: fields are counted after the last one (proc(5), field 22).
-    text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    // The command's name may hold spaces and brackets: fields are counted after the last one (proc(5)): state is
+    // the third, the start time the twenty-second.
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    match fields.next()? {
+        "Z" | "X" => None,
+        _ => fields.nth(18)?.parse().ok(),
+    }
 }
 
 /// The kind of network file system that `path` lies on; `None`: it is local, or can't be told.
@@ -109,24 +120,30 @@ pub fn network_file_system(path: &Path) -> Option<&'static str> {
             }
             found.f_type as i64
         };
-        // The magic numbers of linux/magic.h and of the file systems' own sources.
-        return match kind & 0xffff_ffff {
-            0x6969 => Some("NFS"),
-            0xff53_4d42 => Some("CIFS"),
-            0xfe53_4d42 => Some("SMB2"),
-            0x517b => Some("SMB"),
-            0x0bd0_0bd0 => Some("Lustre"),
-            0x5346_414f => Some("AFS"),
-            0x00c3_6400 => Some("Ceph"),
-            0x0102_1997 => Some("9p"),
-            0x4750_4653 => Some("GPFS"),
-            _ => None,
-        };
+        // The magic numbers stand in linux/magic.h and in the file systems' own sources.
+        network_kind(kind & 0xffff_ffff)
     }
-    #[allow(unreachable_code)]
+    #[cfg(not(target_os = "linux"))]
     {
         let _ = path;
         None
+    }
+}
+
+/// The network file system of that magic number.
+#[cfg(target_os = "linux")]
+fn network_kind(magic: i64) -> Option<&'static str> {
+    match magic {
+        0x6969 => Some("NFS"),
+        0xff53_4d42 => Some("CIFS"),
+        0xfe53_4d42 => Some("SMB2"),
+        0x517b => Some("SMB"),
+        0x0bd0_0bd0 => Some("Lustre"),
+        0x5346_414f => Some("AFS"),
+        0x00c3_6400 => Some("Ceph"),
+        0x0102_1997 => Some("9p"),
+        0x4750_4653 => Some("GPFS"),
+        _ => None,
     }
 }
 
@@ -134,8 +151,10 @@ pub fn network_file_system(path: &Path) -> Option<&'static str> {
 pub fn reserve(file: &File, from: u64, len: u64) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
-        let (from, len) =
-            (libc::off_t::try_from(from).map_err(io::Error::other)?, libc::off_t::try_from(len).map_err(io::Error::other)?);
+        let (from, len) = (
+            libc::off_t::try_from(from).map_err(io::Error::other)?,
+            libc::off_t::try_from(len).map_err(io::Error::other)?,
+        );
         // SAFETY: the descriptor is open; the call takes numbers only.
         if unsafe { libc::fallocate(file.as_raw_fd(), 0, from, len) } != 0 {
             return Err(io::Error::last_os_error());
@@ -144,4 +163,48 @@ pub fn reserve(file: &File, from: u64, len: u64) -> io::Result<()> {
     #[cfg(not(target_os = "linux"))]
     let _ = (file, from, len);
     Ok(())
+}
+
+/// Forces a folder's entries to the disk, so that a new file in it is still there after a power cut.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn network_file_systems_are_told_by_their_number() {
+        assert_eq!(network_kind(0x6969), Some("NFS"));
+        assert_eq!(network_kind(0xfe53_4d42), Some("SMB2"));
+        // ext4, tmpfs, btrfs, overlayfs.
+        for local in [0xef53, 0x0102_1994, 0x9123_683e, 0x794c_7630] {
+            assert_eq!(network_kind(local), None);
+        }
+        assert_eq!(network_file_system(Path::new("/proc")), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_that_died_but_was_not_waited_for_has_not_started() {
+        // SAFETY: the child ends at once.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: ends the child without running anything of the test harness.
+            unsafe { libc::_exit(0) };
+        }
+        // SAFETY: WNOWAIT leaves the dead child as it is; the structure is ours.
+        let died = unsafe {
+            let mut told: libc::siginfo_t = std::mem::zeroed();
+            libc::waitid(libc::P_PID, child.cast_unsigned(), &raw mut told, libc::WEXITED | libc::WNOWAIT)
+        };
+        assert_eq!(died, 0);
+        assert!(Path::new(&format!("/proc/{child}/stat")).exists());
+        assert_eq!(started(child.cast_unsigned()), None);
+        assert!(started(std::process::id()).is_some());
+        // SAFETY: the child is ours.
+        unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+    }
 }

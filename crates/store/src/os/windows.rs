@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 /// See the unix half. Always granted: SQLite's own locks keep the file whole.
-pub fn lock_byte(_file: &File, _byte: u64, _wait: bool) -> io::Result<bool> {
+pub fn lock_byte(_file: &File, _byte: u64) -> io::Result<bool> {
     Ok(true)
 }
 
@@ -36,6 +36,11 @@ pub fn boot_id() -> String {
 }
 
 /// See the unix half.
+pub fn pid_space() -> String {
+    String::new()
+}
+
+/// See the unix half.
 pub fn started(_pid: u32) -> Option<u64> {
     None
 }
@@ -47,5 +52,10 @@ pub fn network_file_system(_path: &Path) -> Option<&'static str> {
 
 /// See the unix half.
 pub fn reserve(_file: &File, _from: u64, _len: u64) -> io::Result<()> {
+    Ok(())
+}
+
+/// See the unix half. Windows has no such call: the file's own sync covers its entry.
+pub fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! Not here: connections and which of them a query uses ([`super`]).
 
-use super::write::Fault;
+use super::fault::{Fault, Result};
 use crate::error::StoreError;
 use crate::store::{ArtifactRow, ExecutionFilter, LogLine, Page, WaitFilter};
 use kitaru_core::event::{Parent, Usage};
@@ -13,14 +13,22 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-type Result<T> = std::result::Result<T, Fault>;
-
 /// The number of an execution in this file.
 pub fn number(db: &Connection, id: &ExecutionId) -> Result<Option<i64>> {
     Ok(db
         .prepare_cached("SELECT n FROM executions WHERE id = ?1")?
         .query_row([id.as_str()], |row| row.get(0))
         .optional()?)
+}
+
+/// The number of an execution that must be there.
+pub fn must_exist(db: &Connection, id: &ExecutionId) -> Result<i64> {
+    number(db, id)?.ok_or_else(|| Fault::Refused(StoreError::NotFound(id.to_string())))
+}
+
+/// A stored word that must mean something.
+fn known<T>(word: &str, parsed: Option<T>) -> Result<T> {
+    parsed.ok_or_else(|| Fault::Odd(format!("a record has the status {word:?}")))
 }
 
 /// A unit enum as the word that serde gives it.
@@ -40,10 +48,12 @@ fn json<T: DeserializeOwned>(text: Option<String>) -> Result<Option<T>> {
 }
 
 pub fn load(db: &Connection, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
-    let Some(n) = number(db, id)? else { return Err(Fault::Refused(StoreError::NotFound(id.to_string()))) };
+    let n = must_exist(db, id)?;
     let limit = if limit == 0 { -1 } else { i64::try_from(limit).unwrap_or(-1) };
-    let mut select =
-        db.prepare_cached("SELECT seq, at, payload FROM journal WHERE n = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
+    let mut select = db.prepare_cached(
+        "SELECT seq, at, payload FROM journal WHERE place > ?1 << 32 | ?2 AND place < ?1 + 1 << 32
+         ORDER BY place LIMIT ?3",
+    )?;
     let mut rows = select.query(params![n, after, limit])?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
@@ -68,7 +78,7 @@ fn execution_row(row: &Row<'_>) -> Result<ExecutionRow> {
     Ok(ExecutionRow {
         id: ExecutionId::new(row.get::<_, String>(0)?),
         flow: row.get(1)?,
-        status: Status::parse(&status).unwrap_or(Status::Interrupted),
+        status: known(&status, Status::parse(&status))?,
         reason: json(row.get(3)?)?,
         wake_at: row.get(4)?,
         owner: json(row.get(5)?)?,
@@ -111,32 +121,39 @@ pub fn find(db: &Connection, text: &str) -> Result<ExecutionId> {
     if text.is_empty() || !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         return Err(Fault::Refused(StoreError::NotFound(text.to_owned())));
     }
+    let given = text.to_owned();
     let text = text.to_ascii_lowercase();
     let reversed: String = text.chars().rev().collect();
     // '~' sorts after every character of an identifier, so that both are ranges of an index.
     let mut select = db.prepare_cached(
-        "SELECT id FROM executions WHERE id >= ?1 AND id < ?1 || '~'
-         UNION SELECT id FROM executions WHERE reversed >= ?2 AND reversed < ?2 || '~' LIMIT ?3",
+        "SELECT id FROM (SELECT id FROM executions WHERE id >= ?1 AND id < ?1 || '~' LIMIT ?3)
+         UNION SELECT id FROM
+            (SELECT id FROM executions WHERE reversed >= ?2 AND reversed < ?2 || '~' LIMIT ?3)",
     )?;
     let found: Vec<String> =
         select.query_map(params![text, reversed, CANDIDATES], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     let mut found: Vec<ExecutionId> = found.into_iter().map(ExecutionId::new).collect();
     match found.len() {
-        0 => Err(Fault::Refused(StoreError::NotFound(text))),
+        0 => Err(Fault::Refused(StoreError::NotFound(given))),
         1 => Ok(found.swap_remove(0)),
-        _ => Err(Fault::Refused(StoreError::Ambiguous { text, found })),
+        _ => Err(Fault::Refused(StoreError::Ambiguous { text: given, found })),
     }
 }
 
-pub fn executions(db: &Connection, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionRow>> {
+/// A statement and its values.
+pub type Statement = (String, Vec<Box<dyn ToSql>>);
+
+/// Numbers come from indexes alone; only the page's rows are fetched.
+pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
     let mut conditions = vec!["1".to_owned()];
     let mut values: Vec<Box<dyn ToSql>> = Vec::new();
-    if !filter.status.is_empty() {
-        let words: Vec<String> = filter.status.iter().map(|status| format!("'{}'", status.as_str())).collect();
-        conditions.push(format!("status IN ({})", words.join(", ")));
-    }
+    let mut statuses: Vec<Status> = if filter.status.is_empty() { Status::ALL.to_vec() } else { filter.status.clone() };
     if filter.open {
-        conditions.push("status NOT IN ('completed', 'failed', 'cancelled')".to_owned());
+        statuses.retain(|status| !status.has_ended());
+    }
+    if filter.open || !filter.status.is_empty() {
+        let words: Vec<String> = statuses.iter().map(|status| format!("'{}'", status.as_str())).collect();
+        conditions.push(format!("status IN ({})", words.join(", ")));
     }
     if let Some(flow) = &filter.flow {
         conditions.push("flow = ?".to_owned());
@@ -151,12 +168,22 @@ pub fn executions(db: &Connection, filter: &ExecutionFilter, page: Page) -> Resu
         values.push(Box::new(parent.as_str().to_owned()));
     }
     if let Some(due) = filter.due_by {
+        // What is due is little: its own index serves it better than the order of numbers (hence `+n` below).
         conditions.push("wake_at <= ?".to_owned());
         values.push(Box::new(due));
     }
     values.push(Box::new(i64::try_from(page.limit).unwrap_or(i64::MAX)));
     values.push(Box::new(i64::try_from(page.offset).unwrap_or(i64::MAX)));
-    let sql = format!("{EXECUTION} WHERE {} ORDER BY n DESC LIMIT ? OFFSET ?", conditions.join(" AND "));
+    let sql = format!(
+        "{EXECUTION} WHERE n IN (SELECT n FROM executions WHERE {} ORDER BY {} DESC LIMIT ? OFFSET ?) ORDER BY n DESC",
+        conditions.join(" AND "),
+        if filter.due_by.is_some() { "+n" } else { "n" }
+    );
+    (sql, values)
+}
+
+pub fn executions(db: &Connection, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionRow>> {
+    let (sql, values) = executions_sql(filter, page);
     let mut select = db.prepare_cached(&sql)?;
     let mut rows = select.query(rusqlite::params_from_iter(values.iter()))?;
     let mut found = Vec::new();
@@ -167,7 +194,7 @@ pub fn executions(db: &Connection, filter: &ExecutionFilter, page: Page) -> Resu
 }
 
 pub fn calls(db: &Connection, id: &ExecutionId) -> Result<Vec<CallRow>> {
-    let Some(n) = number(db, id)? else { return Err(Fault::Refused(StoreError::NotFound(id.to_string()))) };
+    let n = must_exist(db, id)?;
     let mut select = db.prepare_cached(
         "SELECT key, seq, name, kind, status, attempts, started_at, ended_at, ended_seq, reused, input_tokens,
             output_tokens, cost_usd FROM calls WHERE n = ?1 AND kind <> 'reading' ORDER BY seq",
@@ -181,7 +208,7 @@ pub fn calls(db: &Connection, id: &ExecutionId) -> Result<Vec<CallRow>> {
             seq: row.get(1)?,
             name: row.get(2)?,
             kind: unword(row.get(3)?)?,
-            status: CallStatus::parse(&status).unwrap_or(CallStatus::Dropped),
+            status: known(&status, CallStatus::parse(&status))?,
             attempts: row.get(5)?,
             started_at: row.get(6)?,
             ended_at: row.get(7)?,
@@ -194,16 +221,16 @@ pub fn calls(db: &Connection, id: &ExecutionId) -> Result<Vec<CallRow>> {
 }
 
 pub fn call_counts(db: &Connection, id: &ExecutionId) -> Result<Vec<(CallStatus, u64)>> {
-    let Some(n) = number(db, id)? else { return Err(Fault::Refused(StoreError::NotFound(id.to_string()))) };
+    let n = must_exist(db, id)?;
     let mut select = db.prepare_cached(
         "SELECT status, count(*) FROM calls WHERE n = ?1 AND kind <> 'reading' GROUP BY status ORDER BY status",
     )?;
     let found: Vec<(String, u64)> =
         select.query_map([n], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
-    Ok(found.into_iter().filter_map(|(word, count)| Some((CallStatus::parse(&word)?, count))).collect())
+    found.into_iter().map(|(word, count)| Ok((known(&word, CallStatus::parse(&word))?, count))).collect()
 }
 
-pub fn waits(db: &Connection, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>> {
+pub fn waits_sql(filter: &WaitFilter, page: Page) -> Statement {
     let mut conditions = vec!["sleep = 0".to_owned()];
     let mut values: Vec<Box<dyn ToSql>> = Vec::new();
     if filter.open {
@@ -221,6 +248,11 @@ pub fn waits(db: &Connection, filter: &WaitFilter, page: Page) -> Result<Vec<Wai
          WHERE {} ORDER BY opened_at, waits.n, waits.key LIMIT ? OFFSET ?",
         conditions.join(" AND ")
     );
+    (sql, values)
+}
+
+pub fn waits(db: &Connection, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>> {
+    let (sql, values) = waits_sql(filter, page);
     let mut select = db.prepare_cached(&sql)?;
     let mut rows = select.query(rusqlite::params_from_iter(values.iter()))?;
     let mut found = Vec::new();
@@ -244,7 +276,7 @@ pub fn waits(db: &Connection, filter: &WaitFilter, page: Page) -> Result<Vec<Wai
 }
 
 pub fn artifacts(db: &Connection, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
-    let Some(n) = number(db, id)? else { return Err(Fault::Refused(StoreError::NotFound(id.to_string()))) };
+    let n = must_exist(db, id)?;
     let mut select = db.prepare_cached("SELECT name, value, call_key, at FROM artifacts WHERE n = ?1 ORDER BY name")?;
     let mut rows = select.query([n])?;
     let mut found = Vec::new();
@@ -262,7 +294,7 @@ pub fn artifacts(db: &Connection, id: &ExecutionId) -> Result<Vec<ArtifactRow>> 
 }
 
 pub fn logs(db: &Connection, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)> {
-    let Some(n) = number(db, id)? else { return Err(Fault::Refused(StoreError::NotFound(id.to_string()))) };
+    let n = must_exist(db, id)?;
     let limit = if limit == 0 { -1 } else { i64::try_from(limit).unwrap_or(-1) };
     let mut select = db.prepare_cached(
         "SELECT line, at, call_key, stream, text FROM logs WHERE n = ?1 AND line > ?2 ORDER BY line LIMIT ?3",

@@ -3,8 +3,7 @@
 //! Every index names the query it is for. Not here: any other statement.
 
 /// Migrations from version n to n + 1, in order. Forward only.
-pub const MIGRATIONS: &[&str] = &[
-    "
+pub const MIGRATIONS: &[&str] = &["
 CREATE TABLE executions (
     n           INTEGER PRIMARY KEY,
     id          TEXT NOT NULL UNIQUE,
@@ -36,22 +35,26 @@ CREATE TABLE executions (
 );
 -- `find` by suffix.
 CREATE INDEX executions_reversed ON executions (reversed);
--- Lists by status or by flow, newest first; `open` and `due` lists.
+-- Lists by status or by flow, newest first, and the list of open ones.
 CREATE INDEX executions_status ON executions (status, n);
-CREATE INDEX executions_flow ON executions (flow, n);
+CREATE INDEX executions_flow ON executions (flow, n, status);
+-- What is due.
+CREATE INDEX executions_wake ON executions (wake_at) WHERE wake_at IS NOT NULL;
 -- Children of an execution.
 CREATE INDEX executions_parent ON executions (parent) WHERE parent IS NOT NULL;
 
+-- One integer is the key: a table by rowid takes an append at its end without touching the pages before, where
+-- a tree with a key of two columns moves its last leaves' rows about (measured: 1.1 pages an event against 2.2).
 CREATE TABLE journal (
-    n        INTEGER NOT NULL,
-    seq      INTEGER NOT NULL,
+    place    INTEGER PRIMARY KEY,
     kind     TEXT NOT NULL,
     call_key TEXT,
     payload  TEXT NOT NULL,
     epoch    INTEGER NOT NULL,
     at       INTEGER NOT NULL,
-    PRIMARY KEY (n, seq)
-) WITHOUT ROWID;
+    n        INTEGER GENERATED ALWAYS AS (place >> 32) VIRTUAL,
+    seq      INTEGER GENERATED ALWAYS AS (place & 4294967295) VIRTUAL
+);
 
 CREATE TABLE calls (
     n          INTEGER NOT NULL,
@@ -127,8 +130,7 @@ CREATE TABLE chunks (
     place  INTEGER,
     stored INTEGER NOT NULL
 );
-",
-];
+"];
 
 /// The version that this code writes.
 pub const VERSION: u32 = 1;

@@ -3,7 +3,8 @@
 //!
 //! Not here: what an event changes ([`kitaru_core::project`]), transactions and locks ([`super::writer`]).
 
-use super::read;
+use super::fault::{Fault, Result};
+use super::read::{self, must_exist};
 use crate::error::StoreError;
 use crate::store::{Claim, Created, Guard};
 use kitaru_core::event::CallKind;
@@ -11,31 +12,7 @@ use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd
 use kitaru_core::rows::CallStatus;
 use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
-
-/// What can go wrong inside: SQLite's own errors are translated where the path is known.
-#[derive(Debug)]
-pub enum Fault {
-    /// SQLite failed; the whole transaction is undone.
-    Sql(rusqlite::Error),
-    /// A refusal that wrote nothing.
-    Refused(StoreError),
-    /// A value that would not serialise; nothing was written.
-    Json(serde_json::Error),
-}
-
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sql(error)
-    }
-}
-
-impl From<serde_json::Error> for Fault {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Json(error)
-    }
-}
-
-type Result<T> = std::result::Result<T, Fault>;
+use std::collections::HashSet;
 
 pub fn create(
     db: &Connection,
@@ -44,7 +21,8 @@ pub fn create(
     events: &[Body],
     claim: Option<&Claim>,
 ) -> Result<Created> {
-    if read::number(db, id)?.is_some() {
+    let known = db.prepare_cached("SELECT 1 FROM executions WHERE id = ?1")?.exists([id.as_str()])?;
+    if known {
         return Ok(Created::Exists);
     }
     let Some(Body::Created(created)) = events.first() else {
@@ -55,8 +33,9 @@ pub fn create(
     let n: i64 = db
         .prepare_cached(
             "INSERT INTO executions (id, reversed, flow, status, epoch, lease_until, parent, parent_key, forked_from,
-                entry, code, tags, inputs, last_seq, created_at, updated_at)
-             VALUES (?1, ?2, ?3, 'interrupted', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14) RETURNING n",
+                entry, code, tags, inputs, last_seq, created_at, updated_at, owner)
+             VALUES (?1, ?2, ?3, 'interrupted', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15)
+             RETURNING n",
         )?
         .query_row(
             params![
@@ -73,7 +52,8 @@ pub fn create(
                 serde_json::to_string(&created.tags)?,
                 serde_json::to_string(&created.inputs)?,
                 events.len() as i64,
-                at
+                at,
+                claim.map(|claim| serde_json::to_string(&claim.owner)).transpose()?
             ],
             |row| row.get(0),
         )?;
@@ -124,7 +104,9 @@ pub fn append(db: &Connection, id: &ExecutionId, n: i64, at: Millis, epoch: Epoc
         )?
         .query_row(params![n, epoch, events.len() as i64, at], |row| row.get(0))
         .optional()?;
-    let Some(last) = last else { return Err(Fault::Refused(StoreError::Fenced(id.clone()))) };
+    let Some(last) = last else {
+        return Err(Fault::Refused(StoreError::Fenced(id.clone())));
+    };
     let first = last + 1 - events.len() as Seq;
     record(db, n, first, epoch, at, events)?;
     Ok(first)
@@ -140,7 +122,8 @@ pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events
     };
     let is_final = status == "completed" || status == "cancelled";
     let refused = match guard {
-        Guard::NotFinal => is_final.then(|| format!("execution {id} is {status}")),
+        _ if is_final => Some(format!("execution {id} is {status}")),
+        Guard::NotFinal => None,
         Guard::Unchanged(known, seq) => {
             (epoch != *known || last != *seq).then(|| format!("execution {id} has changed meanwhile"))
         }
@@ -150,7 +133,6 @@ pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events
                 .query_row(params![n, key], |row| row.get(0))
                 .optional()?;
             match open.as_deref() {
-                _ if is_final => Some(format!("execution {id} is {status}")),
                 Some("open") => None,
                 Some(other) => Some(format!("wait {key} of {id} is {other}")),
                 None => Some(format!("execution {id} has no wait {key}")),
@@ -171,9 +153,8 @@ pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events
 
 pub fn renew(db: &Connection, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>> {
     let mut lost = Vec::new();
-    let mut update = db.prepare_cached(
-        "UPDATE executions SET lease_until = ?3 WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL",
-    )?;
+    let mut update =
+        db.prepare_cached("UPDATE executions SET lease_until = ?3 WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL")?;
     for (id, epoch) in leases {
         if update.execute(params![id.as_str(), epoch, until])? == 0 {
             lost.push(id.clone());
@@ -183,9 +164,8 @@ pub fn renew(db: &Connection, leases: &[(ExecutionId, Epoch)], until: Millis) ->
 }
 
 pub fn log(db: &Connection, n: i64, lines: &[crate::LogLine]) -> Result<()> {
-    let last: i64 = db
-        .prepare_cached("SELECT coalesce(max(line), 0) FROM logs WHERE n = ?1")?
-        .query_row([n], |row| row.get(0))?;
+    let last: i64 =
+        db.prepare_cached("SELECT coalesce(max(line), 0) FROM logs WHERE n = ?1")?.query_row([n], |row| row.get(0))?;
     let mut insert =
         db.prepare_cached("INSERT INTO logs (n, line, at, call_key, stream, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     for (line, number) in lines.iter().zip(last + 1..) {
@@ -194,14 +174,10 @@ pub fn log(db: &Connection, n: i64, lines: &[crate::LogLine]) -> Result<()> {
     Ok(())
 }
 
-fn must_exist(db: &Connection, id: &ExecutionId) -> Result<i64> {
-    read::number(db, id)?.ok_or_else(|| Fault::Refused(StoreError::NotFound(id.to_string())))
-}
-
 /// Writes events whose sequences are reserved, and what they change.
 fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events: &[Body]) -> Result<()> {
     let mut insert = db.prepare_cached(
-        "INSERT INTO journal (n, seq, kind, call_key, payload, epoch, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO journal (place, kind, call_key, payload, epoch, at) VALUES (?1 << 32 | ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     let mut merged: Option<ExecutionPatch> = None;
     for (seq, body) in (first..).zip(events) {
@@ -209,25 +185,17 @@ fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events:
         for change in project(seq, at, body) {
             match change {
                 Change::Execution(patch) => match &mut merged {
+                    // A count that goes on from another change cannot be merged with it.
+                    Some(known) if patch.fruitless == Fruitless::Increment && known.fruitless != Fruitless::Keep => {
+                        execution(db, n, known)?;
+                        *known = *patch;
+                    }
                     Some(known) => known.merge(*patch),
                     None => merged = Some(*patch),
                 },
                 Change::Call(patch) => call(db, n, &patch)?,
-                Change::DropCalls(records) => {
-                    let mut update =
-                        db.prepare_cached("UPDATE calls SET status = 'dropped', reused = 0 WHERE n = ?1 AND seq = ?2")?;
-                    for record in records {
-                        update.execute(params![n, record])?;
-                    }
-                }
-                Change::Reused(ranges) => {
-                    db.prepare_cached("UPDATE calls SET reused = 0 WHERE n = ?1 AND reused")?.execute([n])?;
-                    let mut update =
-                        db.prepare_cached("UPDATE calls SET reused = 1 WHERE n = ?1 AND seq BETWEEN ?2 AND ?3")?;
-                    for (from, to) in ranges {
-                        update.execute(params![n, from, to])?;
-                    }
-                }
+                Change::DropCalls(records) => drop_calls(db, n, &records)?,
+                Change::Reused(ranges) => reused(db, n, &ranges)?,
                 Change::WaitOpened(opened) => {
                     db.prepare_cached(
                         "INSERT OR REPLACE INTO waits (n, key, name, sleep, question, schema, data, status, deadline,
@@ -250,7 +218,13 @@ fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events:
                     db.prepare_cached(
                         "INSERT OR REPLACE INTO artifacts (n, name, value, call_key, at) VALUES (?1, ?2, ?3, ?4, ?5)",
                     )?
-                    .execute(params![n, saved.name, serde_json::to_string(&saved.value)?, saved.call, at])?;
+                    .execute(params![
+                        n,
+                        saved.name,
+                        serde_json::to_string(&saved.value)?,
+                        saved.call,
+                        at
+                    ])?;
                 }
             }
         }
@@ -297,6 +271,36 @@ fn call(db: &Connection, n: i64, patch: &CallPatch) -> Result<()> {
         keeps
     ])?;
     Ok(())
+}
+
+/// One walk over the calls, however many records: there is no index by record, which each step would pay for.
+fn drop_calls(db: &Connection, n: i64, records: &[Seq]) -> Result<()> {
+    let records: HashSet<Seq> = records.iter().copied().collect();
+    let mut update = db.prepare_cached("UPDATE calls SET status = 'dropped', reused = 0 WHERE n = ?1 AND key = ?2")?;
+    for (key, seq, _) in marks(db, n)? {
+        if records.contains(&seq) {
+            update.execute(params![n, key])?;
+        }
+    }
+    Ok(())
+}
+
+fn reused(db: &Connection, n: i64, ranges: &[(Seq, Seq)]) -> Result<()> {
+    let mut update = db.prepare_cached("UPDATE calls SET reused = ?3 WHERE n = ?1 AND key = ?2")?;
+    for (key, seq, was) in marks(db, n)? {
+        let is = ranges.iter().any(|(from, to)| (*from..=*to).contains(&seq));
+        if is != was {
+            update.execute(params![n, key, is])?;
+        }
+    }
+    Ok(())
+}
+
+/// Key, record and `reused` of an execution's calls.
+fn marks(db: &Connection, n: i64) -> Result<Vec<(String, Seq, bool)>> {
+    let mut select = db.prepare_cached("SELECT key, seq, reused FROM calls WHERE n = ?1")?;
+    let found = select.query_map([n], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 fn close_wait(db: &Connection, n: i64, seq: Seq, at: Millis, end: &WaitEnd) -> Result<()> {

@@ -49,7 +49,7 @@ pub struct New {
     chunks: Vec<Chunk>,
 }
 
-/// Stored chunks of a value, in order.
+/// One stored chunk of a value.
 #[derive(Debug)]
 pub struct Part {
     len: u64,
@@ -61,13 +61,35 @@ pub struct Part {
 
 /// See the module.
 pub struct Values {
-    packs: Packs,
+    /// `None`: all goes into rows.
+    packs: Option<Packs>,
 }
 
 impl Values {
     /// Values whose packs lie in `folder`, which is made when it is needed.
-    pub fn new(folder: PathBuf) -> Self {
-        Self { packs: Packs::new(folder) }
+    pub fn in_folder(folder: PathBuf) -> Self {
+        Self { packs: Some(Packs::new(folder)) }
+    }
+
+    /// Values without packs, for a store in memory.
+    pub fn in_rows() -> Self {
+        Self { packs: None }
+    }
+
+    /// What the packs take on the disk.
+    pub fn bytes(&self) -> u64 {
+        self.packs.as_ref().map_or(0, Packs::bytes)
+    }
+
+    /// Looks whether the packs have all bytes that the index in `db` says. `None`: they have.
+    pub fn check(&self, db: &rusqlite::Connection) -> Result<Option<String>, crate::sqlite::Fault> {
+        for (pack, end) in sql::pack_ends(db)? {
+            let len = self.packs.as_ref().map_or(0, |packs| packs.len(pack));
+            if len < end {
+                return Ok(Some(format!("pack {pack:016x} has {len} bytes of {end}")));
+            }
+        }
+        Ok(None)
     }
 
     /// Cuts a value up and makes the bytes durable that will not stand in rows.
@@ -96,8 +118,8 @@ impl Values {
             chunks.push(chunk);
         }
         let new: usize = chunks.iter().map(|chunk| usize::try_from(chunk.stored).unwrap_or(0)).sum();
-        if new > IN_ROWS {
-            self.packs.append(&mut chunks)?;
+        if let Some(packs) = self.packs.as_ref().filter(|_| new > IN_ROWS) {
+            packs.append(&mut chunks)?;
         }
         Ok((reference, New { reference, chunks }))
     }
@@ -108,15 +130,23 @@ impl Values {
             path: path.display().to_string(),
             why: format!("value {}: {why}", reference.digest),
         };
-        let mut bytes = Vec::with_capacity(usize::try_from(reference.len).unwrap_or(0));
+        if parts.is_empty() {
+            return Err(damaged("it is not there"));
+        }
+        // Lengths are not believed before the digest is checked: a damaged one must not take all memory.
+        let expected = usize::try_from(reference.len).unwrap_or(usize::MAX);
+        let mut bytes = Vec::with_capacity(expected.min(1 << 26));
         for part in parts {
-            let stored = match (part.data, part.pack) {
-                (Some(data), _) => data,
-                (None, Some((pack, place))) => self.packs.read(pack, place, part.stored)?,
-                (None, None) => return Err(damaged("a chunk has no bytes")),
+            let len = usize::try_from(part.len.max(part.stored)).unwrap_or(usize::MAX);
+            if len > MAX as usize {
+                return Err(damaged("a chunk has a length that none has"));
+            }
+            let stored = match (part.data, part.pack, &self.packs) {
+                (Some(data), _, _) => data,
+                (None, Some((pack, place)), Some(packs)) => packs.read(pack, place, part.stored)?,
+                _ => return Err(damaged("a chunk has no bytes")),
             };
             if part.zstd {
-                let len = usize::try_from(part.len).unwrap_or(0);
                 let plain = zstd::bulk::decompress(&stored, len).map_err(|error| damaged(&error.to_string()))?;
                 bytes.extend_from_slice(&plain);
             } else {

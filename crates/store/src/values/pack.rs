@@ -11,14 +11,28 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Space is taken in steps, so that a sync mostly writes data only.
-const STEP: u64 = 16 << 20;
+/// Space is taken in steps as large as what is there, within these bounds, so that a sync mostly writes data
+/// only and a short-lived process leaves no large file.
+const STEP: std::ops::RangeInclusive<u64> = 1 << 20..=16 << 20;
+/// Packs kept open for reading: each process that wrote large values left one.
+const OPEN: usize = 64;
 
 struct Own {
     number: u64,
     file: File,
     len: u64,
     taken: u64,
+    pid: u32,
+}
+
+impl Drop for Own {
+    /// Gives back what was taken and not used.
+    fn drop(&mut self) {
+        if self.pid == std::process::id() && self.taken > self.len {
+            // A refusal costs space only.
+            drop(self.file.set_len(self.len));
+        }
+    }
 }
 
 /// See the module.
@@ -40,7 +54,9 @@ impl Packs {
         if held.is_none() {
             *held = Some(self.begin().map_err(io)?);
         }
-        let Some(own) = held.as_mut() else { return Ok(()) };
+        let Some(own) = held.as_mut() else {
+            return Ok(());
+        };
         let mut bytes = Vec::new();
         let start = own.len;
         for chunk in chunks.iter_mut() {
@@ -52,13 +68,17 @@ impl Packs {
         }
         let end = start + bytes.len() as u64;
         if end > own.taken {
-            let target = end.div_ceil(STEP) * STEP;
+            let target = end + end.clamp(*STEP.start(), *STEP.end());
             // Without room the write below says so.
             drop(os::reserve(&own.file, own.taken, target - own.taken));
             own.taken = target;
         }
-        own.file.seek(SeekFrom::Start(start)).and_then(|_| own.file.write_all(&bytes)).map_err(io)?;
-        os::sync_data(&own.file).map_err(io)?;
+        let written = own.file.seek(SeekFrom::Start(start)).and_then(|_| own.file.write_all(&bytes));
+        if let Err(error) = written.and_then(|()| os::sync_data(&own.file)) {
+            // What a failed sync left behind is unknown: nothing more goes into this pack.
+            *held = None;
+            return Err(io(error));
+        }
         own.len = end;
         Ok(())
     }
@@ -78,6 +98,9 @@ impl Packs {
                 Some(file) => Arc::clone(file),
                 None => {
                     let file = Arc::new(Mutex::new(File::open(&path).map_err(io)?));
+                    if open.len() >= OPEN {
+                        open.clear();
+                    }
                     open.insert(pack, Arc::clone(&file));
                     file
                 }
@@ -90,16 +113,30 @@ impl Packs {
         Ok(bytes)
     }
 
+    /// What all packs take on the disk.
+    pub fn bytes(&self) -> u64 {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum()
+    }
+
+    /// Length of one pack; 0: it is not there.
+    pub fn len(&self, pack: u64) -> u64 {
+        self.path(pack).metadata().map_or(0, |file| file.len())
+    }
+
     fn begin(&self) -> std::io::Result<Own> {
-        std::fs::create_dir_all(&self.folder)?;
+        if !self.folder.is_dir() {
+            std::fs::create_dir_all(&self.folder)?;
+            os::sync_folder(self.folder.parent().unwrap_or(&self.folder))?;
+        }
         loop {
             // Version 7: the time in front, so that packs sort by age.
             let number = uuid::Uuid::now_v7().as_u64_pair().0 >> 1;
             match File::options().write(true).create_new(true).open(self.path(number)) {
                 Ok(file) => {
                     // The file's name must be durable before anything in it is referred to.
-                    File::open(&self.folder).and_then(|folder| folder.sync_all())?;
-                    return Ok(Own { number, file, len: 0, taken: 0 });
+                    os::sync_folder(&self.folder)?;
+                    return Ok(Own { number, file, len: 0, taken: 0, pid: std::process::id() });
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),

@@ -1,8 +1,8 @@
 //! The index of chunks and values in SQLite.
 
 use super::{New, Part, Place};
-use crate::sqlite::Fault;
 use crate::error::StoreError;
+use crate::sqlite::Fault;
 use kitaru_core::{Digest, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -36,14 +36,19 @@ pub fn insert(db: &Connection, values: &[New]) -> Result<(), Fault> {
             db.prepare_cached(
                 "INSERT INTO chunks (digest, len, zstd, data, pack, place, stored) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
-            .execute(params![&chunk.digest.0[..], chunk.len, chunk.zstd, data, pack, place, chunk.stored])?;
+            .execute(params![
+                &chunk.digest.0[..],
+                chunk.len,
+                chunk.zstd,
+                data,
+                pack,
+                place,
+                chunk.stored
+            ])?;
             ids.push(db.last_insert_rowid());
         }
-        db.prepare_cached("INSERT OR IGNORE INTO blobs (digest, len, chunks) VALUES (?1, ?2, ?3)")?.execute(params![
-            &value.reference.digest.0[..],
-            value.reference.len,
-            encode_ids(&ids)
-        ])?;
+        db.prepare_cached("INSERT OR IGNORE INTO blobs (digest, len, chunks) VALUES (?1, ?2, ?3)")?
+            .execute(params![&value.reference.digest.0[..], value.reference.len, encode_ids(&ids)])?;
     }
     Ok(())
 }
@@ -71,6 +76,13 @@ pub fn parts(db: &Connection, reference: &ValueRef) -> rusqlite::Result<Vec<Part
             })
         })
         .collect()
+}
+
+/// How long each pack must be at the least.
+pub fn pack_ends(db: &Connection) -> rusqlite::Result<Vec<(u64, u64)>> {
+    let mut select =
+        db.prepare_cached("SELECT pack, max(place + stored) FROM chunks WHERE pack IS NOT NULL GROUP BY pack")?;
+    select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// Differences between following ids, zigzag and as LEB128: mostly one byte each.

@@ -1,0 +1,87 @@
+# Everything that one does with this tree. `make demo` and `make test` set up all that they need.
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-rust test-python check fmt wheel bench nightly build clean
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+# maturin installs into the environment that these name; it is to be ours, whatever the caller has active.
+MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin
+
+help:            ## This list
+	@grep -hE '^[a-z-]+: .*##' Makefile | sed -E 's/: .*##/\t/' | expand -t 16
+
+demo: build      ## The main job: an agent that crashes, resumes, asks a human and finishes
+	@$(PY) examples/deep_research/demo.py
+
+test: test-rust test-python   ## All tests
+
+test-rust: .prerequisites
+ifdef NEXTEST
+	cargo nextest run --release --workspace --exclude kitaru-py
+else
+	cargo test --release --workspace --exclude kitaru-py
+endif
+
+test-python: build $(VENV)/.dev
+	$(PY) -m pytest
+
+check: build $(VENV)/.dev     ## Formatting, lints, types, licences, house rules
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo run --release --quiet -p xtask -- tidy
+	xtask/deny.sh
+	$(PY) -m ruff format --check .ci python tests examples bench
+	$(PY) -m ruff check .ci python tests examples bench
+	$(PY) -m mypy
+	$(PY) -m mypy.stubtest kitaru._native
+
+fmt: $(VENV)/.dev             ## Formats everything
+	cargo fmt --all
+	$(PY) -m ruff format .ci python tests examples bench
+	$(PY) -m ruff check --fix .ci python tests examples bench
+
+wheel: $(VENV)/.ready         ## A release wheel in dist/
+	$(MATURIN) build --release --strip --out dist
+
+bench: build $(VENV)-bench/.ready   ## Figures beside raw baselines and peers; rewrites docs/performance.md
+	$(PY) bench/run.py
+
+nightly: build $(VENV)/.dev   ## Long soaks, bounded to an hour
+	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
+	KITARU_SIM_SEEDS=5000 cargo test --release -p kitaru-sim
+
+build: $(VENV)/.ready         ## The extension, built in place
+	@$(MATURIN) develop --release --skip-install --quiet >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
+
+clean:           ## Removes what was built
+	rm -rf target dist $(VENV) $(VENV)-bench
+
+# --- set-up ---------------------------------------------------------------------------------------------
+
+.PHONY: .prerequisites
+.prerequisites:
+	@command -v cargo >/dev/null || { echo "make: cargo is missing; install a Rust toolchain (1.89 or newer) from your system's packages or rustup" >&2; exit 1; }
+	@cargo --version | { read -r _ v _; printf '1.89\n%s\n' "$$v" | sort -VC; } || { echo "make: this cargo is older than 1.89; install a newer Rust toolchain (rustup update, or https://rustup.rs)" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "make: a C compiler is missing; install gcc (Debian: apt-get install gcc)" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.10 or newer (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: $(PYTHON) is older than 3.10; install a newer Python, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: Python's venv module is missing; install it (Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+$(VENV)/.ready: pyproject.toml | .prerequisites
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'maturin>=1.9,<2' pydantic
+	@echo "building the engine: some minutes the first time"
+	$(MATURIN) develop --release --quiet >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
+	touch $@
+
+$(VENV)/.dev: pyproject.toml requirements/dev.txt | $(VENV)/.ready
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	touch $@
+
+$(VENV)-bench/.ready: requirements/bench.txt | .prerequisites
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -r requirements/bench.txt
+	touch $@

@@ -1,0 +1,249 @@
+"""The Rust half of Kitaru: store and engine, one execution as a session, the command line.
+
+Values cross as JSON texts, times as milliseconds since the Unix epoch, scopes as 16 bytes, digests as 32, calls and
+records as integers that are good for one pass. Whatever the engine refuses is raised as a ``KitaruError`` with the
+engine's code (see ``kitaru.errors.from_engine``). Not public: its shape follows the Python beside it.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeAlias, final
+
+__all__ = [
+    "MAX_DEPTH",
+    "Decoder",
+    "Encoder",
+    "Engine",
+    "Session",
+    "__version__",
+    "blake3",
+    "check_schema",
+    "cli",
+]
+
+__version__: Final[str]
+MAX_DEPTH: Final[int]
+"""How deep the JSON text of a value may nest."""
+
+_Error: TypeAlias = tuple[str, str, str, str, bool]
+"""Type, message, traceback, JSON text of the exception tree, whether it rebuilds."""
+_Usage: TypeAlias = tuple[int, int, float]
+"""Input tokens, output tokens, US dollars."""
+_CallKind: TypeAlias = Literal["checkpoint", "child", "wait", "sleep", "reading"]
+_Verdict: TypeAlias = Literal["run", "reuse", "park", "open", "drift", "moved", "in_doubt", "volatile", "race"]
+
+def blake3(data: bytes | str) -> bytes:
+    """BLAKE3 (32 bytes) of bytes, or of a text's UTF-8."""
+
+@final
+class Encoder:
+    """Writes values as JSON text.
+
+    ``reduce(value, mode)`` gives a dict (a tagged object, whose members are written in turn) or a str (JSON already)
+    for what is not plain. It may raise ``refusal(path, type_name, hint)``, which is raised on with the whole path.
+    """
+
+    def __new__(cls, reduce: Callable[[Any, int], dict[str, Any] | str], refusal: type[BaseException]) -> Encoder: ...
+    def encode(self, value: Any, where: str, mode: int) -> tuple[str, int]:
+        """The JSON text, and flags: 1 something was reduced, 2 something can be changed in place."""
+    def arguments(self, values: dict[str, Any], mode: int) -> tuple[str, bytes, int]:
+        """The JSON text of a dict of arguments, its BLAKE3, and the flags of what is in it."""
+
+@final
+class Decoder:
+    """Reads values from JSON text.
+
+    ``build(members)`` makes what a tagged object stands for. If it raises ``refusal`` (with ``type_name`` and
+    ``reason``), ``keep(type_name, text, reason)`` makes the stand-in.
+    """
+
+    def __new__(
+        cls,
+        build: Callable[[dict[str, Any]], Any],
+        refusal: type[BaseException],
+        keep: Callable[[str, str, str], Any],
+    ) -> Decoder: ...
+    def decode(self, text: str) -> Any:
+        """The value. Raises ``ValueError`` if the text is not JSON."""
+
+def check_schema(schema: str | None, value: str) -> str | None:
+    """What is wrong with an answer; ``None``: it satisfies the JSON Schema."""
+
+def cli(argv: list[str], host: Any) -> int:
+    """Runs a command line; ``host`` runs flows for it (``kitaru._cli.Host``). Returns the exit status."""
+
+@final
+class Engine:
+    """This process's handle on a store."""
+
+    def __new__(cls, store: str, home: str, normal: bool) -> Engine:
+        """Opens the store; ``normal``: a commit survives a crash of the process, but not a power cut."""
+    def start(
+        self,
+        id: str | None,
+        flow: str,
+        inputs: str,
+        entry: str,
+        code: str | None,
+        parent: tuple[str, str] | None,
+        tags: list[str],
+    ) -> Session | None:
+        """Creates an execution and takes it; ``None``: one with that identifier exists."""
+    def take(self, id: str, code: str | None, why: str) -> Session:
+        """Takes up an execution that nobody holds."""
+    def artifact(self, id: str, name: str) -> str | None:
+        """JSON text of a named value of an execution; ``None``: it has none of that name."""
+    def now(self) -> int:
+        """Milliseconds since the Unix epoch."""
+    @staticmethod
+    def child_id(parent: str, scope: bytes) -> str:
+        """The identifier of the child execution that a scope of ``parent`` starts."""
+    def describe(self, id: str) -> str:
+        """Flow, status, inputs, entry point, owner and parent of an execution, as JSON."""
+
+@final
+class Session:
+    """One execution that this process owns."""
+
+    @property
+    def id(self) -> str:
+        """The execution's identifier."""
+    @property
+    def epoch(self) -> int:
+        """How many times the execution has been taken up."""
+    @property
+    def is_open(self) -> bool:
+        """Whether anything may still be recorded."""
+    def now(self) -> int:
+        """Milliseconds since the Unix epoch, by the engine's clock."""
+    def begin_pass(self) -> None:
+        """The flow's function is about to run from its top."""
+
+    # -- identity -----------------------------------------------------------------------------------
+
+    def open_scope(self, parent: bytes, kind: str, name: str, inputs: bytes | None) -> bytes:
+        """The scope of a task, submitted item or child flow below ``parent``."""
+    def adopt_scope(self, parent: bytes, name: str) -> bytes:
+        """A scope for a task that was met without one; input-less calls never match there."""
+    def label(self, at: bytes) -> str:
+        """Beginning of the keys of the calls made in a scope."""
+    def identify(
+        self,
+        at: bytes,
+        name: str,
+        kind: _CallKind,
+        inputs: bytes | None,
+        opaque: bool,
+        named: bool,
+        once: bool,
+        code: str | None,
+    ) -> int:
+        """Gives a call its identity. ``inputs`` is ``None`` with ``opaque``: cannot be told; without: takes none."""
+    def decide(self, call: int, alone: bool) -> tuple[_Verdict, int, int]:
+        """What becomes of a call: the verdict, a record (or 0), and its place in delivery order (or 0)."""
+
+    # -- the order of delivery ----------------------------------------------------------------------
+
+    def ask(self, order: int) -> None:
+        """A served outcome is wanted."""
+    def delivered(self, order: int) -> None:
+        """A served outcome was handed out, or is not wanted any more."""
+    def next_delivery(self) -> tuple[int | None, int | None]:
+        """``(order, None)``: hand it out; ``(None, ms)``: look again after that; ``(None, None)``: nobody asks."""
+
+    # -- serving and running ------------------------------------------------------------------------
+
+    def serve(self, call: int) -> tuple[Literal["value", "error", "elapsed"], str | None]:
+        """What the record of a reused call hands out, as a JSON text."""
+    def drifted(self, call: int, record: int) -> tuple[str, int, str | None, int]:
+        """Key, sequence, inputs (JSON text) and time of the record that a drifted call might be."""
+    def drift_differences(
+        self, call: int, record: int, moved: bool, now: str | None
+    ) -> tuple[str, list[tuple[str, str | None, str | None]]]:
+        """The reason to pause on a drift, as JSON, and its differences: path, before, after."""
+    def reuse(self, call: int, record: int, decided: bool) -> int:
+        """Serves a drifted call the record after all. Returns its place in delivery order."""
+    def rerun(self, call: int) -> None:
+        """Lets a drifted call run, and all that drift after it in its scope."""
+    def start(self, call: int, inputs: str | None, once: bool) -> tuple[str, bytes, int]:
+        """The body is about to run: its key, the scope inside, tries that failed before. ``once``: durable."""
+    def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int, used: _Usage) -> None:
+        """A try failed and another is due at ``retry_at``. Durable when this returns, as are all ends below."""
+    def end_returned(self, call: int, result: str, attempts: int, used: _Usage) -> int:
+        """The call returned. Returns the sequence of its record, as the other ends do."""
+    def end_returned_together(self, ended: list[tuple[int, str, int, tuple[int, int, float]]]) -> None: ...
+    def end_volatile(self, call: int, path: str, rerunnable: bool, attempts: int, used: _Usage) -> int:
+        """The call returned something that no codec takes; ``path`` says where in it."""
+    def end_raised(self, call: int, error: _Error, attempts: int, used: _Usage) -> int:
+        """The call raised and is not tried again."""
+    def end_cancelled(self, call: int, attempts: int, used: _Usage) -> int:
+        """The flow cancelled the call."""
+    def read(self, call: int, value: str) -> None:
+        """A recorded reading of a clock or of randomness; written with the next commit."""
+    def restart_body(self, call: int, keep: bool) -> None:
+        """Begins a body anew; what it recorded below is served again (``keep``) or dropped."""
+    def drop_records(self, records: list[int], why: str) -> None:
+        """Marks records to run again, durably."""
+    def failed_calls(self) -> list[tuple[int, str, str]]:
+        """Failed calls on record: sequence, key and message."""
+    def record_of(self, call: int) -> tuple[str, int] | None:
+        """Key and sequence of the record that a call has."""
+    def record_at(self, record: int) -> tuple[str, int, str | None] | None:
+        """Key and sequence of a record, and the path of a volatile result."""
+
+    # -- waits --------------------------------------------------------------------------------------
+
+    def open_wait(
+        self,
+        call: int,
+        question: str,
+        schema: str | None,
+        data: str | None,
+        deadline: int | None,
+        on_timeout: str | None,
+    ) -> str:
+        """Asks; durable when this returns. Returns the wait's key."""
+    def reopen_wait(self, call: int) -> str:
+        """Waits again for what an earlier pass asked. Returns the wait's key."""
+    def wait_news(self, call: int) -> tuple[Literal["open", "over", "due", "cancel", "pause"], int | None]:
+        """Where a wait stands; its deadline while it is open."""
+    def await_news(self, seconds: float) -> None:
+        """Blocks, without the interpreter's lock, until something came from outside; at most so long."""
+    def close_wait(self, call: int, why: str) -> None:
+        """Ends a wait without an answer: ``withdrawn``, ``timed_out`` or ``elapsed``."""
+    def answer_wait(self, call: int, value: str, by: str) -> None:
+        """Records an answer that was given in this process; it must have been validated."""
+    def wait_done(self) -> None:
+        """The wait is over for its caller."""
+    def look(self) -> None:
+        """Takes in what other processes wrote for this execution."""
+
+    # -- how it leaves the process ------------------------------------------------------------------
+
+    def suspend(self, own: list[str], children: list[str], wake_at: int | None, sleeping: bool) -> int | None:
+        """Parks the execution on its own and its children's open waits. Returns the sequence of that event;
+        ``None``: something came first and the flow goes on."""
+    def pause(self, reason: str, text: str) -> int:
+        """Parks the execution until somebody decides; ``reason`` is JSON. Returns the sequence of that event."""
+    def interrupt(self, by: str) -> None:
+        """The process stops before the end, in an orderly way."""
+    def complete(self, result: str, volatile: str | None) -> None:
+        """The flow returned; ``volatile``: the path of what could not be stored in its result."""
+    def fail(self, error: _Error, sources: list[int]) -> None:
+        """The flow raised; ``sources`` are the records of the failed calls that it came from."""
+    def cancel(self, by: str) -> None:
+        """Somebody asked, and the flow has unwound."""
+    def stop_requested(self) -> Literal["cancel", "pause"] | None:
+        """What somebody asked this execution to do, as far as this session was told."""
+
+    # -- beside the calls ---------------------------------------------------------------------------
+
+    def note(self, key: str | None, code: str, text: str) -> None:
+        """Says something that readers of the journal should know."""
+    def log(self, key: str | None, stream: str, text: str) -> None:
+        """Keeps a line of output."""
+    def save(self, name: str, value: str, call: str | None) -> None:
+        """Stores a named value; durable when this returns."""
+    def served_count(self) -> int:
+        """How many records this pass was served."""
+    def usage(self) -> _Usage:
+        """Sum over all calls and tries."""

@@ -1,0 +1,40 @@
+"""Killed wherever the engine writes or has just written, and at random moments, an agent always ends the same way."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any
+
+import pytest
+from lab import Lab
+from lab.sweep import sweep
+
+PROGRAM = pathlib.Path(__file__).parent / "sweep_program.py.txt"
+
+
+def judge(report: Any, *, least: int) -> None:
+    print(f"{report['kills']} kills landed in {report['cases']} cases, {report['seconds']} s")
+    assert not report["problems"], "\n".join(
+        "\n".join(f"{key}: {value}" for key, value in problem.items()) for problem in report["problems"]
+    )
+    assert report["kills"] >= least
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("part", range(4))
+def test_every_write_of_the_engine_may_be_its_last(lab: Lab, part: int) -> None:
+    report = sweep(lab, lab.write("program.py", PROGRAM.read_text()), points="all", part=(part, 4))
+    judge(report, least=report["cases"])
+
+
+def test_every_write_that_makes_a_store_may_be_its_last(lab: Lab) -> None:
+    report = sweep(lab, lab.write("program.py", "from world import paid\nfrom kitaru import checkpoint, flow\n\n\n@checkpoint\ndef one():\n    return paid(1)\n\n\n@flow\ndef main():\n    return one()\n"), points="creation")
+    judge(report, least=report["cases"])
+
+
+@pytest.mark.timeout(600)
+def test_random_moments_may_be_the_last(lab: Lab) -> None:
+    kills = int(os.environ.get("KITARU_CRASHES", "100"))
+    report = sweep(lab, lab.write("program.py", PROGRAM.read_text()), points="none", random_kills=kills, seed=kills)
+    judge(report, least=kills)
