@@ -14,7 +14,7 @@ def main_name() -> str:
     if spec is not None and spec.name:
         name: str = spec.name
         return name[: -len(".__main__")] if name.endswith(".__main__") else name
-    file = getattr(main, "__file__", None)
+    file: str | None = getattr(main, "__file__", None)
     if file is None:
         return "__main__"
     return os.path.splitext(os.path.basename(file))[0]

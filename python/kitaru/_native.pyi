@@ -71,6 +71,35 @@ def check_schema(schema: str | None, value: str) -> str | None:
 def cli(argv: list[str], host: Any) -> int:
     """Runs a command line; ``host`` runs flows for it (``kitaru._cli.Host``). Returns the exit status."""
 
+def manage_get(engine: Engine, id: str) -> str:
+    """One execution as a JSON object."""
+
+def manage_list(
+    engine: Engine, status: list[str], flow: str | None, tag: str | None, limit: int, page: int
+) -> str:
+    """A page of executions, newest first, as a JSON array."""
+
+def manage_value(engine: Engine, id: str, which: str) -> str | None:
+    """JSON text of an execution's ``inputs`` or ``result``; ``None``: there is no result."""
+
+def manage_logs(engine: Engine, id: str, after: int, limit: int) -> str:
+    """Log lines after the ``after``-th, at most ``limit`` (0: all), as a JSON array."""
+
+def manage_answer(engine: Engine, id: str, wait: str | None, value: str, by: str, look: bool) -> str:
+    """Records an answer. A JSON object: who asked, and with ``look`` who goes on."""
+
+def manage_prepare(engine: Engine, id: str, on_drift: str | None, rerun: list[str]) -> str:
+    """Writes what a resume needs. A JSON object: the execution to take up, and its entry point."""
+
+def manage_stop(engine: Engine, id: str, how: str) -> bool:
+    """Cancels (``cancel``) or pauses (``pause``). ``True``: it has stopped; ``False``: its process was asked to."""
+
+def manage_artifacts(engine: Engine, id: str) -> str:
+    """An execution's artifacts, without their values, as a JSON array."""
+
+def manage_artifact(engine: Engine, id: str, name: str) -> tuple[str, str]:
+    """A named value: its item, and its own JSON text."""
+
 @final
 class Engine:
     """This process's handle on a store."""

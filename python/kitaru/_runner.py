@@ -330,9 +330,10 @@ def execute_elsewhere(
             check=False,
         )
         if not os.path.exists(told):
-            said = done.stderr.decode(errors="replace").strip().splitlines()[-1:] if silent else []
+            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] if silent else []
+            said = "".join(f": {line}" for line in last)
             raise KitaruImportError(
-                f"{interpreter} could not go on with it (exit status {done.returncode}){''.join(': ' + x for x in said)}",
+                f"{interpreter} could not go on with it (exit status {done.returncode}){said}",
                 hint=f"is kitaru installed there? {interpreter} -c 'import kitaru'",
             )
         with open(told, encoding="utf-8") as file:

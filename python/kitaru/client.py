@@ -335,7 +335,7 @@ def _on_own_thread(work: Callable[[], Any]) -> None:
     def main() -> None:
         try:
             work()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             problem.append(error)
 
     thread = threading.Thread(target=contextvars.Context().run, args=(main,), name="kitaru-client")

@@ -157,7 +157,7 @@ class _Message:
         return str(self).splitlines()
 
 
-class KitaruSuspended(_Message, KitaruError):  # noqa: N818 - a state, not an error
+class KitaruSuspended(_Message, KitaruError):
     """The execution waits for an answer or for time; no process needs to run meanwhile.
 
     ``waits`` are the keys of its open waits, ``answer(value)`` answers one.
@@ -181,7 +181,7 @@ class KitaruSuspended(_Message, KitaruError):  # noqa: N818 - a state, not an er
         KitaruClient().executions.input(self.exec_id, value, wait=wait, resume=False)
 
 
-class KitaruPaused(_Message, KitaruError):  # noqa: N818 - a state, not an error
+class KitaruPaused(_Message, KitaruError):
     """The execution is paused until somebody decides; the message says what about, and how."""
 
     code = "paused"

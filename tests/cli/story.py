@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lab import Lab
+if TYPE_CHECKING:
+    from lab import Lab
 
 AGENT = """
     import logging, sys

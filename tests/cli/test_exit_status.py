@@ -38,9 +38,11 @@ def test_a_flow_that_fails_by_itself_names_the_failed_calls(lab: Lab) -> None:
     (lab.folder / "mended").touch()
     assert lab.done() == ["shaky"]
     assert lab.kitaru("resume", "latest", "--rerun", "failed").ok().out == "all fine\n"
-    assert "unknown-call" in lab.kitaru("run", "more.py:collects").ok(0).err + lab.kitaru(
-        "resume", lab.item("run", "more.py:naps", code=75)["id"], "--rerun", "nope"
-    ).ok(1).err
+    assert (
+        "unknown-call"
+        in lab.kitaru("run", "more.py:collects").ok(0).err
+        + lab.kitaru("resume", lab.item("run", "more.py:naps", code=75)["id"], "--rerun", "nope").ok(1).err
+    )
 
 
 def test_waiting_sleeping_and_paused_are_75(lab: Lab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ import time
 import uuid
 
 import pytest
+
 from cli.story import desk
 from lab import KITARU, PYTHON, Lab
 
@@ -206,10 +208,12 @@ def test_a_list_is_quick_with_ten_thousand_executions(lab: Lab) -> None:
     desk(lab).kitaru("run", "more.py:fan").ok()
     crowd(lab, 10_000)
     took = []
-    for _ in range(7):
-        began = time.perf_counter()
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         lab.kitaru("executions", "list").ok()
-        took.append(time.perf_counter() - began)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        # The processor's time and not the clock's, since tests run beside others; `make bench` has the clock's.
+        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(took) < 0.1, took
 
 
