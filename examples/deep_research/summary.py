@@ -5,6 +5,7 @@ Stands in for a model where none is configured. Not here: how the report looks (
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -85,9 +86,9 @@ def strength(passage: str, name: str, weights: Weights) -> float:
     both = sum(weight for word, weight in weights.items() if word in words or word in named)
     covered = (0.6 * both + 0.4 * own) / whole
     # "regular expression" says more than "regular" here and "expression" there.
-    pairs = list(zip(weights, list(weights)[1:], strict=False))
+    pairs = list(itertools.pairwise(weights))
     if pairs:
-        there = set(zip(said, said[1:], strict=False))
+        there = set(itertools.pairwise(said))
         covered = (1 - _PHRASES) * covered + _PHRASES * sum(pair in there for pair in pairs) / len(pairs)
     return round(covered, 3)
 
