@@ -114,7 +114,7 @@ def test_an_answer_from_elsewhere_is_kept_and_it_is_said_that_only_the_notebook_
     kernel.cell('report.run("bees").wait()')
     id = lab.only()
     answered = lab.kitaru("input", id, "--value", "true")
-    assert "defined in a notebook or at a prompt: it goes on there" in answered.err
+    assert "defined in a notebook or at a prompt and goes on there" in answered.err
     assert "Traceback" not in answered.err
     assert lab.item("show", id)["status"] != "completed"
     assert kernel.cell(f'report.resumed("{id}").wait()') == ("'DRAFT ON BEES'", "")
