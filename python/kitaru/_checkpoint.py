@@ -70,6 +70,9 @@ class Checkpoint(Generic[P, R]):
         self._name = name
         self._spec: Spec | None = None
         functools.update_wrapper(self, function)
+        if self._ignore:
+            # A misspelt name is said here, not at the first call.
+            self.spec()
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _config, _context, _loops
 
 if TYPE_CHECKING:
+    from kitaru._calls import Ended
     from kitaru._run import Parked, Run
 
 POLL = 0.03
@@ -41,6 +42,8 @@ class Side:
         self.futures: dict[asyncio.Future[Any], Parked] = {}
         self.waiters: dict[int, asyncio.Future[None]] = {}
         self.cancelled: list[asyncio.Future[None]] = []
+        # Results that the loop's next round commits together, and the futures of their tasks.
+        self.ending: dict[asyncio.Future[None], Ended] = {}
         # What a call with a timeout waits on, and the task of its body.
         self.relays: dict[asyncio.Future[None], asyncio.Task[Any]] = {}
         self.unknown_since: float | None = None
@@ -53,9 +56,18 @@ class Side:
         """A task of the flow was made."""
         self.tasks.add(task)
 
-    def alive(self) -> int:
-        """How many tasks of the flow are alive on this loop."""
-        return sum(1 for task in self.tasks if not task.done())
+    def alive(self, enough: int) -> int:
+        """How many tasks of the flow are alive on this loop; no more than ``enough`` are counted."""
+        alive = 0
+        over = []
+        for task in self.tasks:
+            if task.done():
+                over.append(task)
+            elif (alive := alive + 1) >= enough:
+                break
+        # Whoever keeps its finished tasks must not make every later call look at them again.
+        self.tasks.difference_update(over)
+        return alive
 
     def cancel_root(self) -> None:
         """Unwinds the flow's root, after the parked waits have been told."""
@@ -69,6 +81,40 @@ class Side:
             root = next((task for task in asyncio.all_tasks(self.loop) if _context.is_main(task)), None)
         if root is not None and not root.done():
             root.cancel()
+
+    # -- results that end together -------------------------------------------------------------------
+
+    async def commit(self, ended: Ended) -> None:
+        """Makes a result durable, together with those of the tasks that are about to run."""
+        ready = getattr(self.loop, "_ready", None)
+        if ready is not None and not ready:
+            # Nobody else is: what would be waited for?
+            self.run.session.end_returned(ended.call, ended.text, ended.attempts, ended.usage)
+            return
+        if not self.ending:
+            self.loop.call_soon(self._commit, context=_EMPTY)
+        future: asyncio.Future[None] = self.loop.create_future()
+        self.ending[future] = ended
+        try:
+            await future
+        finally:
+            self.ending.pop(future, None)
+
+    def _commit(self) -> None:
+        together = {future: ended for future, ended in self.ending.items() if not future.cancelled()}
+        self.ending = {}
+        error: BaseException | None = None
+        try:
+            self.run.session.end_returned_together(
+                [(one.call, one.text, one.attempts, one.usage) for one in together.values()]
+            )
+        except BaseException as refusal:
+            error = refusal
+        for future in together:
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
 
     # -- recorded results, in their order -------------------------------------------------------------
 

@@ -116,9 +116,14 @@ class Run:
 
     def alone(self) -> bool:
         """Whether no other task or thread of the flow is alive beside the caller."""
-        if not self.sides:
-            return self.items_alive == 0
-        return self.items_alive == 0 and sum(side.alive() for side in self.sides.values()) <= 1
+        if self.items_alive:
+            return False
+        alive = 0
+        for side in self.sides.values():
+            alive += side.alive(2)
+            if alive > 1:
+                return False
+        return True
 
     def side(self, loop: asyncio.AbstractEventLoop) -> Side:
         """What this execution keeps for one event loop."""

@@ -108,12 +108,28 @@ def test_an_exception_comes_back_in_type_text_arguments_and_attributes(make: Any
     assert type(back) is type(error) and str(back) == str(error) and repr(back) == repr(error)
     if make is not _validation:
         assert encode(list(back.args)) == encode(list(error.args))
-    for name in ("errno", "filename", "start", "reason", "lineno", "value", "code", "name", "returncode", "stdout", "extra", "doc", "need"):
+    for name in (
+        "errno",
+        "filename",
+        "start",
+        "reason",
+        "lineno",
+        "value",
+        "code",
+        "name",
+        "returncode",
+        "stdout",
+        "extra",
+        "doc",
+        "need",
+    ):
         assert getattr(back, name, None) == getattr(error, name, None), name
 
 
 def test_mandatory_keywords_of_a_providers_error_do_not_matter() -> None:
-    error = faults.ApiError(response=faults.Response(429, {"Retry-After": "7"}, '{"error": "slow down"}'), body={"a": [1]})
+    error = faults.ApiError(
+        response=faults.Response(429, {"Retry-After": "7"}, '{"error": "slow down"}'), body={"a": [1]}
+    )
     back = again(error)
     assert type(back) is faults.ApiError and str(back) == "status 429" and back.body == {"a": [1]}
     assert back.response.status_code == 429
@@ -124,7 +140,9 @@ def test_mandatory_keywords_of_a_providers_error_do_not_matter() -> None:
 
 
 def test_secrets_of_a_request_are_not_recorded() -> None:
-    error = faults.ApiError(response=faults.Response(500, {"Set-Cookie": "s=1"}, None), body=None, request=faults.Request())
+    error = faults.ApiError(
+        response=faults.Response(500, {"Set-Cookie": "s=1"}, None), body=None, request=faults.Request()
+    )
     text = encode_error(error)["value"]
     assert "secret" not in text and "s=1" not in text
     back = again(error)
@@ -237,7 +255,12 @@ def test_a_broken_str_does_not_hide_the_failure() -> None:
 def test_a_missing_class_is_a_recorded_error_with_type_and_message() -> None:
     text = encode_error(faults.Holds("x"))["value"].replace("faults:Holds", "faults:Gone")
     back = decode_error(text)
-    assert isinstance(back, RecordedError) and back.type_name == "faults.Gone" and "Gone" in str(back) and "Gone" in back.reason
+    assert (
+        isinstance(back, RecordedError)
+        and back.type_name == "faults.Gone"
+        and "Gone" in str(back)
+        and "Gone" in back.reason
+    )
     assert isinstance(decode_error("null"), RecordedError)
     assert isinstance(again(back), RecordedError)
 

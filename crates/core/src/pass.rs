@@ -189,7 +189,9 @@ impl Pass {
     pub fn end(&mut self, call: CallId, outcome: Outcome, attempts: u32, usage: Usage) -> Option<Vec<Body>> {
         let head = self.matcher.head(call)?.clone();
         let record = self.matcher.record_of(call)?;
-        let known = matches!(record.state, State::Open { .. }) && record.seq != 0;
+        // A call that had returned and was cancelled before its caller had the result ends twice.
+        let goes_on = matches!(record.state, State::Open { .. } | State::Returned(_));
+        let known = goes_on && record.seq != 0;
         let (record, started_at) = (known.then_some(record.seq), record.started_at);
         let (inputs, started_at) = match self.starting.remove(&call) {
             Some(started) => (started.inputs, started.at),

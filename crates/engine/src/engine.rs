@@ -7,9 +7,9 @@ use crate::error::{EngineError, Result};
 use crate::heartbeat::Heartbeat;
 use crate::session::Session;
 use kitaru_core::event::{Created, PauseReason, Paused, Taken};
-use kitaru_core::lease::{self, Hold};
+use kitaru_core::lease::{self, Hold, Take};
 use kitaru_core::records::Records;
-use kitaru_core::rows::{ExecutionRow, Status};
+use kitaru_core::rows::ExecutionRow;
 use kitaru_core::{Body, ExecutionId, Millis};
 use kitaru_store::{Claim, Created as Creation, Store, StoreError};
 use std::sync::Arc;
@@ -73,12 +73,11 @@ impl Engine {
     /// [`lease::MAX_FRUITLESS_TAKES`] times without one new record.
     pub fn take(&self, id: &ExecutionId, code: Option<String>, why: &str) -> Result<Arc<Session>> {
         let row = self.store.queries().execution(id)?;
-        if row.status.is_final() {
-            return Err(EngineError::Ended { id: id.clone(), status: row.status });
-        }
-        self.must_be_free(&row)?;
-        if row.fruitless >= lease::MAX_FRUITLESS_TAKES && row.status == Status::Running {
-            return self.pause_fruitless(&row);
+        match lease::take(row.status, self.hold(&row), row.fruitless) {
+            Take::Ended => return Err(EngineError::Ended { id: id.clone(), status: row.status }),
+            Take::Fruitless => return self.pause_fruitless(&row),
+            Take::Held => self.must_be_free(&row)?,
+            Take::Free => {}
         }
         let now = self.clock.now();
         let owner = self.store.owner()?;
@@ -100,9 +99,7 @@ impl Engine {
 
     fn must_be_free(&self, row: &ExecutionRow) -> Result<()> {
         match (self.hold(row), &row.owner) {
-            (Hold::Held, Some(owner)) => {
-                Err(EngineError::Held { id: row.id.clone(), owner: Box::new(owner.clone()) })
-            }
+            (Hold::Held, Some(owner)) => Err(EngineError::Held { id: row.id.clone(), owner: Box::new(owner.clone()) }),
             _ => Ok(()),
         }
     }
@@ -117,16 +114,15 @@ impl Engine {
         let guard = kitaru_store::Guard::Unchanged(row.epoch, row.last_seq);
         match self.store.post(&row.id, self.clock.now(), guard, vec![Body::Paused(Box::new(paused))]) {
             Ok(_) => Err(EngineError::NoProgress { id: row.id.clone(), taken }),
-            Err(StoreError::Conflict(_)) => self.must_be_free(&self.store.queries().execution(&row.id)?).and(Err(
-                EngineError::NoProgress { id: row.id.clone(), taken },
-            )),
+            Err(StoreError::Conflict(_)) => self
+                .must_be_free(&self.store.queries().execution(&row.id)?)
+                .and(Err(EngineError::NoProgress { id: row.id.clone(), taken })),
             Err(error) => Err(error.into()),
         }
     }
 
     fn session(&self, id: ExecutionId, epoch: u64, records: Records) -> Arc<Session> {
-        let session =
-            Arc::new(Session::new(Arc::clone(&self.store), Arc::clone(&self.clock), id, epoch, records));
+        let session = Arc::new(Session::new(Arc::clone(&self.store), Arc::clone(&self.clock), id, epoch, records));
         self.heartbeat.watch(&session);
         session
     }

@@ -612,26 +612,30 @@ fn stop(w: &W, why: Stop) -> Break {
 }
 
 fn serve(w: &W, one: &One, frame: &mut Frame) -> Result<u64, Break> {
-    let mut world = w.borrow_mut();
+    let mut guard = w.borrow_mut();
+    let world = &mut *guard;
     let seq = world.desk.pass.matcher.record_of(one.id).map_or(0, |record| record.seq);
-    match world.desk.served(one.id) {
-        Said::Served(text) => {
-            let decided = world.desk.pass.matcher.record_of(one.id).map(|record| record.call.body)
-                != world.desk.pass.matcher.head(one.id).map(|head| head.body);
-            let served = Mark::parse(&text);
-            world.model.served(&one.mark, &served, decided);
-            if decided {
-                // What comes after counts from the call that was served.
-                frame.chain = served.chain;
-            }
-            Ok(hash(&text))
-        }
-        Said::Failed(message) => {
-            let fresh = world.fresh.contains(&seq);
-            Err(Break::Raised(message, vec![(seq, fresh)]))
-        }
+    let (text, good) = match world.desk.served(one.id) {
+        Said::Served(text) => (text, true),
+        Said::Failed(text) => (text, false),
         other => panic!("served {other:?}"),
+    };
+    let served = Mark::parse(&text);
+    let decided = is_decided(world, one.id);
+    world.model.served(&one.mark, &served, decided);
+    if decided {
+        // What comes after counts from the call that was served.
+        frame.chain = served.chain;
     }
+    if good { Ok(hash(&text)) } else { Err(Break::Raised(text, vec![(seq, world.fresh.contains(&seq))])) }
+}
+
+/// Whether a person decided that the call is served what it is.
+fn is_decided(world: &World, call: CallId) -> bool {
+    let matcher = &world.desk.pass.matcher;
+    let head = matcher.head(call).expect("of this pass");
+    let own = matcher.record_of(call).is_some_and(|record| record.call.body == head.body);
+    !own || matcher.records.decisions.contains_key(&head.body)
 }
 
 async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> Result<u64, Break> {
@@ -663,7 +667,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
                 Fails::UntilMended => !world.mended,
             };
             if fails {
-                result = Err(Break::Raised(format!("boom {}", one.mark.what), Vec::new()));
+                result = Err(Break::Raised("boom".to_owned(), Vec::new()));
             }
         }
         match result {
@@ -680,7 +684,8 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
                 return Err(Break::Cancelled);
             }
             Err(Break::Stopped) => return Err(Break::Stopped),
-            Err(Break::Raised(message, sources)) => {
+            Err(Break::Raised(_, sources)) => {
+                let message = one.mark.text();
                 let stale: Vec<Seq> = sources.iter().filter(|(_, fresh)| !fresh).map(|(seq, _)| *seq).collect();
                 if !stale.is_empty() {
                     world.write(vec![dropped(stale, "failed")])?;
@@ -758,8 +763,7 @@ async fn wait(w: &W, task: usize, frame: &mut Frame, name: u64) -> Result<u64, B
     let order = world.desk.pass.matcher.record_of(call).map_or(0, |record| record.order);
     world.desk.pass.delivery.done(order);
     let Said::Served(text) = world.desk.served(call) else { panic!("a wait is served an answer") };
-    let decided = world.desk.pass.matcher.record_of(call).map(|record| record.call.body)
-        != world.desk.pass.matcher.head(call).map(|head| head.body);
+    let decided = is_decided(&world, call);
     world.model.served(&mark, &Mark::parse(&text), decided);
     Ok(hash(&text))
 }

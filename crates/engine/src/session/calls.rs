@@ -41,6 +41,19 @@ pub enum Served {
     Elapsed,
 }
 
+/// How a call ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The call.
+    pub call: CallId,
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// How many tries it took.
+    pub attempts: u32,
+    /// What the last try consumed.
+    pub usage: Usage,
+}
+
 /// The record that a drifted call might be.
 #[derive(Clone, Debug)]
 pub struct Drifted {
@@ -175,17 +188,25 @@ impl Session {
 
     /// The call has its outcome. Durable when this returns. Returns the sequence of its record.
     pub fn end(&self, call: CallId, outcome: Outcome, attempts: u32, usage: Usage) -> Result<Seq> {
-        let batch = {
-            let mut inner = self.lock();
+        let seqs = self.end_all(vec![Ended { call, outcome, attempts, usage }])?;
+        let seq = seqs.last().copied().unwrap_or_default();
+        Ok(self.lock().pass.matcher.record_of(call).map_or(seq, |record| record.seq))
+    }
+
+    /// Calls that ended together have their outcomes, in that order, by one commit. Returns the sequences of what
+    /// was written.
+    pub fn end_all(&self, ended: Vec<Ended>) -> Result<Vec<Seq>> {
+        let mut batch = Vec::with_capacity(ended.len());
+        let mut inner = self.lock();
+        for Ended { call, outcome, attempts, usage } in ended {
             // Its start may just be on its way with another call's commit: the record is known after that.
             while inner.in_flight > 0 && inner.pass.is_on_its_way(call) {
                 inner = self.changed.wait(inner).unwrap_or_else(std::sync::PoisonError::into_inner);
             }
-            inner.pass.end(call, outcome, attempts, usage).ok_or_else(stale)?
-        };
-        let seqs = self.write(batch)?;
-        let seq = seqs.last().copied().unwrap_or_default();
-        Ok(self.lock().pass.matcher.record_of(call).map_or(seq, |record| record.seq))
+            batch.append(&mut inner.pass.end(call, outcome, attempts, usage).ok_or_else(stale)?);
+        }
+        drop(inner);
+        self.write(batch)
     }
 
     /// A recorded reading of a clock or of randomness: known from here on, written with the next commit.
@@ -257,4 +278,3 @@ impl Session {
 pub(super) fn stale() -> EngineError {
     EngineError::Misuse("a call of an earlier pass".to_owned())
 }
-

@@ -1,0 +1,253 @@
+//! The rows that people query are the fold of the journal, whatever the events and however they were batched.
+//!
+//! The model here applies [`project`]'s changes to plain maps, in the words of the doc comments in core; the store
+//! does so in SQL. Both start from the journal as it is read back.
+
+use super::events::{artifact, ended_as, error, head, taken, value, wait_opened};
+use super::{Fixture, LEASE, T};
+use kitaru_core::event::{
+    AttemptFailed, CallKind, CallStarted, CallsDropped, Created, Failed, Interrupted, Noted, Outcome, PauseReason,
+    Paused, Stop, StopRequested, Suspended, Usage, WaitAnswered, WaitClosed,
+};
+use kitaru_core::project::{Change, ExecutionPatch, Fruitless, project};
+use kitaru_core::rows::{CallRow, CallStatus, WaitRow};
+use kitaru_core::{Body, Event, ExecutionId, Millis, Seq};
+use kitaru_store::store::is_listed;
+use kitaru_store::{ArtifactRow, Guard, WaitFilter};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use std::collections::BTreeMap;
+
+/// An event's kind, which of a few calls it is about, and a small number.
+type Choice = (u8, u8, u8);
+
+pub fn rows_are_the_fold_of_the_journal(with: &Fixture) {
+    let batches = prop::collection::vec(prop::collection::vec((0u8..16, 0u8..5, 0u8..8), 1..6), 1..12);
+    let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config).run(&batches, |batches| check(with, &batches)).unwrap();
+}
+
+fn check(with: &Fixture, batches: &[Vec<Choice>]) -> Result<(), TestCaseError> {
+    let id = with.start("folded");
+    let (mut epoch, mut at) = (1, T);
+    for batch in batches {
+        at += 7;
+        let last = with.store.queries().execution(&id).unwrap();
+        let events: Vec<Body> = (1..).zip(batch).map(|(n, choice)| body(*choice, last.last_seq + n)).collect();
+        if last.owner.is_none() {
+            let claim = kitaru_store::Claim { lease_until: at + LEASE, ..with.claim() };
+            let mut all = vec![taken(&claim.owner)];
+            all.extend(events);
+            epoch = with.store.claim(&id, at, epoch, claim, all).unwrap();
+        } else if batch[0].1 == 0 {
+            with.store.post(&id, at, Guard::NotFinal, events).unwrap();
+        } else {
+            with.store.append(&id, at, epoch, events).unwrap();
+        }
+    }
+    let events = with.store.load(&id, 0, 0).unwrap();
+    let model = Model::fold(&events);
+    let row = with.store.queries().execution(&id).unwrap();
+    let Created { flow, inputs, entry, code, tags, .. } = model.row.created.clone().unwrap();
+    prop_assert_eq!((&row.flow, &row.inputs, &row.entry), (&flow, &inputs, &entry));
+    prop_assert_eq!((&row.code, &row.tags, row.epoch), (&code, &tags, epoch));
+    prop_assert_eq!((row.last_seq, row.updated_at), (events.len() as Seq, at));
+    prop_assert_eq!(row.status, model.row.status.unwrap());
+    prop_assert_eq!((row.reason, row.wake_at), (model.row.reason.flatten(), model.row.wake_at.flatten()));
+    prop_assert_eq!((row.owner, row.stop), (model.row.owner.flatten(), model.row.stop.flatten()));
+    prop_assert_eq!((row.result, row.error), (model.row.result, model.row.error.flatten()));
+    prop_assert_eq!((row.usage, row.fruitless), (model.row.usage, model.fruitless));
+    let mut calls: Vec<CallRow> = model.calls.into_values().filter(|call| is_listed(call.kind)).collect();
+    calls.sort_by_key(|call| call.seq);
+    let mut found = with.store.queries().calls(&id).unwrap();
+    prop_assert!(found.is_sorted_by_key(|call| call.seq));
+    // Rows of one record (which only this random journal has) may come in any order.
+    for rows in [&mut calls, &mut found] {
+        rows.sort_by(|a, b| (a.seq, &a.key).cmp(&(b.seq, &b.key)));
+    }
+    prop_assert_eq!(&found, &calls);
+    for (status, count) in with.store.queries().call_counts(&id).unwrap() {
+        prop_assert_eq!(count, calls.iter().filter(|call| call.status == status).count() as u64);
+    }
+    let filter = WaitFilter { execution: Some(id.clone()), open: false };
+    let mut waits = with.store.queries().waits(&filter, super::listing::ALL).unwrap();
+    waits.sort_by(|a, b| a.key.cmp(&b.key));
+    let named = |mut wait: WaitRow| {
+        wait.execution_id = id.clone();
+        wait
+    };
+    prop_assert_eq!(waits, model.waits.into_values().map(named).collect::<Vec<_>>());
+    let named = |mut artifact: ArtifactRow| {
+        artifact.execution_id = id.clone();
+        artifact
+    };
+    let artifacts: Vec<_> = model.artifacts.into_values().map(named).collect();
+    prop_assert_eq!(with.store.queries().artifacts(&id).unwrap(), artifacts);
+    Ok(())
+}
+
+fn body((kind, which, number): Choice, seq: Seq) -> Body {
+    let key = format!("k{which}");
+    let call = head(&key, if which == 4 { CallKind::Reading } else { CallKind::Checkpoint });
+    // Eighths add up exactly, in whatever order.
+    let usage = Usage { input_tokens: number.into(), output_tokens: 1, cost_usd: f64::from(number) / 8.0 };
+    let some = u64::from(number) + 1;
+    let reused = vec![(1, seq / 2), (seq.saturating_sub(some), seq)];
+    let result = value(&"x".repeat(usize::from(number) * 700));
+    match kind {
+        0 | 1 => {
+            Body::CallStarted(Box::new(CallStarted { call, inputs: Some(result), once: false, at: T + seq as Millis }))
+        }
+        2 => Body::AttemptFailed(Box::new(AttemptFailed {
+            call,
+            attempt: number.into(),
+            error: error(result),
+            retry_at: T,
+            usage,
+        })),
+        3..=6 => {
+            let outcome = match number % 4 {
+                0 => Outcome::Raised { error: error(result) },
+                1 => Outcome::Cancelled,
+                2 => Outcome::Volatile { path: "return".to_owned(), rerunnable: false },
+                _ => Outcome::Returned { result },
+            };
+            let mut body = ended_as(call, outcome);
+            if let Body::CallEnded(ended) = &mut body {
+                (ended.usage, ended.attempts) = (usage, number.into());
+                ended.record = (kind > 4).then(|| seq.saturating_sub(some).max(1));
+            }
+            body
+        }
+        7 => Body::CallsDropped(CallsDropped {
+            records: (seq.saturating_sub(some)..seq).collect(),
+            why: "failed".into(),
+        }),
+        8 => wait_opened(&key, CallKind::Wait),
+        9 => Body::WaitAnswered(WaitAnswered { key, value: result, by: "cli".to_owned() }),
+        10 => {
+            let why = ["withdrawn", "timed_out"][usize::from(number % 2)].to_owned();
+            Body::WaitClosed(WaitClosed { key, why })
+        }
+        11 => artifact(&key, &number.to_string()),
+        12 => Body::Noted(Noted { key: None, code: "x".to_owned(), text: "y".to_owned() }),
+        13 => Body::StopRequested(StopRequested { stop: Stop::Pause, by: "cli".to_owned() }),
+        14 => match number % 3 {
+            0 => Body::Suspended(Suspended { waits: vec![key], wake_at: Some(T), sleeping: which == 1, reused }),
+            1 => Body::Interrupted(Interrupted { by: "SIGTERM".to_owned(), reused }),
+            _ => Body::Paused(Box::new(Paused {
+                reason: PauseReason::NoProgress { taken: 3 },
+                text: "why".to_owned(),
+                reused,
+            })),
+        },
+        _ => Body::Failed(Box::new(Failed { error: error(result), sources: vec![seq], reused })),
+    }
+}
+
+#[derive(Default)]
+struct Model {
+    row: ExecutionPatch,
+    fruitless: u32,
+    calls: BTreeMap<String, CallRow>,
+    waits: BTreeMap<String, WaitRow>,
+    artifacts: BTreeMap<String, ArtifactRow>,
+}
+
+impl Model {
+    fn fold(events: &[Event]) -> Self {
+        let mut model = Self::default();
+        for event in events {
+            for change in project(event.seq, event.at, &event.body) {
+                model.apply(event, change);
+            }
+        }
+        model
+    }
+
+    fn apply(&mut self, event: &Event, change: Change) {
+        match change {
+            Change::Execution(patch) => {
+                self.fruitless = match patch.fruitless {
+                    Fruitless::Keep => self.fruitless,
+                    Fruitless::Increment => self.fruitless + 1,
+                    Fruitless::Reset => 0,
+                };
+                self.row.merge(*patch);
+            }
+            Change::Call(patch) => {
+                let (ended_at, ended_seq) = patch.ended.unzip();
+                let fresh = CallRow {
+                    key: patch.call.key.clone(),
+                    seq: patch.record,
+                    name: patch.call.name.clone(),
+                    kind: patch.call.kind,
+                    status: patch.status,
+                    attempts: 0,
+                    started_at: patch.started_at,
+                    ended_at,
+                    ended_seq,
+                    reused: false,
+                    usage: Usage::default(),
+                };
+                let row = self.calls.entry(patch.call.key.clone()).or_insert_with(|| fresh.clone());
+                // Another record takes the row over; a failed try has no record of its own.
+                if row.seq != patch.record && patch.status != CallStatus::Retrying {
+                    (row.seq, row.started_at, row.attempts) = (patch.record, patch.started_at, 0);
+                }
+                row.attempts = patch.attempts.unwrap_or(row.attempts);
+                (row.status, row.ended_at, row.ended_seq, row.reused) = (patch.status, ended_at, ended_seq, false);
+                row.usage.add(&patch.usage);
+            }
+            Change::DropCalls(records) => {
+                for row in self.calls.values_mut().filter(|row| records.contains(&row.seq)) {
+                    (row.status, row.reused) = (CallStatus::Dropped, false);
+                }
+            }
+            Change::Reused(ranges) => {
+                for row in self.calls.values_mut() {
+                    row.reused = ranges.iter().any(|(from, to)| *from <= row.seq && row.seq <= *to);
+                }
+            }
+            Change::WaitOpened(opened) => {
+                let row = WaitRow {
+                    execution_id: ExecutionId::new(""),
+                    key: opened.call.key.clone(),
+                    name: opened.call.name.clone(),
+                    question: opened.question.clone(),
+                    schema: opened.schema.clone(),
+                    data: opened.data.clone(),
+                    status: "open".to_owned(),
+                    answer: None,
+                    answered_by: None,
+                    deadline: opened.deadline,
+                    opened_at: event.at,
+                    closed_at: None,
+                };
+                self.waits.insert(opened.call.key.clone(), row);
+            }
+            Change::WaitClosed(end) => {
+                if let Some(wait) = self.waits.get_mut(&end.key) {
+                    let (answer, by) = end.answer.clone().unzip();
+                    (wait.answer, wait.answered_by, wait.closed_at) = (answer, by, Some(event.at));
+                    wait.status.clone_from(&end.status);
+                }
+                if let Some(call) = self.calls.get_mut(&end.key) {
+                    let withdrawn = end.status == "withdrawn";
+                    call.status = if withdrawn { CallStatus::Cancelled } else { CallStatus::Completed };
+                    (call.ended_at, call.ended_seq) = (Some(event.at), Some(event.seq));
+                }
+            }
+            Change::Artifact(saved) => {
+                let row = ArtifactRow {
+                    execution_id: ExecutionId::new(""),
+                    name: saved.name.clone(),
+                    value: saved.value.clone(),
+                    call_key: saved.call.clone(),
+                    at: event.at,
+                };
+                self.artifacts.insert(saved.name, row);
+            }
+        }
+    }
+}
