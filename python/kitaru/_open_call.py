@@ -127,7 +127,9 @@ class OpenCall:
                 self._path.close()
 
 
-def open_call(name: str, *args: Any, identity: Any = None, id: str | None = None, **options: Unpack[Options]) -> OpenCall:
+def open_call(
+    name: str, *args: Any, identity: Any = None, id: str | None = None, **options: Unpack[Options]
+) -> OpenCall:
     """Opens a call whose body is the block of a ``with`` (or ``async with``)::
 
         with kitaru.open_call("model", prompt) as call:

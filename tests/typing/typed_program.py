@@ -1,4 +1,4 @@
-"""What a type checker says of programs: checked by mypy --strict, never run. Each ignore names an error that must be."""
+"""What a type checker says of programs: checked by mypy --strict, never run. Each ignore names a needed error."""
 
 import asyncio
 from collections.abc import Coroutine
