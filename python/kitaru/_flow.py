@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from kitaru import _context
+from kitaru import _context, _entry
 from kitaru._checkpoint import kind_of
 from kitaru._entry import entry_point, is_importable
 from kitaru._run import Run
@@ -160,6 +160,8 @@ class Flow(Generic[P, R]):
 
         run = Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
         run.here_only = not is_importable(self._function)
+        if run.here_only:
+            _entry.here.add(run.id)
         return run
 
     def _enter(self, run: Run, args: Any, kwargs: Any) -> Any:
