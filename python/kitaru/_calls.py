@@ -253,7 +253,7 @@ def _dumped(spec: Spec, result: Any) -> Any:
         return result
     try:
         return spec.codec[0](result)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the result is handed on
+    except Exception as error:
         said = f"Its codec= raised {type(error).__name__}: {error}"
         raise Unencodable("checkpoint.return", type(result).__qualname__, said) from error
 

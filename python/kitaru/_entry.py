@@ -6,6 +6,9 @@ import os
 import sys
 from typing import Any
 
+# Executions of flows that no other process can load, by identifier: this process had them, so it can go on with them.
+here: set[str] = set()
+
 
 def main_name() -> str:
     """The import name of what runs as ``__main__``, derived from its file; ``__main__`` where there is none."""

@@ -9,9 +9,9 @@ import functools
 import json
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from kitaru import _context
+from kitaru import _context, _entry
 from kitaru._checkpoint import kind_of
 from kitaru._entry import entry_point, is_importable
 from kitaru._run import Run
@@ -27,11 +27,12 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Coroutine, Generator
 
     from kitaru._native import Session
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 T = TypeVar("T")
 
@@ -96,7 +97,11 @@ class Flow(Generic[P, R]):
         run = self._start(args, kwargs)
         return self._enter(run, args, kwargs)  # type: ignore[no-any-return]
 
-    def run(self, *args: P.args, **kwargs: P.kwargs) -> FlowHandle[R]:
+    @overload
+    def run(self: Flow[Q, Coroutine[Any, Any, T]], *args: Q.args, **kwargs: Q.kwargs) -> FlowHandle[T]: ...
+    @overload
+    def run(self: Flow[Q, T], *args: Q.args, **kwargs: Q.kwargs) -> FlowHandle[T]: ...
+    def run(self, *args: Any, **kwargs: Any) -> Any:
         """Starts an execution on a thread of its own and returns its handle at once."""
         frame = _context.frame()
         if frame is not None:
@@ -120,7 +125,11 @@ class Flow(Generic[P, R]):
         run, args, kwargs = take(self, exec_id, "resume")
         return self._enter(run, args, kwargs)  # type: ignore[no-any-return]
 
-    def resumed(self, exec_id: str) -> FlowHandle[R]:
+    @overload
+    def resumed(self: Flow[Q, Coroutine[Any, Any, T]], exec_id: str) -> FlowHandle[T]: ...
+    @overload
+    def resumed(self: Flow[Q, T], exec_id: str) -> FlowHandle[T]: ...
+    def resumed(self, exec_id: str) -> Any:
         """The same on a thread of its own, as :meth:`run` does: returns the handle at once."""
         from kitaru._runner import take
 
@@ -151,6 +160,8 @@ class Flow(Generic[P, R]):
 
         run = Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
         run.here_only = not is_importable(self._function)
+        if run.here_only:
+            _entry.here.add(run.id)
         return run
 
     def _enter(self, run: Run, args: Any, kwargs: Any) -> Any:
@@ -163,6 +174,10 @@ class Flow(Generic[P, R]):
             return _edge.run_async(run, lambda: function(*args, **kwargs))  # type: ignore[arg-type, return-value]
         return _edge.run_sync(run, lambda: function(*args, **kwargs))
 
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> Flow[P, R]: ...
+    @overload
+    def __get__(self: Flow[Concatenate[Any, Q], T], instance: object, owner: Any = None) -> Flow[Q, T]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self

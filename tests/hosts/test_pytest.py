@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from lab import PYTHON, Lab
 
-SUITE = '''
+SUITE = """
 import asyncio
 import pytest
 import kitaru
@@ -65,11 +66,28 @@ async def asynchronous_suspends():
 
 def test_runner():
     asyncio.run(asynchronous_suspends())
-'''
+"""
+
+ON_THE_LOOP = """
+MARK
+async def test_on_the_plugins_loop():
+    await asynchronous_suspends()
+
+MARK
+async def test_a_sync_flow_is_awaited_by_its_handle():
+    with pytest.raises(KitaruSuspended) as left:
+        await plain.run(1)
+    left.value.answer(1)
+    assert await plain.resumed(left.value.exec_id) == 3
+"""
 
 PLUGINS = {
     "pytest-asyncio": ("pytest_asyncio", "import pytest\n@pytest.mark.asyncio\n", ""),
-    "anyio": ("anyio", "import pytest\n@pytest.mark.anyio\n", "@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n"),
+    "anyio": (
+        "anyio",
+        "import pytest\n@pytest.mark.anyio\n",
+        "@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n",
+    ),
 }
 
 
@@ -94,9 +112,7 @@ def test_a_flow_is_suspended_answered_and_finished_in_a_test(lab: Lab, store: st
 def test_the_same_holds_under_the_plugins_that_own_the_loop(lab: Lab, plugin: str) -> None:
     module, mark, fixture = PLUGINS[plugin]
     pytest.importorskip(module)
-    test = f"\n{fixture}{mark}async def test_on_the_plugins_loop():\n    await asynchronous_suspends()\n"
-    more = f"\n{mark}async def test_a_sync_flow_is_awaited_by_its_handle():\n    with pytest.raises(KitaruSuspended) as left:\n        await plain.run(1)\n    left.value.answer(1)\n    assert await plain.resumed(left.value.exec_id) == 3\n"
-    suite(lab, SUITE + test + more, KITARU_STORE="memory:")
+    suite(lab, SUITE + fixture + ON_THE_LOOP.replace("MARK\n", mark), KITARU_STORE="memory:")
 
 
 def test_a_failure_of_the_flow_fails_the_test_with_the_users_lines_and_none_of_ours(lab: Lab) -> None:
