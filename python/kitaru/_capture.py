@@ -101,21 +101,22 @@ def capturing() -> Iterator[None]:
 def _listen_to_logging() -> None:
     global _handler
     logging = sys.modules.get("logging")
-    if logging is None or _handler is not None:
+    if logging is None:
         return
+    if _handler is None:
 
-    class Handler(logging.Handler):  # type: ignore[name-defined, misc]
-        def emit(self, record: Any) -> None:
-            frame = _context.frame_or_none()
-            if frame is not None:
-                frame.run.session.log(_key(frame), "log", f"{record.levelname} {record.name}: {record.getMessage()}")
+        class Handler(logging.Handler):  # type: ignore[name-defined, misc]
+            def emit(self, record: Any) -> None:
+                frame = _context.frame_or_none()
+                if frame is not None:
+                    text = f"{record.levelname} {record.name}: {record.getMessage()}"
+                    frame.run.session.log(_key(frame), "log", text)
 
-    _handler = Handler()
+        _handler = Handler()
     logging.getLogger().addHandler(_handler)
 
 
 def _unlisten() -> None:
-    global _handler
-    if _handler is not None:
-        sys.modules["logging"].getLogger().removeHandler(_handler)
-        _handler = None
+    logging = sys.modules.get("logging")
+    if logging is not None and _handler is not None:
+        logging.getLogger().removeHandler(_handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from typing import Any
@@ -50,12 +51,13 @@ def entry_point(function: Any) -> dict[str, Any]:
         "qualname": getattr(function, "__qualname__", repr(function)),
         "interpreter": sys.executable,
         "cwd": os.getcwd(),
-        "path": _own_path(file, module),
+        "path": [folder for folder in _own_path(file, module, os.getcwd(), tuple(sys.path)) if os.path.isdir(folder)],
         "as_module": as_module,
     }
 
 
-def _own_path(file: str | None, module: str | None) -> list[str]:
+@functools.lru_cache(maxsize=64)
+def _own_path(file: str | None, module: str | None, cwd: str, path: tuple[str, ...]) -> list[str]:
     """The folders in front of the import path that the module needs: its root, and what the user added."""
     found: list[str] = []
     if file is not None and module is not None:
@@ -64,8 +66,8 @@ def _own_path(file: str | None, module: str | None) -> list[str]:
             root = os.path.dirname(root)
         found.append(root)
     prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix)
-    for folder in sys.path:
-        path = os.path.abspath(folder or os.getcwd())
-        if path not in found and not path.startswith(prefixes) and os.path.isdir(path):
-            found.append(path)
+    for entry in path:
+        folder = os.path.abspath(entry or cwd)
+        if folder not in found and not folder.startswith(prefixes):
+            found.append(folder)
     return found

@@ -108,7 +108,7 @@ class Flow(Generic[P, R]):
             from kitaru._children import run_child
 
             return run_child(self, frame, args, kwargs)
-        return FlowHandle(self, self._start(args, kwargs), args, kwargs)
+        return FlowHandle(self, self._prepare(args, kwargs), args, kwargs)
 
     def resume(self, exec_id: str) -> R:
         """Goes on with an execution of this flow in this process; returns its result (``await`` for async).
@@ -133,12 +133,19 @@ class Flow(Generic[P, R]):
         """The same on a thread of its own, as :meth:`run` does: returns the handle at once."""
         from kitaru._runner import take
 
-        return FlowHandle(self, *take(self, exec_id, "resume"))
+        run, args, kwargs = take(self, exec_id, "resume")
+        return FlowHandle(self, lambda: run, args, kwargs)
 
     def _start(
         self, args: Any, kwargs: Any, *, id: str | None = None, parent: tuple[str, str] | None = None
     ) -> Run:
         """Creates an execution. Raises when a module is being loaded for a resume."""
+        return self._prepare(args, kwargs, id=id, parent=parent)()
+
+    def _prepare(
+        self, args: Any, kwargs: Any, *, id: str | None = None, parent: tuple[str, str] | None = None
+    ) -> Callable[[], Run]:
+        """The same but for the writing, which is left to the function that is returned."""
         from kitaru import _config, _runner
 
         _runner.refuse_while_loading(self)
@@ -148,12 +155,16 @@ class Flow(Generic[P, R]):
                 f"flow {self.name}: its argument {bound.blocked} has no codec, so that a resume could not give it "
                 "again. Pass plain data, or register a codec with kitaru.codec"
             )
-        entry = json.dumps(entry_point(self._function))
+        text, entry, code = bound.text, json.dumps(entry_point(self._function)), self.code()
         engine = _config.engine()
-        session = engine.start(id, self.name, bound.text, entry, self.code(), parent, list(self._tags))
-        if session is None:
-            raise KitaruStateError(f"execution {id} exists already", code="conflict")
-        return self._made(session)
+
+        def create() -> Run:
+            session = engine.start(id, self.name, text, entry, code, parent, list(self._tags))
+            if session is None:
+                raise KitaruStateError(f"execution {id} exists already", code="conflict")
+            return self._made(session)
+
+        return create
 
     def _made(self, session: Session) -> Run:
         from kitaru import _config
@@ -199,23 +210,28 @@ class Flow(Generic[P, R]):
 class FlowHandle(Generic[T]):
     """An execution that runs on a thread of its own. Awaitable; the interpreter's exit waits for it."""
 
-    def __init__(self, flow: Flow[Any, T], run: Run, args: Any, kwargs: Any) -> None:
+    def __init__(self, flow: Flow[Any, T], create: Callable[[], Run], args: Any, kwargs: Any) -> None:
         import concurrent.futures
         import contextvars
 
-        self.exec_id = run.id
         self._future: concurrent.futures.Future[T] = concurrent.futures.Future()
         # Whether anybody has asked how it ended.
         self._looked = False
+        self._created: concurrent.futures.Future[str] = concurrent.futures.Future()
 
         def main() -> None:
             try:
+                run = create()
+                self._created.set_result(run.id)
+                threading.current_thread().name = f"kitaru-{run.id[-8:]}"
                 value = flow._enter(run, args, kwargs)
                 if flow.is_async:
                     import asyncio
 
                     value = asyncio.run(_awaited(value))
             except BaseException as error:
+                if not self._created.done():
+                    self._created.set_exception(error)
                 self._future.set_exception(error)
             else:
                 self._future.set_result(value)
@@ -223,13 +239,19 @@ class FlowHandle(Generic[T]):
                 _unfinished.pop(thread, None)
 
         _await_at_exit()
-        thread = threading.Thread(target=contextvars.Context().run, args=(main,), name=f"kitaru-{run.id[-8:]}")
+        # The execution is created there too: executions that are started together share the sync of that.
+        thread = threading.Thread(target=contextvars.Context().run, args=(main,), name=f"kitaru-{flow.name}")
         _unfinished[thread] = self
         try:
             thread.start()
         except RuntimeError:
             _unfinished.pop(thread, None)
             raise
+
+    @property
+    def exec_id(self) -> str:
+        """The execution's identifier, once the execution is on record. Raises what kept it from being created."""
+        return self._created.result()
 
     @property
     def status(self) -> str:
@@ -279,7 +301,8 @@ class FlowHandle(Generic[T]):
             self._say()
 
     def __repr__(self) -> str:
-        return f"<FlowHandle {self.exec_id}>"
+        known = self._created.done() and self._created.exception() is None
+        return f"<FlowHandle {self._created.result() if known else 'not created yet'}>"
 
 
 _unfinished: dict[threading.Thread, FlowHandle[Any]] = {}
