@@ -179,7 +179,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
         except Unwind:
             raise
         except BaseException as error:
-            if run.closing is not None or frame.abandoned and _is_cancel(error):
+            if run.closing is not None or (frame.abandoned and _is_cancel(error)):
                 raise
             pause = _failed(one, frame, error, attempt)
             if pause is None:

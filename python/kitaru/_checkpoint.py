@@ -134,9 +134,7 @@ class Checkpoint(Generic[P, R]):
         self: Checkpoint[Concatenate[X, Q], Coroutine[Any, Any, T]], items: Iterable[X], *, limit: int | None = None
     ) -> Coroutine[Any, Any, list[T]]: ...
     @overload
-    def map(
-        self: Checkpoint[Concatenate[X, Q], T], items: Iterable[X], *, limit: int | None = None
-    ) -> list[T]: ...
+    def map(self: Checkpoint[Concatenate[X, Q], T], items: Iterable[X], *, limit: int | None = None) -> list[T]: ...
     def map(self, items: Iterable[Any], *, limit: int | None = None) -> Any:
         """One call an item, at most ``limit`` at a time; the results in the items' order (await it if async)."""
         from kitaru._handles import map_items
@@ -243,8 +241,7 @@ def checkpoint(function: Any = None, /, **options: Any) -> Any:
 
 
 _OPTIONS = frozenset(
-    "name retries backoff factor max_backoff jitter retry_on timeout idle_timeout effect reconcile identity "
-    "ignore on_drift on_failure pickle rerunnable strict".split()
+    ["name", "retries", "backoff", "factor", "max_backoff", "jitter", "retry_on", "timeout", "idle_timeout", "effect", "reconcile", "identity", "ignore", "on_drift", "on_failure", "pickle", "rerunnable", "strict"]
 )
 
 

@@ -204,5 +204,3 @@ def child_has_news(run: Run, suspended: KitaruSuspended) -> bool:
 
 def _position(exec_id: str) -> int:
     return int(json.loads(_config.engine().describe(exec_id))["last_seq"])
-
-

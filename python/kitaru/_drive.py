@@ -318,4 +318,3 @@ def _account(run: Run, parked: Parked) -> None:
     while frame is not None:
         frame.parked_for += spent
         frame = frame.parent
-

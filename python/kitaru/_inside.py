@@ -51,9 +51,7 @@ def idempotency_key() -> str:
     return _native.blake3(body.run.id.encode() + body.scope).hex()
 
 
-def usage(
-    *, model: str | None = None, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0
-) -> None:
+def usage(*, model: str | None = None, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0) -> None:
     """Adds what a model call consumed to the call it is made in; failed tries count too. Outside a flow: nothing."""
     frame = _context.frame()
     body = frame.body() if frame is not None else None

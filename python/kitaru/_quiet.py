@@ -234,7 +234,7 @@ class Side:
         soon = False
         if not woken:
             ready = getattr(self.loop, "_ready", None)
-            if ready is not None and len(ready) == 0 or ready is None:
+            if (ready is not None and len(ready) == 0) or ready is None:
                 if is_quiet(run):
                     from kitaru._edge import ask_inline
 

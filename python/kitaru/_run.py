@@ -30,7 +30,19 @@ if TYPE_CHECKING:
 class Parked:
     """A call that waits for something outside the process: an answer, time, or a child's answer."""
 
-    __slots__ = ("call", "cancel", "child", "deadline", "frame", "key", "pause", "question", "sleeping", "since", "thread")
+    __slots__ = (
+        "call",
+        "cancel",
+        "child",
+        "deadline",
+        "frame",
+        "key",
+        "pause",
+        "question",
+        "since",
+        "sleeping",
+        "thread",
+    )
 
     def __init__(
         self,

@@ -241,9 +241,7 @@ def sleep(seconds: float, *, name: str = "sleep") -> Any:
     run, session = frame.run, frame.run.session
     run.check()
     try:
-        call = session.identify(
-            frame.scope, name, "sleep", _native.blake3(f"{seconds!r}"), False, False, False, None
-        )
+        call = session.identify(frame.scope, name, "sleep", _native.blake3(f"{seconds!r}"), False, False, False, None)
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     if _context.running_task() is not None:
