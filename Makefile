@@ -46,7 +46,7 @@ fmt: $(VENV)/.dev             ## Formats everything
 wheel: $(VENV)/.ready         ## A release wheel in dist/
 	$(MATURIN) build --release --strip --out dist
 
-bench: build $(VENV)/.bench   ## Figures beside raw baselines and peers; rewrites docs/performance.md
+bench: build $(VENV)-bench/.ready   ## Figures beside raw baselines and peers; rewrites docs/performance.md
 	$(PY) bench/run.py
 
 nightly: build $(VENV)/.dev   ## Long soaks, bounded to an hour
@@ -54,7 +54,7 @@ nightly: build $(VENV)/.dev   ## Long soaks, bounded to an hour
 	KITARU_SIM_SEEDS=5000 cargo test --release -p kitaru-sim
 
 build: $(VENV)/.ready         ## The extension, built in place
-	@$(MATURIN) develop --release --quiet
+	@$(MATURIN) develop --release --skip-install --quiet >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
 
 clean:           ## Removes what was built
 	rm -rf target dist $(VENV) $(VENV)-bench
@@ -63,23 +63,25 @@ clean:           ## Removes what was built
 
 .PHONY: .prerequisites
 .prerequisites:
-	@command -v cargo >/dev/null || { echo "make: cargo is missing; install a Rust toolchain (1.88 or newer) from your system's packages or rustup" >&2; exit 1; }
-	@cargo --version | { read -r _ v _; printf '1.88\n%s\n' "$$v" | sort -VC; } || { echo "make: this cargo is older than 1.88; install a newer Rust toolchain (rustup update, or https://rustup.rs)" >&2; exit 1; }
+	@command -v cargo >/dev/null || { echo "make: cargo is missing; install a Rust toolchain (1.89 or newer) from your system's packages or rustup" >&2; exit 1; }
+	@cargo --version | { read -r _ v _; printf '1.89\n%s\n' "$$v" | sort -VC; } || { echo "make: this cargo is older than 1.89; install a newer Rust toolchain (rustup update, or https://rustup.rs)" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "make: a C compiler is missing; install gcc (Debian: apt-get install gcc)" >&2; exit 1; }
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.10 or newer (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: $(PYTHON) is older than 3.10; install a newer Python, or name one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: Python's venv module is missing; install it (Debian: apt-get install python3-venv)" >&2; exit 1; }
 
 $(VENV)/.ready: pyproject.toml | .prerequisites
-	$(PYTHON) -m venv $(VENV)
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'maturin>=1.9,<2' pydantic
+	@echo "building the engine: some minutes the first time"
+	$(MATURIN) develop --release --quiet >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
 	touch $@
 
 $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(VENV)/.ready
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	touch $@
 
-$(VENV)/.bench: requirements/bench.txt | $(VENV)/.dev
+$(VENV)-bench/.ready: requirements/bench.txt | .prerequisites
 	$(PYTHON) -m venv $(VENV)-bench
 	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -r requirements/bench.txt
 	touch $@

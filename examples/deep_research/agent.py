@@ -84,7 +84,7 @@ def write(question: Question, findings: list[Finding], read_count: int, corpus: 
     display.running("write the report")
     who = writer()
     body = who.report(question, findings)
-    return report.compose(question.topic, library.root_of(corpus), body, findings, read_count, who.name)
+    return report.compose(question.topic, library.root_of(corpus).absolute(), body, findings, read_count, who.name)
 
 
 @flow
@@ -107,6 +107,9 @@ def deep_research(topic: str, corpus: str | None = None, sources: int = 34) -> s
             steps.finished()
         useful = [reading for reading in readings if reading.notes]
         steps.total = 2 + len(queries) + len(chosen) + len(useful) + 1
+
+        if not useful:
+            return f"Nothing found: none of the {len(chosen)} sources that share words with {topic!r} speaks of it."
 
         steps.clear()
         approved = kitaru.wait(

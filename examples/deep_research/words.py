@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_WORD = re.compile(r"[^\W\d_]\w*")
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(`*]*[A-Z])")
+_END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(`*]*[^\W\d_a-z])")
 _NO_END = ("e.g.", "i.e.", "etc.", "cf.", "vs.", "Mr.", "Dr.", "No.", "approx.", "resp.", "incl.", "...")
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\d+[.)])\s+")
-_PLAIN_WORD = re.compile(r"[\"'`(*]*(?:[A-Z]+|[A-Za-z][a-z'-]*)[.,;:!?\"'`)*]*")
+_PLAIN_WORD = re.compile(r"[\"'`(*]*(?:[A-Z]+|[^\W\d_](?:[^\W\dA-Z_]|['-])*)[.,;:!?\"'`)*]*")
 _MARKUP = re.compile(r":[a-z:]+:`~?([^`]+)`|``([^`]+)``")
 
 _STOP = """
@@ -63,7 +63,8 @@ def terms(text: str) -> list[str]:
     """The stems of a text's words, in order; an identifier gives itself and its parts. Stop words are left out."""
     found: list[str] = []
     for word in _WORD.findall(text):
-        parts = [piece for part in _HUMPS.findall(word) if len(part) > 1 for piece in _unglued(part)]
+        humps = _HUMPS.findall(word) if word.isascii() else [word]
+        parts = [piece for part in humps if len(part) > 1 for piece in _unglued(part)]
         if len(parts) > 1:
             found.append(word.lower().strip("_"))
         found.extend(stem(part) for part in parts if part.lower() not in STOP)
@@ -140,7 +141,8 @@ def _paragraphs(text: str) -> list[str]:
 
 def _is_prose(sentence: str) -> bool:
     words = sentence.split()
-    if not 5 <= len(words) <= 60 or not re.match(r"[\"'`(*]*[A-Z]", sentence) or sentence[-1] in ":;,=":
+    first = sentence.lstrip("\"'`(*")[:1]
+    if not 5 <= len(words) <= 60 or not first.isupper() or sentence[-1] in ":;,=":
         return False
     if sentence.count("(") != sentence.count(")") or "::=" in sentence or " -> " in sentence:
         return False

@@ -1,7 +1,8 @@
 """A research agent that asks a human before it spends: two checkpoints, a wait, ordinary Python."""
 
-import kitaru
 from helpers import call_llm, search_academic_papers
+
+import kitaru
 from kitaru import checkpoint, flow
 
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from kitaru.errors import KitaruGeneratorError as KitaruGeneratorError
     from kitaru.errors import KitaruImportError as KitaruImportError
     from kitaru.errors import KitaruInDoubtError as KitaruInDoubtError
+    from kitaru.errors import KitaruInputsError as KitaruInputsError
     from kitaru.errors import KitaruMutatedArgumentError as KitaruMutatedArgumentError
     from kitaru.errors import KitaruNonRetryableError as KitaruNonRetryableError
     from kitaru.errors import KitaruNotFoundError as KitaruNotFoundError

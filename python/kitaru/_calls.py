@@ -48,6 +48,18 @@ class Body:
         self.frame = frame
 
 
+class Ended:
+    """Make a result durable. A task that is cancelled meanwhile has the cancellation thrown in."""
+
+    __slots__ = ("attempts", "call", "text", "usage")
+
+    def __init__(self, call: int, text: str, attempts: int, usage: tuple[int, int, float]) -> None:
+        self.call = call
+        self.text = text
+        self.attempts = attempts
+        self.usage = usage
+
+
 class Pause:
     """Let time pass before the next try."""
 
@@ -65,7 +77,7 @@ class Forever:
     __slots__ = ()
 
 
-Step = Turn | Body | Pause | Forever
+Step = Turn | Body | Ended | Pause | Forever
 
 
 class Identified:
@@ -182,26 +194,32 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
             except KitaruError as refusal:
                 raise run.refused(refusal) from None
             continue
-        return _returned(one, frame, result, attempt)
+        return (yield from _returned(one, frame, result, attempt))
 
 
 _AT_ONCE: Any = object()
 _RUN: Any = object()
 
 
-def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Any:
+def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Generator[Step, Any, Any]:
     run, spec, session = one.run, one.spec, one.run.session
     used = (frame.usage[0], frame.usage[1], frame.usage[2])
     if run.closing is not None:
         raise Unwind(run.closing)
     problem: Unencodable | None = None
     try:
-        text = encode(result, "checkpoint.return", pickle=spec.pickle)
+        text = encode(_dumped(spec, result), "checkpoint.return", pickle=spec.pickle)
     except Unencodable as found:
         problem = found
     try:
         if problem is None:
-            session.end_returned(one.call, text, attempt, used)
+            try:
+                yield Ended(one.call, text, attempt, used)
+            except BaseException as error:
+                # The flow goes on as if it had not ended, so that is what has to stand on record.
+                if _is_cancel(error) and not run.root_ended and run.closing is None:
+                    session.end_cancelled(one.call, attempt, (0, 0, 0.0))
+                raise
         elif spec.once or spec.strict or run.strict:
             error = KitaruEncodeError(f"{frame.key}: {problem}. {problem.hint}")
             session.end_volatile(one.call, problem.path, spec.rerunnable, attempt, used)
@@ -227,6 +245,17 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Any:
             )
     # The caller gets what a re-entry would get where that is cheap to promise: the value itself.
     return result
+
+
+def _dumped(spec: Spec, result: Any) -> Any:
+    """The encodable form of a result. A codec of the user's that fails does not lose what was paid for."""
+    if spec.codec is None:
+        return result
+    try:
+        return spec.codec[0](result)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the result is handed on
+        said = f"Its codec= raised {type(error).__name__}: {error}"
+        raise Unencodable("checkpoint.return", type(result).__qualname__, said) from error
 
 
 def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -> Any:
@@ -260,9 +289,7 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
         run.remember(error, record, fresh=True)
         if spec.pause_on_failure and spec.retries:
             key = frame.key or one.name
-            reason = (
-                f'{{"retries_exhausted":{{"key":{_quote(key)},"record":{record},"message":{_quote(str(error))}}}}}'
-            )
+            reason = f'{{"retries_exhausted":{{"key":{_quote(key)},"record":{record},"message":{_quote(str(error))}}}}}'
             raise run.pause(
                 reason,
                 f"{key} failed {attempt} times, last: {type(error).__name__}: {error}. "
@@ -285,7 +312,8 @@ def _serve(one: Identified) -> Any:
         if record is not None:
             run.remember(error, record[1], fresh=record[1] in run.fresh)
         raise error
-    return decode(text or "null", one.spec.returns, allow_pickle=one.spec.pickle)
+    value = decode(text or "null", allow_pickle=one.spec.pickle)
+    return value if one.spec.codec is None else one.spec.codec[1](value)
 
 
 def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
@@ -296,7 +324,7 @@ def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
     now = one.bound.text
     if not moved and before is not None and now is not None:
         reason = harmless_difference(before, now, recorded_at, session.now())
-        if reason is None and _encodes_the_same(one, before):
+        if reason is None and spec.signature.encodes_the_same(before, one.bound.digest):
             reason = "the codec of an argument has changed, its value has not"
         if reason is not None:
             session.note(key, "drift-reused", f"{key} is reused: {reason}")
@@ -319,17 +347,6 @@ def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
     if policy == "fail":
         raise run.pause(pause, text, KitaruDivergenceError(text))
     raise run.pause(pause, text)
-
-
-def _encodes_the_same(one: Identified, before: str) -> bool:
-    try:
-        known = decode(before)
-        if not isinstance(known, dict):
-            return False
-        again = one.spec.signature.canonical(known)
-    except (Unencodable, TypeError, ValueError):
-        return False
-    return again is not None and _native.blake3(again) == one.bound.digest
 
 
 def _reconcile(one: Identified, record: int) -> Any:

@@ -61,6 +61,9 @@ class Checkpoint(Generic[P, R]):
         self._name = name
         self._spec: Spec | None = None
         functools.update_wrapper(self, function)
+        if self._ignore:
+            # A misspelt name is said here, not at the first call.
+            self.spec()
 
     @property
     def name(self) -> str:
@@ -227,6 +230,18 @@ _warned: set[str] = set()
 _warned_lock = threading.Lock()
 
 
+def _on_host_loop() -> bool:
+    """Whether this is another task of a loop that flows share with their host (a request of a web server, a cell).
+
+    Tasks inherit their context, so one without a frame was not made by a flow.
+    """
+    task = _context.running_task()
+    if task is None:
+        return False
+    loop = task.get_loop()
+    return any(side.loop is loop for run in list(_context.running) for side in run.live_sides())
+
+
 def _not_recorded(name: str) -> None:
     """A checkpoint without context while a flow runs here: most likely a thread that lost it."""
     from kitaru._config import is_strict
@@ -234,6 +249,8 @@ def _not_recorded(name: str) -> None:
     if threading.current_thread() is threading.main_thread() and not any(
         run.root_thread == threading.get_ident() or run.sides for run in list(_context.running)
     ):
+        return
+    if _on_host_loop():
         return
     message = (
         f"checkpoint {name} was called in a thread that does not belong to the running flow: it is not recorded. "
@@ -274,15 +291,10 @@ def call(
         return body(*args)
     _check_options(options)
     signature, bound = free_bound(args if identity is None else identity, empty=identity is None and not args)
-    one = identify(frame, Spec(body, name, signature, **options), bound, id=id)
-    if codec is None:
-        if asynchronous:
-            return call_async(one, lambda: body(*args))
-        return call_sync(one, lambda: body(*args))
-    dump, load = codec
+    one = identify(frame, Spec(body, name, signature, codec=codec, **options), bound, id=id)
     if asynchronous:
-        return _coded_async(one, body, args, dump, load)
-    return _unwrap(call_sync(one, lambda: _Coded(body(*args), dump)), load)
+        return call_async(one, lambda: body(*args))
+    return call_sync(one, lambda: body(*args))
 
 
 def free_bound(value: Any, *, empty: bool) -> tuple[Signature, Bound]:
@@ -293,27 +305,3 @@ def free_bound(value: Any, *, empty: bool) -> tuple[Signature, Bound]:
 
 def _anything(**identity: Any) -> None:
     """The signature of calls that have none of their own."""
-
-
-class _Coded:
-    """A live result beside its encodable form: the caller gets the one, the journal the other."""
-
-    __slots__ = ("dump", "value")
-
-    def __init__(self, value: Any, dump: Callable[[Any], Any]) -> None:
-        self.value = value
-        self.dump = dump
-
-
-def _unwrap(value: Any, load: Callable[[Any], Any]) -> Any:
-    return value.value if isinstance(value, _Coded) else load(value)
-
-
-async def _coded_async(one: Any, body: Callable[..., Any], args: tuple[Any, ...], dump: Any, load: Any) -> Any:
-    async def inside() -> Any:
-        return _Coded(await body(*args), dump)
-
-    return _unwrap(await call_async(one, inside), load)
-
-
-_context.transparent(_coded_async)

@@ -1,9 +1,18 @@
-"""The ``kitaru`` command's way into the Rust command line. Everything it prints is decided there."""
+"""The ``kitaru`` command's way into the Rust command line. Everything it prints is decided there.
+
+Not here: finding and running a flow (``_runner``).
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kitaru._native import Engine
+
+# (execution, whether Ctrl-C was pressed at a question, code, message, hint)
+Told = tuple["str | None", bool, "str | None", "str | None", "str | None"]
 
 
 def main() -> int:
@@ -11,74 +20,107 @@ def main() -> int:
     from kitaru import _native
 
     status: int = _native.cli(sys.argv[1:], Host())
-    sys.stdout.flush()
+    return _flushed(status)
+
+
+def _flushed(status: int) -> int:
+    """Flushes now, where a reader that has gone can be told from an error; the interpreter's exit would complain."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status
 
 
 class Host:
     """What the command line needs Python for: running a flow."""
 
-    def run(self, job: str, json_output: bool) -> tuple[str | None, str | None, str | None, int]:
-        """Runs a job. Returns the execution, or a code, a message and an exit status."""
+    def run(self, job: str, json_output: bool, engine: Engine, store: str, home: str, normal: bool) -> Told:
+        """Runs a job on the command's store. Returns the execution, or a code, a message and a way out."""
         import json
+        import os
 
         from kitaru import _config, _runner
-        from kitaru.errors import KitaruError
 
+        os.environ["KITARU_HOME"], os.environ["KITARU_STORE"] = home, store
+        os.environ["KITARU_SYNCHRONOUS"] = "normal" if normal else "full"
+        _config.adopt(engine)
         wanted: dict[str, Any] = json.loads(job)
-        entry = wanted.get("resume", {}).get("entry")
-        if entry is not None and not _is_this(entry["interpreter"]):
-            return _elsewhere(wanted, json_output)
         if json_output:
-            sys.stdout.flush()
             _config.configure(interactive=False)
+        entry = wanted.get("resume", {}).get("entry")
+        if entry is not None and not _runner.is_this_interpreter(entry["interpreter"]):
+            return _reported(lambda: _runner.execute_elsewhere(wanted, quiet=json_output))
         stdout = sys.stdout
+        sys.stdout = _Patient(sys.stderr if json_output else stdout)
         try:
-            if json_output:
-                sys.stdout = sys.stderr
-            return _runner.execute(wanted), None, None, 0
-        except KitaruError as error:
-            return None, error.code, str(error), 1
-        except KeyboardInterrupt:
-            return None, "interrupted", "interrupted", 130
-        except TypeError as error:
-            return None, "bad-inputs", str(error), 2
+            told = _reported(lambda: _runner.execute(wanted))
         finally:
+            sys.stdout.flush()
             sys.stdout = stdout
+        other = _config.overruled()
+        if other is not None and other != store:
+            sys.stderr.write(f"note: the flow's code asks for the store {other}; this command used {store}\n")
+        return told
 
 
-def _is_this(interpreter: str) -> bool:
-    import os
+def _reported(work: Any) -> Told:
+    from kitaru.errors import KitaruError
 
-    # Names in one folder that lead to one program (python, python3, python3.12) have the same packages.
-    return os.path.dirname(interpreter) == os.path.dirname(sys.executable) and os.path.realpath(
-        interpreter
-    ) == os.path.realpath(sys.executable)
+    try:
+        ran = work()
+    except KitaruError as error:
+        return None, False, error.code, str(error), error.hint
+    except KeyboardInterrupt:
+        return None, False, "interrupted", "interrupted", None
+    return ran.exec_id, ran.interrupted, None, None, None
 
 
-def _elsewhere(job: dict[str, Any], json_output: bool) -> tuple[str | None, str | None, str | None, int]:
-    """Runs the job in the interpreter that the execution was recorded with."""
-    import json
-    import os
-    import subprocess
+class _Patient:
+    """Standard output whose reader may go away (``| head``): a flow that costs money does not fail by that."""
 
-    interpreter = job["resume"]["entry"]["interpreter"]
-    if not os.path.exists(interpreter):
-        return None, "flow-import", f"the interpreter that ran it is gone: {interpreter}", 1
-    code = "import sys; from kitaru._cli import child; sys.exit(child())"
-    done = subprocess.run(
-        [interpreter, "-c", code, json.dumps(job), "1" if json_output else "0"],
-        stdout=sys.stderr if json_output else None,
-        check=False,
-    )
-    if done.returncode:
-        return None, "flow-import", f"{interpreter} could not go on with it (status {done.returncode})", 1
-    return job["resume"]["id"], None, None, 0
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self._gone = False
+
+    def write(self, text: str) -> int:
+        if not self._gone:
+            try:
+                return int(self._inner.write(text))
+            except BrokenPipeError:
+                self._gone = True
+        return len(text)
+
+    def flush(self) -> None:
+        if not self._gone:
+            try:
+                self._inner.flush()
+            except BrokenPipeError:
+                self._gone = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
 
 
 def child() -> int:
-    """The other interpreter's side of a resume."""
-    found, _, message, status = Host().run(sys.argv[1], sys.argv[2] == "1")
-    if message is not None:
-        sys.stderr.write(message + "\n")
-    return 0 if found is not None else status or 1
+    """The other interpreter's side of a resume: a job in, what was told out, both in files. Returns 0."""
+    import json
+
+    from kitaru import _config, _runner
+
+    job, told, quiet = sys.argv[1:4]
+    with open(job, encoding="utf-8") as file:
+        wanted = json.load(file)
+    stdout = sys.stdout
+    if quiet == "1":
+        _config.configure(interactive=False)
+        sys.stdout = sys.stderr
+    try:
+        result = _reported(lambda: _runner.execute(wanted))
+    finally:
+        sys.stdout = stdout
+    with open(told, "w", encoding="utf-8") as file:
+        json.dump(result, file)
+    return _flushed(0)

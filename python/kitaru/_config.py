@@ -50,14 +50,47 @@ def configure(
     _settings.update({name: value for name, value in given.items() if value is not None})
 
 
+_adopted: dict[int, Engine] = {}
+
+
+def adopt(engine: Engine) -> None:
+    """The ``kitaru`` command's store is the one that its flows run on, whatever their code configures."""
+    _adopted[os.getpid()] = engine
+
+
+def overruled() -> str | None:
+    """The store that the code of a flow asked for by ``configure``; ``None`` if it asked for none."""
+    store, home = _settings.get("store"), _settings.get("home")
+    if store is None and home is None:
+        return None
+    return str(store or os.path.join(os.path.abspath(os.path.expanduser(home)), "kitaru.db"))
+
+
 def engine() -> Engine:
     """The engine on the configured store, opened once in this process."""
+    adopted = _adopted.get(os.getpid())
+    if adopted is not None:
+        return adopted
+    return opened(None, None)
+
+
+def place(store: str | None, home: str | None) -> tuple[str, str, str]:
+    """Store, home and ``full`` or ``normal``: as given, else as configured, else from the environment."""
+    if store is None and home is None:
+        store, home = _settings.get("store"), _settings.get("home")
+    home = home or os.environ.get("KITARU_HOME") or os.path.expanduser("~/.kitaru")
+    home = os.path.abspath(os.path.expanduser(home))
+    store = store or os.environ.get("KITARU_STORE") or os.path.join(home, "kitaru.db")
+    synchronous = _settings.get("synchronous") or os.environ.get("KITARU_SYNCHRONOUS") or "full"
+    return store, home, synchronous.lower()
+
+
+def opened(store: str | None, home: str | None) -> Engine:
+    """The engine on that store and home, opened once in this process; see :func:`place`."""
     from kitaru._native import Engine
 
-    home = _settings.get("home") or os.environ.get("KITARU_HOME") or os.path.expanduser("~/.kitaru")
-    home = os.path.abspath(os.path.expanduser(home))
-    store = _settings.get("store") or os.environ.get("KITARU_STORE") or os.path.join(home, "kitaru.db")
-    normal = (_settings.get("synchronous") or os.environ.get("KITARU_SYNCHRONOUS") or "full").lower() == "normal"
+    store, home, synchronous = place(store, home)
+    normal = synchronous == "normal"
     key = (store, home, normal, os.getpid())
     with _lock:
         found = _engines.get(key)

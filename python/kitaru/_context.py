@@ -175,7 +175,7 @@ def _adopt(found: Frame, task: asyncio.Task[Any]) -> Frame:
 
     loop = task.get_loop()
     side = found.run.side(loop)
-    if found.thread == threading.get_ident() and not side.tasks:
+    if found.thread == threading.get_ident() and is_main(task):
         # The main task of a loop that sync code runs and waits for (`run_sync`): the same place.
         own = found.inner()
     else:
@@ -187,6 +187,14 @@ def _adopt(found: Frame, task: asyncio.Task[Any]) -> Frame:
     _loops.install(loop)
     side.add(task)
     return own
+
+
+def is_main(task: asyncio.Task[Any]) -> bool:
+    """Whether ``run_until_complete`` waits for this task. It leaves its mark among the task's callbacks."""
+    for callback, _ in getattr(task, "_callbacks", None) or ():
+        if "run_until_complete" in getattr(callback, "__qualname__", ""):
+            return True
+    return False
 
 
 def task_frame(creator: Frame, coroutine: Coroutine[Any, Any, Any]) -> Frame:

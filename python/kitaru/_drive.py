@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Forever, Identified, Pause, Turn, steps
+from kitaru._calls import Body, Ended, Forever, Identified, Pause, Turn, steps
 from kitaru._context import Frame, running_task
 from kitaru._run import Parked
 from kitaru.errors import KitaruTimeoutError
@@ -38,7 +38,13 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                 else:
                     step = path.send(value)
                 continue
-            if kind is Turn:
+            if kind is Ended:
+                try:
+                    one.run.session.end_returned(step.call, step.text, step.attempts, step.usage)
+                except BaseException as error:
+                    step = path.throw(error)
+                    continue
+            elif kind is Turn:
                 if running_task() is None:
                     _turn(one.run, step.order)
             elif kind is Pause:
@@ -67,7 +73,13 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
                 else:
                     step = path.send(value)
                 continue
-            if kind is Turn:
+            if kind is Ended:
+                try:
+                    await side.commit(step)
+                except BaseException as error:
+                    step = path.throw(error)
+                    continue
+            elif kind is Turn:
                 await side.deliver(step.order)
             elif kind is Pause:
                 await _pause_async(one, step)
@@ -267,8 +279,8 @@ def park_sync(run: Run, parked: Parked) -> None:
             run.check()
             if has_news(run, parked):
                 return
-            if run.sides:
-                for side in list(run.sides.values()):
+            if sides := run.live_sides():
+                for side in sides:
                     side.start_polling_threadsafe()
             elif is_quiet(run):
                 with run.leaving:

@@ -52,10 +52,12 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
         error = caught
     finally:
         _context.leave(entered)
-    run.root_joining += 1
-    for handle in list(run.handles):
-        handle.settled()
-    run.root_joining -= 1
+    if not isinstance(error, (KeyboardInterrupt, SystemExit)):
+        # Submitted bodies are paid for already. Only whoever interrupts does not want to wait for them.
+        run.root_joining += 1
+        for handle in list(run.handles):
+            handle.settled()
+        run.root_joining -= 1
     return _outcome(run, value, error)
 
 
@@ -216,6 +218,9 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
     for one in parked:
         if one.child is not None:
             lines.extend("  " + line for line in str(one.child).splitlines()[1:])
+    if run.here_only:
+        lines.append(f"  {run.flow} was defined in a notebook or at a prompt: only this process can go on with it,")
+        lines.append(f"  after the answer, by  {run.flow}.resumed({run.id!r}).wait()")
     strangers = [name for side in run.sides.values() for name in side.strangers]
     if strangers:
         grace = f"{_config.grace():g}"

@@ -20,17 +20,26 @@ def main_name() -> str:
     return os.path.splitext(os.path.basename(file))[0]
 
 
+def is_importable(function: Any) -> bool:
+    """Whether another process can load the function: not if it was defined in a notebook or at a prompt."""
+    if getattr(function, "__module__", None) != "__main__":
+        return True
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    # A program read from standard input calls its file `<stdin>`.
+    return file is not None and not file.startswith("<")
+
+
 def entry_point(function: Any) -> dict[str, Any]:
     """The entry point of a flow, with the fields of the engine's ``EntryPoint``. ``module`` is ``None`` in a
     notebook or at a prompt: such a flow can only go on in its own process."""
     module: str | None = getattr(function, "__module__", None)
-    file = getattr(sys.modules.get(module or ""), "__file__", None)
+    file = getattr(sys.modules.get(module or ""), "__file__", None) if is_importable(function) else None
     as_module = False
     if module == "__main__":
         spec = getattr(sys.modules["__main__"], "__spec__", None)
         as_module = spec is not None
         module = main_name()
-        if file is None:
+        if not is_importable(function):
             module = None
     return {
         "module": module,

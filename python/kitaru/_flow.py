@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from kitaru import _context
 from kitaru._checkpoint import kind_of
-from kitaru._entry import entry_point
+from kitaru._entry import entry_point, is_importable
 from kitaru._run import Run
 from kitaru._values import Signature, code_digest
 from kitaru.errors import (
     KitaruEncodeError,
     KitaruGeneratorError,
+    KitaruPaused,
     KitaruStateError,
     KitaruSuspended,
     KitaruSyncOnLoopError,
@@ -105,11 +106,25 @@ class Flow(Generic[P, R]):
         return FlowHandle(self, self._start(args, kwargs), args, kwargs)
 
     def resume(self, exec_id: str) -> R:
-        """Goes on with an execution of this flow in this process; returns its result (``await`` for async)."""
+        """Goes on with an execution of this flow in this process; returns its result (``await`` for async).
+
+        Raises :class:`KitaruSyncOnLoopError` for a sync flow on a running loop: use :meth:`resumed`.
+        """
         from kitaru._runner import take
 
+        if self._kind == "sync" and _context.running_task() is not None:
+            raise KitaruSyncOnLoopError(
+                f"{self.name} is a sync flow and would block the event loop that runs here: "
+                f"use `await {self.name}.resumed({exec_id!r})`"
+            )
         run, args, kwargs = take(self, exec_id, "resume")
         return self._enter(run, args, kwargs)  # type: ignore[no-any-return]
+
+    def resumed(self, exec_id: str) -> FlowHandle[R]:
+        """The same on a thread of its own, as :meth:`run` does: returns the handle at once."""
+        from kitaru._runner import take
+
+        return FlowHandle(self, *take(self, exec_id, "resume"))
 
     def _start(
         self, args: Any, kwargs: Any, *, id: str | None = None, parent: tuple[str, str] | None = None
@@ -134,7 +149,9 @@ class Flow(Generic[P, R]):
     def _made(self, session: Session) -> Run:
         from kitaru import _config
 
-        return Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
+        run = Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
+        run.here_only = not is_importable(self._function)
+        return run
 
     def _enter(self, run: Run, args: Any, kwargs: Any) -> Any:
         """Runs an execution: here for a sync flow, as an awaitable for an async one."""
@@ -173,6 +190,8 @@ class FlowHandle(Generic[T]):
 
         self.exec_id = run.id
         self._future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        # Whether anybody has asked how it ended.
+        self._looked = False
 
         def main() -> None:
             try:
@@ -185,9 +204,17 @@ class FlowHandle(Generic[T]):
                 self._future.set_exception(error)
             else:
                 self._future.set_result(value)
+            finally:
+                _unfinished.pop(thread, None)
 
+        _await_at_exit()
         thread = threading.Thread(target=contextvars.Context().run, args=(main,), name=f"kitaru-{run.id[-8:]}")
-        thread.start()
+        _unfinished[thread] = self
+        try:
+            thread.start()
+        except RuntimeError:
+            _unfinished.pop(thread, None)
+            raise
 
     @property
     def status(self) -> str:
@@ -201,6 +228,7 @@ class FlowHandle(Generic[T]):
         :class:`KitaruSuspended` when it waits for an answer. ``TimeoutError`` when time ran out."""
         import concurrent.futures
 
+        self._looked = True
         try:
             return self._future.result(timeout)
         except concurrent.futures.TimeoutError:
@@ -219,10 +247,47 @@ class FlowHandle(Generic[T]):
     def __await__(self) -> Generator[Any, None, T]:
         import asyncio
 
+        self._looked = True
         return asyncio.wrap_future(self._future).__await__()
+
+    def _say(self) -> None:
+        """Nobody can ask any more how it ended: a suspension must not pass unseen."""
+        if self._looked or not self._future.done():
+            return
+        self._looked = True
+        error = self._future.exception()
+        if isinstance(error, (KitaruSuspended, KitaruPaused)) and sys.stderr is not None:
+            sys.stderr.write(f"{error}\n")
+
+    def __del__(self) -> None:
+        if sys is not None and getattr(self, "_future", None) is not None:
+            self._say()
 
     def __repr__(self) -> str:
         return f"<FlowHandle {self.exec_id}>"
+
+
+_unfinished: dict[threading.Thread, FlowHandle[Any]] = {}
+_registered = False
+
+
+def _await_at_exit() -> None:
+    """Makes the interpreter's exit wait for executions before it closes the thread pools that they may use."""
+    global _registered
+    if _registered:
+        return
+    import concurrent.futures.thread  # noqa: F401 - what is registered later is called earlier
+
+    _registered = True
+    # The standard library's own means for its thread pools; `atexit` comes too late, after they are closed.
+    threading._register_atexit(_finish)  # type: ignore[attr-defined]
+
+
+def _finish() -> None:
+    while _unfinished:
+        for thread, handle in list(_unfinished.items()):
+            thread.join()
+            handle._say()
 
 
 async def _awaited(value: Any) -> Any:
@@ -264,7 +329,7 @@ def install_excepthook() -> None:
         if isinstance(error, (KitaruSuspended, KitaruPaused)):
             sys.stderr.write(f"{error}\n")
             sys.stderr.flush()
-            raise SystemExit(75)
+            raise SystemExit(130 if getattr(error, "interrupted", False) else 75)
         from kitaru._edge import clean_chain
 
         clean_chain(error)

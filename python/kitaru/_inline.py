@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from kitaru._schema import check_answer
-from kitaru._values import decode
+from kitaru._values import decode_plain
 from kitaru.errors import KitaruAnswerError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kitaru._run import Parked, Run
 
 _WORDS = {"y": True, "yes": True, "n": False, "no": False}
@@ -18,6 +23,22 @@ _WORDS = {"y": True, "yes": True, "n": False, "no": False}
 
 def ask(run: Run, parked: Parked) -> bool:
     """Asks until there is a valid answer and records it. ``False``: left open."""
+    try:
+        # From before the question is seen: nobody presses Ctrl-C at it earlier.
+        with _ctrl_c_raises():
+            text = _asked(parked)
+    except KeyboardInterrupt:
+        run.left_by_interrupt = True
+        text = None
+    if text is None:
+        sys.stderr.write("\n(left open)\n")
+        return False
+    run.session.answer_wait(parked.call, text, "inline")
+    return True
+
+
+def _asked(parked: Parked) -> str | None:
+    """The answer as a JSON text; ``None`` at the end of input."""
     from kitaru import _native
 
     question = parked.question
@@ -28,24 +49,32 @@ def ask(run: Run, parked: Parked) -> bool:
     while True:
         out.write(f"{question.text} {_hint(question.json_schema)}")
         out.flush()
-        try:
-            line = sys.stdin.readline()
-        except KeyboardInterrupt:
-            line = ""
+        line = sys.stdin.readline()
         if not line:
-            out.write("\n(left open)\n")
-            return False
+            return None
         text = _as_json(line.strip(), question.json_schema)
         problem = _native.check_schema(schema, text) if schema is not None else None
         if problem is None:
             try:
-                check_answer(question.schema, decode(text), question.name)
+                check_answer(question.schema, decode_plain(text), question.name)
             except KitaruAnswerError as error:
                 problem = str(error)
         if problem is None:
-            run.session.answer_wait(parked.call, text, "inline")
-            return True
+            return text
         out.write(f"{problem}\n")
+
+
+@contextlib.contextmanager
+def _ctrl_c_raises() -> Iterator[None]:
+    """asyncio's own handler only cancels a task, which a blocking read would not notice."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _hint(schema: Any) -> str:

@@ -5,11 +5,24 @@ records as integers that are good for one pass. Whatever the engine refuses is r
 engine's code (see ``kitaru.errors.from_engine``). Not public: its shape follows the Python beside it.
 """
 
+from collections.abc import Callable
 from typing import Any, Final, Literal, TypeAlias, final
 
-__all__ = ["Engine", "Session", "__version__", "blake3", "check_schema", "cli"]
+__all__ = [
+    "MAX_DEPTH",
+    "Decoder",
+    "Encoder",
+    "Engine",
+    "Session",
+    "__version__",
+    "blake3",
+    "check_schema",
+    "cli",
+]
 
 __version__: Final[str]
+MAX_DEPTH: Final[int]
+"""How deep the JSON text of a value may nest."""
 
 _Error: TypeAlias = tuple[str, str, str, str, bool]
 """Type, message, traceback, JSON text of the exception tree, whether it rebuilds."""
@@ -20,6 +33,37 @@ _Verdict: TypeAlias = Literal["run", "reuse", "park", "open", "drift", "moved", 
 
 def blake3(data: bytes | str) -> bytes:
     """BLAKE3 (32 bytes) of bytes, or of a text's UTF-8."""
+
+@final
+class Encoder:
+    """Writes values as JSON text.
+
+    ``reduce(value, mode)`` gives a dict (a tagged object, whose members are written in turn) or a str (JSON already)
+    for what is not plain. It may raise ``refusal(path, type_name, hint)``, which is raised on with the whole path.
+    """
+
+    def __new__(cls, reduce: Callable[[Any, int], dict[str, Any] | str], refusal: type[BaseException]) -> Encoder: ...
+    def encode(self, value: Any, where: str, mode: int) -> tuple[str, int]:
+        """The JSON text, and flags: 1 something was reduced, 2 something can be changed in place."""
+    def arguments(self, values: dict[str, Any], mode: int) -> tuple[str, bytes, int]:
+        """The JSON text of a dict of arguments, its BLAKE3, and the flags of what is in it."""
+
+@final
+class Decoder:
+    """Reads values from JSON text.
+
+    ``build(members)`` makes what a tagged object stands for. If it raises ``refusal`` (with ``type_name`` and
+    ``reason``), ``keep(type_name, text, reason)`` makes the stand-in.
+    """
+
+    def __new__(
+        cls,
+        build: Callable[[dict[str, Any]], Any],
+        refusal: type[BaseException],
+        keep: Callable[[str, str, str], Any],
+    ) -> Decoder: ...
+    def decode(self, text: str) -> Any:
+        """The value. Raises ``ValueError`` if the text is not JSON."""
 
 def check_schema(schema: str | None, value: str) -> str | None:
     """What is wrong with an answer; ``None``: it satisfies the JSON Schema."""
@@ -126,6 +170,7 @@ class Session:
         """A try failed and another is due at ``retry_at``. Durable when this returns, as are all ends below."""
     def end_returned(self, call: int, result: str, attempts: int, used: _Usage) -> int:
         """The call returned. Returns the sequence of its record, as the other ends do."""
+    def end_returned_together(self, ended: list[tuple[int, str, int, tuple[int, int, float]]]) -> None: ...
     def end_volatile(self, call: int, path: str, rerunnable: bool, attempts: int, used: _Usage) -> int:
         """The call returned something that no codec takes; ``path`` says where in it."""
     def end_raised(self, call: int, error: _Error, attempts: int, used: _Usage) -> int:

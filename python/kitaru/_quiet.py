@@ -2,25 +2,30 @@
 
 A task that waits for anything else (a raw request) holds the flow for a grace, and is named. What asyncio does
 not tell is read from private attributes that every supported CPython has (``_fut_waiter``, ``_children``,
-``_ready``, ``_scheduled``); where a loop lacks them (uvloop) the answer is "not yet", never a wrong "quiet".
+``_ready``, ``_scheduled``); on a loop that lacks the last two (uvloop) timers are watched by ``_loops``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import gc
+import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _config, _context
+from kitaru import _config, _context, _loops
 
 if TYPE_CHECKING:
+    from kitaru._calls import Ended
     from kitaru._run import Parked, Run
 
 POLL = 0.03
 _EMPTY = contextvars.Context()
 _INTERNAL = ("asyncio/tasks.py", "asyncio/taskgroups.py", "asyncio/locks.py", "asyncio/queues.py")
+_STEPS = ("async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper")
 _INTERNAL_ANYIO = "anyio/_backends/_asyncio.py"
 
 
@@ -30,11 +35,15 @@ class Side:
     def __init__(self, run: Run, loop: asyncio.AbstractEventLoop) -> None:
         self.run = run
         self.loop = loop
+        # The thread that runs the loop: a side is made and used there only.
+        self.thread = threading.get_ident()
         self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self.root: asyncio.Task[Any] | None = None
         self.futures: dict[asyncio.Future[Any], Parked] = {}
         self.waiters: dict[int, asyncio.Future[None]] = {}
         self.cancelled: list[asyncio.Future[None]] = []
+        # Results that the loop's next round commits together, and the futures of their tasks.
+        self.ending: dict[asyncio.Future[None], Ended] = {}
         # What a call with a timeout waits on, and the task of its body.
         self.relays: dict[asyncio.Future[None], asyncio.Task[Any]] = {}
         self.unknown_since: float | None = None
@@ -47,15 +56,65 @@ class Side:
         """A task of the flow was made."""
         self.tasks.add(task)
 
-    def alive(self) -> int:
-        """How many tasks of the flow are alive on this loop."""
-        return sum(1 for task in self.tasks if not task.done())
+    def alive(self, enough: int) -> int:
+        """How many tasks of the flow are alive on this loop; no more than ``enough`` are counted."""
+        alive = 0
+        over = []
+        for task in self.tasks:
+            if task.done():
+                over.append(task)
+            elif (alive := alive + 1) >= enough:
+                break
+        # Whoever keeps its finished tasks must not make every later call look at them again.
+        self.tasks.difference_update(over)
+        return alive
 
     def cancel_root(self) -> None:
         """Unwinds the flow's root, after the parked waits have been told."""
+        with contextlib.suppress(RuntimeError):  # its loop is closed: nothing is left to unwind there
+            self.loop.call_soon_threadsafe(self._cancel_root, context=_EMPTY)
+
+    def _cancel_root(self) -> None:
         root = self.root
+        if root is None:
+            # A loop that the flow's own sync code runs.
+            root = next((task for task in asyncio.all_tasks(self.loop) if _context.is_main(task)), None)
         if root is not None and not root.done():
-            self.loop.call_soon_threadsafe(root.cancel, context=_EMPTY)
+            root.cancel()
+
+    # -- results that end together -------------------------------------------------------------------
+
+    async def commit(self, ended: Ended) -> None:
+        """Makes a result durable, together with those of the tasks that are about to run."""
+        ready = getattr(self.loop, "_ready", None)
+        if ready is not None and not ready:
+            # Nobody else is: what would be waited for?
+            self.run.session.end_returned(ended.call, ended.text, ended.attempts, ended.usage)
+            return
+        if not self.ending:
+            self.loop.call_soon(self._commit, context=_EMPTY)
+        future: asyncio.Future[None] = self.loop.create_future()
+        self.ending[future] = ended
+        try:
+            await future
+        finally:
+            self.ending.pop(future, None)
+
+    def _commit(self) -> None:
+        together = {future: ended for future, ended in self.ending.items() if not future.cancelled()}
+        self.ending = {}
+        error: BaseException | None = None
+        try:
+            self.run.session.end_returned_together(
+                [(one.call, one.text, one.attempts, one.usage) for one in together.values()]
+            )
+        except BaseException as refusal:
+            error = refusal
+        for future in together:
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
 
     # -- recorded results, in their order -------------------------------------------------------------
 
@@ -158,8 +217,9 @@ class Side:
 
     def start_polling_threadsafe(self) -> None:
         """The same, from a thread that has parked."""
-        if not self._polling and not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self.start_polling, context=_EMPTY)
+        if not self._polling:
+            with contextlib.suppress(RuntimeError):  # the loop has been closed since it was looked at
+                self.loop.call_soon_threadsafe(self.start_polling, context=_EMPTY)
 
     def _poll(self) -> None:
         self._polling = False
@@ -222,22 +282,23 @@ def has_news(run: Run, parked: Parked) -> bool:
 
 def is_quiet(run: Run) -> bool:
     """Whether the flow can be left: something is parked and everything alive waits for it."""
-    cancelled = any(side.cancelled for side in run.sides.values())
+    sides = run.live_sides()
+    cancelled = any(side.cancelled for side in sides)
     if not (run.parked or cancelled) or run.threads_busy > 0 or not root_waits(run):
         return False
-    if run.askers or any(side.waiters for side in run.sides.values()):
+    if run.askers or any(side.waiters for side in sides):
         return False
     strangers: list[str] = []
-    for side in list(run.sides.values()):
+    for side in sides:
         verdict = _tasks_wait(side, strangers)
         if not verdict or _timer_pending(side):
             return False
     if len(strangers) <= run.guests_parked:
-        for side in run.sides.values():
+        for side in sides:
             side.unknown_since = None
         return True
     now = time.monotonic()
-    for side in run.sides.values():
+    for side in sides:
         side.unknown_since = side.unknown_since or now
         side.strangers = strangers
         if now - side.unknown_since < _config.grace():
@@ -247,7 +308,8 @@ def is_quiet(run: Run) -> bool:
 
 def root_waits(run: Run) -> bool:
     """Whether a sync flow's own thread is parked, or waits for submitted items."""
-    if run.root_thread is None or run.sides:
+    if run.root_thread is None or any(side.thread == run.root_thread for side in run.live_sides()):
+        # An async flow, or a loop that runs inside a sync one: what its tasks wait for is looked at there.
         return True
     if any(parked.thread == run.root_thread for parked in run.parked.values()) or run.root_joining > 0:
         return True
@@ -277,7 +339,17 @@ def _known(side: Side, waiter: Any) -> bool:
     children = getattr(waiter, "_children", None)
     if children is not None:
         return all(child.done() or _known(side, child) for child in children)
-    return False
+    inner = _shielded(waiter)
+    return inner is not None and _known(side, inner)
+
+
+def _shielded(waiter: Any) -> Any:
+    """What ``asyncio.shield`` protects, if ``waiter`` is the future that it gave; its callback holds on to it."""
+    for callback, _ in getattr(waiter, "_callbacks", None) or ():
+        if getattr(callback, "__qualname__", "") == "shield.<locals>._outer_done_callback":
+            cells = dict(zip(callback.__code__.co_freevars, callback.__closure__, strict=True))
+            return cells["inner"].cell_contents if "inner" in cells else None
+    return None
 
 
 def _waits_inside(task: asyncio.Task[Any]) -> bool:
@@ -288,11 +360,23 @@ def _waits_inside(task: asyncio.Task[Any]) -> bool:
         if at is None:
             break
         code = getattr(at, "cr_code", None) or getattr(at, "gi_code", None) or getattr(at, "ag_code", None) or code
-        at = getattr(at, "cr_await", None) or getattr(at, "gi_yieldfrom", None) or getattr(at, "ag_await", None)
+        at = _awaits(at)
     if code is None:
         return False
     name = code.co_filename.replace("\\", "/")
     return _internal(name, code.co_name)
+
+
+def _awaits(at: Any) -> Any:
+    """What a suspended coroutine or generator waits for; ``None`` at the end of the chain."""
+    for name in ("cr_await", "gi_yieldfrom", "ag_await"):
+        if hasattr(at, name):
+            return getattr(at, name)
+    # A step of an async generator, or a coroutine behind `__await__`, keeps what it drives to itself.
+    for inner in gc.get_referents(at):
+        if hasattr(inner, "cr_await") or hasattr(inner, "ag_await") or type(inner).__name__ in _STEPS:
+            return inner
+    return None
 
 
 def _internal(name: str, function: str) -> bool:
@@ -304,7 +388,7 @@ def _internal(name: str, function: str) -> bool:
 def _timer_pending(side: Side) -> bool:
     """Whether code of the flow has a timer running that ends within the grace."""
     horizon = side.loop.time() + _config.grace()
-    for handle in list(getattr(side.loop, "_scheduled", ())):
+    for handle in _loops.timers(side.loop):
         if handle.cancelled() or handle.when() > horizon:
             continue
         context = getattr(handle, "_context", None)

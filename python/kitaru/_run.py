@@ -85,10 +85,14 @@ class Run:
         self.askers: dict[int, Callable[[], None]] = {}
         self.known_errors: dict[int, tuple[BaseException, list[int], bool]] = {}
         self.refusals = 0
+        # Whether no other process can load the flow: it was defined in a notebook, at a prompt or in `python -c`.
+        self.here_only = False
         # Sequence of the event that parked the execution: what comes later is news to a parent that waits for it.
         self.left_at = 0
         self.old_records = 0
         self.notes: list[str] = []
+        # Somebody pressed Ctrl-C when a wait was asked on the terminal.
+        self.left_by_interrupt = False
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.mark_old()
 
@@ -112,9 +116,14 @@ class Run:
 
     def alone(self) -> bool:
         """Whether no other task or thread of the flow is alive beside the caller."""
-        if not self.sides:
-            return self.items_alive == 0
-        return self.items_alive == 0 and sum(side.alive() for side in self.sides.values()) <= 1
+        if self.items_alive:
+            return False
+        alive = 0
+        for side in self.sides.values():
+            alive += side.alive(2)
+            if alive > 1:
+                return False
+        return True
 
     def side(self, loop: asyncio.AbstractEventLoop) -> Side:
         """What this execution keeps for one event loop."""
@@ -122,8 +131,15 @@ class Run:
         if known is None or known.loop is not loop:
             from kitaru._quiet import Side
 
+            for key, other in list(self.sides.items()):
+                if other.loop.is_closed():
+                    self.sides.pop(key, None)
             known = self.sides[id(loop)] = Side(self, loop)
         return known
+
+    def live_sides(self) -> list[Side]:
+        """The loops that run now. A loop that sync code ran and left (`run_sync`) has nothing to say."""
+        return [side for side in list(self.sides.values()) if side.loop.is_running()]
 
     def enter_thread(self) -> None:
         """A thread of the flow works."""
@@ -141,7 +157,7 @@ class Run:
         if wake is not None:
             wake()
             return
-        for side in list(self.sides.values()):
+        for side in self.live_sides():
             if order in side.waiters:
                 side.loop.call_soon_threadsafe(side.hand_out, order)
 
@@ -234,7 +250,9 @@ class Run:
 
         text = suspension_message(self, parked, wake_at, sleeping)
         waits = [one.key for one in parked if one.child is None and not one.sleeping] + nested
-        self.stop(KitaruSuspended(text, exec_id=self.id, waits=waits, wake_at=wake_at))
+        suspended = KitaruSuspended(text, exec_id=self.id, waits=waits, wake_at=wake_at)
+        suspended.interrupted = self.left_by_interrupt
+        self.stop(suspended)
         return True
 
     # -- failures -------------------------------------------------------------------------------------

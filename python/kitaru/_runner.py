@@ -5,23 +5,31 @@ Not here: what an execution does (``_edge``) and the command line (Rust).
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import json
 import os
+import shlex
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kitaru.errors import (
+    KitaruCancelledError,
     KitaruEntryPointError,
+    KitaruError,
     KitaruFlowNotFoundError,
     KitaruImportError,
+    KitaruInputsError,
     KitaruPaused,
     KitaruStateError,
+    KitaruSuspended,
+    from_engine,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
     from kitaru._flow import Flow
@@ -31,20 +39,28 @@ _loading = threading.local()
 
 
 def refuse_while_loading(flow: Flow[Any, Any]) -> None:
-    """A module that is loaded for a resume must not start executions while it is imported."""
-    file: str | None = getattr(_loading, "file", None)
-    if file is None:
+    """A module that is loaded to run or resume a flow must not start executions while it is imported."""
+    if not getattr(_loading, "depth", 0):
         return
-    line = "?"
+    place = "its module"
     at: Any = sys._getframe(1)
-    while at is not None:
-        if os.path.abspath(at.f_code.co_filename) == file and at.f_code.co_name == "<module>":
-            line = str(at.f_lineno)
+    while at is not None and "importlib" not in at.f_code.co_filename:
+        if at.f_code.co_name == "<module>":
+            place = f"{at.f_code.co_filename}:{at.f_lineno}"
         at = at.f_back
     raise KitaruEntryPointError(
-        f"{file}:{line} starts {flow.name} whenever the file is imported, so nothing can be resumed from it. "
-        'Put that line under:  if __name__ == "__main__":'
+        f"{place} starts {flow.name} whenever the file is imported, so nothing can be run or resumed from it",
+        hint='put that line under:  if __name__ == "__main__":',
     )
+
+
+@contextlib.contextmanager
+def _loading_code() -> Iterator[None]:
+    _loading.depth = getattr(_loading, "depth", 0) + 1
+    try:
+        yield
+    finally:
+        _loading.depth -= 1
 
 
 def load_target(target: str) -> Flow[Any, Any]:
@@ -59,22 +75,35 @@ def load_target(target: str) -> Flow[Any, Any]:
 
 
 def load_entry(entry: dict[str, Any]) -> Flow[Any, Any]:
-    """The flow of a recorded entry point, from any directory."""
+    """The flow of a recorded entry point, from any directory; goes to the recorded one first.
+
+    Raises :class:`KitaruImportError` saying which part of the recorded surroundings is missing.
+    """
     if entry["module"] is None:
         raise KitaruFlowNotFoundError(
             f"{entry['qualname']} was defined in a notebook or at a prompt: only that process can go on with it"
         )
-    if os.path.isdir(entry["cwd"]):
-        os.chdir(entry["cwd"])
+    if not os.path.isdir(entry["cwd"]):
+        raise KitaruImportError(
+            f"the working directory that {entry['qualname']} ran in is gone: {entry['cwd']}",
+            hint=f"make it again: mkdir -p {shlex.quote(entry['cwd'])}",
+        )
+    os.chdir(entry["cwd"])
     file = entry["file"]
-    if file is None:
-        for folder in reversed(entry["path"]):
-            sys.path.insert(0, folder)
-        module = _import(entry["module"])
-    else:
-        if not os.path.exists(file):
-            raise KitaruImportError(f"{file}, which defines the flow {entry['qualname']}, is no longer there")
-        module = _import_file(file, entry["module"], entry["path"])
+    try:
+        if file is None:
+            for folder in reversed(entry["path"]):
+                sys.path.insert(0, folder)
+            module = _import(entry["module"])
+        else:
+            if not os.path.exists(file):
+                raise KitaruImportError(f"{file}, which defines the flow {entry['qualname']}, is no longer there")
+            module = _import_file(file, entry["module"], entry["path"])
+    except KitaruImportError as error:
+        gone = [folder for folder in entry["path"] if not os.path.isdir(folder)]
+        if gone:
+            error.hint = f"gone from the import path that it ran with: {', '.join(gone)}"
+        raise
     return _flow_in(module, entry["qualname"], file or entry["module"])
 
 
@@ -91,32 +120,32 @@ def _import_file(file: str, name: str | None, path: list[str]) -> ModuleType:
     known = sys.modules.get(name)
     if known is not None and os.path.abspath(getattr(known, "__file__", None) or "") == file:
         return known
-    _loading.file = file
+    if os.path.basename(file) == "__main__.py":
+        # `python -m package`: its relative imports need the package around it.
+        return _import(f"{name}.__main__")
+    if name.count("."):
+        return _import(name)
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise KitaruImportError(f"{file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    # Classes and flows of a script are recorded under this name, also by `python agent.py` itself.
+    sys.modules[name] = module
     try:
-        if name.count("."):
-            return _import(name)
-        spec = importlib.util.spec_from_file_location(name, file)
-        if spec is None or spec.loader is None:
-            raise KitaruImportError(f"{file} is not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        # Classes and flows of a script are recorded under this name, also by `python agent.py` itself.
-        sys.modules[name] = module
-        try:
+        with _loading_code():
             spec.loader.exec_module(module)
-        except KitaruEntryPointError:
-            sys.modules.pop(name, None)
+    except BaseException as error:
+        sys.modules.pop(name, None)
+        if isinstance(error, KitaruEntryPointError):
             raise
-        except BaseException as error:
-            sys.modules.pop(name, None)
-            raise _not_importable(file, error) from error
-        return module
-    finally:
-        _loading.file = None
+        raise _not_importable(file, error) from error
+    return module
 
 
 def _import(name: str) -> ModuleType:
     try:
-        return importlib.import_module(name)
+        with _loading_code():
+            return importlib.import_module(name)
     except KitaruEntryPointError:
         raise
     except BaseException as error:
@@ -126,7 +155,7 @@ def _import(name: str) -> ModuleType:
 def _not_importable(what: str, error: BaseException) -> KitaruImportError:
     if isinstance(error, KeyboardInterrupt):
         raise error
-    place = ""
+    place, said = "", str(error)
     traceback = error.__traceback__
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename
@@ -134,8 +163,9 @@ def _not_importable(what: str, error: BaseException) -> KitaruImportError:
             place = f" ({file}:{traceback.tb_lineno})"
         traceback = traceback.tb_next
     if isinstance(error, SyntaxError):
-        place = f" ({error.filename}:{error.lineno})"
-    return KitaruImportError(f"{what} cannot be imported: {type(error).__name__}: {error}{place}")
+        place, said = f" ({error.filename}:{error.lineno})", error.msg
+    said = " ".join(said.split())
+    return KitaruImportError(f"{what} cannot be imported: {type(error).__name__}: {said}{place}")
 
 
 def _flow_in(module: ModuleType, name: str, place: str) -> Flow[Any, Any]:
@@ -166,7 +196,7 @@ def take(flow: Flow[Any, Any], exec_id: str, why: str) -> tuple[Run, Any, Any]:
 
     known = json.loads(_config.engine().describe(exec_id))
     if known["flow"] != flow.name:
-        raise KitaruStateError(f"execution {exec_id} is one of {known['flow']}, not of {flow.name}")
+        raise KitaruFlowNotFoundError(f"execution {exec_id} is one of the flow {known['flow']}, not of {flow.name}")
     run = take_up(flow, known, why)
     args, kwargs = flow.signature().unbind(known["inputs"])
     return run, args, kwargs
@@ -192,44 +222,137 @@ def take_up(flow: Flow[Any, Any], known: dict[str, Any], why: str) -> Run:
     return run
 
 
-def execute(job: dict[str, Any]) -> str:
-    """Runs a job of the command line to its end or suspension. Returns the execution's identifier.
+class Ran(NamedTuple):
+    """A job that came to its flow's end or suspension."""
 
-    What the flow raises is not raised here: it is on record, and the command line shows it.
+    exec_id: str
+    interrupted: bool
+
+
+def execute(job: dict[str, Any]) -> Ran:
+    """Runs a job to the flow's end or suspension.
+
+    What the flow raises is not raised here: it is on record, and whoever asked shows it. What could not be
+    recorded is raised.
     """
-    from kitaru._flow import FlowHandle  # noqa: F401
-    from kitaru.errors import KitaruError
-
     if "run" in job:
         flow = load_target(job["run"]["target"])
+        args, kwargs = _arguments(flow, job["run"]["inputs"])
         flow._tags = (*flow._tags, *job["run"].get("tags", ()))
-        run = flow._start((), _inputs(flow, job["run"]["inputs"]))
-        args, kwargs = flow.signature().unbind(json.dumps(job["run"]["inputs"]), plain=True)
-    else:
-        wanted = job["resume"]
-        flow = load_entry(wanted["entry"])
-        try:
-            run, args, kwargs = take(flow, wanted["id"], wanted.get("why", "resume"))
-        except KitaruPaused as paused:
-            return paused.exec_id
+        return finish(flow, flow._start(args, kwargs), args, kwargs)
+    wanted = job["resume"]
+    flow = load_entry(wanted["entry"])
+    try:
+        taken = take(flow, wanted["id"], wanted.get("why", "resume"))
+    except KitaruPaused as paused:
+        return Ran(paused.exec_id, interrupted=False)
+    return finish(flow, *taken)
+
+
+def finish(flow: Flow[Any, Any], run: Run, args: Any, kwargs: Any) -> Ran:
+    """Runs an execution that this process has taken."""
     try:
         value = flow._enter(run, args, kwargs)
         if flow.is_async:
             import asyncio
 
             asyncio.run(_awaited(value))
+    except KitaruSuspended as suspended:
+        return Ran(run.id, suspended.interrupted)
+    except (KitaruPaused, KitaruCancelledError):
+        return Ran(run.id, False)
     except KitaruError:
-        if run.closing is None and run.session.is_open:
+        # Fenced out, or the store failed: no end of this execution is on record.
+        if run.closing is not None or run.session.is_open:
             raise
-    except Exception:
+    except (Exception, KeyboardInterrupt, SystemExit):
         if run.session.is_open:
             raise
-    return run.id
+    return Ran(run.id, False)
 
 
 async def _awaited(value: Any) -> Any:
     return await value
 
 
-def _inputs(flow: Flow[Any, Any], given: dict[str, Any]) -> dict[str, Any]:
-    return given
+def _arguments(flow: Flow[Any, Any], inputs: dict[str, Any]) -> tuple[Any, Any]:
+    signature = flow.signature()
+    try:
+        args, kwargs = signature.unbind(json.dumps(inputs), plain=True)
+        signature.bind(args, kwargs)
+    except (TypeError, KeyError) as error:
+        import inspect
+
+        raise KitaruInputsError(
+            f"flow {flow.name}: {error}",
+            hint=f"it is defined as {flow.name}{inspect.signature(flow._function)}",
+        ) from None
+    return args, kwargs
+
+
+def is_this_interpreter(interpreter: str) -> bool:
+    """Whether that is the interpreter of this process, under whatever name its environment gives it."""
+    mine, other = os.path.abspath(sys.executable), os.path.abspath(interpreter)
+    if mine == other:
+        return True
+    return os.path.dirname(mine) == os.path.dirname(other) and os.path.realpath(mine) == os.path.realpath(other)
+
+
+def execute_elsewhere(
+    job: dict[str, Any], *, quiet: bool, silent: bool = False, place: tuple[str | None, str | None] | None = None
+) -> Ran:
+    """Runs a resume in the interpreter that the execution was recorded with, in a process of its own.
+
+    ``quiet``: its output goes to stderr; ``silent``: nowhere (it is kept with the execution all the same).
+    ``place``: store and home, where they are not those of the environment.
+    """
+    import subprocess
+    import tempfile
+
+    interpreter = job["resume"]["entry"]["interpreter"]
+    if not os.path.exists(interpreter):
+        raise KitaruImportError(
+            f"the interpreter that it ran with is gone: {interpreter}",
+            hint="make that environment again, with kitaru in it",
+        )
+    code = "import sys; from kitaru._cli import child; sys.exit(child())"
+    with tempfile.TemporaryDirectory(prefix="kitaru-") as folder:
+        given, told = os.path.join(folder, "job"), os.path.join(folder, "told")
+        with open(given, "w", encoding="utf-8") as file:
+            json.dump(job, file)
+        out: Any = subprocess.DEVNULL if silent else (sys.stderr.fileno() if quiet else None)
+        done = subprocess.run(
+            [interpreter, "-c", code, given, told, "1" if quiet else "0"],
+            stdin=subprocess.DEVNULL if quiet else None,
+            stdout=out,
+            stderr=subprocess.PIPE if silent else None,
+            env=_environment(place),
+            check=False,
+        )
+        if not os.path.exists(told):
+            said = done.stderr.decode(errors="replace").strip().splitlines()[-1:] if silent else []
+            raise KitaruImportError(
+                f"{interpreter} could not go on with it (exit status {done.returncode}){''.join(': ' + x for x in said)}",
+                hint=f"is kitaru installed there? {interpreter} -c 'import kitaru'",
+            )
+        with open(told, encoding="utf-8") as file:
+            exec_id, interrupted, error_code, message, hint = json.load(file)
+    if exec_id is None:
+        raise as_error(error_code, message, hint)
+    return Ran(exec_id, interrupted)
+
+
+def _environment(place: tuple[str | None, str | None] | None) -> dict[str, str]:
+    """What the other process needs to find the same store."""
+    from kitaru import _config
+
+    store, home, synchronous = _config.place(*(place or (None, None)))
+    return {**os.environ, "KITARU_STORE": store, "KITARU_HOME": home, "KITARU_SYNCHRONOUS": synchronous}
+
+
+def as_error(code: str, message: str, hint: str | None) -> KitaruError:
+    """An error that another process told, as the class that stands for its code."""
+    for kind in (KitaruImportError, KitaruFlowNotFoundError, KitaruEntryPointError):
+        if kind.code == code:
+            return kind(message, hint=hint)
+    return from_engine(code, message, hint)

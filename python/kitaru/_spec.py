@@ -24,6 +24,7 @@ class Spec:
     __slots__ = (
         "_code",
         "backoff",
+        "codec",
         "factor",
         "function",
         "idle_timeout",
@@ -66,6 +67,7 @@ class Spec:
         rerunnable: bool = False,
         strict: bool = False,
         returns: Any = None,
+        codec: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None,
     ) -> None:
         if effect not in (None, "once"):
             raise KitaruUsageError(f"effect={effect!r}: it is 'once' or left out")
@@ -96,6 +98,8 @@ class Spec:
         self.rerunnable = rerunnable
         self.strict = strict
         self.returns = returns
+        # How a result is turned into an encodable value and back, where the value itself has no codec.
+        self.codec = codec
         self._code: Any = _UNKNOWN
 
     def code(self) -> str | None:

@@ -14,7 +14,7 @@ from kitaru._context import Frame
 from kitaru._drive import LONG, park_async, park_sync
 from kitaru._run import Parked
 from kitaru._schema import check_answer, json_schema
-from kitaru._values import decode, encode
+from kitaru._values import decode, decode_plain, encode
 from kitaru.errors import KitaruError, KitaruUsageError, KitaruWaitTimeoutError
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class _Question:
         except KitaruError as refusal:
             raise run.refused(refusal) from None
         if kind == "value":
-            return check_answer(self.schema, decode(text or "null"), self.name)
+            return check_answer(self.schema, decode_plain(text or "null"), self.name)
         if self.on_timeout == "raise":
             error = KitaruWaitTimeoutError(f"nobody answered {self.name!r} in time: {self.text}")
             raise error

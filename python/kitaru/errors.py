@@ -16,17 +16,27 @@ class KitaruError(Exception):
     """Base of all ordinary errors of this library."""
 
     code = "kitaru"
+    #: What to do, where there is more to say than the message says.
+    hint: str | None = None
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         if code is not None:
             self.code = code
+        if hint is not None:
+            self.hint = hint
 
 
 class KitaruUsageError(KitaruError, TypeError):
     """The library was called in a way that it does not support. The message names what to use."""
 
     code = "usage"
+
+
+class KitaruInputsError(KitaruUsageError):
+    """A flow was given arguments that its function does not take."""
+
+    code = "bad-inputs"
 
 
 class KitaruGeneratorError(KitaruUsageError):
@@ -140,7 +150,14 @@ class KitaruFlowNotFoundError(KitaruError, LookupError):
     code = "unknown-flow"
 
 
-class KitaruSuspended(KitaruError):  # noqa: N818 - a state, not an error
+class _Message:
+    """What a notebook shows of a state: its message. IPython asks for this method."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
+class KitaruSuspended(_Message, KitaruError):  # noqa: N818 - a state, not an error
     """The execution waits for an answer or for time; no process needs to run meanwhile.
 
     ``waits`` are the keys of its open waits, ``answer(value)`` answers one.
@@ -154,6 +171,8 @@ class KitaruSuspended(KitaruError):  # noqa: N818 - a state, not an error
         self.waits = list(waits)
         self.wake_at = wake_at
         self.seen = 0
+        # Whether somebody pressed Ctrl-C when asked on the terminal.
+        self.interrupted = False
 
     def answer(self, value: Any, *, wait: str | None = None) -> None:
         """Records the answer, from this process. Call the flow's ``resume`` or ``kitaru resume`` to go on."""
@@ -162,7 +181,7 @@ class KitaruSuspended(KitaruError):  # noqa: N818 - a state, not an error
         KitaruClient().executions.input(self.exec_id, value, wait=wait, resume=False)
 
 
-class KitaruPaused(KitaruError):  # noqa: N818 - a state, not an error
+class KitaruPaused(_Message, KitaruError):  # noqa: N818 - a state, not an error
     """The execution is paused until somebody decides; the message says what about, and how."""
 
     code = "paused"
@@ -193,19 +212,34 @@ class Unwind(BaseException):
         self.error = error
 
 
-_STATE = {"already-ended", "held", "closed", "stopping", "no-progress", "conflict"}
+_STATE = {
+    "already-answered",
+    "already-ended",
+    "closed",
+    "conflict",
+    "held",
+    "no-progress",
+    "paused",
+    "stopping",
+    "waiting",
+}
+_NOT_FOUND = {"ambiguous-id", "unknown-artifact", "unknown-call", "unknown-execution", "unknown-wait"}
+_USAGE = {"bad-json", "several-waits", "usage"}
 
 
-def from_engine(code: str, message: str) -> KitaruError:
+def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError:
     """The exception for an engine's error, with that code."""
     if code == "fenced":
-        return KitaruFencedError(message)
-    if code in ("unknown-execution", "ambiguous-id", "unknown-artifact", "unknown-wait"):
-        return KitaruNotFoundError(message, code=code)
+        return KitaruFencedError(message, hint=hint)
     if code == "bad-answer":
-        return KitaruAnswerError(message)
-    if code in _STATE:
-        return KitaruStateError(message, code=code)
+        return KitaruAnswerError(message, hint=hint)
     if code == "misuse":
-        return KitaruError(message, code=code)
-    return KitaruStoreError(message, code=code)
+        return KitaruError(message, code=code, hint=hint)
+    kind: type[KitaruError] = KitaruStoreError
+    if code in _NOT_FOUND:
+        kind = KitaruNotFoundError
+    elif code in _STATE:
+        kind = KitaruStateError
+    elif code in _USAGE:
+        kind = KitaruUsageError
+    return kind(message, code=code, hint=hint)

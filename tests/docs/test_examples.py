@@ -2,8 +2,8 @@
 
 A page's blocks share one folder and one home, in the page's order. ```python: a first line `# agent.py` names the
 file that the block is saved as (it must import); a block without one runs as a program. ```console: each `$ ` line is
-run, and its output compared: identifiers and times may differ, `…` stands for any text, a line of its own for any
-lines. Other blocks (```sh, ```text) are not run.
+run, and its output compared: identifiers, times and durations may differ, `…` stands for any text, a line of its own
+for any lines. Other blocks (```sh, ```text) are not run.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import pathlib
 import re
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import Lab
+if TYPE_CHECKING:
+    from lab import Lab
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md")), ROOT / "examples" / "seed" / "README.md"]
@@ -25,8 +27,12 @@ _FILE = re.compile(r"# ([\w/]+\.\w+)\n")
 _ID = re.compile(r"\b(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?=[0-9a-f]*\d)[0-9a-f]{8})\b")
 _VARIES = [
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z?"), r"\S+ ?\S*"),
+    (re.compile(r"\b\d\d:\d\d:\d\d\.\d+\b"), r"\d\d:\d\d:\d\d\.\d+"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), r"\d\d:\d\d:\d\d"),
+    (re.compile(r"\b\d+(?:\.\d+)? m?s\b"), r"\d+(?:\.\d+)? m?s"),
 ]
+_ANY_LINES = re.compile(r"^[ \t]*…[ \t]*\n", re.MULTILINE)
+_ANY_TEXT = re.compile(" *…")
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Desk:
             begin = at = at + 1
             while at < len(lines) and not lines[at].startswith("$ "):
                 at += 1
-            expected, got = "\n".join(lines[begin:at]).strip(), self.run(command).strip()
+            expected, got = "\n".join(lines[begin:at]).strip() + "\n", self.run(command).strip() + "\n"
             self.compare(expected, got, f"line {block.line + begin}: $ {command}")
 
     def compare(self, expected: str, got: str, where: str) -> None:
@@ -94,7 +100,7 @@ class Desk:
 def _pattern(expected: str, known: dict[str, str], new: list[str]) -> str:
     parts: list[str] = []
     at = 0
-    varies = [_ID, *(pattern for pattern, _ in _VARIES), re.compile(r"^[ \t]*…[ \t]*$\n?", re.MULTILINE), re.compile("…")]
+    varies = [_ID, *(pattern for pattern, _ in _VARIES), _ANY_LINES, _ANY_TEXT]
     while at < len(expected):
         hits = [(hit.start(), number, hit) for number, one in enumerate(varies) if (hit := one.search(expected, at))]
         if not hits:
@@ -107,7 +113,7 @@ def _pattern(expected: str, known: dict[str, str], new: list[str]) -> str:
         elif number <= len(_VARIES):
             parts.append(_VARIES[number - 1][1])
         else:
-            parts.append(r"(?:[^\n]*(?:\n|$))*?" if number == len(_VARIES) + 1 else r"[^\n]*?")
+            parts.append(r"(?:[^\n]*\n)*?" if number == len(_VARIES) + 1 else r"[^\n]*?")
         at = hit.end()
     return "".join(parts)
 

@@ -9,6 +9,7 @@ import pathlib
 import pty
 import re
 import select
+import signal
 import sys
 import threading
 from collections import Counter
@@ -125,9 +126,10 @@ def test_without_a_terminal_each_step_is_a_plain_line(lab: Lab, notes: str) -> N
     assert "\x1b" not in asked.err
     answered = answer(lab, "true")
     assert f"{len(lines)} steps kept from before" in answered.err
-    last = [line for line in answered.err.splitlines() if line.startswith("step ")][-1]
-    number, total = last.split()[1].split("/")
-    assert number == total
+    more = [line.split()[1] for line in answered.err.splitlines() if line.startswith("step ")]
+    total = len(lines) + len(more)
+    # Analyses run beside each other: each has a number of its own all the same.
+    assert more == [f"{number}/{total}" for number in range(len(lines) + 1, total + 1)]
 
 
 def test_on_a_terminal_one_line_is_rewritten_and_the_question_is_asked_there(lab: Lab, notes: str) -> None:
@@ -165,6 +167,9 @@ class FakeModel:
     def __init__(self) -> None:
         self.script: dict[str, list[tuple[int, dict[str, str], str]]] = {}
         self.asked: list[str] = []
+        self.hold: tuple[str, int] | None = None  # the answer to this task, the how-manyth, waits for release
+        self.held = threading.Event()
+        self.release = threading.Event()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -190,6 +195,9 @@ class FakeModel:
 
     def reply(self, task: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         self.asked.append(task["task"])
+        if self.hold == (task["task"], self.asked.count(task["task"])):
+            self.held.set()
+            self.release.wait(60)
         scripted = self.script.get(task["task"])
         status, headers, text = scripted.pop(0) if scripted else (200, {}, DEFAULT[task["task"]])
         if status != 200:
@@ -211,6 +219,7 @@ DEFAULT = {
 def model() -> Iterator[FakeModel]:
     made = FakeModel()
     yield made
+    made.release.set()
     made.server.shutdown()
     made.server.server_close()
 
@@ -252,6 +261,24 @@ def test_an_answer_in_the_wrong_form_is_asked_for_again(lab: Lab, notes: str, mo
     assert "Yeast does it [1]." in report
     assert model.asked.count("report") == 3
     assert model.asked.count("analyse") == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_stopped_in_the_middle_it_resumes_where_it_was(
+    lab: Lab, notes: str, model: FakeModel, how: signal.Signals
+) -> None:
+    model.hold = ("read", 2)
+    arguments = [SCRIPT, "Why does bread rise?", "--corpus", notes, "--sources", "3"]
+    process = lab.spawn(sys.executable, *arguments, cwd=None, **model.env())
+    assert model.held.wait(30)
+    process.send_signal(how)
+    process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert lab.item("show", "latest")["status"] == "interrupted"
+    model.release.set()
+    lab.kitaru("resume", "latest", **model.env()).ok(75)
+    assert model.asked == ["plan", "read", "read", "read", "read"]
+    assert calls(lab)["read"] == 3
 
 
 def said_by_the_sources(report: str) -> None:

@@ -2,8 +2,9 @@
 
 Run as a process of its own under the shim: ``LD_PRELOAD=shim.so python -m lab.sweep FILE``. The file defines ``main``
 (a flow) and may define ``INPUTS`` (its keyword arguments), ``EXPECT`` (its result; default: that of a run without
-a crash), ``STATUS`` (how it ends), ``ANSWERS`` (by wait name), ``RETRIED`` (a failed execution is resumed). Each case is a forked child of this process, which imports the library once
-and never opens a store itself. Prints one JSON report. Not here: the shim, and any judgement by eye.
+a crash), ``STATUS`` (how it ends), ``ANSWERS`` (by wait name), ``RETRIED`` (a failed execution is resumed),
+``SAME_KEYS`` (its finished calls have the same keys after every crash, also of the process that takes the answers). Each case is a forked child of this process,
+which imports the library and the program once and never opens a store itself. Prints one JSON report. Not here: the shim, and any judgement by eye.
 """
 
 from __future__ import annotations
@@ -189,7 +190,11 @@ class Case:
         (check,) = self.rows("PRAGMA integrity_check")
         if check[0] != "ok":
             problems.append(f"integrity_check: {check[0]}")
-        return {"problems": problems, "status": status, "result": result, "reason": reason, "error": error}
+        keys = self.rows("SELECT key FROM calls JOIN executions USING (n) WHERE calls.status = 'completed' ORDER BY key")
+        known = [key for (key,) in keys]
+        return {
+            "problems": problems, "status": status, "result": result, "reason": reason, "error": error, "keys": known
+        }
 
 
 def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, int]) -> dict[str, Any]:
@@ -208,9 +213,14 @@ def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, i
     import kitaru._inside
     import kitaru._waits  # noqa: F401
 
+    import gc
+
     os.chdir(os.path.dirname(file))
     sys.path.insert(0, os.path.dirname(file))
     module = _runner._import_file(file, None, [])
+    # Collections in the children would copy every page of what was imported here.
+    gc.collect()
+    gc.freeze()
     base = pathlib.Path(tempfile.mkdtemp(prefix="sweep-"))
     report: dict[str, Any] = {"kills": 0, "cases": 0, "problems": [], "points": 0, "seconds": 0.0}
     began = time.monotonic()
@@ -247,15 +257,33 @@ def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, i
             for n in range(1, points + 1)
             for mode in modes
         ]
+        answered: list[tuple[str, tuple[int, int]]] = []
+        if hasattr(module, "ANSWERS") and getattr(module, "SAME_KEYS", False):
+            # The process that takes the answers is killed everywhere too.
+            second = case("second")
+            second.child(second.start)
+            second.child(second.go_on, arm=(1 << 40, modes[0] if modes else 0))
+            left_points = int((second.folder / "seen").read_text())
+            answered = [
+                (f"answered-{mode}-{n}", (n, EDGES | (BEFORE if n % 2 else AFTER) if mode == EDGES else mode))
+                for n in range(1, left_points + 1)
+                for mode in modes
+                if mode != EDGES or n % 2 == 0
+            ]
         source = random.Random(seed)
         plan += [(f"random-{n}", None, source.uniform(0.0, length)) for n in range(4 * random_kills)]
+        plan += [(name, arm, None) for name, arm in answered]
         for name, arm, after in plan[part[0] :: part[1]]:
             if random_kills and report["kills"] >= random_kills:
                 break
             one = case(name)
             report["cases"] += 1
             try:
-                code, log = one.child(one.start, arm=arm, kill_after=after)
+                if name.startswith("answered"):
+                    one.child(one.start)
+                    code, log = one.child(one.go_on, arm=arm)
+                else:
+                    code, log = one.child(one.start, arm=arm, kill_after=after)
                 report["kills"] += code == -9
                 if code not in (0, -9):
                     report["problems"].append({"case": name, "problems": [f"exit status {code}: {log[-3000:]}"]})
@@ -263,6 +291,8 @@ def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, i
                 left = one.finish()
             except AssertionError as hang:
                 left = {"problems": [str(hang)]}
+            if getattr(module, "SAME_KEYS", False) and left.get("keys") != good["keys"]:
+                left["problems"].append(f"keys {left.get('keys')}, not {good['keys']}")
             if left["problems"] or _plain(left["result"]) != _plain(expect) or left["status"] != status:
                 report["problems"].append({"case": name, "expected": expect, **left, "done": one.done()})
             shutil.rmtree(one.folder)

@@ -11,8 +11,9 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["tidy"] => report(tidy::check_tree(Path::new(env!("CARGO_MANIFEST_DIR")).parent())),
+        ["tidy", root] => report(tidy::check_tree(Some(Path::new(root)))),
         _ => {
-            eprintln!("usage: cargo run -p xtask -- tidy");
+            eprintln!("usage: cargo run -p xtask -- tidy [ROOT]");
             ExitCode::from(2)
         }
     }

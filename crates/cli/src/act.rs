@@ -5,15 +5,12 @@ use crate::output::Answer;
 use crate::{Context, HostError, Job, render};
 use kitaru_core::ExecutionId;
 use kitaru_core::event::Stop;
-use kitaru_core::rows::{ExecutionRow, Status};
-use kitaru_engine::manage::{self, Drift, ManageError, ResumeOptions, Stopped, view};
+use kitaru_core::rows::ExecutionRow;
+use kitaru_engine::SystemClock;
+use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stopped, view};
 use serde_json::{Map, Value as Json, json};
-use std::time::{Duration, Instant};
 
 type Result<T> = std::result::Result<T, ManageError>;
-
-/// How long an answering command waits for the living owner to take the answer up before it looks again.
-const PICK_UP: Duration = Duration::from_secs(10);
 
 /// `run`
 pub fn run(
@@ -35,6 +32,7 @@ pub fn run(
         let Some((name, value)) = pair.split_once('=') else {
             return Err(ManageError::new("usage", format!("--input {pair:?} is not NAME=VALUE"), None));
         };
+        // What parses as JSON is JSON, everything else is a text.
         let value = serde_json::from_str(value).unwrap_or_else(|_| Json::String(value.to_owned()));
         inputs.insert(name.to_owned(), value);
     }
@@ -65,17 +63,21 @@ fn resume_due(context: &mut Context<'_>) -> Result<Answer> {
     let due = manage::due(context.store.as_ref(), context.now())?;
     let mut items = Vec::new();
     let mut lines = Vec::new();
+    let mut messages = Vec::new();
     let mut status = 0;
     for row in due {
         let gone = go_on(context, &row, "due");
         let now = context.now();
-        let row = manage::find(context.store.as_ref(), row.id.as_str())?;
-        let item = view::summary(context.store.as_ref(), &row, now)?;
+        let row = context.store.queries().execution(&row.id)?;
+        let item = view::execution(context.store.as_ref(), &row, now)?;
+        let head = format!("{}  {}", row.id.short(), crate::output::clean(&row.flow));
         match gone {
-            Ok(()) => lines.push(format!("{}  {}", row.id.short(), render::field(&item, "status"))),
+            Ok(()) => lines.push(format!("{head}  {}", render::field(&item, "status"))),
             Err(error) => {
                 status = 1;
-                lines.push(format!("{}  error[{}]: {}", row.id.short(), error.code, error.message));
+                let line = crate::output::clean(&format!("error[{}]: {}", error.code, error.message));
+                lines.push(format!("{head}  {line}"));
+                messages.push(line);
             }
         }
         items.push(item);
@@ -83,7 +85,7 @@ fn resume_due(context: &mut Context<'_>) -> Result<Answer> {
     if lines.is_empty() {
         lines.push("nothing is due".to_owned());
     }
-    Ok(Answer { items: Some(items), text: lines.join("\n"), status, ..Answer::default() })
+    Ok(Answer { items: Some(items), text: lines.join("\n"), messages, status, ..Answer::default() })
 }
 
 /// `input`
@@ -96,51 +98,36 @@ pub fn input(context: &mut Context<'_>, input: &Input) -> Result<Answer> {
     let row = manage::find(context.store.as_ref(), &input.id)?;
     let answered = manage::answer(context.store.as_ref(), &row, input.wait.as_deref(), &value, "cli", now)?;
     let asked = answered.wait.execution_id.clone();
+    let root = answered.root.id.clone();
+    let key = answered.wait.key.clone();
     if input.no_resume {
         let item = item(context, &asked)?;
-        let message = format!("answered {}; go on with: kitaru resume {}", answered.wait.key, answered.root.id.short());
+        let message = format!("answered {key}; go on with: kitaru resume {}", root.short());
         return Ok(Answer { item: Some(item), messages: vec![message], ..Answer::default() });
     }
-    if answered.root.entry.module.is_none() {
-        let item = item(context, &asked)?;
-        let message = format!(
-            "answered {}. {} was defined in a notebook or at a prompt: it goes on there, with {}.resume({:?})",
-            answered.wait.key, answered.root.flow, answered.root.flow, answered.root.id.as_str()
-        );
-        return Ok(Answer { item: Some(item), messages: vec![message], ..Answer::default() });
-    }
-    if answered.held && picked_up(context, &answered.root.id)? {
-        let mut answer = ended(context, &asked, &[])?;
-        answer.messages.push(format!("answered {}; its process goes on", answered.wait.key));
-        answer.status = 0;
-        return Ok(answer);
-    }
-    let root = manage::find(context.store.as_ref(), answered.root.id.as_str())?;
-    if !root.status.has_ended() {
-        go_on(context, &root, "answer")?;
-    }
-    ended(context, &root.id, &[])
-}
-
-/// Whether the living owner of an execution has taken an answer up. `false`: it let go of the execution without,
-/// and whoever answered must carry it on.
-fn picked_up(context: &Context<'_>, id: &ExecutionId) -> Result<bool> {
-    let store = context.store.as_ref();
-    let until = Instant::now() + PICK_UP;
-    loop {
-        let row = store.queries().execution(id)?;
-        let held = manage::hold(store, &row, context.now()) == kitaru_core::lease::Hold::Held;
-        if !held {
-            let parked = matches!(row.status, Status::Waiting | Status::Sleeping | Status::Running);
-            return Ok(!parked || !manage::due(store, context.now())?.iter().any(|due| due.id == *id));
+    let after = manage::after_answer(context.store.as_ref(), &answered, &SystemClock)?;
+    if after == After::Carry {
+        match go_on(context, &answered.root, "answer") {
+            Ok(()) => return ended(context, &root, &[]),
+            // Whoever answered another of its waits at the same time was faster.
+            Err(error) if matches!(error.code.as_str(), "held" | "conflict" | "fenced" | "already-ended") => {}
+            Err(error) => {
+                let kept = format!("the answer is recorded; then go on with: kitaru resume {}", root.short());
+                let hint = error.hint.map_or_else(|| kept.clone(), |hint| format!("{hint}\n{kept}"));
+                return Err(ManageError { hint: Some(hint), ..error });
+            }
         }
-        // A held execution parked in place takes the answer within its poll; then its own calls follow.
-        let news = row.owner.is_some() && row.status == Status::Running && Instant::now() + PICK_UP > until + PICK_UP / 2;
-        if news || Instant::now() >= until {
-            return Ok(true);
-        }
-        std::thread::sleep(Duration::from_millis(20));
     }
+    let message = match after {
+        After::Carry => format!("answered {key}; another process goes on with it"),
+        After::Taken { pid } => format!("answered {key}; process {pid} goes on with it"),
+        After::Silent { pid } => {
+            format!("answered {key}; process {pid} has it but gives no sign of life: it goes on when that one does")
+        }
+        After::Stays { why } => format!("answered {key}; {why}"),
+    };
+    let item = item(context, &asked)?;
+    Ok(Answer { item: Some(item), messages: vec![message], ..Answer::default() })
 }
 
 /// `cancel`, `pause`
@@ -162,10 +149,13 @@ fn go_on(context: &mut Context<'_>, row: &ExecutionRow, why: &str) -> Result<()>
 }
 
 fn carry_out(context: &mut Context<'_>, job: &Job) -> Result<ExecutionId> {
-    context.host.run(job, context.json).map_err(|HostError { code, message, status }| {
-        let code = if status == 2 { "bad-inputs".to_owned() } else { code };
-        ManageError::new(&code, message, None)
-    })
+    match context.host.run(job, context.json, &context.place) {
+        Ok(ran) => {
+            context.interrupted |= ran.interrupted;
+            Ok(ran.id)
+        }
+        Err(HostError { code, message, hint }) => Err(ManageError { code, message, hint }),
+    }
 }
 
 fn item(context: &Context<'_>, id: &ExecutionId) -> Result<Json> {
@@ -205,7 +195,9 @@ fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Result<A
         }
         "interrupted" => {
             answer.status = 130;
-            answer.messages.push(format!("{} {short} was interrupted. Go on with: kitaru resume {short}", text("flow")));
+            answer
+                .messages
+                .push(format!("{} {short} was interrupted. Go on with: kitaru resume {short}", text("flow")));
         }
         "cancelled" => {
             answer.status = 1;
@@ -213,16 +205,28 @@ fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Result<A
         }
         "running" => answer.messages.push(format!("{} {short} is running", text("flow"))),
         status => {
-            answer.status = 75;
+            answer.status = if context.interrupted { 130 } else { 75 };
             let reason = item.get("reason").and_then(|reason| reason.get("text")).and_then(Json::as_str);
-            answer.messages.push(format!("{} {short} is {status}: {}", text("flow"), crate::output::clean(reason.unwrap_or(""))));
-            for wait in item.get("waits").and_then(Json::as_array).into_iter().flatten() {
-                answer.messages.push(crate::output::clean(&format!("  {}", render::field(wait, "question"))));
-                let wait = render::field(wait, "key");
-                answer.messages.push(format!("  kitaru input {short} --wait {wait} --value …"));
+            let reason = crate::output::clean(reason.unwrap_or_default());
+            answer.messages.push(format!("{} {short} is {status}: {reason}", text("flow")));
+            if let Some(at) = item.get("wake_at").and_then(Json::as_str) {
+                let at = at.get(..19).unwrap_or(at).replace('T', " ");
+                answer.messages.push(format!("  wakes {at} UTC, if somebody then runs: kitaru resume --due"));
+            }
+            for wait in asked(context, id)? {
+                answer.messages.push(crate::output::clean(&format!("  {}", render::field(&wait, "question"))));
+                answer.messages.push(crate::output::clean(&format!("  {}", render::field(&wait, "next"))));
             }
         }
     }
     answer.item = Some(item);
     Ok(answer)
+}
+
+/// Open waits of an execution and of the children that it waits for.
+fn asked(context: &Context<'_>, id: &ExecutionId) -> Result<Vec<Json>> {
+    let store = context.store.as_ref();
+    let row = store.queries().execution(id)?;
+    let open = manage::open_waits(store, &row)?;
+    open.iter().map(|wait| view::wait(store, wait, open.len() > 1)).collect()
 }

@@ -89,11 +89,12 @@ pub enum Command {
     #[command(subcommand)]
     Artifacts(Artifacts),
     /// Flows that have executions.
-    Flows,
+    #[command(subcommand)]
+    Flows(Flows),
     /// Explain an error's code.
     Explain {
-        /// The code, as in error[CODE].
-        code: String,
+        /// The code, as in error[CODE]. Left out: lists them.
+        code: Option<String>,
     },
     /// Store health, and why open executions are not progressing.
     Doctor {
@@ -151,6 +152,14 @@ pub enum Waits {
     List,
 }
 
+/// `kitaru flows …`
+#[derive(Debug, Subcommand)]
+pub enum Flows {
+    /// List them, with how many executions are in which state.
+    #[command(alias = "ls")]
+    List,
+}
+
 /// `kitaru artifacts …`
 #[derive(Debug, Subcommand)]
 pub enum Artifacts {
@@ -182,11 +191,19 @@ pub struct List {
     #[arg(long)]
     pub tag: Option<String>,
     /// How many.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = from_one)]
     pub limit: usize,
     /// Which page, from 1.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = from_one)]
     pub page: usize,
+}
+
+fn from_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it counts from 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("not a whole number".to_owned()),
+    }
 }
 
 /// `kitaru input`
@@ -238,7 +255,7 @@ impl Command {
             Self::Waits(_) => "waits.list",
             Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",
             Self::Artifacts(Artifacts::Get { .. }) => "artifacts.get",
-            Self::Flows => "flows.list",
+            Self::Flows(_) => "flows.list",
             Self::Explain { .. } => "explain",
             Self::Doctor { .. } => "doctor",
             Self::Version => "version",

@@ -11,11 +11,12 @@ mod look;
 mod output;
 mod render;
 
-use args::{Args, Command, Executions, Waits};
+use args::{Args, Command, Executions, Flows, Waits};
 use clap::Parser;
 use kitaru_core::event::EntryPoint;
 use kitaru_core::{ExecutionId, Millis};
 use kitaru_engine::manage::ManageError;
+use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::{Options, Store, Synchronous};
 use output::{Answer, Out};
 use serde::Serialize;
@@ -53,28 +54,51 @@ pub struct HostError {
     pub code: String,
     /// One line.
     pub message: String,
-    /// Exit status: 1, 2 or 130.
-    pub status: i32,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// Where the command works: the store that it opened, and how another process finds it.
+#[derive(Clone)]
+pub struct Place {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// What it was opened as.
+    pub address: String,
+    /// The folder of the locks.
+    pub home: PathBuf,
+    /// Whether a commit counts as done when the system has it.
+    pub normal: bool,
+}
+
+/// A job that came to the flow's end or suspension.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// The execution.
+    pub id: ExecutionId,
+    /// Whether somebody pressed Ctrl-C at an inline question.
+    pub interrupted: bool,
 }
 
 /// Runs user code.
 pub trait Host {
-    /// Runs a job to the flow's end or suspension; the user's output goes to stderr if `json`. Returns the
-    /// execution.
-    fn run(&mut self, job: &Job, json: bool) -> Result<ExecutionId, HostError>;
+    /// Runs a job to the flow's end or suspension; the user's output goes to stderr if `json`.
+    fn run(&mut self, job: &Job, json: bool, place: &Place) -> Result<Ran, HostError>;
 }
 
 /// What commands work with.
 struct Context<'a> {
     store: Arc<dyn Store>,
+    place: Place,
     host: &'a mut dyn Host,
     json: bool,
+    /// Somebody pressed Ctrl-C at an inline question.
+    interrupted: bool,
 }
 
 impl Context<'_> {
     fn now(&self) -> Millis {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+        SystemClock.now()
     }
 }
 
@@ -99,13 +123,14 @@ pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
 
 fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, ManageError> {
     if let Command::Explain { code } = &args.command {
-        return explain::explain(code);
+        return explain::explain(code.as_deref());
     }
     if matches!(args.command, Command::Version) {
         return Ok(Answer::text(format!("kitaru {}", env!("CARGO_PKG_VERSION"))));
     }
-    let store = open(&args)?;
-    let context = &mut Context { store, host, json: out.json };
+    let place = open(&args)?;
+    let store = Arc::clone(&place.store);
+    let context = &mut Context { store, place, host, json: out.json, interrupted: false };
     match args.command {
         Command::Run { target, input, inputs, tag } => act::run(context, &target, &input, inputs.as_deref(), tag),
         Command::Executions(one) => executions(context, one),
@@ -118,7 +143,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
         Command::Waits(Waits::List) => look::waits(context),
         Command::Artifacts(one) => look::artifacts(context, &one),
-        Command::Flows => look::flows(context),
+        Command::Flows(Flows::List) => look::flows(context),
         Command::Doctor { deep } => look::doctor(context, deep),
         Command::Explain { .. } | Command::Version => Ok(Answer::text(String::new())),
     }
@@ -136,11 +161,13 @@ fn executions(context: &mut Context<'_>, one: Executions) -> Result<Answer, Mana
     }
 }
 
-fn open(args: &Args) -> Result<Arc<dyn Store>, ManageError> {
+fn open(args: &Args) -> Result<Place, ManageError> {
     let from = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
-    let home = args.home.clone().or_else(|| from("KITARU_HOME").map(PathBuf::from)).or_else(|| {
-        std::env::home_dir().map(|home| home.join(".kitaru"))
-    });
+    let home = args
+        .home
+        .clone()
+        .or_else(|| from("KITARU_HOME").map(PathBuf::from))
+        .or_else(|| std::env::home_dir().map(|home| home.join(".kitaru")));
     let Some(home) = home else {
         return Err(ManageError::new("usage", "no home folder: set KITARU_HOME", None));
     };
@@ -149,5 +176,6 @@ fn open(args: &Args) -> Result<Arc<dyn Store>, ManageError> {
     let store = store.unwrap_or_else(|| home.join("kitaru.db").display().to_string());
     let normal = from("KITARU_SYNCHRONOUS").is_some_and(|level| level.eq_ignore_ascii_case("normal"));
     let options = Options { synchronous: if normal { Synchronous::Normal } else { Synchronous::Full } };
-    Ok(kitaru_store::open(&store, &home, &options)?)
+    let opened = kitaru_store::open(&store, &home, &options)?;
+    Ok(Place { store: opened, address: store, home, normal })
 }

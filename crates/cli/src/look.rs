@@ -2,12 +2,11 @@
 
 use crate::args::{Artifacts, List};
 use crate::output::{Answer, clean};
-use crate::{Context, render};
-use kitaru_core::rows::Status;
-use kitaru_engine::manage::{self, ManageError, view};
+use crate::{Context, output, render};
+use kitaru_core::rows::{Status, WaitRow};
+use kitaru_engine::manage::{self, ManageError, Wanted, view};
 use kitaru_store::{ExecutionFilter, Page, WaitFilter};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
 
 type Result<T> = std::result::Result<T, ManageError>;
 
@@ -17,34 +16,14 @@ const MANY: usize = 1_000_000;
 pub fn list(context: &mut Context<'_>, list: &List) -> Result<Answer> {
     let store = context.store.as_ref();
     let now = context.now();
-    let mut wanted = Vec::new();
-    for word in &list.status {
-        let known = || Status::ALL.map(Status::as_str).join(", ");
-        wanted.push(Status::parse(word).ok_or_else(|| {
-            ManageError::new("usage", format!("no status {word:?}"), Some(format!("it is one of {}", known())))
-        })?);
+    let status = list.status.iter().map(|word| manage::parse_status(word)).collect::<Result<_>>()?;
+    let wanted = Wanted { status, flow: list.flow.clone(), tag: list.tag.clone(), limit: list.limit, page: list.page };
+    let rows = manage::list(store, &wanted, now)?;
+    if context.json {
+        let items = rows.iter().map(|row| view::execution(store, row, now)).collect::<Result<_>>()?;
+        return Ok(Answer { items: Some(items), ..Answer::default() });
     }
-    // A running execution whose owner has gone is interrupted: both are recorded as running.
-    let mut recorded = wanted.clone();
-    let pairs = [(Status::Interrupted, Status::Running), (Status::Running, Status::Running)];
-    for (seen, also) in pairs {
-        if wanted.contains(&seen) && !recorded.contains(&also) {
-            recorded.push(also);
-        }
-    }
-    let filter = ExecutionFilter {
-        status: recorded,
-        flow: list.flow.clone(),
-        tag: list.tag.clone(),
-        ..ExecutionFilter::default()
-    };
-    let skip = list.page.saturating_sub(1).saturating_mul(list.limit);
-    let exact = !wanted.iter().any(|one| matches!(one, Status::Running | Status::Interrupted));
-    let page = if exact { Page { limit: list.limit, offset: skip } } else { Page { limit: MANY, offset: 0 } };
-    let rows = store.queries().executions(&filter, page)?;
-    let rows = rows.iter().filter(|row| wanted.is_empty() || wanted.contains(&manage::status(store, row, now)));
-    let rows: Vec<_> = if exact { rows.collect() } else { rows.skip(skip).take(list.limit).collect() };
-    let items = rows.into_iter().map(|row| view::summary(store, row, now)).collect::<Result<Vec<Json>>>()?;
+    let items: Vec<Json> = rows.iter().map(|row| view::brief(store, row, now)).collect();
     let text = if items.is_empty() {
         "no executions".to_owned()
     } else {
@@ -52,14 +31,16 @@ pub fn list(context: &mut Context<'_>, list: &List) -> Result<Answer> {
             &items,
             &[
                 ("ID", render::short),
-                ("FLOW", |item| render::cut(&render::field(item, "flow"), 22)),
+                ("FLOW", |item| render::cut(&render::field(item, "flow"), 24)),
                 ("STATUS", |item| render::field(item, "status")),
                 ("CREATED (UTC)", |item| render::when(item, "created_at")),
-                ("REASON", |item| render::cut(&render::reason(item), 24)),
+                ("REASON", render::reason),
             ],
         )
     };
-    Ok(Answer { items: Some(items), text, ..Answer::default() })
+    let full = items.len() == list.limit;
+    let messages = if full { vec![format!("more: kitaru ls --page {}", list.page + 1)] } else { Vec::new() };
+    Ok(Answer { text, messages, ..Answer::default() })
 }
 
 /// `executions get`
@@ -78,20 +59,22 @@ pub fn logs(context: &mut Context<'_>, id: &str, follow: bool) -> Result<Answer>
     let mut items = Vec::new();
     let mut text = Vec::new();
     loop {
-        let over = !follow || manage::status(store, &store.queries().execution(&row.id)?, context.now()) != Status::Running;
+        let over =
+            !follow || manage::status(store, &store.queries().execution(&row.id)?, context.now()) != Status::Running;
         let (lines, last) = store.queries().logs(&row.id, after, 0)?;
         after = last;
         for line in &lines {
             let place = line.call_key.as_deref().unwrap_or("flow");
-            let shown = format!("{} {place} {}: {}", view::time(line.at), line.stream, clean(&line.text));
-            if follow && !context.json {
-                println!("{shown}");
-            } else {
+            let at = view::time(line.at);
+            let clock = at.get(11..23).unwrap_or(&at);
+            let shown = clean(&format!("{clock}  {place:<12}  {:<8}  {}", line.stream, line.text));
+            if !follow || context.json {
                 text.push(shown);
+            } else if output::print(&format!("{shown}\n")).is_err() {
+                // Nobody reads any more.
+                return Ok(Answer::default());
             }
-            items.push(json!({
-                "at": view::time(line.at), "call": line.call_key, "stream": line.stream, "text": line.text,
-            }));
+            items.push(view::log_line(line));
         }
         if over {
             break;
@@ -99,15 +82,17 @@ pub fn logs(context: &mut Context<'_>, id: &str, follow: bool) -> Result<Answer>
         // The store has no bell across processes; a person reads no faster than this.
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
-    Ok(Answer { items: Some(items), text: text.join("\n"), ..Answer::default() })
+    let quiet = items.is_empty() && !follow;
+    let messages = if quiet { vec!["it printed and logged nothing".to_owned()] } else { Vec::new() };
+    Ok(Answer { items: Some(items), text: text.join("\n"), messages, ..Answer::default() })
 }
 
 /// `waits list`
 pub fn waits(context: &mut Context<'_>) -> Result<Answer> {
     let store = context.store.as_ref();
-    let rows =
-        store.queries().waits(&WaitFilter { execution: None, open: true }, Page { limit: MANY, offset: 0 })?;
-    let items = rows.iter().map(|row| view::wait(store, row)).collect::<Result<Vec<Json>>>()?;
+    let rows = store.queries().waits(&WaitFilter { execution: None, open: true }, Page { limit: MANY, offset: 0 })?;
+    let alike = |row: &WaitRow| rows.iter().filter(|other| other.execution_id == row.execution_id).count() > 1;
+    let items = rows.iter().map(|row| view::wait(store, row, alike(row))).collect::<Result<Vec<Json>>>()?;
     let text = if items.is_empty() {
         "nobody is asked anything".to_owned()
     } else {
@@ -120,11 +105,12 @@ pub fn waits(context: &mut Context<'_>) -> Result<Answer> {
                 }),
                 ("WAIT", |item| render::cut(&render::field(item, "key"), 20)),
                 ("ASKED (UTC)", |item| render::when(item, "opened_at")),
-                ("QUESTION", |item| render::cut(&render::field(item, "question"), 30)),
+                ("QUESTION", |item| render::field(item, "question")),
             ],
         )
     };
-    Ok(Answer { items: Some(items), text, ..Answer::default() })
+    let messages = items.first().map(|first| render::field(first, "next")).into_iter().collect();
+    Ok(Answer { items: Some(items), text, messages, ..Answer::default() })
 }
 
 /// `artifacts …`
@@ -134,12 +120,11 @@ pub fn artifacts(context: &mut Context<'_>, one: &Artifacts) -> Result<Answer> {
         Artifacts::List { id } => {
             let row = manage::find(store, id)?;
             let found = store.queries().artifacts(&row.id)?;
-            let items: Vec<Json> = found
-                .iter()
-                .map(|one| {
-                    json!({ "name": one.name, "call": one.call_key, "at": view::time(one.at), "bytes": one.value.len() })
-                })
-                .collect();
+            let items: Vec<Json> = found.iter().map(view::artifact).collect();
+            if items.is_empty() {
+                let text = "it saved nothing".to_owned();
+                return Ok(Answer { items: Some(items), text, ..Answer::default() });
+            }
             let text = render::table(
                 &items,
                 &[
@@ -153,15 +138,7 @@ pub fn artifacts(context: &mut Context<'_>, one: &Artifacts) -> Result<Answer> {
         }
         Artifacts::Get { id, name } => {
             let row = manage::find(store, id)?;
-            let found = store.queries().artifacts(&row.id)?;
-            let Some(artifact) = found.iter().find(|one| one.name == *name) else {
-                let known: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
-                return Err(ManageError::new(
-                    "unknown-artifact",
-                    format!("execution {} has no artifact {name:?}; it has: {}", row.id, known.join(", ")),
-                    None,
-                ));
-            };
+            let artifact = manage::artifact(store, &row, name)?;
             let item = view::value(store, &artifact.value)?;
             let text = match &item {
                 Json::String(text) => clean(text),
@@ -172,24 +149,26 @@ pub fn artifacts(context: &mut Context<'_>, one: &Artifacts) -> Result<Answer> {
     }
 }
 
-/// `flows`
+/// `flows list`
 pub fn flows(context: &mut Context<'_>) -> Result<Answer> {
-    let store = context.store.as_ref();
-    let rows = store.queries().executions(&ExecutionFilter::default(), Page { limit: MANY, offset: 0 })?;
-    let mut counts: BTreeMap<String, BTreeMap<&str, u64>> = BTreeMap::new();
-    for row in &rows {
-        let status = manage::status(store, row, context.now()).as_str();
-        *counts.entry(row.flow.clone()).or_default().entry(status).or_default() += 1;
-    }
+    let counts = manage::flows(context.store.as_ref(), context.now())?;
     let items: Vec<Json> = counts.iter().map(|(flow, states)| json!({ "flow": flow, "executions": states })).collect();
-    let lines: Vec<String> = counts
-        .iter()
-        .map(|(flow, states)| {
-            let states: Vec<String> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
-            format!("{}  {}", clean(flow), states.join(", "))
-        })
-        .collect();
-    Ok(Answer { items: Some(items), text: lines.join("\n"), ..Answer::default() })
+    let text = if items.is_empty() {
+        "no flow has run yet".to_owned()
+    } else {
+        render::table(
+            &items,
+            &[
+                ("FLOW", |item| render::field(item, "flow")),
+                ("EXECUTIONS", |item| {
+                    let states = item.get("executions").and_then(Json::as_object);
+                    let states = states.into_iter().flatten().map(|(state, count)| format!("{count} {state}"));
+                    states.collect::<Vec<_>>().join(", ")
+                }),
+            ],
+        )
+    };
+    Ok(Answer { items: Some(items), text, ..Answer::default() })
 }
 
 /// `doctor`
@@ -201,21 +180,40 @@ pub fn doctor(context: &mut Context<'_>, deep: bool) -> Result<Answer> {
     let filter = ExecutionFilter { open: true, ..ExecutionFilter::default() };
     let rows = store.queries().executions(&filter, Page { limit: MANY, offset: 0 })?;
     let due = manage::due(store, now)?;
-    let open = rows.iter().map(|row| view::summary(store, row, now)).collect::<Result<Vec<Json>>>()?;
-    let mut lines: Vec<String> = health.iter().map(|(name, value)| format!("{name:<20} {value}")).collect();
+    let mut lines: Vec<String> = health.iter().map(|(name, value)| format!("{name:<20} {}", clean(value))).collect();
     lines.push(String::new());
-    lines.push(format!("{} open executions, {} due with nobody to wake them", open.len(), due.len()));
-    for item in &open {
-        let reason = render::reason(item);
-        let why = if reason.is_empty() { "works".to_owned() } else { reason };
-        lines.push(format!("{}  {}  {}  {}", render::short(item), render::field(item, "flow"), render::field(item, "status"), clean(&why)));
+    if rows.is_empty() {
+        lines.push("no open executions".to_owned());
+    }
+    let mut open = Vec::new();
+    for row in &rows {
+        let is_due = due.iter().any(|one| one.id == row.id);
+        let found = manage::diagnose(store, row, is_due, now)?;
+        let item = view::diagnosed(store, row, &found, now);
+        lines.push(clean(&format!("{}  {}  {}", row.id.short(), row.flow, render::field(&item, "status"))));
+        lines.push(clean(&format!("    {}", found.why.replace('\n', " "))));
+        if let Some(at) = found.wake_at.filter(|_| !is_due) {
+            let left = manage::next::span(at - now);
+            lines.push(format!(
+                "    wakes {} UTC, in {left}, if somebody runs: kitaru resume --due",
+                render::when(&item, "wake_at")
+            ));
+        }
+        lines.extend(found.next.iter().map(|next| clean(&format!("    {next}"))));
+        open.push(item);
     }
     if !due.is_empty() {
-        lines.push("wake what is due with: kitaru resume --due".to_owned());
+        lines.push(String::new());
+        lines.push(format!("{} due with nobody to wake them: kitaru resume --due", due.len()));
     }
     let health: serde_json::Map<String, Json> =
         health.into_iter().map(|(name, value)| (name, Json::String(value))).collect();
     let due: Vec<Json> = due.iter().map(|row| json!(row.id)).collect();
     let item = json!({ "sound": sound, "store": health, "open": open, "due": due });
-    Ok(Answer { item: Some(item), text: lines.join("\n"), status: i32::from(!sound), ..Answer::default() })
+    let mut messages = Vec::new();
+    if !sound {
+        messages.push("error[store-damaged]: the store's own check found damage, see above".to_owned());
+        messages.push("hint: kitaru explain store-damaged".to_owned());
+    }
+    Ok(Answer { item: Some(item), text: lines.join("\n"), messages, status: i32::from(!sound), ..Answer::default() })
 }

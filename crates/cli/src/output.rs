@@ -70,11 +70,10 @@ impl Out {
                 "error": { "code": error.code, "message": error.message, "hint": error.hint },
             });
             drop(print(&format!("{document}\n")));
-        } else {
-            complain(&format!("error[{}]: {}", error.code, clean(&error.message)));
-            if let Some(hint) = &error.hint {
-                complain(&format!("hint: {}", clean(hint)));
-            }
+        }
+        complain(&format!("error[{}]: {}", error.code, clean(error.message.trim_end())));
+        for hint in error.hint.iter().flat_map(|hint| hint.lines()) {
+            complain(&format!("hint: {}", clean(hint)));
         }
         match error.code.as_str() {
             "usage" | "bad-inputs" | "bad-json" => 2,
@@ -93,17 +92,24 @@ pub fn usage(error: &clap::Error, json: bool) -> i32 {
     }
     if json {
         let message = error.to_string();
-        let line = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        // The first paragraph says what is wrong; the rest is how to call it.
+        let said: Vec<&str> = message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+        let line = said.join(" ").trim_start_matches("error: ").to_owned();
         let document =
             json!({ "command": "usage", "error": { "code": "usage", "message": line, "hint": "kitaru --help" } });
         drop(print(&format!("{document}\n")));
-    } else {
-        complain(error.render().to_string().trim_end());
     }
+    let text = error.render().to_string();
+    let text = text
+        .trim_end()
+        .strip_prefix("error: ")
+        .map_or_else(|| text.trim_end().to_owned(), |rest| format!("error[usage]: {rest}"));
+    complain(&text);
     2
 }
 
-fn print(text: &str) -> std::io::Result<()> {
+/// Writes to stdout at once.
+pub fn print(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()

@@ -2,24 +2,62 @@
 
 use crate::output::{clean, colour};
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use kitaru_engine::manage::next;
 use serde_json::Value as Json;
 
 const WIDE: usize = 60;
 
-/// A table of items: (title, how to read the cell).
+/// A table of items: (title, how to read the cell). The last column is cut to what is left of the line.
 pub fn table(items: &[Json], columns: &[(&str, fn(&Json) -> String)]) -> String {
+    let read: Vec<Vec<String>> = items
+        .iter()
+        .map(|item| columns.iter().map(|(_, read)| clean(&read(item)).replace(['\n', '\t'], " ")).collect())
+        .collect();
+    let widths = |column: usize| {
+        let cells = read.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(columns.get(column).map(|(title, _)| title.chars().count())).max().unwrap_or_default()
+    };
+    let before: usize = (0..columns.len().saturating_sub(1)).map(|column| widths(column) + 2).sum();
+    let left = width().saturating_sub(before).max(12);
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    if colour() {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
     table.set_header(columns.iter().map(|(title, _)| Cell::new(title)));
-    for item in items {
-        table.add_row(columns.iter().map(|(title, read)| {
-            let text = clean(&read(item)).replace('\n', " ");
+    for row in &read {
+        table.add_row(row.iter().zip(columns).enumerate().map(|(place, (text, (title, _)))| {
+            let text = if place + 1 == columns.len() { cut(text, left) } else { text.clone() };
             let cell = Cell::new(&text);
             if *title == "STATUS" && colour() { cell.fg(status_colour(&text)) } else { cell }
         }));
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().trim_start().to_owned()).collect();
+    // The first column's own padding goes, so that lines begin at the margin.
+    let lines: Vec<String> =
+        table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned()).collect();
     lines.join("\n")
+}
+
+/// Characters in a line: COLUMNS, or the terminal's; 100 where there is neither.
+pub fn width() -> usize {
+    let given = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|width| *width > 0);
+    given.or_else(|| Table::new().width().map(usize::from)).unwrap_or(100)
+}
+
+/// A status in its colour, where colour is wanted.
+fn tinted(status: &str) -> String {
+    if !colour() {
+        return status.to_owned();
+    }
+    let code = match status {
+        "completed" => 32,
+        "failed" | "cancelled" => 31,
+        "running" => 34,
+        _ => 33,
+    };
+    format!("\u{1b}[{code}m{status}\u{1b}[0m")
 }
 
 fn status_colour(status: &str) -> Color {
@@ -77,16 +115,28 @@ pub fn usage(item: &Json) -> String {
     format!("{tokens_in} tokens in, {tokens_out} out, ${cost:.4}")
 }
 
+/// How long a call took.
+fn took(call: &Json) -> String {
+    let at = |name: &str| field(call, name).parse::<jiff::Timestamp>().ok();
+    match (at("started_at"), at("ended_at")) {
+        (Some(began), Some(ended)) => match ended.as_millisecond() - began.as_millisecond() {
+            length @ 0..=9_999 => format!("{length} ms"),
+            length => next::span(length),
+        },
+        _ => String::new(),
+    }
+}
+
 /// The page of one execution.
 pub fn execution(item: &Json) -> String {
     let mut lines = vec![
-        format!("{}  {}  {}", field(item, "flow"), field(item, "id"), field(item, "status")),
+        format!("{}  {}  {}", clean(&field(item, "flow")), field(item, "id"), tinted(&field(item, "status"))),
         format!("created  {}", when(item, "created_at")),
         format!("updated  {}", when(item, "updated_at")),
     ];
     let mut add = |name: &str, text: String| {
         if !text.is_empty() {
-            lines.push(format!("{name:<8} {text}"));
+            lines.push(clean(&format!("{name:<8} {text}")));
         }
     };
     if let Some(text) = item.get("reason").and_then(|reason| reason.get("text")).and_then(Json::as_str) {
@@ -100,7 +150,7 @@ pub fn execution(item: &Json) -> String {
     }
     if let Some(error) = item.get("error").filter(|error| !error.is_null()) {
         add("error", format!("{}: {}", field(error, "type"), field(error, "message")));
-        lines.push(field(error, "traceback").trim_end().to_owned());
+        lines.push(clean(field(error, "traceback").trim_end()));
     }
     if let Some(calls) = item.get("calls").and_then(Json::as_array).filter(|calls| !calls.is_empty()) {
         lines.push(String::new());
@@ -109,16 +159,24 @@ pub fn execution(item: &Json) -> String {
             &[
                 ("CALL", |call| cut(&field(call, "key"), 44)),
                 ("STATUS", |call| field(call, "status")),
-                ("TRIES", |call| field(call, "attempts")),
+                ("TRIES", |call| if field(call, "attempts") == "0" { String::new() } else { field(call, "attempts") }),
                 ("STARTED", |call| when(call, "started_at").get(11..).unwrap_or_default().to_owned()),
-                ("", |call| if call.get("reused") == Some(&Json::Bool(true)) { "reused".to_owned() } else { String::new() }),
+                ("TOOK", |call| took(call)),
+                (
+                    "",
+                    |call| {
+                        if call.get("reused") == Some(&Json::Bool(true)) { "reused".to_owned() } else { String::new() }
+                    },
+                ),
             ],
         ));
     }
     for wait in item.get("waits").and_then(Json::as_array).into_iter().flatten() {
         lines.push(String::new());
-        lines.push(format!("{}: {}", field(wait, "key"), field(wait, "question")));
-        lines.push(format!("kitaru input {} --wait {} --value …", short(item), field(wait, "key")));
+        lines.push(clean(&format!("{}: {}", field(wait, "key"), field(wait, "question"))));
+        let shown = wait.get("metadata").filter(|data| !data.is_null());
+        lines.extend(shown.map(|data| cut(&clean(&format!("{data}")), WIDE * 8)));
+        lines.push(clean(&field(wait, "next")));
     }
-    clean(&lines.join("\n"))
+    lines.join("\n")
 }

@@ -64,9 +64,8 @@ fn show(value: &Json, other: Option<&Json>) -> String {
     if chars.len() <= LONGEST {
         return text;
     }
-    let same = other.map_or(0, |other| {
-        chars.iter().zip(other.to_string().chars()).take_while(|(a, b)| **a == *b).count()
-    });
+    let same =
+        other.map_or(0, |other| chars.iter().zip(other.to_string().chars()).take_while(|(a, b)| **a == *b).count());
     let start = same.saturating_sub(LONGEST / 3).min(chars.len() - LONGEST);
     let middle: String = chars[start..start + LONGEST].iter().collect();
     let front = if start > 0 { "…" } else { "" };

@@ -256,7 +256,8 @@ pub struct CallHead {
     /// Set when `id=` named the call outright.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub named: bool,
-    /// The call before it in its scope, by its `body`: part of the identity of an input-less call.
+    /// The call before it in its scope, by its `body`: part of the identity of an input-less call. One with
+    /// inputs has it where its record does not stand last in its scope's order; [`ScopeId::ROOT`]: it stands first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<ScopeId>,
     /// Digest of the checkpoint's code, with its kind in front.
@@ -417,6 +418,9 @@ pub struct DriftDecided {
     pub inputs: Inputs,
     /// Its occurrence now.
     pub occurrence: u32,
+    /// The call before it, for an input-less one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<ScopeId>,
     /// The record that it might be.
     pub record: Seq,
     /// What to do.

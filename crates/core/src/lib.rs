@@ -2,9 +2,12 @@
 //!
 //! Data goes one way: [`event`] bodies are what the journal holds, [`project`] folds them into the rows
 //! that people query, [`records`] folds them into what a re-entering flow may be served, [`matcher`] decides
-//! call by call, [`delivery`] decides in which order recorded results are handed out.
+//! call by call, [`delivery`] decides in which order recorded results are handed out, and [`pass`] is one run
+//! of a flow over all of them: what it asks, what is to be written.
 //!
 //! Deliberately not here: clocks, randomness, threads, I/O, SQL. Times come in as [`Millis`] arguments.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 pub mod delivery;
 pub mod diff;
@@ -12,9 +15,9 @@ pub mod event;
 pub mod ids;
 pub mod lease;
 pub mod matcher;
+pub mod pass;
 pub mod project;
 pub mod records;
-pub mod retry;
 pub mod rows;
 pub mod value;
 

@@ -178,16 +178,13 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
             }),
             patch(ExecutionPatch { fruitless: Fruitless::Reset, ..ExecutionPatch::default() }),
         ],
-        Body::WaitClosed(closed) => vec![Change::WaitClosed(WaitEnd {
-            key: closed.key.clone(),
-            status: closed.why.clone(),
-            answer: None,
-        })],
+        Body::WaitClosed(closed) => {
+            vec![Change::WaitClosed(WaitEnd { key: closed.key.clone(), status: closed.why.clone(), answer: None })]
+        }
         Body::ArtifactSaved(saved) => vec![Change::Artifact(saved.clone())],
-        Body::StopRequested(stop) => vec![patch(ExecutionPatch {
-            stop: Some(Some(stop.stop)),
-            ..ExecutionPatch::default()
-        })],
+        Body::StopRequested(stop) => {
+            vec![patch(ExecutionPatch { stop: Some(Some(stop.stop)), ..ExecutionPatch::default() })]
+        }
         Body::Suspended(suspended) => parked(
             if suspended.sleeping { Status::Sleeping } else { Status::Waiting },
             serde_json::json!({

@@ -7,7 +7,7 @@ use crate::event::{
 };
 use crate::ids::{Millis, ScopeId, Seq};
 use crate::value::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What became of a call.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +64,8 @@ pub struct Record {
     pub ended_at: Millis,
     /// Tries that failed so far.
     pub failed_attempts: u32,
+    /// Whether its effect must happen at most once.
+    pub once: bool,
     /// The bound arguments.
     pub inputs: Option<Value>,
     /// The flow's code when it was made, as an index into [`Records::codes`].
@@ -77,14 +79,17 @@ pub struct Record {
 pub struct Records {
     /// The records, oldest first. A record's index never changes.
     pub all: Vec<Record>,
-    /// Index by identity.
+    /// Index by identity. Of several with one identity (a record that was served to another call, and the one
+    /// that its own call made then) the newest.
     pub by_body: HashMap<ScopeId, usize>,
-    /// Index by scope, in the order of first mention.
+    /// Index by scope, in the order in which the flow makes the calls, as far as that is known.
     pub by_scope: HashMap<ScopeId, Vec<usize>>,
     /// Index by (name, inputs), for calls that moved.
     pub by_inputs: HashMap<(String, Inputs), Vec<usize>>,
     /// Index by record sequence.
     pub by_seq: HashMap<Seq, usize>,
+    /// Index by printed key.
+    pub by_key: HashMap<String, usize>,
     /// Scopes of tasks, items and children, in the order in which they were opened.
     pub scopes: Vec<ScopeOpened>,
     /// Index of scopes by identity.
@@ -93,16 +98,17 @@ pub struct Records {
     pub cancelled: usize,
     /// Index of scopes by parent.
     pub scopes_below: HashMap<ScopeId, Vec<usize>>,
-    /// What was decided about drifts, by the body of the call that was met.
-    pub decisions: HashMap<ScopeId, DriftDecided>,
+    /// What was decided about drifts, by the body of the call that was met, with the flow's code then.
+    pub decisions: HashMap<ScopeId, (DriftDecided, usize)>,
     /// Flow code digests in the order in which they were first seen.
     pub codes: Vec<Option<String>>,
-    /// How many calls of each name a scope has keyed, by a hash of both.
-    pub ordinals: HashMap<ScopeId, u32>,
     /// Sum over all calls and tries.
     pub usage: Usage,
     /// Sequence of the last event folded in.
     pub last_seq: Seq,
+    /// The highest number printed for each name in a scope.
+    numbers: HashMap<ScopeId, u32>,
+    labels: HashSet<String>,
     current_code: usize,
 }
 
@@ -115,23 +121,24 @@ impl Records {
             Body::Taken(taken) => self.current_code = self.code(taken.code.as_ref()),
             Body::ScopeOpened(opened) => self.open_scope(opened.clone()),
             Body::CallStarted(started) => {
-                let at = self.entry(seq, &started.call, started.at);
-                let record = &mut self.all[at];
+                let ix = self.begin(seq, &started.call, started.at);
+                let record = &mut self.all[ix];
                 record.inputs.clone_from(&started.inputs);
-                record.state = State::Open { once: started.once };
+                record.call.code.clone_from(&started.call.code);
+                record.once = started.once;
+                self.set(ix, State::Open { once: started.once });
             }
             Body::AttemptFailed(failed) => {
                 self.usage.add(&failed.usage);
-                let ix = self.entry(seq, &failed.call, at);
-                let record = &mut self.all[ix];
-                record.failed_attempts = failed.attempt;
-                if !matches!(record.state, State::Open { .. }) {
-                    record.state = State::Open { once: false };
-                }
+                let ix = self.begin(seq, &failed.call, at);
+                self.all[ix].failed_attempts = failed.attempt;
+                // This try is known to have failed: no doubt until the next one begins.
+                self.set(ix, State::Open { once: false });
             }
             Body::CallEnded(ended) => {
                 self.usage.add(&ended.usage);
-                let ix = self.entry(ended.record.unwrap_or(seq), &ended.call, ended.started_at);
+                let known = ended.record.and_then(|first| self.by_seq.get(&first).copied());
+                let ix = known.unwrap_or_else(|| self.begin(seq, &ended.call, ended.started_at));
                 self.by_seq.insert(seq, ix);
                 let record = &mut self.all[ix];
                 if ended.inputs.is_some() {
@@ -139,7 +146,7 @@ impl Records {
                 }
                 record.order = seq;
                 record.ended_at = at;
-                record.state = match &ended.outcome {
+                let state = match &ended.outcome {
                     Outcome::Returned { result } => State::Returned(result.clone()),
                     Outcome::Volatile { path, rerunnable } => {
                         State::Volatile { path: path.clone(), rerunnable: *rerunnable }
@@ -147,7 +154,7 @@ impl Records {
                     Outcome::Raised { error } => State::Raised(error.clone()),
                     Outcome::Cancelled => State::Cancelled,
                 };
-                self.cancelled += usize::from(ended.outcome == Outcome::Cancelled);
+                self.set(ix, state);
             }
             Body::CallsDropped(dropped) => {
                 for seq in &dropped.records {
@@ -157,21 +164,27 @@ impl Records {
                 }
             }
             Body::DriftDecided(decided) => {
-                let body = body_of(&decided.scope, &decided.name, &decided.inputs, None, decided.occurrence);
-                self.decisions.insert(body, decided.clone());
+                let after = decided.after.as_ref();
+                let body = body_of(&decided.scope, &decided.name, &decided.inputs, after, decided.occurrence);
+                self.decisions.insert(body, (decided.clone(), self.current_code));
             }
             Body::WaitOpened(opened) => {
-                let ix = self.entry(seq, &opened.call, at);
-                self.all[ix].state = State::Asked(opened.clone());
+                let ix = self.begin(seq, &opened.call, at);
+                self.set(ix, State::Asked(opened.clone()));
             }
-            Body::WaitAnswered(answered) => self.end_wait(seq, at, &answered.key, |opened| {
-                State::Answered(answered.value.clone(), opened)
-            }),
+            Body::WaitAnswered(answered) => {
+                self.end_wait(seq, at, &answered.key, |opened| State::Answered(answered.value.clone(), opened))
+            }
             Body::WaitClosed(closed) => {
                 let withdrawn = closed.why == "withdrawn";
-                self.end_wait(seq, at, &closed.key, |opened| {
-                    if withdrawn { State::Cancelled } else { State::Elapsed(opened) }
-                });
+                self.end_wait(
+                    seq,
+                    at,
+                    &closed.key,
+                    |opened| {
+                        if withdrawn { State::Cancelled } else { State::Elapsed(opened) }
+                    },
+                );
             }
             _ => {}
         }
@@ -179,52 +192,77 @@ impl Records {
 
     /// Forgets what became of a record; when it is met its call runs.
     pub fn drop_at(&mut self, ix: usize) {
-        let record = &mut self.all[ix];
-        record.state = State::Dropped;
-        record.failed_attempts = 0;
+        self.set(ix, State::Dropped);
+        self.all[ix].failed_attempts = 0;
     }
 
-    /// The record of that identity, made if there is none. A dropped or open record is taken over by `seq`
-    /// where the new event is its first.
-    pub fn entry(&mut self, seq: Seq, call: &CallHead, started_at: Millis) -> usize {
-        if let Some(ix) = self.by_body.get(&call.body).copied() {
-            let record = &mut self.all[ix];
-            if record.seq == 0 || matches!(record.state, State::Dropped | State::Cancelled) {
-                self.by_seq.remove(&record.seq);
-                record.seq = seq;
-                record.started_at = started_at;
-                record.code = self.current_code;
-                record.call.key.clone_from(&call.key);
-                self.by_seq.insert(seq, ix);
-            }
-            return ix;
+    /// The record that an event at `seq` begins or goes on with: that of the same key and identity. What has
+    /// ended begins anew under the new sequence; what is open goes on, for a crash is no new try.
+    fn begin(&mut self, seq: Seq, call: &CallHead, started_at: Millis) -> usize {
+        let known = self.by_key.get(&call.key).copied().filter(|ix| self.all[*ix].call.body == call.body);
+        let Some(ix) = known else {
+            return self.add(seq, call.clone(), started_at, State::Open { once: false });
+        };
+        let record = &mut self.all[ix];
+        if record.seq == 0 || !matches!(record.state, State::Open { .. }) {
+            self.by_seq.remove(&record.seq);
+            record.seq = seq;
+            record.started_at = started_at;
+            record.order = 0;
+            record.ended_at = 0;
+            record.failed_attempts = 0;
+            record.code = self.current_code;
+            record.call.code.clone_from(&call.code);
+            self.by_seq.insert(seq, ix);
         }
+        ix
+    }
+
+    /// Adds a record for a call that has none yet, or whose own was served to another call.
+    pub fn add(&mut self, seq: Seq, call: CallHead, started_at: Millis, state: State) -> usize {
         let ix = self.all.len();
-        self.by_body.insert(call.body, ix);
+        let place = self.place_of(&call);
         let list = self.by_scope.entry(call.scope).or_default();
-        let place = list.len();
-        list.push(ix);
+        for later in &list[place..] {
+            self.all[*later].place += 1;
+        }
+        list.insert(place, ix);
+        self.by_body.insert(call.body, ix);
         if matches!(call.inputs, Inputs::Digest(_)) && call.kind != CallKind::Reading {
             self.by_inputs.entry((call.name.clone(), call.inputs)).or_default().push(ix);
         }
         if seq != 0 {
             self.by_seq.insert(seq, ix);
         }
-        let used = self.ordinals.entry(ordinal_key(&call.scope, &call.name)).or_insert(0);
-        *used += 1;
+        self.by_key.insert(call.key.clone(), ix);
+        self.number(&call.scope, &call.name, &call.key, '#');
         self.all.push(Record {
             seq,
-            call: call.clone(),
-            state: State::Open { once: false },
+            call,
+            state,
             order: 0,
             started_at,
             ended_at: 0,
             failed_attempts: 0,
+            once: false,
             inputs: None,
             code: self.current_code,
             place,
         });
         ix
+    }
+
+    /// Where in its scope's list a new record stands: behind the call it names, else last.
+    fn place_of(&self, call: &CallHead) -> usize {
+        let Some(list) = self.by_scope.get(&call.scope) else { return 0 };
+        match &call.after {
+            Some(first) if *first == ScopeId::ROOT => 0,
+            Some(before) => match self.by_body.get(before).map(|ix| &self.all[*ix]) {
+                Some(before) if before.call.scope == call.scope => before.place + 1,
+                _ => list.len(),
+            },
+            None => list.len(),
+        }
     }
 
     /// The scope of that identity, if it is a task's, an item's or a child's.
@@ -240,13 +278,23 @@ impl Records {
         let ix = self.scopes.len();
         self.scope_ix.insert(opened.scope, ix);
         self.scopes_below.entry(opened.parent).or_default().push(ix);
-        *self.ordinals.entry(ordinal_key(&opened.parent, &format!("{}.", opened.name))).or_insert(0) += 1;
+        self.number(&opened.parent, &opened.name, &opened.label, '.');
+        self.labels.insert(opened.label.clone());
         self.scopes.push(opened);
     }
 
-    /// The next free number for a name in a scope; 1 is left out of printed keys.
-    pub fn next_ordinal(&self, scope: &ScopeId, name: &str) -> u32 {
-        self.ordinals.get(&ordinal_key(scope, name)).copied().unwrap_or(0) + 1
+    /// A key (`#`) or label (`.`) that nothing else is printed with: `label/name#n`, number 1 left out. Numbers go
+    /// on from the highest one on record, since lower ones may have been lost in a crash.
+    pub fn free_key(&self, label: &str, scope: &ScopeId, name: &str, mark: char) -> String {
+        let mut number = self.numbers.get(&number_key(scope, name, mark)).copied().unwrap_or(0);
+        loop {
+            number = number.saturating_add(1);
+            let key = printed(label, name, number, mark);
+            let taken = if mark == '#' { self.by_key.contains_key(&key) } else { self.labels.contains(&key) };
+            if !taken {
+                return key;
+            }
+        }
     }
 
     /// Index of the flow's code digest, which is added if it is new.
@@ -258,9 +306,14 @@ impl Records {
         self.codes.len() - 1
     }
 
+    /// Whether the flow's code is another than when the record was made, or that cannot be told.
+    pub fn was_edited(&self, record: &Record) -> bool {
+        record.code != self.current_code || self.codes.get(record.code).is_none_or(Option::is_none)
+    }
+
     /// Whether the wait of that key is open.
     pub fn is_asked(&self, key: &str) -> bool {
-        self.all.iter().rev().any(|record| record.call.key == key && matches!(record.state, State::Asked(_)))
+        self.by_key.get(key).is_some_and(|ix| matches!(self.all[*ix].state, State::Asked(_)))
     }
 
     /// Index of the flow's code digest now.
@@ -268,18 +321,29 @@ impl Records {
         self.current_code
     }
 
-    fn end_wait(&mut self, seq: Seq, at: Millis, key: &str, state: impl FnOnce(Box<WaitOpened>) -> State) {
-        let found = self.all.iter().rposition(|record| {
-            record.call.key == key && matches!(record.state, State::Asked(_) | State::Elapsed(_))
-        });
-        let Some(ix) = found else { return };
+    fn set(&mut self, ix: usize, state: State) {
         let record = &mut self.all[ix];
-        if let State::Asked(opened) | State::Elapsed(opened) = &record.state {
-            record.state = state(opened.clone());
+        self.cancelled -= usize::from(record.state == State::Cancelled);
+        record.state = state;
+        self.cancelled += usize::from(record.state == State::Cancelled);
+    }
+
+    /// Only an open wait ends: an answer that comes after its end was not given to what the flow went on with.
+    fn end_wait(&mut self, seq: Seq, at: Millis, key: &str, state: impl FnOnce(Box<WaitOpened>) -> State) {
+        let Some(ix) = self.by_key.get(key).copied() else { return };
+        let record = &mut self.all[ix];
+        if let State::Asked(opened) = &record.state {
+            let state = state(opened.clone());
             record.order = seq;
             record.ended_at = at;
-            self.cancelled += usize::from(record.state == State::Cancelled);
+            self.set(ix, state);
         }
+    }
+
+    fn number(&mut self, scope: &ScopeId, name: &str, key: &str, mark: char) {
+        let used = key.rsplit_once(mark).and_then(|(_, number)| number.parse().ok()).unwrap_or(1);
+        let highest = self.numbers.entry(number_key(scope, name, mark)).or_insert(0);
+        *highest = used.max(*highest);
     }
 }
 
@@ -306,6 +370,12 @@ pub fn identity_bytes(inputs: &Inputs, after: Option<&ScopeId>) -> Vec<u8> {
     bytes
 }
 
-fn ordinal_key(scope: &ScopeId, name: &str) -> ScopeId {
-    scope.child("ordinal", name, &[], 0)
+fn number_key(scope: &ScopeId, name: &str, mark: char) -> ScopeId {
+    scope.child("number", name, &[mark as u8], 0)
+}
+
+/// `label/name#n`, number 1 and an empty label left out.
+fn printed(label: &str, name: &str, number: u32, mark: char) -> String {
+    let slash = if label.is_empty() { "" } else { "/" };
+    if number == 1 { format!("{label}{slash}{name}") } else { format!("{label}{slash}{name}{mark}{number}") }
 }

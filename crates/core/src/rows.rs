@@ -165,17 +165,9 @@ impl CallStatus {
 
     /// The status of that word.
     pub fn parse(word: &str) -> Option<Self> {
-        [
-            Self::Running,
-            Self::Retrying,
-            Self::Waiting,
-            Self::Completed,
-            Self::Failed,
-            Self::Cancelled,
-            Self::Dropped,
-        ]
-        .into_iter()
-        .find(|status| status.as_str() == word)
+        [Self::Running, Self::Retrying, Self::Waiting, Self::Completed, Self::Failed, Self::Cancelled, Self::Dropped]
+            .into_iter()
+            .find(|status| status.as_str() == word)
     }
 }
 

@@ -7,9 +7,9 @@ use crate::error::{EngineError, Result};
 use crate::heartbeat::Heartbeat;
 use crate::session::Session;
 use kitaru_core::event::{Created, Interrupted, PauseReason, Paused, Taken};
-use kitaru_core::lease::{self, Hold};
+use kitaru_core::lease::{self, Hold, Take};
 use kitaru_core::records::Records;
-use kitaru_core::rows::{ExecutionRow, Status};
+use kitaru_core::rows::ExecutionRow;
 use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq};
 use kitaru_store::{Claim, Created as Creation, Store, StoreError};
 use std::sync::Arc;
@@ -75,12 +75,11 @@ impl Engine {
     /// [`lease::MAX_FRUITLESS_TAKES`] times without one new record.
     pub fn take(&self, id: &ExecutionId, code: Option<String>, why: &str) -> Result<Arc<Session>> {
         let row = self.store.queries().execution(id)?;
-        if row.status.is_final() {
-            return Err(EngineError::Ended { id: id.clone(), status: row.status });
-        }
-        self.must_be_free(&row)?;
-        if row.fruitless >= lease::MAX_FRUITLESS_TAKES && row.status == Status::Running {
-            return self.pause_fruitless(&row);
+        match lease::take(row.status, self.hold(&row), row.fruitless) {
+            Take::Ended => return Err(EngineError::Ended { id: id.clone(), status: row.status }),
+            Take::Fruitless => return self.pause_fruitless(&row),
+            Take::Held => self.must_be_free(&row)?,
+            Take::Free => {}
         }
         // Most is read before the claim: a journal that cannot be read is then held by nobody, and the lease does
         // not run while a long one is read.

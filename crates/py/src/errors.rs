@@ -11,10 +11,15 @@ pub fn raised(py: Python<'_>, error: &EngineError) -> PyErr {
 
 /// The Python exception for a code and a message.
 pub fn raise_code(py: Python<'_>, code: &str, message: &str) -> PyErr {
+    raise_hinted(py, code, message, None)
+}
+
+/// The same with a way out.
+pub fn raise_hinted(py: Python<'_>, code: &str, message: &str, hint: Option<&str>) -> PyErr {
     let made = py
         .import("kitaru.errors")
         .and_then(|module| module.getattr("from_engine"))
-        .and_then(|make| make.call1((code, message)));
+        .and_then(|make| make.call1((code, message, hint)));
     match made {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,

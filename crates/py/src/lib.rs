@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 mod cli;
 mod engine;
 mod errors;
+mod manage;
 mod session;
 mod values;
 
@@ -18,5 +19,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<session::Session>()?;
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
+    manage::register(module)?;
     values::register(module)
 }

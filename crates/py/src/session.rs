@@ -6,7 +6,7 @@ use kitaru_core::delivery::Next;
 use kitaru_core::event::{CallKind, ErrorData, Inputs, Outcome, PauseReason, Stop, Usage};
 use kitaru_core::matcher::{CallId, Verdict};
 use kitaru_core::{Digest, ScopeId, Value};
-use kitaru_engine::session::{Given, News, Question, Served, Session as Inner};
+use kitaru_engine::session::{Ended, Given, News, Question, Served, Session as Inner};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
@@ -226,6 +226,23 @@ impl Session {
         let done = py.detach(|| {
             let result = Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
             self.inner.end(CallId(call), Outcome::Returned { result }, attempts, usage(used))
+        });
+        Self::out(py, done)
+    }
+
+    /// Results of calls that returned together, as (call, result, attempts, usage): one commit for all.
+    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, String, u32, UsageTuple)>) -> PyResult<()> {
+        let done = py.detach(|| {
+            let ended: kitaru_engine::Result<Vec<Ended>> = ended
+                .into_iter()
+                .map(|(call, result, attempts, used)| {
+                    let result =
+                        Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
+                    let outcome = Outcome::Returned { result };
+                    Ok(Ended { call: CallId(call), outcome, attempts, usage: usage(used) })
+                })
+                .collect();
+            self.inner.end_all(ended?).map(|_| ())
         });
         Self::out(py, done)
     }

@@ -1,10 +1,11 @@
 //! Answering a wait: found, validated, recorded once, and who must go on then.
 
-use super::{ManageError, Result, hold};
+use super::{ManageError, Result, hold, next};
+use crate::clock::Clock;
 use kitaru_core::event::WaitAnswered;
 use kitaru_core::lease::Hold;
-use kitaru_core::rows::{ExecutionRow, WaitRow};
-use kitaru_core::{Body, Millis, Value};
+use kitaru_core::rows::{ExecutionRow, Status, WaitRow};
+use kitaru_core::{Body, ExecutionId, Millis, Seq, Value};
 use kitaru_store::{ExecutionFilter, Guard, Page, Store, StoreError, WaitFilter};
 use serde_json::Value as Json;
 
@@ -13,11 +14,39 @@ use serde_json::Value as Json;
 pub struct Answered {
     /// The wait, as it was open.
     pub wait: WaitRow,
+    /// The answer's place in the journal of the execution that asked.
+    pub seq: Seq,
     /// The execution to go on with: the topmost ancestor of the one that asked.
     pub root: ExecutionRow,
-    /// Whether a living process holds that one, and so goes on by itself.
-    pub held: bool,
 }
+
+/// Who goes on after an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum After {
+    /// Nobody does: whoever answered carries [`Answered::root`] on.
+    Carry,
+    /// A living process has it and takes the answer.
+    Taken {
+        /// Its process identifier.
+        pid: u32,
+    },
+    /// A living process has it, but gives no sign of life: it takes the answer when it does.
+    Silent {
+        /// Its process identifier.
+        pid: u32,
+    },
+    /// It can't go on by itself: it has ended, waits for a decision, or lives in a notebook. Says why and how.
+    Stays {
+        /// One line.
+        why: String,
+    },
+}
+
+/// How long to look whether the process that holds an execution has taken an answer in. It looks for answers every
+/// 25 ms, for those of its children every 200 ms at the latest.
+const PATIENCE: Millis = 2_000;
+/// Between two looks.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 
 const MANY: Page = Page { limit: 1000, offset: 0 };
 
@@ -42,7 +71,7 @@ pub fn answer(
             return Err(ManageError::new(
                 "several-waits",
                 format!("{} waits are open: {}", several.len(), keys.join("; ")),
-                Some(format!("kitaru input {} --wait {} --value …", row.id.short(), several[0].key)),
+                Some(next::answer(several[0], true)),
             ));
         }
     };
@@ -50,22 +79,87 @@ pub fn answer(
         return Err(ManageError::new(
             "bad-answer",
             format!("the answer does not fit {}: {problem}", chosen.key),
-            Some("the wait is still open".to_owned()),
+            Some(format!("the wait is still open: {}", next::answer(&chosen, open.len() > 1))),
         ));
     }
     let value = Value::of(answer).map_err(|error| ManageError::new("bad-answer", error.to_string(), None))?;
     let body = Body::WaitAnswered(WaitAnswered { key: chosen.key.clone(), value, by: by.to_owned() });
-    match store.post(&chosen.execution_id, now, Guard::WaitOpen(chosen.key.clone()), vec![body]) {
-        Ok(_) => {}
+    let seq = match store.post(&chosen.execution_id, now, Guard::WaitOpen(chosen.key.clone()), vec![body]) {
+        Ok(seq) => seq,
         Err(StoreError::Conflict(_)) => return Err(none_open(store, row, Some(&chosen.key), &[])?),
         Err(error) => return Err(error.into()),
-    }
-    let mut root = store.queries().execution(&chosen.execution_id)?;
+    };
+    let root = root_of(store, &chosen.execution_id)?;
+    Ok(Answered { wait: chosen, seq, root })
+}
+
+fn root_of(store: &dyn Store, id: &ExecutionId) -> Result<ExecutionRow> {
+    let mut root = store.queries().execution(id)?;
     while let Some(parent) = root.parent.clone() {
         root = store.queries().execution(&parent.id)?;
     }
-    let held = hold(store, &root, now) == Hold::Held;
-    Ok(Answered { wait: chosen, root, held })
+    Ok(root)
+}
+
+/// Who goes on after an answer, decided by the owner's pulse and by what its heartbeat took in. Returns within
+/// about two seconds.
+///
+/// An execution that asked by itself and that a living process holds takes its answer in any case: a suspension is
+/// written only if the owner has seen every event. A parent may let go without having seen what happened to its
+/// child; so there the journals are looked at until either has moved on.
+pub fn after_answer(store: &dyn Store, answered: &Answered, clock: &dyn Clock) -> Result<After> {
+    let began = clock.now();
+    loop {
+        let now = clock.now();
+        let root = store.queries().execution(&answered.root.id)?;
+        let asker = store.queries().execution(&answered.wait.execution_id)?;
+        let short = root.id.short();
+        if root.status.has_ended() || asker.status.has_ended() {
+            let why = match root.status {
+                Status::Failed => format!("{} failed; go on with: kitaru resume {short}", root.flow),
+                _ if asker.status.has_ended() => format!("{} is {} by now", asker.flow, asker.status),
+                status => format!("{} is {status} by now", root.flow),
+            };
+            // It may have ended because of the answer: then that is how it was taken.
+            return Ok(match &answered.root.owner {
+                Some(owner) if asker.last_seq > answered.seq => After::Taken { pid: owner.pid },
+                _ => After::Stays { why },
+            });
+        }
+        if hold(store, &root, now) != Hold::Held {
+            if asker.last_seq > answered.seq && asker.status != Status::Running && !super::has_news(store, &root, now)?
+            {
+                // It was taken, and is parked again on something else.
+                let pid = answered.root.owner.as_ref().map_or(0, |owner| owner.pid);
+                return Ok(After::Taken { pid });
+            }
+            return Ok(match root.status {
+                Status::Paused => {
+                    After::Stays { why: format!("{} is paused; go on with: {}", root.flow, next::after_pause(&root)) }
+                }
+                _ if root.entry.module.is_none() => After::Stays {
+                    why: format!(
+                        "{} was defined in a notebook or at a prompt and goes on there, with {}.resume({:?})",
+                        root.flow,
+                        root.flow,
+                        root.id.as_str()
+                    ),
+                },
+                _ => After::Carry,
+            });
+        }
+        let pid = root.owner.as_ref().map_or(0, |owner| owner.pid);
+        let beats = root.lease_until > now;
+        let own = root.id == asker.id;
+        if beats && (own || asker.last_seq > answered.seq) {
+            return Ok(After::Taken { pid });
+        }
+        // A clock that steps back must not keep anybody waiting.
+        if now - began >= PATIENCE || now < began {
+            return Ok(if beats { After::Taken { pid } } else { After::Silent { pid } });
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// What is wrong with an answer; `None`: it satisfies the schema.
@@ -88,15 +182,13 @@ pub fn check_answer(schema: Option<&Json>, answer: &Json) -> Option<String> {
 }
 
 /// Open waits of an execution, or if it has none of its descendants.
-fn open_waits(store: &dyn Store, row: &ExecutionRow) -> Result<Vec<WaitRow>> {
+pub fn open_waits(store: &dyn Store, row: &ExecutionRow) -> Result<Vec<WaitRow>> {
     let mut level = vec![row.id.clone()];
     while !level.is_empty() {
         let mut found = Vec::new();
         let mut below = Vec::new();
         for id in level {
-            found.extend(
-                store.queries().waits(&WaitFilter { execution: Some(id.clone()), open: true }, MANY)?,
-            );
+            found.extend(store.queries().waits(&WaitFilter { execution: Some(id.clone()), open: true }, MANY)?);
             let filter = ExecutionFilter { parent: Some(id), open: true, ..ExecutionFilter::default() };
             below.extend(store.queries().executions(&filter, MANY)?.into_iter().map(|child| child.id));
         }
@@ -108,12 +200,7 @@ fn open_waits(store: &dyn Store, row: &ExecutionRow) -> Result<Vec<WaitRow>> {
     Ok(Vec::new())
 }
 
-fn none_open(
-    store: &dyn Store,
-    row: &ExecutionRow,
-    wanted: Option<&str>,
-    open: &[WaitRow],
-) -> Result<ManageError> {
+fn none_open(store: &dyn Store, row: &ExecutionRow, wanted: Option<&str>, open: &[WaitRow]) -> Result<ManageError> {
     let all = store.queries().waits(&WaitFilter { execution: Some(row.id.clone()), open: false }, MANY)?;
     let known = all.iter().rev().find(|one| wanted.is_none_or(|wanted| one.key == wanted || one.name == wanted));
     if let Some(one) = known {

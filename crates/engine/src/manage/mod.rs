@@ -4,11 +4,17 @@
 //! return data. Deliberately not here: printing, reading the clock, and running user code.
 
 mod answer;
+mod diagnose;
+mod list;
+pub mod next;
 mod resume;
 mod stop;
 pub mod view;
 
-pub use answer::{Answered, answer, check_answer};
+pub use answer::{After, Answered, after_answer, answer, check_answer, open_waits};
+pub use diagnose::{Diagnosis, Who, diagnose};
+pub use list::{Wanted, artifact, flows, list, parse_status};
+use resume::has_news;
 pub use resume::{Drift, Prepared, ResumeOptions, due, prepare};
 pub use stop::{Stopped, stop};
 
@@ -78,6 +84,9 @@ pub fn find(store: &dyn Store, text: &str) -> Result<ExecutionRow> {
         let page = kitaru_store::Page { limit: 1, offset: 0 };
         let newest = store.queries().executions(&kitaru_store::ExecutionFilter::default(), page)?;
         return newest.into_iter().next().ok_or_else(|| StoreError::NotFound(text.to_owned()).into());
+    }
+    if text.is_empty() {
+        return Err(ManageError::new("usage", "the identifier is empty", Some("kitaru executions list".to_owned())));
     }
     let id: ExecutionId = store.queries().find(text)?;
     Ok(store.queries().execution(&id)?)

@@ -2,7 +2,7 @@
 //!
 //! Not here: going on, which needs the user's code.
 
-use super::{ManageError, Result, hold, status};
+use super::{ManageError, Result, hold, next, status};
 use kitaru_core::event::{CallsDropped, DriftDecided, DriftDecision, PauseReason};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallStatus, ExecutionRow, Status};
@@ -77,6 +77,11 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
         Status::Failed => drop.extend(sources(row)),
         Status::Paused => decide(row, options, &mut drop, &mut events)?,
         Status::Waiting => must_have_news(store, row, now)?,
+        Status::Sleeping if !has_news(store, row, now)? => {
+            let until = row.wake_at.map(super::view::time).unwrap_or_default();
+            let message = format!("execution {} sleeps until {until}", row.id);
+            return Err(ManageError::new("waiting", message, Some("then: kitaru resume --due".to_owned())));
+        }
         _ => {}
     }
     drop.sort_unstable();
@@ -109,8 +114,7 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
 /// Executions that should go on but that nobody works on: their time has come, or an answer is there.
 pub fn due(store: &dyn Store, now: Millis) -> Result<Vec<ExecutionRow>> {
     let page = Page { limit: 100_000, offset: 0 };
-    let filter =
-        ExecutionFilter { status: vec![Status::Waiting, Status::Sleeping], ..ExecutionFilter::default() };
+    let filter = ExecutionFilter { status: vec![Status::Waiting, Status::Sleeping], ..ExecutionFilter::default() };
     let mut found = Vec::new();
     for row in store.queries().executions(&filter, page)? {
         if row.parent.is_none() && has_news(store, &row, now)? {
@@ -120,7 +124,8 @@ pub fn due(store: &dyn Store, now: Millis) -> Result<Vec<ExecutionRow>> {
     Ok(found)
 }
 
-fn has_news(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<bool> {
+/// Whether a parked execution has something to go on with.
+pub(super) fn has_news(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<bool> {
     if row.wake_at.is_some_and(|at| at <= now) {
         return Ok(true);
     }
@@ -149,11 +154,14 @@ fn must_have_news(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<
     let filter = WaitFilter { execution: Some(row.id.clone()), open: true };
     let open = store.queries().waits(&filter, Page { limit: 10, offset: 0 })?;
     let asked: Vec<String> = open.iter().map(|wait| format!("{}: {}", wait.key, wait.question)).collect();
-    Err(ManageError::new(
-        "waiting",
-        format!("execution {} waits for an answer: {}", row.id, asked.join("; ")),
-        Some(format!("kitaru input {} --value …", row.id.short())),
-    ))
+    let message = if asked.is_empty() {
+        let text = row.reason.as_ref().and_then(|reason| reason.get("text")).and_then(|text| text.as_str());
+        format!("execution {} is {}", row.id, text.unwrap_or("waiting"))
+    } else {
+        format!("execution {} waits for an answer: {}", row.id, asked.join("; "))
+    };
+    let hint = open.first().map(|first| next::answer(first, open.len() > 1));
+    Err(ManageError::new("waiting", message, hint))
 }
 
 fn sources(row: &ExecutionRow) -> Vec<Seq> {
@@ -183,6 +191,7 @@ fn decide(row: &ExecutionRow, options: &ResumeOptions, drop: &mut Vec<Seq>, even
                 name: call.name,
                 inputs: call.inputs,
                 occurrence: call.occurrence,
+                after: call.after,
                 record,
                 decision: match decision {
                     Drift::Reuse => DriftDecision::Reuse,

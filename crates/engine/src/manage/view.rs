@@ -1,11 +1,11 @@
 //! Rows as the JSON items that every surface shows.
 
-use super::{Result, hold, status, text};
+use super::{Diagnosis, Result, hold, next, status, text};
 use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallRow, ExecutionRow, Status, WaitRow};
 use kitaru_core::{Millis, Value};
-use kitaru_store::{Page, Store, WaitFilter};
+use kitaru_store::{ArtifactRow, LogLine, Page, Store, WaitFilter};
 use serde_json::{Value as Json, json};
 
 /// Milliseconds since the epoch as ISO 8601 in UTC.
@@ -25,10 +25,32 @@ pub fn time(at: Millis) -> String {
     format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z")
 }
 
-/// A value as the plain JSON that it is.
+/// A value as the plain JSON that it is where it can be: a tuple is a list, a model is an object.
 pub fn value(store: &dyn Store, value: &Value) -> Result<Json> {
     let text = text(store, value)?;
-    Ok(serde_json::from_str(&text).unwrap_or(Json::String(text)))
+    Ok(serde_json::from_str(&text).map_or(Json::String(text), plain))
+}
+
+/// The mark of a value that JSON has no kind for, and where its own JSON stands.
+const TAG: &str = "$kitaru";
+const INSIDE: &str = "v";
+/// Kinds whose inside means nothing without them.
+const OPAQUE: [&str; 3] = ["bytes", "bytearray", "pickle"];
+
+fn plain(value: Json) -> Json {
+    match value {
+        Json::Array(items) => Json::Array(items.into_iter().map(plain).collect()),
+        Json::Object(mut fields) => {
+            let kind = fields.get(TAG).and_then(Json::as_str);
+            if kind.is_some_and(|kind| !OPAQUE.contains(&kind)) {
+                if let Some(inside) = fields.shift_remove(INSIDE) {
+                    return plain(inside);
+                }
+            }
+            Json::Object(fields.into_iter().map(|(name, field)| (name, plain(field))).collect())
+        }
+        other => other,
+    }
 }
 
 fn usage(usage: &Usage) -> Json {
@@ -39,21 +61,14 @@ fn usage(usage: &Usage) -> Json {
     })
 }
 
-/// An execution as a list shows it: without its calls.
-pub fn summary(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Json> {
+/// An execution without its values and calls: what a table needs, and no more is read for it.
+pub fn brief(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Json {
     let seen = status(store, row, now);
-    let result = row.result.as_ref().map(|result| value(store, result)).transpose()?;
-    let error = row.error.as_ref().map(|error| {
-        json!({ "type": error.kind, "message": error.message, "traceback": error.traceback })
-    });
-    Ok(json!({
+    json!({
         "id": row.id,
         "flow": row.flow,
         "status": seen.as_str(),
         "reason": reason(row, seen),
-        "inputs": value(store, &row.inputs)?,
-        "result": result,
-        "error": error,
         "parent": row.parent.as_ref().map(|parent| json!({ "id": parent.id, "key": parent.key })),
         "forked_from": row.forked_from,
         "tags": row.tags,
@@ -63,21 +78,61 @@ pub fn summary(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Jso
         "epoch": row.epoch,
         "created_at": time(row.created_at),
         "updated_at": time(row.updated_at),
-    }))
+    })
 }
 
-/// An execution with its calls and open waits.
+/// An execution with its values, calls and open waits.
 pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Json> {
-    let mut item = summary(store, row, now)?;
+    let mut item = brief(store, row, now);
+    let inputs = value(store, &row.inputs)?;
+    let result = row.result.as_ref().map(|result| value(store, result)).transpose()?;
+    let error = row
+        .error
+        .as_ref()
+        .map(|error| json!({ "type": error.kind, "message": error.message, "traceback": error.traceback }));
     let calls: Vec<Json> = store.queries().calls(&row.id)?.iter().map(call).collect();
     let filter = WaitFilter { execution: Some(row.id.clone()), open: true };
-    let waits = store.queries().waits(&filter, Page { limit: 1000, offset: 0 })?;
-    let waits = waits.iter().map(|one| wait(store, one)).collect::<Result<Vec<_>>>()?;
+    let open = store.queries().waits(&filter, Page { limit: 1000, offset: 0 })?;
+    let waits = open.iter().map(|one| wait(store, one, open.len() > 1)).collect::<Result<Vec<_>>>()?;
     if let Some(fields) = item.as_object_mut() {
+        fields.insert("inputs".to_owned(), inputs);
+        fields.insert("result".to_owned(), result.unwrap_or(Json::Null));
+        fields.insert("error".to_owned(), error.unwrap_or(Json::Null));
         fields.insert("calls".to_owned(), Json::Array(calls));
         fields.insert("waits".to_owned(), Json::Array(waits));
     }
     Ok(item)
+}
+
+/// An open execution with why it is not progressing.
+pub fn diagnosed(store: &dyn Store, row: &ExecutionRow, found: &Diagnosis, now: Millis) -> Json {
+    json!({
+        "id": row.id,
+        "flow": row.flow,
+        "status": status(store, row, now).as_str(),
+        "why": found.why,
+        "who": found.who.as_str(),
+        "wake_at": found.wake_at.map(time),
+        "next": found.next,
+        "owner": owner(store, row, now),
+        "updated_at": time(row.updated_at),
+    })
+}
+
+/// An artifact without its value.
+pub fn artifact(row: &ArtifactRow) -> Json {
+    json!({
+        "execution_id": row.execution_id,
+        "name": row.name,
+        "call": row.call_key,
+        "bytes": row.value.len(),
+        "at": time(row.at),
+    })
+}
+
+/// A line of a log.
+pub fn log_line(line: &LogLine) -> Json {
+    json!({ "at": time(line.at), "call": line.call_key, "stream": line.stream, "text": line.text })
 }
 
 /// A call.
@@ -96,8 +151,8 @@ pub fn call(row: &CallRow) -> Json {
     })
 }
 
-/// A wait.
-pub fn wait(store: &dyn Store, row: &WaitRow) -> Result<Json> {
+/// A wait. `several`: its execution has more than one open.
+pub fn wait(store: &dyn Store, row: &WaitRow, several: bool) -> Result<Json> {
     Ok(json!({
         "execution_id": row.execution_id,
         "key": row.key,
@@ -111,6 +166,7 @@ pub fn wait(store: &dyn Store, row: &WaitRow) -> Result<Json> {
         "deadline": row.deadline.map(time),
         "opened_at": time(row.opened_at),
         "closed_at": row.closed_at.map(time),
+        "next": (row.status == "open").then(|| next::answer(row, several)),
     }))
 }
 
@@ -139,6 +195,16 @@ pub fn reason(row: &ExecutionRow, seen: Status) -> Json {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn tagged_values_are_shown_as_plain_json() {
+        let pair = json!({ "$kitaru": "tuple", "v": [1, { "$kitaru": "set", "v": ["a"] }] });
+        assert_eq!(super::plain(json!({ "pair": pair })), json!({ "pair": [1, ["a"]] }));
+        let bytes = json!({ "$kitaru": "bytes", "v": "00ff" });
+        assert_eq!(super::plain(bytes.clone()), bytes);
+    }
+
     #[test]
     fn times_are_iso_8601() {
         assert_eq!(super::time(0), "1970-01-01T00:00:00.000Z");

@@ -5,11 +5,9 @@
 use super::{Session, json};
 use crate::error::{EngineError, Result};
 use kitaru_core::delivery::Next;
-use kitaru_core::event::{
-    AttemptFailed, CallEnded, CallHead, CallKind, CallStarted, CallsDropped, DriftDecided, DriftDecision, ErrorData,
-    Inputs, Outcome, Usage,
-};
-use kitaru_core::matcher::{Ask, CallId, Verdict};
+use kitaru_core::event::{CallHead, CallKind, CallsDropped, ErrorData, Inputs, Outcome, Usage};
+use kitaru_core::matcher::{Ask, CallId};
+pub use kitaru_core::pass::{Asked, Started};
 use kitaru_core::records::{Record, State};
 use kitaru_core::{Body, Millis, ScopeId, Seq};
 
@@ -32,15 +30,6 @@ pub struct Given<'a> {
     pub code: Option<&'a str>,
 }
 
-/// A decided call.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    /// What is to be done.
-    pub verdict: Verdict,
-    /// For a served call: the place of its outcome in delivery order.
-    pub order: Seq,
-}
-
 /// What a record hands out.
 #[derive(Clone, Debug)]
 pub enum Served {
@@ -52,15 +41,17 @@ pub enum Served {
     Elapsed,
 }
 
-/// A call that is about to run.
+/// How a call ended.
 #[derive(Clone, Debug)]
-pub struct Started {
-    /// Its printed key.
-    pub key: String,
-    /// The scope of its body.
-    pub body: ScopeId,
-    /// Tries that failed in earlier passes.
-    pub failed_attempts: u32,
+pub struct Ended {
+    /// The call.
+    pub call: CallId,
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// How many tries it took.
+    pub attempts: u32,
+    /// What the last try consumed.
+    pub usage: Usage,
 }
 
 /// The record that a drifted call might be.
@@ -86,7 +77,7 @@ impl Session {
         if let Some(stop) = inner.stop {
             return Err(EngineError::Stopping { id: self.id().clone(), stop });
         }
-        Ok(inner.matcher.identify(&Ask {
+        Ok(inner.pass.identify(&Ask {
             scope: given.scope,
             name: given.name,
             inputs: given.inputs,
@@ -100,37 +91,30 @@ impl Session {
     /// Decides what becomes of an identified call. `alone`: no other task or thread of the flow is alive.
     pub fn decide(&self, call: CallId, alone: bool) -> Result<Asked> {
         self.must_be_open()?;
-        let mut inner = self.lock();
-        let verdict = inner.matcher.decide(call, alone);
-        let mut order = 0;
-        if let Verdict::Reuse(ix) = verdict {
-            order = inner.matcher.records.all[ix].order;
-            self.served(&mut inner, call, ix);
-        }
-        Ok(Asked { verdict, order })
+        Ok(self.lock().pass.decide(call, alone))
     }
 
     /// Puts a served call into the order of delivery.
     pub fn ask(&self, order: Seq) {
-        self.lock().delivery.ask(order);
+        self.lock().pass.delivery.ask(order);
     }
 
     /// Takes a served call out of the order of delivery: handed out, or not wanted any more.
     pub fn delivered(&self, order: Seq) {
-        self.lock().delivery.done(order);
+        self.lock().pass.delivery.done(order);
     }
 
     /// Which outcome to hand out, now that nothing else of the flow is ready.
     pub fn next_delivery(&self) -> Next {
         let now = self.now();
-        self.lock().delivery.next(now)
+        self.lock().pass.delivery.next(now)
     }
 
     /// What the record of a served call hands out.
     pub fn serve(&self, call: CallId) -> Result<Served> {
         let value = {
             let inner = self.lock();
-            let record = inner.matcher.record_of(call).ok_or_else(stale)?;
+            let record = inner.pass.matcher.record_of(call).ok_or_else(stale)?;
             match &record.state {
                 State::Returned(value) | State::Answered(value, _) => Ok(value.clone()),
                 State::Raised(error) => Err(error.value.clone()),
@@ -148,8 +132,8 @@ impl Session {
     pub fn drifted(&self, call: CallId, ix: usize) -> Result<Drifted> {
         let (record, head) = {
             let inner = self.lock();
-            let record = inner.matcher.records.all.get(ix).ok_or_else(stale)?.clone();
-            (record, inner.matcher.head(call).ok_or_else(stale)?.clone())
+            let record = inner.pass.matcher.records.all.get(ix).ok_or_else(stale)?.clone();
+            (record, inner.pass.matcher.head(call).ok_or_else(stale)?.clone())
         };
         Ok(Drifted {
             key: record.call.key.clone(),
@@ -162,28 +146,12 @@ impl Session {
 
     /// Serves a drifted call the record after all. With `decided` the decision is kept for later passes.
     pub fn reuse(&self, call: CallId, ix: usize, decided: bool) -> Result<Seq> {
-        let mut inner = self.lock();
-        let head = inner.matcher.head(call).ok_or_else(stale)?.clone();
-        inner.matcher.reuse(call, ix);
-        let record = &inner.matcher.records.all[ix];
-        let (order, seq) = (record.order, record.seq);
-        if decided {
-            inner.riding.push(Body::DriftDecided(DriftDecided {
-                scope: head.scope,
-                name: head.name,
-                inputs: head.inputs,
-                occurrence: head.occurrence,
-                record: seq,
-                decision: DriftDecision::Reuse,
-            }));
-        }
-        self.served(&mut inner, call, ix);
-        Ok(order)
+        self.lock().pass.reuse(call, ix, decided).ok_or_else(stale)
     }
 
     /// Lets a drifted call run, and all that drift after it in its scope.
     pub fn rerun(&self, call: CallId) {
-        self.lock().matcher.rerun(call);
+        self.lock().pass.rerun(call);
     }
 
     /// The call's body is about to run. With `once`, the intent is durable when this returns; else it rides
@@ -192,27 +160,12 @@ impl Session {
         self.must_be_open()?;
         let inputs = inputs.map(json).transpose()?;
         let now = self.now();
-        let mut intent = Vec::new();
-        let started = {
+        let (started, intent) = {
             let mut inner = self.lock();
             if let Some(stop) = inner.stop {
                 return Err(EngineError::Stopping { id: self.id().clone(), stop });
             }
-            let failed_attempts = inner.matcher.record_of(call).map_or(0, |record| record.failed_attempts);
-            let (head, overtaken) = inner.matcher.run(call).ok_or_else(stale)?;
-            if !overtaken.is_empty() {
-                let why = "overtaken".to_owned();
-                inner.riding.push(Body::CallsDropped(CallsDropped { records: overtaken, why }));
-            }
-            let started = Started { key: head.key.clone(), body: head.body, failed_attempts };
-            let body = CallStarted { call: head, inputs, once, at: now };
-            if once {
-                inner.announce(&body.call.scope, &mut intent);
-                intent.push(Body::CallStarted(Box::new(body)));
-            } else {
-                inner.starting.insert(call, body);
-            }
-            started
+            inner.pass.start(call, inputs, once, now).ok_or_else(stale)?
         };
         if once {
             self.write(intent)?;
@@ -229,82 +182,43 @@ impl Session {
         retry_at: Millis,
         usage: Usage,
     ) -> Result<()> {
-        let mut batch = Vec::new();
-        {
-            let mut inner = self.lock();
-            let head = inner.matcher.head(call).ok_or_else(stale)?.clone();
-            if let Some(started) = inner.starting.remove(&call) {
-                inner.announce(&head.scope, &mut batch);
-                batch.push(Body::CallStarted(Box::new(started)));
-            }
-            batch.push(Body::AttemptFailed(Box::new(AttemptFailed { call: head, attempt, error, retry_at, usage })));
-        }
+        let batch = self.lock().pass.attempt_failed(call, attempt, error, retry_at, usage).ok_or_else(stale)?;
         self.write(batch).map(|_| ())
     }
 
     /// The call has its outcome. Durable when this returns. Returns the sequence of its record.
     pub fn end(&self, call: CallId, outcome: Outcome, attempts: u32, usage: Usage) -> Result<Seq> {
-        let mut batch = Vec::new();
-        {
-            let mut inner = self.lock();
-            let unwritten = inner.starting.remove(&call);
+        let seqs = self.end_all(vec![Ended { call, outcome, attempts, usage }])?;
+        let seq = seqs.last().copied().unwrap_or_default();
+        Ok(self.lock().pass.matcher.record_of(call).map_or(seq, |record| record.seq))
+    }
+
+    /// Calls that ended together have their outcomes, in that order, by one commit. Returns the sequences of what
+    /// was written.
+    pub fn end_all(&self, ended: Vec<Ended>) -> Result<Vec<Seq>> {
+        let mut batch = Vec::with_capacity(ended.len());
+        let mut inner = self.lock();
+        for Ended { call, outcome, attempts, usage } in ended {
             // Its start may just be on its way with another call's commit: the record is known after that.
-            while unwritten.is_none() && inner.in_flight > 0 && inner.matcher.record_of(call).is_some_and(is_new) {
+            while inner.in_flight > 0 && inner.pass.is_on_its_way(call) {
                 inner = self.changed.wait(inner).unwrap_or_else(std::sync::PoisonError::into_inner);
             }
-            let head = inner.matcher.head(call).ok_or_else(stale)?.clone();
-            let record = inner.matcher.record_of(call).ok_or_else(stale)?;
-            let known = matches!(record.state, State::Open { .. }) && record.seq != 0;
-            let (record, started_at) = (known.then_some(record.seq), record.started_at);
-            let (inputs, at) = match unwritten {
-                Some(started) => (started.inputs, started.at),
-                None => (None, started_at),
-            };
-            inner.announce(&head.scope, &mut batch);
-            batch.push(Body::CallEnded(Box::new(CallEnded {
-                call: head,
-                record,
-                inputs,
-                outcome,
-                attempts,
-                started_at: at,
-                usage,
-            })));
+            batch.append(&mut inner.pass.end(call, outcome, attempts, usage).ok_or_else(stale)?);
         }
-        let seqs = self.write(batch)?;
-        let seq = seqs.last().copied().unwrap_or_default();
-        Ok(self.lock().matcher.record_of(call).map_or(seq, |record| record.seq))
+        drop(inner);
+        self.write(batch)
     }
 
     /// A recorded reading of a clock or of randomness: known from here on, written with the next commit.
     pub fn read(&self, call: CallId, value: String) -> Result<()> {
         let value = json(value)?;
         let now = self.now();
-        let mut inner = self.lock();
-        let (head, _) = inner.matcher.run(call).ok_or_else(stale)?;
-        let mut batch = Vec::new();
-        inner.announce(&head.scope, &mut batch);
-        inner.riding.append(&mut batch);
-        inner.riding.push(Body::CallEnded(Box::new(CallEnded {
-            call: head,
-            record: None,
-            inputs: None,
-            outcome: Outcome::Returned { result: value },
-            attempts: 1,
-            started_at: now,
-            usage: Usage::default(),
-        })));
-        Ok(())
+        self.lock().pass.read(call, value, now).ok_or_else(stale)
     }
 
     /// Begins a call's body again. With `keep`, what it recorded below is served again; else it is dropped.
     pub fn restart_body(&self, call: CallId, keep: bool) {
-        let mut inner = self.lock();
-        let dropped = inner.matcher.restart_body(call, keep);
-        if !dropped.is_empty() {
-            let dropped = CallsDropped { records: dropped, why: "retry".to_owned() };
-            inner.riding.push(Body::CallsDropped(dropped));
-        }
+        self.lock().pass.restart_body(call, keep);
     }
 
     /// Marks records to run again, durably.
@@ -318,7 +232,7 @@ impl Session {
     /// Failed calls on record: sequence, key and message.
     pub fn failed_calls(&self) -> Vec<(Seq, String, String)> {
         let inner = self.lock();
-        let failed = inner.matcher.records.all.iter().filter_map(|record| match &record.state {
+        let failed = inner.pass.matcher.records.all.iter().filter_map(|record| match &record.state {
             State::Raised(error) => {
                 Some((record.seq, record.call.key.clone(), format!("{}: {}", error.kind, error.message)))
             }
@@ -329,13 +243,13 @@ impl Session {
 
     /// Key and sequence of the record that a call has.
     pub fn record_of(&self, call: CallId) -> Option<(String, Seq)> {
-        self.lock().matcher.record_of(call).map(|record| (record.call.key.clone(), record.seq))
+        self.lock().pass.matcher.record_of(call).map(|record| (record.call.key.clone(), record.seq))
     }
 
     /// Key of the record at that index, and the path of a volatile result.
     pub fn record_at(&self, ix: usize) -> Option<(String, Seq, Option<String>)> {
         let inner = self.lock();
-        let record = inner.matcher.records.all.get(ix)?;
+        let record = inner.pass.matcher.records.all.get(ix)?;
         let path = match &record.state {
             State::Volatile { path, .. } => Some(path.clone()),
             _ => None,
@@ -345,7 +259,7 @@ impl Session {
 
     /// JSON text of the inputs that a record was made with.
     pub fn inputs_at(&self, ix: usize) -> Result<Option<String>> {
-        let record = self.lock().matcher.records.all.get(ix).ok_or_else(stale)?.clone();
+        let record = self.lock().pass.matcher.records.all.get(ix).ok_or_else(stale)?.clone();
         self.inputs_of(&record)
     }
 
@@ -359,37 +273,8 @@ impl Session {
             _ => Ok(None),
         }
     }
-
-    fn served(&self, inner: &mut super::Inner, call: CallId, ix: usize) {
-        for order in inner.matcher.orders_below(ix) {
-            inner.delivery.done(order);
-        }
-        let record = &inner.matcher.records.all[ix];
-        let now = inner.matcher.head(call).and_then(|head| head.code.as_ref());
-        let changed = match (now, &record.call.code) {
-            (Some(now), Some(then)) => same_kind(now, then) && now != then,
-            _ => false,
-        };
-        if changed {
-            let key = record.call.key.clone();
-            let text = format!("{key} was changed since it was recorded; its recorded result is used");
-            let noted = kitaru_core::event::Noted { key: Some(key), code: "code-changed".to_owned(), text };
-            inner.riding.push(Body::Noted(noted));
-        }
-    }
 }
 
-/// Digests of different kinds (source, bytecode, Python version) cannot be compared.
-fn same_kind(a: &str, b: &str) -> bool {
-    let kind = |digest: &str| digest.rsplit_once(':').map(|(kind, _)| kind.to_owned());
-    kind(a) == kind(b)
-}
-
-fn is_new(record: &Record) -> bool {
-    record.seq == 0
-}
-
-fn stale() -> EngineError {
+pub(super) fn stale() -> EngineError {
     EngineError::Misuse("a call of an earlier pass".to_owned())
 }
-

@@ -33,7 +33,7 @@ impl Session {
         self.look();
         let (last, news) = {
             let inner = self.lock();
-            let is_open = |key: &String| inner.matcher.records.is_asked(key);
+            let is_open = |key: &String| inner.pass.matcher.records.is_asked(key);
             (inner.seen, inner.stop.is_some() || !waiting.iter().all(is_open))
         };
         if news {
@@ -95,7 +95,7 @@ impl Session {
     }
 
     fn reused(&self) -> Reused {
-        self.lock().matcher.reused()
+        self.lock().pass.matcher.reused()
     }
 
     fn finish(&self, body: Body) -> Result<()> {

@@ -1,6 +1,6 @@
 //! One execution that this process owns: what its flow asks for, decided by core, written to the store.
 //!
-//! A session's mutex guards the matcher and what waits to be written; it is never held across a write.
+//! A session's mutex guards the pass and what waits to be written; it is never held across a write.
 //! `calls` is the path of every call, `waits` that of questions and sleeps, `ends` how an execution leaves
 //! the process. Not here: user code, retries and their pauses, and whether a flow is quiet: those live where
 //! the tasks and threads are, in Python.
@@ -9,18 +9,16 @@ mod calls;
 mod ends;
 mod waits;
 
-pub use calls::{Asked, Drifted, Given, Served, Started};
+pub use calls::{Asked, Drifted, Ended, Given, Served, Started};
 pub use waits::{News, Question};
 
 use crate::clock::Clock;
 use crate::error::{EngineError, Result};
-use kitaru_core::delivery::Delivery;
-use kitaru_core::event::{CallStarted, Stop};
-use kitaru_core::matcher::{CallId, Matcher};
-use kitaru_core::records::{Records, State};
+use kitaru_core::event::Stop;
+use kitaru_core::pass::Pass;
+use kitaru_core::records::Records;
 use kitaru_core::{Body, Digest, Epoch, ExecutionId, Millis, ScopeId, Seq, Value};
 use kitaru_store::{LogLine, Store, StoreError};
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -37,12 +35,7 @@ pub struct Session {
 }
 
 struct Inner {
-    matcher: Matcher,
-    delivery: Delivery,
-    /// Written with the next commit.
-    riding: Vec<Body>,
-    /// Calls whose body runs and of which nothing is written yet, by call.
-    starting: HashMap<CallId, CallStarted>,
+    pass: Pass,
     /// Starts that another call's commit is writing now.
     in_flight: usize,
     logs: Vec<LogLine>,
@@ -60,18 +53,7 @@ impl Session {
         records: Records,
     ) -> Self {
         let seen = records.last_seq;
-        let mut inner = Inner {
-            matcher: Matcher::new(records),
-            delivery: Delivery::default(),
-            riding: Vec::new(),
-            starting: HashMap::new(),
-            in_flight: 0,
-            logs: Vec::new(),
-            stop: None,
-            seen,
-            open_waits: 0,
-        };
-        inner.begin_pass();
+        let inner = Inner { pass: Pass::new(records), in_flight: 0, logs: Vec::new(), stop: None, seen, open_waits: 0 };
         Self {
             store,
             clock,
@@ -119,26 +101,23 @@ impl Session {
 
     /// Opens the scope of a task (`task`), submitted item (`item`) or child flow (`child`).
     pub fn open_scope(&self, parent: ScopeId, kind: &str, name: &str, inputs: Option<Digest>) -> ScopeId {
-        self.lock().matcher.open_scope(parent, kind, name, inputs)
+        self.lock().pass.open_scope(parent, kind, name, inputs)
     }
 
     /// A scope for a task that was met without one.
     pub fn adopt_scope(&self, parent: ScopeId, name: &str) -> ScopeId {
-        let mut inner = self.lock();
-        let scope = inner.matcher.open_scope(parent, "task", name, None);
-        inner.matcher.set_inexact(scope);
-        scope
+        self.lock().pass.adopt_scope(parent, name)
     }
 
     /// Beginning of the keys of the calls made in a scope.
     pub fn label(&self, scope: ScopeId) -> String {
-        self.lock().matcher.label(scope)
+        self.lock().pass.matcher.label(scope)
     }
 
     /// Says something that readers of the journal should know; rides along.
     pub fn note(&self, key: Option<String>, code: &str, text: String) {
         let noted = kitaru_core::event::Noted { key, code: code.to_owned(), text };
-        self.lock().riding.push(Body::Noted(noted));
+        self.lock().pass.ride(Body::Noted(noted));
     }
 
     /// Keeps a line of output.
@@ -165,9 +144,7 @@ impl Session {
     pub fn flush(&self, before: Millis) {
         let due = {
             let inner = self.lock();
-            !inner.logs.is_empty()
-                || !inner.riding.is_empty()
-                || inner.starting.values().any(|started| started.at <= before)
+            !inner.logs.is_empty() || inner.pass.is_due(before)
         };
         if due && self.is_open() {
             // A failure here is met again, and told, by the next call that writes.
@@ -190,7 +167,7 @@ impl Session {
                 Body::StopRequested(request) => inner.stop = Some(request.stop),
                 // Only these come from outside; what this session writes is folded in where it is written.
                 Body::WaitAnswered(_) | Body::WaitClosed(_) | Body::DriftDecided(_) => {
-                    inner.matcher.wrote(event.seq, event.at, &event.body);
+                    inner.pass.wrote(event.seq, event.at, &event.body);
                 }
                 _ => continue,
             }
@@ -209,12 +186,12 @@ impl Session {
 
     /// How many records the pass was served so far.
     pub fn served_count(&self) -> usize {
-        self.lock().matcher.served_count()
+        self.lock().pass.matcher.served_count()
     }
 
     /// Sum over all calls and tries.
     pub fn usage(&self) -> kitaru_core::event::Usage {
-        self.lock().matcher.records.usage
+        self.lock().pass.matcher.records.usage
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -237,27 +214,28 @@ impl Session {
         self.must_be_open()?;
         let (mut batch, logs, taken) = {
             let mut inner = self.lock();
-            let mut batch = std::mem::take(&mut inner.riding);
-            let starting = std::mem::take(&mut inner.starting);
-            let taken = starting.len();
+            let (batch, taken) = inner.pass.riding();
             inner.in_flight += taken;
-            for (_, started) in starting {
-                inner.announce(&started.call.scope, &mut batch);
-                batch.push(Body::CallStarted(Box::new(started)));
-            }
             (batch, std::mem::take(&mut inner.logs), taken)
         };
         let own = batch.len();
         batch.extend(bodies);
-        let result = self.commit(batch, own, logs);
-        if taken > 0 {
-            self.lock().in_flight -= taken;
+        let result = self.commit(&batch, own, logs);
+        if taken > 0 || result.is_err() {
+            let mut inner = self.lock();
+            inner.in_flight -= taken;
+            if result.is_err() {
+                // What the caller wanted written it hears of; what rode along is tried again with the next commit.
+                batch.truncate(own);
+                inner.pass.put_back(batch);
+            }
+            drop(inner);
             self.changed.notify_all();
         }
         result
     }
 
-    fn commit(&self, batch: Vec<Body>, own: usize, logs: Vec<LogLine>) -> Result<Vec<Seq>> {
+    fn commit(&self, batch: &[Body], own: usize, logs: Vec<LogLine>) -> Result<Vec<Seq>> {
         if !logs.is_empty() {
             self.store.log(&self.id, logs)?;
         }
@@ -265,9 +243,9 @@ impl Session {
             return Ok(Vec::new());
         }
         let at = self.clock.now();
-        let first = match self.store.append(&self.id, at, self.epoch, batch.clone()) {
+        let first = match self.store.append(&self.id, at, self.epoch, batch.to_vec()) {
             Err(StoreError::Fenced(_)) if self.lease_was_only_late()? => {
-                self.store.append(&self.id, self.clock.now(), self.epoch, batch.clone())
+                self.store.append(&self.id, self.clock.now(), self.epoch, batch.to_vec())
             }
             other => other,
         };
@@ -282,7 +260,7 @@ impl Session {
         }
         let mut seqs = Vec::with_capacity(batch.len() - own);
         for (seq, (place, body)) in (first..).zip(batch.iter().enumerate()) {
-            inner.matcher.wrote(seq, at, body);
+            inner.pass.wrote(seq, at, body);
             if place >= own {
                 seqs.push(seq);
             }
@@ -300,23 +278,8 @@ impl Session {
 
 impl Inner {
     fn begin_pass(&mut self) {
-        self.matcher.restart();
-        self.starting.clear();
+        self.pass.begin();
         self.open_waits = 0;
-        let all = &self.matcher.records.all;
-        let delivered = all.iter().filter(|record| {
-            record.state.is_served() && record.call.kind != kitaru_core::event::CallKind::Reading
-        });
-        self.delivery = Delivery::new(delivered.map(|record| record.order));
-    }
-
-    /// Puts the events that open `scope` and those around it in front of an event about a call in it.
-    fn announce(&mut self, scope: &ScopeId, batch: &mut Vec<Body>) {
-        batch.extend(self.matcher.scopes_to_write(*scope).into_iter().map(Body::ScopeOpened));
-    }
-
-    fn is_asked(&self, call: CallId) -> bool {
-        self.matcher.record_of(call).is_some_and(|record| matches!(record.state, State::Asked(_)))
     }
 }
 

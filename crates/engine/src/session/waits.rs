@@ -2,10 +2,12 @@
 //!
 //! Not here: validating an answer ([`crate::manage`] does, before it is recorded) and knowing when a flow is quiet.
 
+use super::calls::stale;
 use super::{Session, json};
 use crate::error::{EngineError, Result};
-use kitaru_core::event::{Stop, WaitAnswered, WaitClosed, WaitOpened};
+use kitaru_core::event::{Stop, WaitAnswered, WaitClosed};
 use kitaru_core::matcher::CallId;
+use kitaru_core::pass;
 use kitaru_core::records::State;
 use kitaru_core::{Body, Millis};
 use kitaru_store::Guard;
@@ -49,30 +51,21 @@ impl Session {
     pub fn open_wait(&self, call: CallId, question: Question) -> Result<String> {
         self.must_be_open()?;
         let data = question.data.map(json).transpose()?;
-        let mut batch = Vec::new();
-        let key = {
+        let (key, batch) = {
             let mut inner = self.lock();
             if let Some(stop) = inner.stop {
                 return Err(EngineError::Stopping { id: self.id().clone(), stop });
             }
-            if let Some(old) = inner.matcher.superseded_wait(call) {
-                let closed = WaitClosed { key: old.call.key.clone(), why: "withdrawn".to_owned() };
-                batch.push(Body::WaitClosed(closed));
-            }
-            let (head, _) =
-                inner.matcher.run(call).ok_or_else(|| EngineError::Misuse("a call of an earlier pass".to_owned()))?;
-            inner.announce(&head.scope, &mut batch);
-            let key = head.key.clone();
-            batch.push(Body::WaitOpened(Box::new(WaitOpened {
-                call: head,
+            let question = pass::Question {
                 question: question.question,
                 schema: question.schema,
                 data,
                 deadline: question.deadline,
                 on_timeout: question.on_timeout,
-            })));
+            };
+            let (key, batch) = inner.pass.open_wait(call, question).ok_or_else(stale)?;
             inner.open_waits += 1;
-            key
+            (key, batch)
         };
         self.write(batch)?;
         Ok(key)
@@ -82,10 +75,8 @@ impl Session {
     pub fn reopen_wait(&self, call: CallId) -> Result<String> {
         let mut inner = self.lock();
         inner.open_waits += 1;
-        let record = inner.matcher.record_of(call);
-        record
-            .map(|record| record.call.key.clone())
-            .ok_or_else(|| EngineError::Misuse("a call of an earlier pass".to_owned()))
+        let record = inner.pass.matcher.record_of(call);
+        record.map(|record| record.call.key.clone()).ok_or_else(stale)
     }
 
     /// Where the wait stands now.
@@ -98,7 +89,7 @@ impl Session {
         if let Some(stop) = inner.stop {
             return Ok(News::Stopping(stop));
         }
-        Ok(match inner.matcher.record_of(call).map(|record| &record.state) {
+        Ok(match inner.pass.matcher.record_of(call).map(|record| &record.state) {
             Some(State::Asked(opened)) => match opened.deadline {
                 // An escalated question stays open: its deadline is for those who watch.
                 Some(deadline) if deadline <= now && opened.on_timeout.as_deref() != Some("escalate") => News::Due,
@@ -121,10 +112,10 @@ impl Session {
         let key = {
             let mut inner = self.lock();
             inner.open_waits = inner.open_waits.saturating_sub(1);
-            if !inner.is_asked(call) {
+            if !inner.pass.is_asked(call) {
                 return Ok(());
             }
-            inner.matcher.record_of(call).map(|record| record.call.key.clone())
+            inner.pass.matcher.record_of(call).map(|record| record.call.key.clone())
         };
         let Some(key) = key else { return Ok(()) };
         let closed = Body::WaitClosed(WaitClosed { key: key.clone(), why: why.to_owned() });
@@ -135,8 +126,8 @@ impl Session {
     pub fn answer_wait(&self, call: CallId, value: String, by: &str) -> Result<()> {
         self.must_be_open()?;
         let value = json(value)?;
-        let key = self.lock().matcher.record_of(call).map(|record| record.call.key.clone());
-        let key = key.ok_or_else(|| EngineError::Misuse("a call of an earlier pass".to_owned()))?;
+        let key = self.lock().pass.matcher.record_of(call).map(|record| record.call.key.clone());
+        let key = key.ok_or_else(stale)?;
         let answered = Body::WaitAnswered(WaitAnswered { key: key.clone(), value, by: by.to_owned() });
         self.post_wait(key, answered)
     }

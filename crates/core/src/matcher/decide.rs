@@ -1,0 +1,162 @@
+//! What becomes of an identified call: served, run, parked, or asked about.
+//!
+//! Not here: what running one means for the records (`run`), and how a person is asked.
+
+use super::scopes::Evidence;
+use super::{CallId, Matcher, Verdict};
+use crate::event::{CallKind, Inputs};
+use crate::ids::ScopeId;
+use crate::records::{Record, State, body_of};
+
+impl Matcher {
+    /// Decides what is to be done. `alone`: no other task or thread of the flow is alive.
+    pub fn decide(&mut self, id: CallId, alone: bool) -> Verdict {
+        let Some(met) = self.met.get(id.0) else { return Verdict::Run };
+        match met.exact {
+            Some(ix) => self.decide_known(id, ix, alone),
+            None if met.head.kind == CallKind::Reading => Verdict::Run,
+            None => {
+                if alone {
+                    self.stand_for_next(id);
+                }
+                self.decide_unknown(id, alone)
+            }
+        }
+    }
+
+    fn decide_known(&mut self, id: CallId, ix: usize, alone: bool) -> Verdict {
+        let verdict = match &self.records.all[ix].state {
+            State::Returned(_) | State::Answered(..) | State::Elapsed(_) => Verdict::Reuse(ix),
+            State::Raised(error) if error.rebuilds => Verdict::Reuse(ix),
+            State::Raised(_) | State::Dropped => Verdict::Run,
+            State::Volatile { rerunnable: true, .. } => Verdict::Run,
+            State::Volatile { .. } => Verdict::Volatile(ix),
+            State::Cancelled => Verdict::Park(ix),
+            State::Asked(_) => Verdict::Open(ix),
+            State::Open { once: true } => Verdict::InDoubt(ix),
+            State::Open { once: false } => Verdict::Run,
+        };
+        if let (Verdict::Reuse(ix), Some(met)) = (verdict, self.met.get(id.0)) {
+            let state = self.scopes.entry(met.asker).or_default();
+            if matches!(met.head.inputs, Inputs::Digest(_)) {
+                // Its inputs tell whose it is: what was served before it was this scope's own.
+                state.raced = None;
+            } else if !alone && met.head.kind == CallKind::Checkpoint {
+                state.raced = Some(ix);
+            }
+            self.served.insert(ix);
+            self.claim_below(ix);
+        }
+        verdict
+    }
+
+    /// A task that nothing on record was found for, in a flow that does one thing at a time, stands where the
+    /// next recorded task of its function stood: what it asks for with other inputs is then asked about.
+    fn stand_for_next(&mut self, id: CallId) {
+        let Some(met) = self.met.get(id.0) else { return };
+        let (asker, inputs) = (met.asker, met.head.inputs);
+        if met.head.scope != asker || !matches!(inputs, Inputs::Digest(_)) {
+            return;
+        }
+        let chosen = self.settle(asker, &Evidence::Next);
+        if let Some(met) = self.met.get_mut(id.0)
+            && chosen != asker
+        {
+            met.head.scope = chosen;
+            met.head.body = body_of(&chosen, &met.head.name, &inputs, None, met.head.occurrence);
+            let body = met.head.body;
+            self.scopes.entry(asker).or_default().previous = Some(body);
+        }
+    }
+
+    fn decide_unknown(&self, id: CallId, alone: bool) -> Verdict {
+        let Some(met) = self.met.get(id.0) else { return Verdict::Run };
+        let scope = met.head.scope;
+        let (rerun, raced) = self.scopes.get(&met.asker).map_or((false, None), |state| (state.rerun, state.raced));
+        if rerun {
+            return Verdict::Run;
+        }
+        let next = self.next_unclaimed(scope);
+        let diverged = raced.filter(|_| next.is_some());
+        if let (false, served) = (alone, diverged) {
+            return served.map_or(Verdict::Run, |served| Verdict::RaceDiverged { served });
+        }
+        let alike = |record: &Record| {
+            record.call.name == met.head.name
+                && record.call.kind == met.head.kind
+                && !record.call.named
+                && !met.head.named
+        };
+        if let Some(record) = next.filter(|ix| alike(&self.records.all[*ix])) {
+            return Verdict::Drift { record, moved: false };
+        }
+        let input_less = !matches!(met.head.inputs, Inputs::Digest(_));
+        if input_less && met.head.kind == CallKind::Checkpoint {
+            // Only its place tells it apart, so wherever it stood before, it may be the same.
+            let same = |ix: &usize| {
+                let record = &self.records.all[*ix];
+                alike(record) && record.call.inputs == met.head.inputs && self.is_unclaimed(*ix)
+            };
+            if let Some(record) = self.records.by_scope.get(&scope).into_iter().flatten().copied().find(same) {
+                return Verdict::Drift { record, moved: false };
+            }
+        }
+        // Without an edit a flow that is alone again asks for what it asked for before, unless a race came out
+        // otherwise.
+        if let Some(served) = diverged
+            && !self.records.was_edited(&self.records.all[served])
+        {
+            return Verdict::RaceDiverged { served };
+        }
+        if met.once || input_less || met.head.kind != CallKind::Checkpoint {
+            return Verdict::Run;
+        }
+        let moved = self.records.by_inputs.get(&(met.head.name.clone(), met.head.inputs));
+        let moved = moved.into_iter().flatten().copied().find(|ix| {
+            let record = &self.records.all[*ix];
+            record.call.scope != scope
+                && record.call.kind == met.head.kind
+                && !record.once
+                && record.state.is_served()
+                && !self.claimed.contains(ix)
+        });
+        moved.map_or(Verdict::Run, |record| Verdict::Drift { record, moved: true })
+    }
+
+    /// Serves a drifted call the record after all: `reuse` was decided, or the difference means nothing.
+    pub fn reuse(&mut self, id: CallId, ix: usize) {
+        self.claim(ix);
+        self.claim_below(ix);
+        self.served.insert(ix);
+        if let Some(met) = self.met.get_mut(id.0) {
+            met.exact = Some(ix);
+            let state = self.scopes.entry(met.asker).or_default();
+            if state.previous == Some(met.head.body) {
+                state.previous = Some(self.records.all[ix].call.body);
+            }
+        }
+    }
+
+    /// Runs a drifted call, and every call that drifts after it in its scope.
+    pub fn rerun(&mut self, id: CallId) {
+        if let Some(met) = self.met.get(id.0) {
+            self.scopes.entry(met.asker).or_default().rerun = true;
+        }
+    }
+
+    /// The first unclaimed record after the last claimed one of a scope.
+    fn next_unclaimed(&self, scope: ScopeId) -> Option<usize> {
+        let list = self.records.by_scope.get(&scope)?;
+        let last = self.scopes.get(&scope).and_then(|state| state.last_claimed);
+        let start = last.map_or(0, |ix| self.records.all[ix].place + 1);
+        list.iter().skip(start).copied().find(|ix| self.is_unclaimed(*ix))
+    }
+
+    /// Whether there is a result that no call of this pass has.
+    fn is_unclaimed(&self, ix: usize) -> bool {
+        let record = &self.records.all[ix];
+        !self.claimed.contains(&ix)
+            && record.call.kind != CallKind::Reading
+            && (record.state.is_served() || matches!(record.state, State::Volatile { .. }))
+    }
+}

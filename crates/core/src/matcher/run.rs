@@ -1,0 +1,129 @@
+//! What it means for the records that a call's body runs, or runs again.
+//!
+//! Not here: whether it runs (`decide`), and the events that are written of it ([`crate::pass`]).
+
+use super::{CallId, Matcher, ScopeState};
+use crate::event::{CallHead, CallKind, Inputs};
+use crate::ids::{ScopeId, Seq};
+use crate::records::{Record, State};
+use std::collections::HashSet;
+
+impl Matcher {
+    /// The call's head, with its printed key, for the events about it; and the records that its running
+    /// overtakes: what was cancelled after it was recorded may end otherwise now, so it must not be parked.
+    ///
+    /// `None` when the call is not of this pass.
+    pub fn run(&mut self, id: CallId) -> Option<(CallHead, Vec<Seq>)> {
+        let met = self.met.get(id.0)?;
+        let mut head = met.head.clone();
+        // A record that another call was served stays that call's; this one gets a record of its own.
+        let own = match met.exact.filter(|ix| self.records.all[*ix].call.body == head.body) {
+            Some(ix) => Some(ix),
+            None => self.records.by_body.get(&head.body).copied().filter(|ix| !self.claimed.contains(ix)),
+        };
+        let mut overtaken = Vec::new();
+        let ix = if let Some(ix) = own {
+            let record = &self.records.all[ix];
+            head.key.clone_from(&record.call.key);
+            head.after.clone_from(&record.call.after);
+            overtaken = self.overtaken(ix);
+            if !matches!(self.records.all[ix].state, State::Open { .. }) {
+                self.records.drop_at(ix);
+            }
+            self.records.all[ix].call = head.clone();
+            ix
+        } else {
+            head.key = self.records.free_key(&self.label(head.scope), &head.scope, &head.name, '#');
+            if matches!(head.inputs, Inputs::Digest(_)) {
+                head.after = self.stands_after(head.scope);
+            }
+            self.records.add(0, head.clone(), 0, State::Dropped)
+        };
+        self.claim(ix);
+        let met = &mut self.met[id.0];
+        met.exact = Some(ix);
+        met.head = head.clone();
+        self.scopes.entry(head.body).or_insert_with(|| ScopeState { label: head.key.clone(), ..ScopeState::default() });
+        Some((head, overtaken))
+    }
+
+    /// The call behind which a new one stands in its scope's order, if that is not the last: the last claimed.
+    fn stands_after(&self, scope: ScopeId) -> Option<ScopeId> {
+        let last = self.records.by_scope.get(&scope)?.last().copied()?;
+        match self.scopes.get(&scope).and_then(|state| state.last_claimed) {
+            Some(claimed) if claimed == last => None,
+            Some(claimed) => Some(self.records.all[claimed].call.body),
+            None => Some(ScopeId::ROOT),
+        }
+    }
+
+    /// Cancelled records that came after this one's outcome: only an outcome can have led to a cancellation.
+    fn overtaken(&mut self, by: usize) -> Vec<Seq> {
+        let had = self.records.all[by].order;
+        if self.records.cancelled == 0 || had == 0 {
+            return Vec::new();
+        }
+        let after = |(ix, record): (usize, &Record)| {
+            (ix != by && record.state == State::Cancelled && record.order > had).then_some((ix, record.seq))
+        };
+        let found: Vec<(usize, Seq)> = self.records.all.iter().enumerate().filter_map(after).collect();
+        for (ix, _) in &found {
+            self.records.drop_at(*ix);
+        }
+        found.into_iter().map(|(_, seq)| seq).collect()
+    }
+
+    /// An unanswered wait of that name that the scope has not asked for in this pass: a new question takes
+    /// its place.
+    pub fn superseded_wait(&self, id: CallId) -> Option<&Record> {
+        let head = &self.met.get(id.0)?.head;
+        self.records.by_scope.get(&head.scope)?.iter().map(|ix| (ix, &self.records.all[*ix])).find_map(
+            |(ix, record)| {
+                let open = matches!(record.state, State::Asked(_)) && record.call.kind == CallKind::Wait;
+                (open && record.call.name == head.name && record.call.body != head.body && !self.claimed.contains(ix))
+                    .then_some(record)
+            },
+        )
+    }
+
+    /// Begins the body of a call anew: its nested calls are counted from the start again. With `keep`, what
+    /// they recorded is served again; without, it is dropped, and the sequences of the dropped records returned.
+    /// What must happen at most once is never dropped here.
+    pub fn restart_body(&mut self, id: CallId, keep: bool) -> Vec<Seq> {
+        let Some(met) = self.met.get(id.0) else { return Vec::new() };
+        let scopes = self.scopes_under(met.head.body);
+        let under: HashSet<ScopeId> = scopes.iter().copied().collect();
+        let mut dropped = Vec::new();
+        for scope in &scopes {
+            for ix in self.records.by_scope.get(scope).cloned().unwrap_or_default() {
+                self.claimed.remove(&ix);
+                let record = &self.records.all[ix];
+                if !keep && !record.once && record.seq != 0 && record.state != State::Dropped {
+                    dropped.push(record.seq);
+                    self.records.drop_at(ix);
+                }
+            }
+            self.claimed_scopes.remove(scope);
+            if let Some(state) = self.scopes.get_mut(scope) {
+                let label = std::mem::take(&mut state.label);
+                *state = ScopeState { label, inexact: state.inexact, ..ScopeState::default() };
+            }
+        }
+        self.fresh.retain(|scope| !under.contains(scope));
+        self.stand_ins.retain(|guest, chosen| !under.contains(guest) && !under.contains(chosen));
+        for met in &self.met {
+            if under.contains(&met.asker) {
+                self.counts.remove(&met.count);
+            }
+        }
+        for opened in self.records.scopes.iter().filter(|opened| under.contains(&opened.parent)) {
+            self.counts.remove(&super::scopes::scope_count(
+                &opened.parent,
+                &opened.kind,
+                &opened.name,
+                opened.inputs.as_ref(),
+            ));
+        }
+        dropped
+    }
+}

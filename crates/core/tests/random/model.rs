@@ -1,0 +1,181 @@
+//! What is promised of a run, kept apart from core: every result carries the true identity of the call that it
+//! was made by, and what is paid for is read from the journal by the keys in it.
+
+use kitaru_core::event::Outcome;
+use kitaru_core::{Body, Event, Seq};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The true identity of a call, as its result carries it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// Where it is made.
+    pub path: String,
+    /// Name, inputs and number; without inputs the call before it, and the object it is called on.
+    pub what: String,
+    /// The same without what an edit elsewhere in its scope may change.
+    pub loose: String,
+    /// What an input-less call after it is told apart by.
+    pub chain: u64,
+    /// All that its body saw.
+    pub acc: u64,
+}
+
+impl Mark {
+    pub fn text(&self) -> String {
+        format!("{}|{}|{}|{}|{}", self.path, self.what, self.loose, self.chain, self.acc)
+    }
+
+    pub fn parse(text: &str) -> Self {
+        let parts: Vec<&str> = text.split('|').collect();
+        Self {
+            path: parts[0].into(),
+            what: parts[1].into(),
+            loose: parts[2].into(),
+            chain: parts[3].parse().unwrap(),
+            acc: parts[4].parse().unwrap(),
+        }
+    }
+}
+
+/// How much is promised of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strict {
+    /// Nobody is served another call's result.
+    Own,
+    /// And no recorded call with inputs runs again, whatever the schedule (the flow is not edited).
+    Inputs,
+    /// And none without inputs either: nothing in the flow depends on who comes first.
+    All,
+    /// And that after any edit, unless it was asked about: the flow does one thing at a time.
+    Edited,
+}
+
+#[derive(Clone, Debug)]
+pub struct Model {
+    strict: Strict,
+    /// Recorded results of earlier passes that this one has not asked for yet.
+    paid: BTreeMap<(String, String), usize>,
+    /// Calls that ran before and have no result: to run again is what is due to them.
+    due: BTreeSet<(String, String)>,
+    begun: BTreeSet<(String, String)>,
+    /// Scopes in which somebody decided about a drift: from there on runs and reuses are what was decided.
+    decided: BTreeSet<String>,
+    /// What each open wait asks.
+    pub questions: BTreeMap<String, Mark>,
+    pub broken: Option<String>,
+    pub served: u64,
+    pub ran: u64,
+}
+
+impl Model {
+    pub fn new(strict: Strict) -> Self {
+        Self {
+            strict,
+            paid: BTreeMap::new(),
+            due: BTreeSet::new(),
+            begun: BTreeSet::new(),
+            decided: BTreeSet::new(),
+            questions: BTreeMap::new(),
+            broken: None,
+            served: 0,
+            ran: 0,
+        }
+    }
+
+    /// A new pass over that journal.
+    pub fn begin(&mut self, journal: &[Event]) {
+        let mut results: BTreeMap<Seq, (String, Mark)> = BTreeMap::new();
+        for event in journal {
+            match &event.body {
+                Body::CallStarted(started) => results.retain(|_, (key, _)| *key != started.call.key),
+                Body::CallEnded(ended) => {
+                    results.retain(|_, (key, _)| *key != ended.call.key);
+                    if let Outcome::Returned { result } = &ended.outcome {
+                        let text: String = serde_json::from_str(result.inline().unwrap()).unwrap();
+                        if text != "now" {
+                            let record = ended.record.unwrap_or(event.seq);
+                            results.insert(record, (ended.call.key.clone(), Mark::parse(&text)));
+                        }
+                    }
+                }
+                Body::CallsDropped(dropped) => results.retain(|seq, _| !dropped.records.contains(seq)),
+                _ => {}
+            }
+        }
+        self.paid.clear();
+        self.due.clone_from(&self.begun);
+        for (_, mark) in results.values() {
+            self.due.remove(&(mark.path.clone(), mark.what.clone()));
+        }
+        for (_, mark) in results.into_values() {
+            *self.paid.entry(self.name(&mark)).or_insert(0) += 1;
+        }
+    }
+
+    fn name(&self, mark: &Mark) -> (String, String) {
+        let what = if self.strict == Strict::Edited { &mark.loose } else { &mark.what };
+        (mark.path.clone(), what.clone())
+    }
+
+    /// Somebody decided about a drift in that scope; the record that it was about stood in another, perhaps.
+    pub fn decide(&mut self, asker: &str, record: Option<&Mark>) {
+        self.decided.insert(asker.to_owned());
+        if let Some(record) = record {
+            self.decided.insert(record.path.clone());
+            self.decided.insert(format!("{}/{}", record.path, record.what));
+        }
+    }
+
+    /// A new try begins: what its body recorded is not kept.
+    pub fn forget_below(&mut self, path: &str) {
+        self.paid.retain(|(at, _), _| !at.starts_with(path));
+    }
+
+    pub fn served(&mut self, asker: &Mark, record: &Mark, decided: bool) {
+        self.served += 1;
+        // After an edit a task may stand for a recorded one of its function that is gone.
+        let stands_in = self.strict == Strict::Own
+            && !asker.what.contains('@')
+            && functions(&asker.path) == functions(&record.path);
+        let own = asker.what == record.what && (asker.path == record.path || stands_in);
+        if !own && !decided {
+            self.broken
+                .get_or_insert(format!("{} {} was served {} {}", asker.path, asker.what, record.path, record.what));
+        }
+        let name = self.name(record);
+        if let Some(left) = self.paid.get_mut(&name) {
+            *left = left.saturating_sub(1);
+        }
+    }
+
+    pub fn runs(&mut self, call: &Mark) {
+        self.ran += 1;
+        let clock = call.path.contains("(clock)");
+        let with_inputs = !call.what.contains('@');
+        let checked = match self.strict {
+            Strict::Own => false,
+            Strict::Inputs => with_inputs && !clock,
+            Strict::All => !clock,
+            Strict::Edited => !self.decided.iter().any(|path| under(&call.path, path)),
+        };
+        let name = self.name(call);
+        let exact = (call.path.clone(), call.what.clone());
+        let due = self.due.contains(&exact);
+        self.begun.insert(exact);
+        if checked && !due && self.paid.get(&name).copied().unwrap_or(0) > 0 {
+            self.broken.get_or_insert(format!("{} {} is recorded and ran again", call.path, call.what));
+        }
+    }
+}
+
+/// A path without the arguments of its tasks.
+fn functions(path: &str) -> String {
+    let parts =
+        path.split('/').map(|part| if part.starts_with('t') { part.split('(').next().unwrap_or(part) } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// Whether `path` is `above` or lies below it.
+fn under(path: &str, above: &str) -> bool {
+    path == above || path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
+}

@@ -1,0 +1,175 @@
+//! Why an open execution is not progressing, when it wakes and who must act: for every one of them an answer.
+//!
+//! Not here: doing something about it.
+
+use super::{Result, hold, next, status};
+use kitaru_core::Millis;
+use kitaru_core::lease::Hold;
+use kitaru_core::rows::{CallStatus, ExecutionRow, Status};
+use kitaru_store::{Page, Store, WaitFilter};
+use std::path::Path;
+
+/// Who must act for an execution to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The process that holds it does.
+    Process,
+    /// It goes on with its parent.
+    Parent,
+    /// Somebody must answer or decide, or call it back to life.
+    Person,
+    /// Nobody before a time; then whoever runs `kitaru resume --due`.
+    Time,
+}
+
+impl Who {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Parent => "parent",
+            Self::Person => "person",
+            Self::Time => "time",
+        }
+    }
+}
+
+/// What [`diagnose`] finds.
+#[derive(Clone, Debug)]
+pub struct Diagnosis {
+    /// One line.
+    pub why: String,
+    /// Who must act.
+    pub who: Who,
+    /// When it wakes by itself.
+    pub wake_at: Option<Millis>,
+    /// The command to paste, where there is one.
+    pub next: Option<String>,
+}
+
+/// Why an open execution is not progressing. `due`: whether its time has come or its answer is there.
+pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -> Result<Diagnosis> {
+    let short = row.id.short();
+    let mut found = match status(store, row, now) {
+        Status::Running => running(store, row, now)?,
+        Status::Waiting => waiting(store, row, due, now)?,
+        Status::Sleeping if due => Diagnosis {
+            why: "its time has come and nobody has woken it".to_owned(),
+            who: Who::Person,
+            wake_at: row.wake_at,
+            next: Some("kitaru resume --due".to_owned()),
+        },
+        Status::Sleeping => Diagnosis { why: "sleeps".to_owned(), who: Who::Time, wake_at: row.wake_at, next: None },
+        Status::Paused => Diagnosis {
+            why: first_line(row).unwrap_or_else(|| "paused".to_owned()),
+            who: Who::Person,
+            wake_at: None,
+            next: Some(next::after_pause(row)),
+        },
+        Status::Interrupted => Diagnosis {
+            why: match first_line(row) {
+                Some(text) => text,
+                None if row.epoch == 0 => "nobody has taken it up yet".to_owned(),
+                None => "its process ended without a word (killed, or the machine went down)".to_owned(),
+            },
+            who: Who::Person,
+            wake_at: None,
+            next: Some(format!("kitaru resume {short}")),
+        },
+        ended => Diagnosis { why: format!("{ended}"), who: Who::Person, wake_at: None, next: None },
+    };
+    if found.who != Who::Process {
+        if let Some(missing) = missing(row) {
+            found.why = format!("{}; {missing}", found.why);
+        }
+        if let Some(parent) = &row.parent {
+            let above = store.queries().execution(&parent.id)?;
+            if !above.status.has_ended() && found.next.as_deref() == Some(&format!("kitaru resume {short}")) {
+                found.who = Who::Parent;
+                found.next = Some(format!("kitaru resume {}", above.id.short()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn first_line(row: &ExecutionRow) -> Option<String> {
+    let text = row.reason.as_ref()?.get("text")?.as_str()?;
+    text.lines().next().map(str::to_owned)
+}
+
+fn running(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Diagnosis> {
+    let calls = store.queries().calls(&row.id)?;
+    let busy: Vec<String> = calls
+        .iter()
+        .filter(|call| matches!(call.status, CallStatus::Running | CallStatus::Retrying))
+        .take(3)
+        .map(|call| format!("{} for {}", call.key, next::span(now - call.started_at)))
+        .collect();
+    let owner = row.owner.as_ref().map(|owner| format!("process {} on {}", owner.pid, owner.host));
+    let owner = owner.unwrap_or_else(|| "a process".to_owned());
+    let why = if let Some(stop) = row.stop {
+        let word = match stop {
+            kitaru_core::event::Stop::Cancel => "cancel",
+            kitaru_core::event::Stop::Pause => "pause",
+        };
+        format!("{owner} was asked to {word} it, and does at its next step")
+    } else if row.lease_until <= now && hold(store, row, now) == Hold::Held {
+        format!("{owner} lives but gives no sign of life: stopped, or starved")
+    } else if busy.is_empty() {
+        format!("{owner} works on it")
+    } else {
+        format!("{owner} works on {}", busy.join(", "))
+    };
+    Ok(Diagnosis { why, who: Who::Process, wake_at: None, next: None })
+}
+
+fn waiting(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -> Result<Diagnosis> {
+    let short = row.id.short();
+    if due {
+        return Ok(Diagnosis {
+            why: "its answer is there, or its time has come, and nobody goes on with it".to_owned(),
+            who: Who::Person,
+            wake_at: row.wake_at,
+            next: Some(format!("kitaru resume {short}")),
+        });
+    }
+    let filter = WaitFilter { execution: Some(row.id.clone()), open: true };
+    let open = store.queries().waits(&filter, Page { limit: 1000, offset: 0 })?;
+    let Some(first) = open.first() else {
+        return Ok(Diagnosis {
+            why: first_line(row).unwrap_or_else(|| "waits for its child".to_owned()),
+            who: Who::Person,
+            wake_at: row.wake_at,
+            next: None,
+        });
+    };
+    let asks: Vec<String> = open
+        .iter()
+        .map(|one| {
+            let late = one.deadline.is_some_and(|deadline| deadline <= now);
+            format!("asks {}{}", one.question, if late { " (overdue)" } else { "" })
+        })
+        .collect();
+    Ok(Diagnosis {
+        why: asks.join("; "),
+        who: Who::Person,
+        wake_at: row.wake_at,
+        next: Some(next::answer(first, open.len() > 1)),
+    })
+}
+
+/// What of an execution's recorded surroundings is no longer there.
+fn missing(row: &ExecutionRow) -> Option<String> {
+    let entry = &row.entry;
+    if entry.module.is_none() {
+        return Some("it was defined in a notebook or at a prompt, and can go on there only".to_owned());
+    }
+    if let Some(file) = entry.file.as_ref().filter(|file| !Path::new(file).exists()) {
+        return Some(format!("its file {file} is gone"));
+    }
+    if !entry.interpreter.is_empty() && !Path::new(&entry.interpreter).exists() {
+        return Some(format!("its interpreter {} is gone", entry.interpreter));
+    }
+    None
+}

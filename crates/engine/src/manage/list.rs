@@ -1,0 +1,113 @@
+//! Listing executions as people see them: by the status that is visible, newest first, by pages.
+//!
+//! Not here: how a row looks ([`super::view`]).
+
+use super::{ManageError, Result, status};
+use kitaru_core::Millis;
+use kitaru_core::rows::{ExecutionRow, Status};
+use kitaru_store::{ArtifactRow, ExecutionFilter, Page, Store};
+use std::collections::BTreeMap;
+
+/// Which executions to list. Empty fields: all.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Visible status is one of these.
+    pub status: Vec<Status>,
+    /// Name of the flow.
+    pub flow: Option<String>,
+    /// Has this label.
+    pub tag: Option<String>,
+    /// How many on a page, from 1.
+    pub limit: usize,
+    /// Which page, from 1.
+    pub page: usize,
+}
+
+/// How many rows are looked through at a time where the visible status must be asked for each.
+const BLOCK: usize = 500;
+
+/// The status of a word that somebody typed.
+pub fn parse_status(word: &str) -> Result<Status> {
+    Status::parse(word).ok_or_else(|| {
+        let known = Status::ALL.map(Status::as_str).join(", ");
+        ManageError::new("usage", format!("there is no status {word:?}"), Some(format!("it is one of {known}")))
+    })
+}
+
+/// A page of executions, newest first.
+pub fn list(store: &dyn Store, wanted: &Wanted, now: Millis) -> Result<Vec<ExecutionRow>> {
+    if wanted.limit == 0 || wanted.page == 0 {
+        return Err(ManageError::new("usage", "limit and page count from 1", None));
+    }
+    let skip = wanted.page.saturating_sub(1).saturating_mul(wanted.limit);
+    let mut filter = ExecutionFilter {
+        status: wanted.status.clone(),
+        flow: wanted.flow.clone(),
+        tag: wanted.tag.clone(),
+        ..ExecutionFilter::default()
+    };
+    if !wanted.status.iter().any(|one| matches!(one, Status::Running | Status::Interrupted)) {
+        return Ok(store.queries().executions(&filter, Page { limit: wanted.limit, offset: skip })?);
+    }
+    // What runs and what lost its process are both recorded as running.
+    if !filter.status.contains(&Status::Running) {
+        filter.status.push(Status::Running);
+    }
+    let mut found = Vec::new();
+    let mut passed = 0;
+    let mut offset = 0;
+    loop {
+        let rows = store.queries().executions(&filter, Page { limit: BLOCK, offset })?;
+        let last = rows.len() < BLOCK;
+        offset += rows.len();
+        for row in rows {
+            if !wanted.status.contains(&status(store, &row, now)) {
+                continue;
+            }
+            if passed < skip {
+                passed += 1;
+                continue;
+            }
+            found.push(row);
+            if found.len() == wanted.limit {
+                return Ok(found);
+            }
+        }
+        if last {
+            return Ok(found);
+        }
+    }
+}
+
+/// The flows that have executions, by name, with how many are in which visible status.
+pub fn flows(store: &dyn Store, now: Millis) -> Result<BTreeMap<String, BTreeMap<&'static str, u64>>> {
+    let mut counts: BTreeMap<String, BTreeMap<&'static str, u64>> = BTreeMap::new();
+    let mut offset = 0;
+    loop {
+        let page = Page { limit: BLOCK, offset };
+        let rows = store.queries().executions(&ExecutionFilter::default(), page)?;
+        for row in &rows {
+            let word = status(store, row, now).as_str();
+            *counts.entry(row.flow.clone()).or_default().entry(word).or_default() += 1;
+        }
+        if rows.len() < BLOCK {
+            return Ok(counts);
+        }
+        offset += rows.len();
+    }
+}
+
+/// A named value of an execution.
+pub fn artifact(store: &dyn Store, row: &ExecutionRow, name: &str) -> Result<ArtifactRow> {
+    let found = store.queries().artifacts(&row.id)?;
+    if let Some(one) = found.iter().find(|one| one.name == name) {
+        return Ok(one.clone());
+    }
+    let known: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
+    let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has: {}", known.join(", ")) };
+    Err(ManageError::new(
+        "unknown-artifact",
+        format!("execution {} has no artifact {name:?}; {known}", row.id),
+        Some(format!("kitaru artifacts list {}", row.id.short())),
+    ))
+}

@@ -1,0 +1,132 @@
+//! Commands to paste: what to type next, made in one place so that every surface says the same.
+
+use kitaru_core::Millis;
+use kitaru_core::event::PauseReason;
+use kitaru_core::rows::{ExecutionRow, WaitRow};
+use serde_json::Value as Json;
+
+/// The command that answers a wait, with an example of a value that fits. `several`: more than one is open.
+pub fn answer(wait: &WaitRow, several: bool) -> String {
+    let which = if several { format!(" --wait {}", quoted(&wait.key)) } else { String::new() };
+    format!("kitaru input {}{which} --value {}", wait.execution_id.short(), quoted(&example(wait.schema.as_ref())))
+}
+
+/// The command that goes on with a paused execution.
+pub fn after_pause(row: &ExecutionRow) -> String {
+    let short = row.id.short();
+    match pause(row) {
+        Some(PauseReason::Drift { .. } | PauseReason::WaitChanged { .. }) => {
+            format!("kitaru resume {short} --on-drift reuse|rerun")
+        }
+        Some(PauseReason::InDoubt { key, .. } | PauseReason::Volatile { key, .. }) => {
+            format!("kitaru resume {short} --rerun {}", quoted(&key))
+        }
+        _ => format!("kitaru resume {short}"),
+    }
+}
+
+/// Why a paused execution is paused.
+pub fn pause(row: &ExecutionRow) -> Option<PauseReason> {
+    let pause = row.reason.as_ref()?.get("pause")?.clone();
+    serde_json::from_value(pause).ok()
+}
+
+/// A time span for people: `45s`, `12m`, `3h`, `2d`.
+pub fn span(length: Millis) -> String {
+    let seconds = length.max(0) / 1000;
+    match seconds {
+        0..=99 => format!("{seconds}s"),
+        100..=5_999 => format!("{}m", seconds / 60),
+        6_000..=172_799 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// A JSON text that a schema takes, or nearly: something to type over.
+fn example(schema: Option<&Json>) -> String {
+    sample(schema.unwrap_or(&Json::Null), schema.unwrap_or(&Json::Null), 0).to_string()
+}
+
+fn sample(schema: &Json, root: &Json, depth: usize) -> Json {
+    if depth > 5 {
+        return Json::Null;
+    }
+    if let Some(name) = schema.get("$ref").and_then(Json::as_str) {
+        let target = name.strip_prefix('#').and_then(|path| root.pointer(path));
+        return target.map_or(Json::Null, |target| sample(target, root, depth + 1));
+    }
+    for given in ["const", "default"] {
+        if let Some(value) = schema.get(given) {
+            return value.clone();
+        }
+    }
+    for list in ["enum", "examples"] {
+        if let Some(first) = schema.get(list).and_then(|all| all.get(0)) {
+            return first.clone();
+        }
+    }
+    for list in ["anyOf", "oneOf", "allOf"] {
+        if let Some(first) = schema.get(list).and_then(|all| all.get(0)) {
+            return sample(first, root, depth + 1);
+        }
+    }
+    let kind = schema.get("type");
+    match kind.and_then(Json::as_str).or_else(|| kind?.get(0)?.as_str()) {
+        Some("boolean") => Json::Bool(true),
+        Some("integer") => schema.get("minimum").cloned().unwrap_or_else(|| 1.into()),
+        Some("number") => schema.get("minimum").cloned().unwrap_or_else(|| 1.5.into()),
+        Some("array") => {
+            Json::Array(schema.get("items").map(|items| sample(items, root, depth + 1)).into_iter().collect())
+        }
+        Some("object") => {
+            let fields = schema.get("properties").and_then(Json::as_object);
+            let required = schema.get("required").and_then(Json::as_array);
+            let needed = |name: &str| required.is_none_or(|all| all.iter().any(|one| one == name));
+            let shown = fields.into_iter().flatten().filter(|(name, _)| needed(name));
+            Json::Object(shown.map(|(name, field)| (name.clone(), sample(field, root, depth + 1))).collect())
+        }
+        Some("null") => Json::Null,
+        _ => Json::String("text".to_owned()),
+    }
+}
+
+/// A word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_example_fits_its_schema() {
+        let model = json!({
+            "$defs": { "Mood": { "enum": ["good", "bad"], "type": "string" } },
+            "type": "object",
+            "properties": {
+                "ok": { "type": "boolean" }, "mood": { "$ref": "#/$defs/Mood" }, "n": { "type": "integer" },
+                "note": { "anyOf": [{ "type": "string" }, { "type": "null" }] },
+            },
+            "required": ["ok", "mood", "note"],
+        });
+        for schema in [json!({"type": "boolean"}), json!({"type": "array", "items": {"type": "number"}}), model] {
+            let value = serde_json::from_str(&example(Some(&schema))).expect("JSON");
+            assert_eq!(super::super::check_answer(Some(&schema), &value), None, "{schema}: {value}");
+        }
+        assert_eq!(example(None), "\"text\"");
+    }
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(quoted("true"), "true");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("item#2"), "'item#2'");
+    }
+}

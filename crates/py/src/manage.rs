@@ -1,0 +1,196 @@
+//! What `KitaruClient` does to executions from outside: the functions of `kitaru_engine::manage`, with JSON texts.
+//!
+//! Not here: typed results (Python's `kitaru.client`) and running user code.
+
+use crate::engine::Engine;
+use crate::errors::raise_hinted;
+use kitaru_core::event::Stop;
+use kitaru_engine::SystemClock;
+use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stopped, Wanted, view};
+use kitaru_store::Store;
+use pyo3::prelude::*;
+use serde_json::json;
+
+/// Runs `work` without the interpreter's lock.
+fn out<T: Send>(
+    py: Python<'_>,
+    engine: &Bound<'_, Engine>,
+    work: impl FnOnce(&dyn Store, i64) -> manage::Result<T> + Send,
+) -> PyResult<T> {
+    let engine = &engine.get().engine;
+    let now = engine.now();
+    py.detach(|| work(engine.store().as_ref(), now))
+        .map_err(|error| raise_hinted(py, &error.code, &error.message, error.hint.as_deref()))
+}
+
+/// One execution as a JSON object.
+#[pyfunction]
+pub fn manage_get(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str) -> PyResult<String> {
+    out(py, engine, |store, now| {
+        let row = manage::find(store, id)?;
+        Ok(with_error(store, &row, view::execution(store, &row, now)?)?.to_string())
+    })
+}
+
+/// A page of executions, newest first, as a JSON array.
+#[pyfunction]
+#[pyo3(signature = (engine, status, flow, tag, limit, page))]
+pub fn manage_list(
+    py: Python<'_>,
+    engine: &Bound<'_, Engine>,
+    status: Vec<String>,
+    flow: Option<String>,
+    tag: Option<String>,
+    limit: usize,
+    page: usize,
+) -> PyResult<String> {
+    out(py, engine, |store, now| {
+        let status = status.iter().map(|word| manage::parse_status(word)).collect::<manage::Result<_>>()?;
+        let rows = manage::list(store, &Wanted { status, flow, tag, limit, page }, now)?;
+        let items = rows.iter().map(|row| with_error(store, row, view::execution(store, row, now)?));
+        Ok(serde_json::Value::Array(items.collect::<manage::Result<_>>()?).to_string())
+    })
+}
+
+/// An execution's item with the JSON text that its exception is rebuilt from.
+fn with_error(
+    store: &dyn Store,
+    row: &kitaru_core::rows::ExecutionRow,
+    mut item: serde_json::Value,
+) -> manage::Result<serde_json::Value> {
+    if let Some(error) = &row.error {
+        item["error"]["value"] = manage::text(store, &error.value)?.into();
+    }
+    Ok(item)
+}
+
+/// JSON text of an execution's `inputs` or `result`; `None`: there is no result.
+#[pyfunction]
+pub fn manage_value(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, which: &str) -> PyResult<Option<String>> {
+    out(py, engine, |store, _| {
+        let row = manage::find(store, id)?;
+        match which {
+            "inputs" => manage::text(store, &row.inputs).map(Some),
+            _ => row.result.as_ref().map(|result| manage::text(store, result)).transpose(),
+        }
+    })
+}
+
+/// Log lines after the `after`-th, at most `limit` (0: all), as a JSON array.
+#[pyfunction]
+pub fn manage_logs(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, after: u64, limit: usize) -> PyResult<String> {
+    out(py, engine, |store, _| {
+        let row = manage::find(store, id)?;
+        let (lines, _) = store.queries().logs(&row.id, after, limit)?;
+        Ok(serde_json::Value::Array(lines.iter().map(view::log_line).collect()).to_string())
+    })
+}
+
+/// Records an answer. Returns a JSON object: who asked (`asked`), and with `look` who goes on (`after`: `carry`,
+/// `taken`, `silent` or `stays`, with `root` and its `entry`).
+#[pyfunction]
+#[pyo3(signature = (engine, id, wait, value, by, look))]
+pub fn manage_answer(
+    py: Python<'_>,
+    engine: &Bound<'_, Engine>,
+    id: &str,
+    wait: Option<&str>,
+    value: &str,
+    by: &str,
+    look: bool,
+) -> PyResult<String> {
+    out(py, engine, |store, now| {
+        let value = serde_json::from_str(value)
+            .map_err(|error| ManageError::new("bad-json", format!("the answer is not JSON: {error}"), None))?;
+        let row = manage::find(store, id)?;
+        let answered = manage::answer(store, &row, wait, &value, by, now)?;
+        let after = if look { Some(manage::after_answer(store, &answered, &SystemClock)?) } else { None };
+        let (word, why) = match after {
+            None => (None, None),
+            Some(After::Carry) => (Some("carry"), None),
+            Some(After::Taken { .. }) => (Some("taken"), None),
+            Some(After::Silent { .. }) => (Some("silent"), None),
+            Some(After::Stays { why }) => (Some("stays"), Some(why)),
+        };
+        Ok(json!({
+            "asked": answered.wait.execution_id,
+            "key": answered.wait.key,
+            "after": word,
+            "why": why,
+            "root": answered.root.id,
+            "flow": answered.root.flow,
+            "entry": answered.root.entry,
+        })
+        .to_string())
+    })
+}
+
+/// Writes what a resume needs. Returns a JSON object: the execution to take up (`root`) with its `entry`.
+#[pyfunction]
+#[pyo3(signature = (engine, id, on_drift, rerun))]
+pub fn manage_prepare(
+    py: Python<'_>,
+    engine: &Bound<'_, Engine>,
+    id: &str,
+    on_drift: Option<&str>,
+    rerun: Vec<String>,
+) -> PyResult<String> {
+    out(py, engine, |store, now| {
+        let on_drift = match on_drift {
+            None => None,
+            Some("reuse") => Some(Drift::Reuse),
+            Some("rerun") => Some(Drift::Rerun),
+            Some(other) => {
+                let hint = Some("it is \"reuse\" or \"rerun\"".to_owned());
+                return Err(ManageError::new("usage", format!("on_drift={other:?}"), hint));
+            }
+        };
+        let row = manage::find(store, id)?;
+        let prepared = manage::prepare(store, &row, &ResumeOptions { on_drift, rerun }, now)?;
+        let (asked, root) = (&row.id, &prepared.row);
+        Ok(json!({ "asked": asked, "root": root.id, "flow": root.flow, "entry": root.entry }).to_string())
+    })
+}
+
+/// Cancels (`cancel`) or pauses (`pause`). `true`: it has stopped; `false`: its process was asked to.
+#[pyfunction]
+pub fn manage_stop(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, how: &str) -> PyResult<bool> {
+    let how = if how == "cancel" { Stop::Cancel } else { Stop::Pause };
+    out(py, engine, |store, now| {
+        let row = manage::find(store, id)?;
+        Ok(manage::stop(store, &row, how, "python", now)? == Stopped::Now)
+    })
+}
+
+/// An execution's artifacts, without their values, as a JSON array.
+#[pyfunction]
+pub fn manage_artifacts(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str) -> PyResult<String> {
+    out(py, engine, |store, _| {
+        let row = manage::find(store, id)?;
+        let found = store.queries().artifacts(&row.id)?;
+        Ok(serde_json::Value::Array(found.iter().map(view::artifact).collect()).to_string())
+    })
+}
+
+/// JSON text of a named value.
+#[pyfunction]
+pub fn manage_artifact(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, name: &str) -> PyResult<(String, String)> {
+    out(py, engine, |store, _| {
+        let row = manage::find(store, id)?;
+        let found = manage::artifact(store, &row, name)?;
+        Ok((view::artifact(&found).to_string(), manage::text(store, &found.value)?))
+    })
+}
+
+/// Adds this file's functions to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(manage_get, module)?)?;
+    module.add_function(wrap_pyfunction!(manage_list, module)?)?;
+    module.add_function(wrap_pyfunction!(manage_value, module)?)?;
+    module.add_function(wrap_pyfunction!(manage_logs, module)?)?;
+    module.add_function(wrap_pyfunction!(manage_answer, module)?)?;
+    module.add_function(wrap_pyfunction!(manage_prepare, module)?)?;
+    module.add_function(wrap_pyfunction!(manage_stop, module)?)?;
+    module.add_function(wrap_pyfunction!(manage_artifacts, module)?)?;
+    module.add_function(wrap_pyfunction!(manage_artifact, module)?)
+}
