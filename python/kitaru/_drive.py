@@ -29,8 +29,7 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
     try:
         step = next(path)
         while True:
-            kind = type(step)
-            if kind is Body:
+            if isinstance(step, Body):
                 try:
                     value = _body_sync(one, step.frame, body)
                 except BaseException as error:
@@ -38,16 +37,16 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                 else:
                     step = path.send(value)
                 continue
-            if kind is Ended:
+            if isinstance(step, Ended):
                 try:
                     one.run.session.end_returned(step.call, step.text, step.attempts, step.usage)
                 except BaseException as error:
                     step = path.throw(error)
                     continue
-            elif kind is Turn:
+            elif isinstance(step, Turn):
                 if running_task() is None:
                     _turn(one.run, step.order)
-            elif kind is Pause:
+            elif isinstance(step, Pause):
                 _pause_sync(one, step)
             # A cancelled call in sync code simply runs: nothing could cancel it again.
             step = next(path)
@@ -64,8 +63,7 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
     try:
         step = next(path)
         while True:
-            kind = type(step)
-            if kind is Body:
+            if isinstance(step, Body):
                 try:
                     value = await _body_async(one, step.frame, body)
                 except BaseException as error:
@@ -73,17 +71,17 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
                 else:
                     step = path.send(value)
                 continue
-            if kind is Ended:
+            if isinstance(step, Ended):
                 try:
                     await side.commit(step)
                 except BaseException as error:
                     step = path.throw(error)
                     continue
-            elif kind is Turn:
+            elif isinstance(step, Turn):
                 await side.deliver(step.order)
-            elif kind is Pause:
+            elif isinstance(step, Pause):
                 await _pause_async(one, step)
-            elif kind is Forever:
+            elif isinstance(step, Forever):
                 await side.forever()
                 one.run.check()
             step = next(path)
