@@ -6,12 +6,11 @@ and is driven by ``_drive``. Not here: how that waiting is done, and options of 
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _native
+from kitaru import _native, _values
 from kitaru._context import Frame
-from kitaru._values import Unencodable, decode, decode_error, encode, encode_error, harmless_difference
+from kitaru._values import Unencodable, decode, encode
 from kitaru.errors import (
     KitaruDivergenceError,
     KitaruEncodeError,
@@ -277,7 +276,7 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
             session.restart_body(call, True)
             return _AT_ONCE
         data = error_tuple(error)
-        retry = spec.retry_pause(error, attempt, random.random())
+        retry = spec.retry_pause(error, attempt)
         if retry is not None:
             until = session.now() + int(retry * 1000)
             session.attempt_failed(call, attempt, data, until, used)
@@ -309,7 +308,7 @@ def _serve(one: Identified) -> Any:
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     if kind == "error":
-        error = decode_error(text or "null")
+        error = _values.decode_error(text or "null")
         record = run.session.record_of(one.call)
         if record is not None:
             run.remember(error, record[1], fresh=record[1] in run.fresh)
@@ -325,7 +324,7 @@ def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
     policy = spec.on_drift or run.on_drift
     now = one.bound.text
     if not moved and before is not None and now is not None:
-        reason = harmless_difference(before, now, recorded_at, session.now())
+        reason = _values.harmless_difference(before, now, recorded_at, session.now())
         if reason is None and _encodes_the_same(one, before):
             reason = "the codec of an argument has changed, its value has not"
         if reason is not None:
@@ -397,7 +396,7 @@ NOT_DONE: Any = _NotDone()
 
 def error_tuple(error: BaseException) -> tuple[str, str, str, str, bool]:
     """An exception as the engine takes it."""
-    data = encode_error(error)
+    data = _values.encode_error(error)
     return data["type"], data["message"], data["traceback"], data["value"], data["rebuilds"]
 
 

@@ -15,7 +15,7 @@ from kitaru import _context
 from kitaru._checkpoint import kind_of
 from kitaru._entry import entry_point
 from kitaru._run import Run
-from kitaru._values import Signature, code_digest
+from kitaru._values import Signature
 from kitaru.errors import (
     KitaruEncodeError,
     KitaruGeneratorError,
@@ -75,6 +75,8 @@ class Flow(Generic[P, R]):
     def code(self) -> str | None:
         """Digest of the flow's code, taken once."""
         if self._code is None:
+            from kitaru._values import code_digest
+
             self._code = (code_digest(self._function),)
         return self._code[0]
 
