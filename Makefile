@@ -77,8 +77,8 @@ $(VENV)/.ready: pyproject.toml | .prerequisites
 	$(MATURIN) develop --release --quiet >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
 	touch $@
 
-$(VENV)/.dev: pyproject.toml requirements/dev.txt | $(VENV)/.ready
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+$(VENV)/.dev: pyproject.toml requirements/dev.txt requirements/frameworks.txt | $(VENV)/.ready
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements/dev.txt -r requirements/frameworks.txt
 	touch $@
 
 $(VENV)-bench/.ready: requirements/bench.txt | .prerequisites

@@ -99,9 +99,9 @@ def tell(shell: Shell, provider: Provider) -> None:
     """The story."""
     say(f"An agent researches: {TOPIC}")
     say("It plans, searches, ranks, reads 34 sources, asks a human, analyses each and writes: a checkpoint a step.")
-    say("The model provider is simulated on this machine; all else is real.")
+    say("The model provider is simulated on this machine and answers with the sources' own words; all else is real.")
     died = shell.run("python", _AGENT, TOPIC)
-    brief(died.stderr, 3, 0) if died.returncode == 0 else brief(_story_of(died.stderr), 3, 5)
+    brief(died.stderr, 3, 0) if died.returncode == 0 else brief(_story_of(died.stderr), 3, 6)
     promise(died.returncode == 1 and "429" in died.stderr, f"the agent should die of a 429:\n{died.stderr}")
     say(f"\nThe provider answered 429 at step {_FAILS_AT}. The process died, with exit status {died.returncode}.")
     say("Here one would start from scratch. Instead, look what there is:")
@@ -149,7 +149,9 @@ def _story_of(output: str) -> str:
     lines = output.splitlines()
     progress = [line for line in lines if line.startswith("step ")]
     raised = [number for number, line in enumerate(lines) if line.startswith("  File ")]
-    return "\n".join([*progress, *(["Traceback (most recent call last):", *lines[raised[-1] :]] if raised else lines)])
+    if not raised:
+        return output
+    return "\n".join([*progress, "Traceback (most recent call last):", "  …", *lines[raised[-1] :]])
 
 
 def _redone(kept: list[dict[str, Any]], item: dict[str, Any]) -> int:

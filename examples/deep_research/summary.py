@@ -5,6 +5,7 @@ Stands in for a model where none is configured. Not here: how the report looks (
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +19,8 @@ _CAUTION = re.compile(
     r"do(?:es)? not|don't|cannot|can't|should(?: not|n't)?|raises?|error|unless|leaks?|undefined)\b",
     re.IGNORECASE,
 )
-_WORTH = 0.4  # of 1: a passage that scores less says little of the topic
+_WORTH = 0.34  # of 1: a passage that scores less says little of the topic
+_PHRASES = 0.15  # of a passage's strength: words that stand beside each other as in the topic
 _DANGER = re.compile(
     r"\b(?:unsafe|insecure|security|race|never|must not|not be used|deprecated|danger\w*)\b", re.IGNORECASE
 )
@@ -75,19 +77,25 @@ def alike(one: str, other: str) -> bool:
 
 
 def strength(passage: str, name: str, weights: Weights) -> float:
-    """How much of the topic a passage covers, 0 to 1: mostly with its source's name, and for a part by itself."""
-    words, whole = set(terms(passage)), sum(weights.values())
-    named = set(terms(name))
+    """How much of the topic a passage covers, 0 to 1: by itself, with its source's name, and in the topic's order."""
+    said, whole = terms(passage), sum(weights.values())
+    words, named = set(said), set(terms(name))
     if not whole or not words & weights.keys():
         return 0.0
     own = sum(weight for word, weight in weights.items() if word in words)
     both = sum(weight for word, weight in weights.items() if word in words or word in named)
-    return round((0.6 * both + 0.4 * own) / whole, 3)
+    covered = (0.6 * both + 0.4 * own) / whole
+    # "regular expression" says more than "regular" here and "expression" there.
+    pairs = list(itertools.pairwise(weights))
+    if pairs:
+        there = set(itertools.pairwise(said))
+        covered = (1 - _PHRASES) * covered + _PHRASES * sum(pair in there for pair in pairs) / len(pairs)
+    return round(covered, 3)
 
 
 def _score(passage: str, place: int, weights: Weights, name: str) -> float:
     length = len(passage.split())
-    told = strength(passage, name, weights) + (0.05 if place == 0 else 0.0)
+    told = strength(passage, name, weights) + (0.1 if place == 0 else 0.0)
     if _DANGER.search(passage):
         # A warning is about what its source is about, also where it does not say that again.
         told = max(told, 0.9 * strength(f"{name} {passage}", name, weights))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _native, _values
+from kitaru import _native
 from kitaru._context import Frame
-from kitaru._values import Unencodable, decode, encode
+from kitaru._values import Unencodable, decode, decode_error, encode, encode_error, harmless_difference
 from kitaru.errors import (
     KitaruDivergenceError,
     KitaruEncodeError,
@@ -252,7 +252,7 @@ def _dumped(spec: Spec, result: Any) -> Any:
         return result
     try:
         return spec.codec[0](result)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the result is handed on
+    except Exception as error:
         said = f"Its codec= raised {type(error).__name__}: {error}"
         raise Unencodable("checkpoint.return", type(result).__qualname__, said) from error
 
@@ -279,18 +279,18 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
         retry = spec.retry_pause(error, attempt)
         if retry is not None:
             until = session.now() + int(retry * 1000)
-            session.attempt_failed(call, attempt, data, until, used)
+            # What is dropped rides along with the failed try: a crash must not leave a second try with what
+            # the first one failed by.
             if sources:
                 session.drop_records(sources, "retry")
             session.restart_body(call, bool(sources))
+            session.attempt_failed(call, attempt, data, until, used)
             return Pause(frame.key or one.name, retry, until)
         record = session.end_raised(call, data, attempt, used)
         run.remember(error, record, fresh=True)
         if spec.pause_on_failure and spec.retries:
             key = frame.key or one.name
-            reason = (
-                f'{{"retries_exhausted":{{"key":{_quote(key)},"record":{record},"message":{_quote(str(error))}}}}}'
-            )
+            reason = f'{{"retries_exhausted":{{"key":{_quote(key)},"record":{record},"message":{_quote(str(error))}}}}}'
             raise run.pause(
                 reason,
                 f"{key} failed {attempt} times, last: {type(error).__name__}: {error}. "
@@ -308,12 +308,12 @@ def _serve(one: Identified) -> Any:
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     if kind == "error":
-        error = _values.decode_error(text or "null")
+        error = decode_error(text or "null")
         record = run.session.record_of(one.call)
         if record is not None:
             run.remember(error, record[1], fresh=record[1] in run.fresh)
         raise error
-    value = decode(text or "null", one.spec.returns, allow_pickle=one.spec.pickle)
+    value = decode(text or "null", allow_pickle=one.spec.pickle)
     return value if one.spec.codec is None else one.spec.codec[1](value)
 
 
@@ -324,8 +324,8 @@ def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
     policy = spec.on_drift or run.on_drift
     now = one.bound.text
     if not moved and before is not None and now is not None:
-        reason = _values.harmless_difference(before, now, recorded_at, session.now())
-        if reason is None and _encodes_the_same(one, before):
+        reason = harmless_difference(before, now, recorded_at, session.now())
+        if reason is None and spec.signature.encodes_the_same(before, one.bound.digest):
             reason = "the codec of an argument has changed, its value has not"
         if reason is not None:
             session.note(key, "drift-reused", f"{key} is reused: {reason}")
@@ -348,17 +348,6 @@ def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
     if policy == "fail":
         raise run.pause(pause, text, KitaruDivergenceError(text))
     raise run.pause(pause, text)
-
-
-def _encodes_the_same(one: Identified, before: str) -> bool:
-    try:
-        known = decode(before)
-        if not isinstance(known, dict):
-            return False
-        again = one.spec.signature.canonical(known)
-    except (Unencodable, TypeError, ValueError):
-        return False
-    return again is not None and _native.blake3(again) == one.bound.digest
 
 
 def _reconcile(one: Identified, record: int) -> Any:
@@ -396,7 +385,7 @@ NOT_DONE: Any = _NotDone()
 
 def error_tuple(error: BaseException) -> tuple[str, str, str, str, bool]:
     """An exception as the engine takes it."""
-    data = _values.encode_error(error)
+    data = encode_error(error)
     return data["type"], data["message"], data["traceback"], data["value"], data["rebuilds"]
 
 

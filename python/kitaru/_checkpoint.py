@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from kitaru import _context
 from kitaru._calls import identify
@@ -17,13 +17,22 @@ from kitaru._values import Signature
 from kitaru.errors import KitaruGeneratorError, KitaruNotRecordedError, KitaruUsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    import asyncio
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+
+    from typing_extensions import TypeVarTuple, Unpack
 
     from kitaru._handles import Handle
+    from kitaru._spec import Codec, Options
     from kitaru._values import Bound
 
+    Arguments = TypeVarTuple("Arguments")
+
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
+T = TypeVar("T")
+X = TypeVar("X")
 
 _COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200
 
@@ -61,6 +70,9 @@ class Checkpoint(Generic[P, R]):
         self._name = name
         self._spec: Spec | None = None
         functools.update_wrapper(self, function)
+        if self._ignore:
+            # A misspelt name is said here, not at the first call.
+            self.spec()
 
     @property
     def name(self) -> str:
@@ -105,18 +117,38 @@ class Checkpoint(Generic[P, R]):
             return False
         return "id" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
-    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+    @overload
+    def submit(  # type: ignore[overload-overlap]
+        self: Checkpoint[Q, Coroutine[Any, Any, T]], *args: Q.args, **kwargs: Q.kwargs
+    ) -> asyncio.Task[T]: ...
+    @overload
+    def submit(self: Checkpoint[Q, T], *args: Q.args, **kwargs: Q.kwargs) -> Handle[T]: ...
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the call beside the others: in a thread of its own, or for async functions in a task."""
         from kitaru._handles import submit
 
         return submit(self, args, kwargs)
 
+    @overload
+    def map(  # type: ignore[overload-overlap]
+        self: Checkpoint[Concatenate[X, Q], Coroutine[Any, Any, T]], items: Iterable[X], *, limit: int | None = None
+    ) -> Coroutine[Any, Any, list[T]]: ...
+    @overload
+    def map(
+        self: Checkpoint[Concatenate[X, Q], T], items: Iterable[X], *, limit: int | None = None
+    ) -> list[T]: ...
     def map(self, items: Iterable[Any], *, limit: int | None = None) -> Any:
         """One call an item, at most ``limit`` at a time; the results in the items' order (await it if async)."""
         from kitaru._handles import map_items
 
         return map_items(self, list(items), limit)
 
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> Checkpoint[P, R]: ...
+    @overload
+    def __get__(
+        self: Checkpoint[Concatenate[Any, Q], T], instance: object, owner: Any = None
+    ) -> BoundCheckpoint[Q, T]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
@@ -126,20 +158,37 @@ class Checkpoint(Generic[P, R]):
         return f"<checkpoint {self._name}>"
 
 
-class BoundCheckpoint:
+class BoundCheckpoint(Generic[P, R]):
     """A checkpoint looked up on an instance: ``self`` is its first argument."""
 
     def __init__(self, checkpoint: Checkpoint[Any, Any], instance: Any) -> None:
         self._checkpoint = checkpoint
         self._instance = instance
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._checkpoint(self._instance, *args, **kwargs)
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self._checkpoint(self._instance, *args, **kwargs)  # type: ignore[no-any-return]
 
+    @overload
+    def submit(  # type: ignore[overload-overlap]
+        self: BoundCheckpoint[Q, Coroutine[Any, Any, T]], *args: Q.args, **kwargs: Q.kwargs
+    ) -> asyncio.Task[T]: ...
+    @overload
+    def submit(self: BoundCheckpoint[Q, T], *args: Q.args, **kwargs: Q.kwargs) -> Handle[T]: ...
     def submit(self, *args: Any, **kwargs: Any) -> Any:
         """See :meth:`Checkpoint.submit`."""
         return self._checkpoint.submit(self._instance, *args, **kwargs)
 
+    @overload
+    def map(  # type: ignore[overload-overlap]
+        self: BoundCheckpoint[Concatenate[X, Q], Coroutine[Any, Any, T]],
+        items: Iterable[X],
+        *,
+        limit: int | None = None,
+    ) -> Coroutine[Any, Any, list[T]]: ...
+    @overload
+    def map(
+        self: BoundCheckpoint[Concatenate[X, Q], T], items: Iterable[X], *, limit: int | None = None
+    ) -> list[T]: ...
     def map(self, items: Iterable[Any], *, limit: int | None = None) -> Any:
         """See :meth:`Checkpoint.map`."""
         from kitaru._handles import map_items
@@ -174,7 +223,7 @@ def checkpoint(
     rerunnable: bool = False,
     strict: bool = False,
 ) -> Callable[[Callable[P, R]], Checkpoint[P, R]]: ...
-def checkpoint(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+def checkpoint(function: Any = None, /, **options: Any) -> Any:
     """Makes a function a checkpoint: in a flow, a finished call is kept and never made twice.
 
     ``retries``, ``backoff`` and ``max_backoff`` (seconds), ``factor``, ``jitter`` (0 to 1) and ``retry_on`` (an
@@ -199,7 +248,7 @@ _OPTIONS = frozenset(
 )
 
 
-def _check_options(options: dict[str, Any]) -> None:
+def _check_options(options: Mapping[str, Any]) -> None:
     for name in options:
         if name not in _OPTIONS:
             raise KitaruUsageError(f"@checkpoint has no option {name!r}; it has {', '.join(sorted(_OPTIONS))}")
@@ -227,6 +276,18 @@ _warned: set[str] = set()
 _warned_lock = threading.Lock()
 
 
+def _on_host_loop() -> bool:
+    """Whether this is another task of a loop that flows share with their host (a request of a web server, a cell).
+
+    Tasks inherit their context, so one without a frame was not made by a flow.
+    """
+    task = _context.running_task()
+    if task is None:
+        return False
+    loop = task.get_loop()
+    return any(side.loop is loop for run in list(_context.running) for side in run.live_sides())
+
+
 def _not_recorded(name: str) -> None:
     """A checkpoint without context while a flow runs here: most likely a thread that lost it."""
     from kitaru._config import is_strict
@@ -234,6 +295,8 @@ def _not_recorded(name: str) -> None:
     if threading.current_thread() is threading.main_thread() and not any(
         run.root_thread == threading.get_ident() or run.sides for run in list(_context.running)
     ):
+        return
+    if _on_host_loop():
         return
     message = (
         f"checkpoint {name} was called in a thread that does not belong to the running flow: it is not recorded. "
@@ -252,14 +315,14 @@ def _not_recorded(name: str) -> None:
 
 def call(
     name: str,
-    body: Callable[..., Any],
+    body: Callable[[Unpack[Arguments]], R],
     /,
-    *args: Any,
+    *args: Unpack[Arguments],
     identity: Any = None,
-    codec: Any = None,
+    codec: Codec | None = None,
     id: str | None = None,
-    **options: Any,
-) -> Any:
+    **options: Unpack[Options],
+) -> R:
     """A checkpoint without a decorator, for whoever wraps a framework: runs ``body(*args)`` as the call ``name``.
 
     ``identity`` is any encodable value that tells calls apart (default: ``args``). ``codec`` is a pair of
@@ -276,8 +339,8 @@ def call(
     signature, bound = free_bound(args if identity is None else identity, empty=identity is None and not args)
     one = identify(frame, Spec(body, name, signature, codec=codec, **options), bound, id=id)
     if asynchronous:
-        return call_async(one, lambda: body(*args))
-    return call_sync(one, lambda: body(*args))
+        return call_async(one, lambda: body(*args))  # type: ignore[arg-type, return-value]
+    return call_sync(one, lambda: body(*args))  # type: ignore[no-any-return]
 
 
 def free_bound(value: Any, *, empty: bool) -> tuple[Signature, Bound]:

@@ -63,7 +63,7 @@ def overruled() -> str | None:
     store, home = _settings.get("store"), _settings.get("home")
     if store is None and home is None:
         return None
-    return str(store or os.path.join(os.path.abspath(os.path.expanduser(home)), "kitaru.db"))
+    return str(store or os.path.join(os.path.abspath(os.path.expanduser(str(home))), "kitaru.db"))
 
 
 def engine() -> Engine:

@@ -52,10 +52,12 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
         error = caught
     finally:
         _context.leave(entered)
-    run.root_joining += 1
-    for handle in list(run.handles):
-        handle.settled()
-    run.root_joining -= 1
+    if not isinstance(error, (KeyboardInterrupt, SystemExit)):
+        # Submitted bodies are paid for already. Only whoever interrupts does not want to wait for them.
+        run.root_joining += 1
+        for handle in list(run.handles):
+            handle.settled()
+        run.root_joining -= 1
     return _outcome(run, value, error)
 
 
@@ -204,23 +206,45 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
         import datetime
 
         until = datetime.datetime.fromtimestamp((wake_at or 0) / 1000).astimezone()
-        lines.append(f"{run.flow} ({short}) sleeps until {until:%Y-%m-%d %H:%M:%S}. No process needs to run.")
-        lines.append("Then wake it with: kitaru resume --due")
+        lines.append(f"{run.flow} ({short}) sleeps until {until:%Y-%m-%d %H:%M:%S}.{_FREE * (not run.here_only)}")
+        if run.here_only:
+            lines.append(f"  {_HERE_ONLY}. Then go on with")
+            lines.append(f"  kitaru.KitaruClient().executions.resume({run.id!r})")
+        else:
+            lines.append("Then wake it with: kitaru resume --due")
         return "\n".join(lines)
     questions = [one for one in parked if one.question is not None]
-    lines.append(f"{run.flow} ({short}) waits for an answer. No process needs to run.")
+    lines.append(f"{run.flow} ({short}) waits for an answer.{_FREE * (not run.here_only)}")
     for one in questions:
         lines.append(f"  {one.key}: {one.question.text}")
+        if run.here_only:
+            which = f", wait={one.key!r}" if len(questions) > 1 else ""
+            value = _python_example(one.question.json_schema)
+            lines.append(f"  kitaru.KitaruClient().executions.input({run.id!r}, {value}{which})")
+            continue
         option = f" --wait {one.key}" if len(questions) > 1 else ""
         lines.append(f"  kitaru input {short} --value {_example(one.question.json_schema)}{option}")
     for one in parked:
         if one.child is not None:
             lines.extend("  " + line for line in str(one.child).splitlines()[1:])
+    if run.here_only:
+        lines.append(f"  {_HERE_ONLY}.")
     strangers = [name for side in run.sides.values() for name in side.strangers]
     if strangers:
         grace = f"{_config.grace():g}"
         lines.append(f"  left behind after {grace} s, waiting for something else: {', '.join(strangers)}")
     return "\n".join(lines)
+
+
+_FREE = " No process needs to run."
+_HERE_ONLY = "It was defined in a notebook or at a prompt: only this process can go on with it"
+
+
+def _python_example(schema: Any) -> str:
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    return {"boolean": "True", "integer": "1", "number": "1.5", "string": "'text'", "array": "[]"}.get(
+        str(kind), "ANSWER"
+    )
 
 
 def _example(schema: Any) -> str:

@@ -7,6 +7,9 @@ import os
 import sys
 from typing import Any
 
+# Executions of flows that no other process can load, by identifier: this process had them, so it can go on with them.
+here: set[str] = set()
+
 
 def main_name() -> str:
     """The import name of what runs as ``__main__``, derived from its file; ``__main__`` where there is none."""
@@ -15,23 +18,32 @@ def main_name() -> str:
     if spec is not None and spec.name:
         name: str = spec.name
         return name[: -len(".__main__")] if name.endswith(".__main__") else name
-    file = getattr(main, "__file__", None)
+    file: str | None = getattr(main, "__file__", None)
     if file is None:
         return "__main__"
     return os.path.splitext(os.path.basename(file))[0]
+
+
+def is_importable(function: Any) -> bool:
+    """Whether another process can load the function: not if it was defined in a notebook or at a prompt."""
+    if getattr(function, "__module__", None) != "__main__":
+        return True
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    # A program read from standard input calls its file `<stdin>`.
+    return file is not None and not file.startswith("<")
 
 
 def entry_point(function: Any) -> dict[str, Any]:
     """The entry point of a flow, with the fields of the engine's ``EntryPoint``. ``module`` is ``None`` in a
     notebook or at a prompt: such a flow can only go on in its own process."""
     module: str | None = getattr(function, "__module__", None)
-    file = getattr(sys.modules.get(module or ""), "__file__", None)
+    file = getattr(sys.modules.get(module or ""), "__file__", None) if is_importable(function) else None
     as_module = False
     if module == "__main__":
         spec = getattr(sys.modules["__main__"], "__spec__", None)
         as_module = spec is not None
         module = main_name()
-        if file is None:
+        if not is_importable(function):
             module = None
     return {
         "module": module,

@@ -9,16 +9,17 @@ import functools
 import json
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from kitaru import _context
+from kitaru import _context, _entry
 from kitaru._checkpoint import kind_of
-from kitaru._entry import entry_point
+from kitaru._entry import entry_point, is_importable
 from kitaru._run import Run
 from kitaru._values import Signature
 from kitaru.errors import (
     KitaruEncodeError,
     KitaruGeneratorError,
+    KitaruPaused,
     KitaruStateError,
     KitaruSuspended,
     KitaruSyncOnLoopError,
@@ -26,11 +27,12 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Coroutine, Generator
 
     from kitaru._native import Session
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 T = TypeVar("T")
 
@@ -97,7 +99,11 @@ class Flow(Generic[P, R]):
         run = self._start(args, kwargs)
         return self._enter(run, args, kwargs)  # type: ignore[no-any-return]
 
-    def run(self, *args: P.args, **kwargs: P.kwargs) -> FlowHandle[R]:
+    @overload
+    def run(self: Flow[Q, Coroutine[Any, Any, T]], *args: Q.args, **kwargs: Q.kwargs) -> FlowHandle[T]: ...
+    @overload
+    def run(self: Flow[Q, T], *args: Q.args, **kwargs: Q.kwargs) -> FlowHandle[T]: ...
+    def run(self, *args: Any, **kwargs: Any) -> Any:
         """Starts an execution on a thread of its own and returns its handle at once."""
         frame = _context.frame()
         if frame is not None:
@@ -107,11 +113,30 @@ class Flow(Generic[P, R]):
         return FlowHandle(self, self._prepare(args, kwargs), args, kwargs)
 
     def resume(self, exec_id: str) -> R:
-        """Goes on with an execution of this flow in this process; returns its result (``await`` for async)."""
+        """Goes on with an execution of this flow in this process; returns its result (``await`` for async).
+
+        Raises :class:`KitaruSyncOnLoopError` for a sync flow on a running loop: use :meth:`resumed`.
+        """
+        from kitaru._runner import take
+
+        if self._kind == "sync" and _context.running_task() is not None:
+            raise KitaruSyncOnLoopError(
+                f"{self.name} is a sync flow and would block the event loop that runs here: "
+                f"use `await {self.name}.resumed({exec_id!r})`"
+            )
+        run, args, kwargs = take(self, exec_id, "resume")
+        return self._enter(run, args, kwargs)  # type: ignore[no-any-return]
+
+    @overload
+    def resumed(self: Flow[Q, Coroutine[Any, Any, T]], exec_id: str) -> FlowHandle[T]: ...
+    @overload
+    def resumed(self: Flow[Q, T], exec_id: str) -> FlowHandle[T]: ...
+    def resumed(self, exec_id: str) -> Any:
+        """The same on a thread of its own, as :meth:`run` does: returns the handle at once."""
         from kitaru._runner import take
 
         run, args, kwargs = take(self, exec_id, "resume")
-        return self._enter(run, args, kwargs)  # type: ignore[no-any-return]
+        return FlowHandle(self, lambda: run, args, kwargs)
 
     def _start(
         self, args: Any, kwargs: Any, *, id: str | None = None, parent: tuple[str, str] | None = None
@@ -146,7 +171,11 @@ class Flow(Generic[P, R]):
     def _made(self, session: Session) -> Run:
         from kitaru import _config
 
-        return Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
+        run = Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
+        run.here_only = not is_importable(self._function)
+        if run.here_only:
+            _entry.here.add(run.id)
+        return run
 
     def _enter(self, run: Run, args: Any, kwargs: Any) -> Any:
         """Runs an execution: here for a sync flow, as an awaitable for an async one."""
@@ -158,6 +187,10 @@ class Flow(Generic[P, R]):
             return _edge.run_async(run, lambda: function(*args, **kwargs))  # type: ignore[arg-type, return-value]
         return _edge.run_sync(run, lambda: function(*args, **kwargs))
 
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> Flow[P, R]: ...
+    @overload
+    def __get__(self: Flow[Concatenate[Any, Q], T], instance: object, owner: Any = None) -> Flow[Q, T]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
@@ -184,6 +217,8 @@ class FlowHandle(Generic[T]):
         import contextvars
 
         self._future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        # Whether anybody has asked how it ended.
+        self._looked = False
         self._created: concurrent.futures.Future[str] = concurrent.futures.Future()
 
         def main() -> None:
@@ -202,9 +237,18 @@ class FlowHandle(Generic[T]):
                 self._future.set_exception(error)
             else:
                 self._future.set_result(value)
+            finally:
+                _unfinished.pop(thread, None)
 
+        _await_at_exit()
         # The execution is created there too: executions that are started together share the sync of that.
-        threading.Thread(target=contextvars.Context().run, args=(main,), name=f"kitaru-{flow.name}").start()
+        thread = threading.Thread(target=contextvars.Context().run, args=(main,), name=f"kitaru-{flow.name}")
+        _unfinished[thread] = self
+        try:
+            thread.start()
+        except RuntimeError:
+            _unfinished.pop(thread, None)
+            raise
 
     @property
     def exec_id(self) -> str:
@@ -223,6 +267,7 @@ class FlowHandle(Generic[T]):
         :class:`KitaruSuspended` when it waits for an answer. ``TimeoutError`` when time ran out."""
         import concurrent.futures
 
+        self._looked = True
         try:
             return self._future.result(timeout)
         except concurrent.futures.TimeoutError:
@@ -241,10 +286,48 @@ class FlowHandle(Generic[T]):
     def __await__(self) -> Generator[Any, None, T]:
         import asyncio
 
+        self._looked = True
         return asyncio.wrap_future(self._future).__await__()
 
+    def _say(self) -> None:
+        """Nobody can ask any more how it ended: a suspension must not pass unseen."""
+        if self._looked or not self._future.done():
+            return
+        self._looked = True
+        error = self._future.exception()
+        if isinstance(error, (KitaruSuspended, KitaruPaused)) and sys.stderr is not None:
+            sys.stderr.write(f"{error}\n")
+
+    def __del__(self) -> None:
+        if sys is not None and getattr(self, "_future", None) is not None:
+            self._say()
+
     def __repr__(self) -> str:
-        return f"<FlowHandle {self.exec_id}>"
+        known = self._created.done() and self._created.exception() is None
+        return f"<FlowHandle {self._created.result() if known else 'not created yet'}>"
+
+
+_unfinished: dict[threading.Thread, FlowHandle[Any]] = {}
+_registered = False
+
+
+def _await_at_exit() -> None:
+    """Makes the interpreter's exit wait for executions before it closes the thread pools that they may use."""
+    global _registered
+    if _registered:
+        return
+    import concurrent.futures.thread  # noqa: F401 - what is registered later is called earlier
+
+    _registered = True
+    # The standard library's own means for its thread pools; `atexit` comes too late, after they are closed.
+    threading._register_atexit(_finish)  # type: ignore[attr-defined]
+
+
+def _finish() -> None:
+    while _unfinished:
+        for thread, handle in list(_unfinished.items()):
+            thread.join()
+            handle._say()
 
 
 async def _awaited(value: Any) -> Any:

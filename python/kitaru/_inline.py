@@ -23,6 +23,22 @@ _WORDS = {"y": True, "yes": True, "n": False, "no": False}
 
 def ask(run: Run, parked: Parked) -> bool:
     """Asks until there is a valid answer and records it. ``False``: left open."""
+    try:
+        # From before the question is seen: nobody presses Ctrl-C at it earlier.
+        with _ctrl_c_raises():
+            text = _asked(parked)
+    except KeyboardInterrupt:
+        run.left_by_interrupt = True
+        text = None
+    if text is None:
+        sys.stderr.write("\n(left open)\n")
+        return False
+    run.session.answer_wait(parked.call, text, "inline")
+    return True
+
+
+def _asked(parked: Parked) -> str | None:
+    """The answer as a JSON text; ``None`` at the end of input."""
     from kitaru import _native
 
     question = parked.question
@@ -33,15 +49,9 @@ def ask(run: Run, parked: Parked) -> bool:
     while True:
         out.write(f"{question.text} {_hint(question.json_schema)}")
         out.flush()
-        try:
-            with _ctrl_c_raises():
-                line = sys.stdin.readline()
-        except KeyboardInterrupt:
-            run.left_by_interrupt = True
-            line = ""
+        line = sys.stdin.readline()
         if not line:
-            out.write("\n(left open)\n")
-            return False
+            return None
         text = _as_json(line.strip(), question.json_schema)
         problem = _native.check_schema(schema, text) if schema is not None else None
         if problem is None:
@@ -50,8 +60,7 @@ def ask(run: Run, parked: Parked) -> bool:
             except KitaruAnswerError as error:
                 problem = str(error)
         if problem is None:
-            run.session.answer_wait(parked.call, text, "inline")
-            return True
+            return text
         out.write(f"{problem}\n")
 
 

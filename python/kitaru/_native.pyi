@@ -5,11 +5,24 @@ records as integers that are good for one pass. Whatever the engine refuses is r
 engine's code (see ``kitaru.errors.from_engine``). Not public: its shape follows the Python beside it.
 """
 
+from collections.abc import Callable
 from typing import Any, Final, Literal, TypeAlias, final
 
-__all__ = ["Engine", "Session", "__version__", "blake3", "check_schema", "cli"]
+__all__ = [
+    "MAX_DEPTH",
+    "Decoder",
+    "Encoder",
+    "Engine",
+    "Session",
+    "__version__",
+    "blake3",
+    "check_schema",
+    "cli",
+]
 
 __version__: Final[str]
+MAX_DEPTH: Final[int]
+"""How deep the JSON text of a value may nest."""
 
 _Error: TypeAlias = tuple[str, str, str, str, bool]
 """Type, message, traceback, JSON text of the exception tree, whether it rebuilds."""
@@ -21,11 +34,71 @@ _Verdict: TypeAlias = Literal["run", "reuse", "park", "open", "drift", "moved", 
 def blake3(data: bytes | str) -> bytes:
     """BLAKE3 (32 bytes) of bytes, or of a text's UTF-8."""
 
+@final
+class Encoder:
+    """Writes values as JSON text.
+
+    ``reduce(value, mode)`` gives a dict (a tagged object, whose members are written in turn) or a str (JSON already)
+    for what is not plain. It may raise ``refusal(path, type_name, hint)``, which is raised on with the whole path.
+    """
+
+    def __new__(cls, reduce: Callable[[Any, int], dict[str, Any] | str], refusal: type[BaseException]) -> Encoder: ...
+    def encode(self, value: Any, where: str, mode: int) -> tuple[str, int]:
+        """The JSON text, and flags: 1 something was reduced, 2 something can be changed in place."""
+    def arguments(self, values: dict[str, Any], mode: int) -> tuple[str, bytes, int]:
+        """The JSON text of a dict of arguments, its BLAKE3, and the flags of what is in it."""
+
+@final
+class Decoder:
+    """Reads values from JSON text.
+
+    ``build(members)`` makes what a tagged object stands for. If it raises ``refusal`` (with ``type_name`` and
+    ``reason``), ``keep(type_name, text, reason)`` makes the stand-in.
+    """
+
+    def __new__(
+        cls,
+        build: Callable[[dict[str, Any]], Any],
+        refusal: type[BaseException],
+        keep: Callable[[str, str, str], Any],
+    ) -> Decoder: ...
+    def decode(self, text: str) -> Any:
+        """The value. Raises ``ValueError`` if the text is not JSON."""
+
 def check_schema(schema: str | None, value: str) -> str | None:
     """What is wrong with an answer; ``None``: it satisfies the JSON Schema."""
 
 def cli(argv: list[str], host: Any) -> int:
     """Runs a command line; ``host`` runs flows for it (``kitaru._cli.Host``). Returns the exit status."""
+
+def manage_get(engine: Engine, id: str) -> str:
+    """One execution as a JSON object."""
+
+def manage_list(
+    engine: Engine, status: list[str], flow: str | None, tag: str | None, limit: int, page: int
+) -> str:
+    """A page of executions, newest first, as a JSON array."""
+
+def manage_value(engine: Engine, id: str, which: str) -> str | None:
+    """JSON text of an execution's ``inputs`` or ``result``; ``None``: there is no result."""
+
+def manage_logs(engine: Engine, id: str, after: int, limit: int) -> str:
+    """Log lines after the ``after``-th, at most ``limit`` (0: all), as a JSON array."""
+
+def manage_answer(engine: Engine, id: str, wait: str | None, value: str, by: str, look: bool) -> str:
+    """Records an answer. A JSON object: who asked, and with ``look`` who goes on."""
+
+def manage_prepare(engine: Engine, id: str, on_drift: str | None, rerun: list[str]) -> str:
+    """Writes what a resume needs. A JSON object: the execution to take up, and its entry point."""
+
+def manage_stop(engine: Engine, id: str, how: str) -> bool:
+    """Cancels (``cancel``) or pauses (``pause``). ``True``: it has stopped; ``False``: its process was asked to."""
+
+def manage_artifacts(engine: Engine, id: str) -> str:
+    """An execution's artifacts, without their values, as a JSON array."""
+
+def manage_artifact(engine: Engine, id: str, name: str) -> tuple[str, str]:
+    """A named value: its item, and its own JSON text."""
 
 @final
 class Engine:

@@ -14,7 +14,10 @@ from kitaru.errors import KitaruUsageError
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from typing_extensions import Unpack
+
     from kitaru._calls import Identified
+    from kitaru._spec import Options
 
 _NOTHING: Any = object()
 
@@ -124,7 +127,9 @@ class OpenCall:
                 self._path.close()
 
 
-def open_call(name: str, *args: Any, identity: Any = None, id: str | None = None, **options: Any) -> OpenCall:
+def open_call(
+    name: str, *args: Any, identity: Any = None, id: str | None = None, **options: Unpack[Options]
+) -> OpenCall:
     """Opens a call whose body is the block of a ``with`` (or ``async with``)::
 
         with kitaru.open_call("model", prompt) as call:

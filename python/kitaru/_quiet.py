@@ -2,7 +2,7 @@
 
 A task that waits for anything else (a raw request) holds the flow for a grace, and is named. What asyncio does
 not tell is read from private attributes that every supported CPython has (``_fut_waiter``, ``_children``,
-``_ready``, ``_scheduled``); where a loop lacks them (uvloop) the answer is "not yet", never a wrong "quiet".
+``_ready``, ``_scheduled``); on a loop that lacks the last two (uvloop) timers are watched by ``_loops``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _config, _context
+from kitaru import _config, _context, _loops
 
 if TYPE_CHECKING:
     from kitaru._calls import Ended
@@ -388,7 +388,7 @@ def _internal(name: str, function: str) -> bool:
 def _timer_pending(side: Side) -> bool:
     """Whether code of the flow has a timer running that ends within the grace."""
     horizon = side.loop.time() + _config.grace()
-    for handle in list(getattr(side.loop, "_scheduled", ())):
+    for handle in _loops.timers(side.loop):
         if handle.cancelled() or handle.when() > horizon:
             continue
         context = getattr(handle, "_context", None)

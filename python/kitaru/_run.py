@@ -85,6 +85,8 @@ class Run:
         self.askers: dict[int, Callable[[], None]] = {}
         self.known_errors: dict[int, tuple[BaseException, list[int], bool]] = {}
         self.refusals = 0
+        # Whether no other process can load the flow: it was defined in a notebook, at a prompt or in `python -c`.
+        self.here_only = False
         # Sequence of the event that parked the execution: what comes later is news to a parent that waits for it.
         self.left_at = 0
         self.old_records = 0

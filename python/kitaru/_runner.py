@@ -15,6 +15,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kitaru import _entry
 from kitaru.errors import (
     KitaruCancelledError,
     KitaruEntryPointError,
@@ -74,12 +75,16 @@ def load_target(target: str) -> Flow[Any, Any]:
     return _flow_in(module, name, place)
 
 
-def load_entry(entry: dict[str, Any]) -> Flow[Any, Any]:
+def load_entry(entry: dict[str, Any], exec_id: str | None = None) -> Flow[Any, Any]:
     """The flow of a recorded entry point, from any directory; goes to the recorded one first.
+
+    A flow of a notebook is found in the process that had the execution ``exec_id``, as it is defined there now.
 
     Raises :class:`KitaruImportError` saying which part of the recorded surroundings is missing.
     """
     if entry["module"] is None:
+        if exec_id in _entry.here:
+            return _flow_in(sys.modules["__main__"], entry["qualname"], "this session")
         raise KitaruFlowNotFoundError(
             f"{entry['qualname']} was defined in a notebook or at a prompt: only that process can go on with it"
         )
@@ -241,7 +246,7 @@ def execute(job: dict[str, Any]) -> Ran:
         flow._tags = (*flow._tags, *job["run"].get("tags", ()))
         return finish(flow, flow._start(args, kwargs), args, kwargs)
     wanted = job["resume"]
-    flow = load_entry(wanted["entry"])
+    flow = load_entry(wanted["entry"], wanted["id"])
     try:
         taken = take(flow, wanted["id"], wanted.get("why", "resume"))
     except KitaruPaused as paused:
@@ -330,9 +335,10 @@ def execute_elsewhere(
             check=False,
         )
         if not os.path.exists(told):
-            said = done.stderr.decode(errors="replace").strip().splitlines()[-1:] if silent else []
+            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] if silent else []
+            said = "".join(f": {line}" for line in last)
             raise KitaruImportError(
-                f"{interpreter} could not go on with it (exit status {done.returncode}){''.join(': ' + x for x in said)}",
+                f"{interpreter} could not go on with it (exit status {done.returncode}){said}",
                 hint=f"is kitaru installed there? {interpreter} -c 'import kitaru'",
             )
         with open(told, encoding="utf-8") as file:

@@ -11,8 +11,30 @@ from kitaru.errors import KitaruNonRetryableError, KitaruUsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Literal, TypeAlias, TypedDict
 
     from kitaru._values import Signature
+
+    Codec: TypeAlias = tuple[Callable[[Any], Any], Callable[[Any], Any]]
+
+    class Options(TypedDict, total=False):
+        """What ``@checkpoint`` takes besides a function, as ``call`` and ``open_call`` take it."""
+
+        retries: int
+        backoff: float
+        factor: float
+        max_backoff: float
+        jitter: float
+        retry_on: Any
+        timeout: float | None
+        idle_timeout: float | None
+        effect: Literal["once"] | None
+        reconcile: Callable[..., Any] | None
+        on_drift: Literal["ask", "reuse", "rerun", "fail"] | None
+        on_failure: Literal["raise", "pause"]
+        pickle: bool
+        rerunnable: bool
+        strict: bool
 
 _TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 _DEFAULT_BACKOFF = 1.0
@@ -67,7 +89,7 @@ class Spec:
         rerunnable: bool = False,
         strict: bool = False,
         returns: Any = None,
-        codec: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None,
+        codec: Codec | None = None,
     ) -> None:
         if effect not in (None, "once"):
             raise KitaruUsageError(f"effect={effect!r}: it is 'once' or left out")

@@ -226,11 +226,13 @@ class Executions:
         :class:`~kitaru.errors.KitaruStateError` if it was answered before,
         :class:`~kitaru.errors.KitaruNotFoundError` if nothing is asked.
         """
-        from kitaru import _native
+        from kitaru import _entry, _native
 
         text = _plain(value)
         told = json.loads(_native.manage_answer(self._engine, id, wait, text, "python", resume))
-        if told["after"] == "carry":
+        # A notebook's flow stays where it is, which may be here.
+        ours = told["entry"]["module"] is None and told["root"] in _entry.here
+        if told["after"] == "carry" or (told["after"] == "stays" and ours):
             self._carry_on(told, "answer", taken_is_fine=True)
         return self.get(told["asked"])
 
@@ -273,7 +275,7 @@ class Executions:
     def _carry_on(self, told: dict[str, Any], why: str, *, taken_is_fine: bool) -> None:
         """Runs an execution to its end or suspension: here where it ran in such surroundings, else in a process of
         its own, so that this one keeps its working directory."""
-        from kitaru import _config, _runner
+        from kitaru import _config, _entry, _runner
         from kitaru.errors import KitaruError, KitaruFlowNotFoundError
 
         job = {"resume": {"id": told["root"], "entry": told["entry"], "why": why}}
@@ -281,7 +283,9 @@ class Executions:
         try:
             here = _runner.is_this_interpreter(entry["interpreter"]) and entry["cwd"] == os.getcwd()
             here = here or _config.place(None, None)[0] == "memory:"
-            if entry["module"] is None:
+            if entry["module"] is None and told["root"] in _entry.here:
+                here = True
+            elif entry["module"] is None:
                 raise KitaruFlowNotFoundError(
                     f"{told['flow']} was defined in a notebook or at a prompt: it goes on there, with "
                     f"{told['flow']}.resume({told['root']!r})"
@@ -335,7 +339,7 @@ def _on_own_thread(work: Callable[[], Any]) -> None:
     def main() -> None:
         try:
             work()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             problem.append(error)
 
     thread = threading.Thread(target=contextvars.Context().run, args=(main,), name="kitaru-client")

@@ -150,7 +150,14 @@ class KitaruFlowNotFoundError(KitaruError, LookupError):
     code = "unknown-flow"
 
 
-class KitaruSuspended(KitaruError):  # noqa: N818 - a state, not an error
+class _Message:
+    """What a notebook shows of a state: its message. IPython asks for this method."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
+class KitaruSuspended(_Message, KitaruError):
     """The execution waits for an answer or for time; no process needs to run meanwhile.
 
     ``waits`` are the keys of its open waits, ``answer(value)`` answers one.
@@ -174,7 +181,7 @@ class KitaruSuspended(KitaruError):  # noqa: N818 - a state, not an error
         KitaruClient().executions.input(self.exec_id, value, wait=wait, resume=False)
 
 
-class KitaruPaused(KitaruError):  # noqa: N818 - a state, not an error
+class KitaruPaused(_Message, KitaruError):
     """The execution is paused until somebody decides; the message says what about, and how."""
 
     code = "paused"

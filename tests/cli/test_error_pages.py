@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pathlib
 import re
+from typing import TYPE_CHECKING
 
 import pytest
-from lab import Lab
+
+if TYPE_CHECKING:
+    from lab import Lab
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = {page.stem: page.read_text() for page in (ROOT / "docs/errors").glob("*.md") if page.stem != "README"}

@@ -2,8 +2,8 @@
 
 A page's blocks share one folder and one home, in the page's order. ```python: a first line `# agent.py` names the
 file that the block is saved as (it must import); a block without one runs as a program. ```console: each `$ ` line is
-run, and its output compared: identifiers and times may differ, `…` stands for any text, a line of its own for any
-lines. Other blocks (```sh, ```text) are not run.
+run, and its output compared: identifiers, times and durations may differ, `…` stands for any text, a line of its own
+for any lines. Other blocks (```sh, ```text) are not run.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ _FILE = re.compile(r"# ([\w/]+\.\w+)\n")
 _ID = re.compile(r"\b(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?=[0-9a-f]*\d)[0-9a-f]{8})\b")
 _VARIES = [
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z?"), r"\S+ ?\S*"),
+    (re.compile(r"\b\d\d:\d\d:\d\d\.\d+\b"), r"\d\d:\d\d:\d\d\.\d+"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), r"\d\d:\d\d:\d\d"),
+    (re.compile(r"\b\d+(?:\.\d+)? m?s\b"), r"\d+(?:\.\d+)? m?s"),
 ]
-_ANY_LINES = re.compile(r"^[ \t]*…[ \t]*$\n?", re.MULTILINE)
-_ANY_TEXT = re.compile("…")
+_ANY_LINES = re.compile(r"^[ \t]*…[ \t]*\n", re.MULTILINE)
+_ANY_TEXT = re.compile(" *…")
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Desk:
             begin = at = at + 1
             while at < len(lines) and not lines[at].startswith("$ "):
                 at += 1
-            expected, got = "\n".join(lines[begin:at]).strip(), self.run(command).strip()
+            expected, got = "\n".join(lines[begin:at]).strip() + "\n", self.run(command).strip() + "\n"
             self.compare(expected, got, f"line {block.line + begin}: $ {command}")
 
     def compare(self, expected: str, got: str, where: str) -> None:
@@ -111,7 +113,7 @@ def _pattern(expected: str, known: dict[str, str], new: list[str]) -> str:
         elif number <= len(_VARIES):
             parts.append(_VARIES[number - 1][1])
         else:
-            parts.append(r"(?:[^\n]*(?:\n|$))*?" if number == len(_VARIES) + 1 else r"[^\n]*?")
+            parts.append(r"(?:[^\n]*\n)*?" if number == len(_VARIES) + 1 else r"[^\n]*?")
         at = hit.end()
     return "".join(parts)
 

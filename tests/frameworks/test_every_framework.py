@@ -6,6 +6,7 @@ import json
 import pathlib
 
 import pytest
+
 from lab import Lab
 from lab.sweep import sweep
 

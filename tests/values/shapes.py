@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Colour(enum.Enum):
     RED = "r"
     GREEN = 2
-    ALIAS = "r"
+    ALIAS = "r"  # noqa: PIE796
 
 
 class Level(enum.IntEnum):

@@ -55,7 +55,12 @@ def test_a_keyword_of_another_parameters_name_is_no_confusion() -> None:
     assert digest(positional, 1, a=2) != digest(positional, 2, a=1)
     assert digest(positional, 1, rest=(2,)) != digest(positional, 1, 2, 2)
     signature = Signature(positional)
-    for args, kwargs in (((1,), {"a": 2}), ((1,), {"rest": [2]}), ((1, 5, 6, 7), {"**": 1, "c": 4}), ((1,), {"$kitaru": "x"})):
+    for args, kwargs in (
+        ((1,), {"a": 2}),
+        ((1,), {"rest": [2]}),
+        ((1, 5, 6, 7), {"**": 1, "c": 4}),
+        ((1,), {"$kitaru": "x"}),
+    ):
         bound = signature.bind(args, kwargs)
         assert bound.text is not None
         again = signature.bind(*signature.unbind(bound.text))
@@ -118,7 +123,15 @@ def test_a_wrapper_that_gives_an_argument_itself_is_bound_as_it_is_called() -> N
     @functools.wraps(with_client)
     def wrapper(x: Any) -> None: ...
 
-    assert Signature(wrapper).bind((1,), {}).arguments == {"x": 1}
+    signature = Signature(wrapper)
+    bound = signature.bind((1,), {})
+    assert bound.kind == "digest" and bound.digest != signature.bind((2,), {}).digest
+    assert signature.unbind(bound.text or "") == ((1,), {})
+    named = signature.bind((1, 2), {})
+    assert signature.bind((), {"client": 1, "x": 2}).digest == named.digest
+    assert blake3(signature.canonical(decode(bound.text or "")) or "") == bound.digest
+    with pytest.raises(TypeError, match="with_client"):
+        signature.bind((), {"zzz": 1})
 
 
 def test_no_inputs_are_told_from_some() -> None:
@@ -241,8 +254,13 @@ def test_reordered_parameters_are_the_same_call_when_encoded_again() -> None:
     def now(b: Any, a: Any) -> None: ...
 
     recorded = Signature(lambda a, b: None).bind((1, 2), {}).text
-    assert blake3(Signature(now).canonical(decode(recorded or "")) or "") == Signature(now).bind((2, 1), {}).digest
+    assert Signature(now).encodes_the_same(recorded or "", Signature(now).bind((2, 1), {}).digest)
+    assert not Signature(now).encodes_the_same(recorded or "", Signature(now).bind((1, 2), {}).digest)
+    assert not Signature(now).encodes_the_same('{"$kitaru":"no"}', b"")
 
 
 def test_inputs_from_a_command_line_mean_what_they_say() -> None:
-    assert Signature(plain).unbind('{"a": {"$kitaru": "tuple", "v": []}}', plain=True) == ((), {"a": {"$kitaru": "tuple", "v": []}})
+    assert Signature(plain).unbind('{"a": {"$kitaru": "tuple", "v": []}}', plain=True) == (
+        (),
+        {"a": {"$kitaru": "tuple", "v": []}},
+    )

@@ -42,11 +42,20 @@ def test_an_array_comes_back(value: Any) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        np.float64(1.5), np.float32("nan"), np.int8(-3), np.bool_(True), np.uint64(2**64 - 1), np.complex64(1j),
-        np.datetime64("2024-01-01T00:00", "m"), np.timedelta64(5, "ns"), np.str_("x"), np.bytes_(b"x"), np.longdouble(1) / 3,
+        np.float64(1.5),
+        np.float32("nan"),
+        np.int8(-3),
+        np.bool_(True),
+        np.uint64(2**64 - 1),
+        np.complex64(1j),
+        np.datetime64("2024-01-01T00:00", "m"),
+        np.timedelta64(5, "ns"),
+        np.str_("x"),
+        np.bytes_(b"x"),
+        np.longdouble(1) / 3,
     ],
     ids=lambda value: type(value).__name__,
-)  # fmt: skip
+)
 def test_a_scalar_keeps_its_type(value: Any) -> None:
     back = decode(encode([value]))[0]
     assert type(back) is type(value) and back.dtype == value.dtype
@@ -102,7 +111,12 @@ def test_a_frame_comes_back(value: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [pd.Series([1, 2], name="x"), pd.Series(["a"], index=["i"]), pd.Series([], dtype=object), *[frame[name] for name in frame.columns]],
+    [
+        pd.Series([1, 2], name="x"),
+        pd.Series(["a"], index=["i"]),
+        pd.Series([], dtype=object),
+        *[frame[name] for name in frame.columns],
+    ],
 )
 def test_a_series_comes_back(value: Any) -> None:
     pd.testing.assert_series_equal(decode(encode([value]))[0], value)
@@ -111,24 +125,40 @@ def test_a_series_comes_back(value: Any) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        pd.Index([1, 2]), pd.Index(["a"], name="n"), pd.RangeIndex(1, 9, 2, name="r"), frame.index, pd.Index([1, "x"]),
-        pd.date_range("2024-01-01", periods=2, freq="D", tz="UTC"), pd.CategoricalIndex(["a"]), pd.timedelta_range("1s", periods=2),
+        pd.Index([1, 2]),
+        pd.Index(["a"], name="n"),
+        pd.RangeIndex(1, 9, 2, name="r"),
+        frame.index,
+        pd.Index([1, "x"]),
+        pd.date_range("2024-01-01", periods=2, freq="D", tz="UTC"),
+        pd.CategoricalIndex(["a"]),
+        pd.timedelta_range("1s", periods=2),
     ],
-)  # fmt: skip
+)
 def test_an_index_comes_back(value: Any) -> None:
-    pd.testing.assert_index_equal(decode(encode([value]))[0], value)
+    back = decode(encode([value]))[0]
+    pd.testing.assert_index_equal(back, value, exact=True)
+    assert getattr(back, "freq", None) == getattr(value, "freq", None)
 
 
 @pytest.mark.parametrize(
     "value",
     [
-        pd.Timestamp("2024-01-01T00:00:00.123456789"), pd.Timestamp("2024-10-27T01:30Z").tz_convert("Europe/Berlin"),
-        pd.Timestamp(datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)), pd.Timedelta("1s 5ns"), pd.NaT, pd.NA,
+        pd.Timestamp("2024-01-01T00:00:00.123456789"),
+        pd.Timestamp("2024-10-27T01:30Z").tz_convert("Europe/Berlin"),
+        pd.Timestamp(datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)),
+        pd.Timedelta("1s 5ns"),
+        pd.NaT,
+        pd.NA,
     ],
-)  # fmt: skip
+)
 def test_pandas_scalars_come_back(value: Any) -> None:
     back = decode(encode([value]))[0]
-    assert type(back) is type(value) and repr(back) == repr(value) and getattr(back, "unit", 0) == getattr(value, "unit", 0)
+    assert (
+        type(back) is type(value)
+        and repr(back) == repr(value)
+        and getattr(back, "unit", 0) == getattr(value, "unit", 0)
+    )
 
 
 def test_an_unstorable_cell_is_named_or_refused() -> None:
@@ -136,12 +166,23 @@ def test_an_unstorable_cell_is_named_or_refused() -> None:
         encode(pd.DataFrame({"x": [object()]}), "r")
 
 
-table = pa.table({"a": [1, None], "s": ["x", "y"], "l": [[1], []], "d": pa.array(["p", "p"]).dictionary_encode()}).replace_schema_metadata({"k": "v"})
+table = pa.table(
+    {"a": [1, None], "s": ["x", "y"], "l": [[1], []], "d": pa.array(["p", "p"]).dictionary_encode()}
+).replace_schema_metadata({"k": "v"})
 
 
 @pytest.mark.parametrize(
     "value",
-    [table, table.to_batches()[0], table.slice(1), pa.array([1, None]), pa.array([]), pa.chunked_array([[1], [2]]), pa.array([1, 2, 3])[1:], table.schema],
+    [
+        table,
+        table.to_batches()[0],
+        table.slice(1),
+        pa.array([1, None]),
+        pa.array([]),
+        pa.chunked_array([[1], [2]]),
+        pa.array([1, 2, 3])[1:],
+        table.schema,
+    ],
 )
 def test_arrow_comes_back(value: Any) -> None:
     back = decode(encode([value]))[0]
@@ -152,7 +193,11 @@ def test_arrow_comes_back(value: Any) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "F", "I;16"])
 def test_an_image_comes_back(mode: str) -> None:
-    value = PIL.Image.new("RGB", (5, 3), (9, 8, 7)).convert("L").convert(mode) if mode != "P" else PIL.Image.new("RGB", (5, 3), (9, 8, 7)).quantize(4)
+    value = (
+        PIL.Image.new("RGB", (5, 3), (9, 8, 7)).convert("L").convert(mode)
+        if mode != "P"
+        else PIL.Image.new("RGB", (5, 3), (9, 8, 7)).quantize(4)
+    )
     value.info["dpi"] = (72, 72)
     back = decode(encode([value]))[0]
     assert back == value and back.info == value.info

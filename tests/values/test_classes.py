@@ -18,7 +18,7 @@ def test_post_init_and_validators_do_not_run_again() -> None:
     rich = shapes.Rich(given=4)
     before = list(shapes.RUNS)
     back = decode(encode([counted, rich]))
-    assert shapes.RUNS == before
+    assert before == shapes.RUNS
     assert back[1] == rich
     assert (back[0].x, back[0].total, hasattr(back[0], "unset")) == (3, 4, False)
 
@@ -39,7 +39,9 @@ def test_a_frozen_slotted_dataclass_stays_frozen() -> None:
 
 
 def test_nested_subclasses_of_models_keep_their_class() -> None:
-    owner = shapes.Owner(pets=[shapes.Dog(name="a", tricks=["sit"]), shapes.Pet(name="b")], by_name={"c": shapes.Dog(name="c")})
+    owner = shapes.Owner(
+        pets=[shapes.Dog(name="a", tricks=["sit"]), shapes.Pet(name="b")], by_name={"c": shapes.Dog(name="c")}
+    )
     back = decode(encode(owner))
     assert back == owner
     assert [type(pet) for pet in back.pets] == [shapes.Dog, shapes.Pet] and type(back.by_name["c"]) is shapes.Dog
@@ -57,7 +59,11 @@ def test_a_model_keeps_extra_private_and_what_was_given() -> None:
 
 
 def test_generic_and_root_models_come_back() -> None:
-    for value in (shapes.Reply[int](data=1), shapes.Reply[list[shapes.Pet]](data=[shapes.Dog(name="x")]), shapes.Ids([1, 2])):
+    for value in (
+        shapes.Reply[int](data=1),
+        shapes.Reply[list[shapes.Pet]](data=[shapes.Dog(name="x")]),
+        shapes.Ids([1, 2]),
+    ):
         back = decode(encode(value))
         assert back == value and type(back) is type(value)
 

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import faults
 import pydantic
@@ -108,12 +108,28 @@ def test_an_exception_comes_back_in_type_text_arguments_and_attributes(make: Any
     assert type(back) is type(error) and str(back) == str(error) and repr(back) == repr(error)
     if make is not _validation:
         assert encode(list(back.args)) == encode(list(error.args))
-    for name in ("errno", "filename", "start", "reason", "lineno", "value", "code", "name", "returncode", "stdout", "extra", "doc", "need"):
+    for name in (
+        "errno",
+        "filename",
+        "start",
+        "reason",
+        "lineno",
+        "value",
+        "code",
+        "name",
+        "returncode",
+        "stdout",
+        "extra",
+        "doc",
+        "need",
+    ):
         assert getattr(back, name, None) == getattr(error, name, None), name
 
 
 def test_mandatory_keywords_of_a_providers_error_do_not_matter() -> None:
-    error = faults.ApiError(response=faults.Response(429, {"Retry-After": "7"}, '{"error": "slow down"}'), body={"a": [1]})
+    error = faults.ApiError(
+        response=faults.Response(429, {"Retry-After": "7"}, '{"error": "slow down"}'), body={"a": [1]}
+    )
     back = again(error)
     assert type(back) is faults.ApiError and str(back) == "status 429" and back.body == {"a": [1]}
     assert back.response.status_code == 429
@@ -124,12 +140,29 @@ def test_mandatory_keywords_of_a_providers_error_do_not_matter() -> None:
 
 
 def test_secrets_of_a_request_are_not_recorded() -> None:
-    error = faults.ApiError(response=faults.Response(500, {"Set-Cookie": "s=1"}, None), body=None, request=faults.Request())
+    error = faults.ApiError(
+        response=faults.Response(500, {"Set-Cookie": "s=1"}, None), body=None, request=faults.Request()
+    )
     text = encode_error(error)["value"]
     assert "secret" not in text and "s=1" not in text
     back = again(error)
     assert back.request.method == "POST" and back.request.headers["accept"] == "json"
     assert back.response.status_code == 500 and not hasattr(back.response, "text")
+
+
+def test_validation_errors_of_every_kind_come_back() -> None:
+    from pydantic_core import PydanticCustomError
+
+    def refuse(value: int) -> int:
+        if value == 1:
+            raise PydanticCustomError("mine", "no {y}", {"y": "{z}"})
+        raise ValueError("too small", value)
+
+    adapter = pydantic.TypeAdapter(dict[str, Annotated[int, pydantic.AfterValidator(refuse)]])
+    error = raised(lambda: adapter.validate_python({"a": 1, "b": 2, "c": "x"}))
+    back = again(error)
+    assert type(back) is pydantic.ValidationError and str(back) == str(error)
+    assert [line["type"] for line in back.errors()] == ["mine", "value_error", "int_parsing"]
 
 
 def test_slots_come_back_private_ones_too() -> None:
@@ -237,7 +270,12 @@ def test_a_broken_str_does_not_hide_the_failure() -> None:
 def test_a_missing_class_is_a_recorded_error_with_type_and_message() -> None:
     text = encode_error(faults.Holds("x"))["value"].replace("faults:Holds", "faults:Gone")
     back = decode_error(text)
-    assert isinstance(back, RecordedError) and back.type_name == "faults.Gone" and "Gone" in str(back) and "Gone" in back.reason
+    assert (
+        isinstance(back, RecordedError)
+        and back.type_name == "faults.Gone"
+        and "Gone" in str(back)
+        and "Gone" in back.reason
+    )
     assert isinstance(decode_error("null"), RecordedError)
     assert isinstance(again(back), RecordedError)
 

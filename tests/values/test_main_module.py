@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 AGENT = """
 import dataclasses, enum, sys
@@ -70,6 +73,23 @@ def test_classes_of_a_script_are_found_in_every_way_of_loading_it(tmp_path: Path
 
 
 def test_classes_of_a_prompt_are_found_in_their_own_process(tmp_path: Path) -> None:
-    code = "import dataclasses\nfrom kitaru._values import *\n@dataclasses.dataclass\nclass A:\n    x: int\nassert decode(encode(A(1))) == A(1)\nprint(encode(A(1)))"
+    code = (
+        "import dataclasses\nfrom kitaru._values import *\n@dataclasses.dataclass\nclass A:\n    x: int\n"
+        "assert decode(encode(A(1))) == A(1)\nprint(encode(A(1)))"
+    )
     text = run(tmp_path, "-c", code)
-    assert run(tmp_path, "-W", "ignore", "-c", f"from kitaru._values import *; print(decode('{text}').type_name)") == "__main__.A"
+    assert (
+        run(tmp_path, "-W", "ignore", "-c", f"from kitaru._values import *; print(decode('{text}').type_name)")
+        == "__main__.A"
+    )
+
+
+def test_reading_a_value_of_an_unguarded_script_starts_no_flow(tmp_path: Path) -> None:
+    (tmp_path / "loose.py").write_text(
+        "import dataclasses, kitaru\n@dataclasses.dataclass\nclass A:\n    x: int\n"
+        "@kitaru.flow\ndef main():\n    open('ran', 'w').close()\nmain()\n"
+    )
+    text = '{"$kitaru":"dataclass","t":"loose:A","v":{"x":1}}'
+    code = f"from kitaru._values import *; print(decode('{text}').reason)"
+    assert "__name__" in run(tmp_path, "-W", "ignore", "-c", code)
+    assert not (tmp_path / "ran").exists()

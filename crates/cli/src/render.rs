@@ -1,4 +1,4 @@
-//! Items as text for people: tables that fit 80 columns, and the page of one execution.
+//! Items as text for people: tables that fit the line, and the page of one execution.
 
 use crate::output::{clean, colour};
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
@@ -7,8 +7,11 @@ use serde_json::Value as Json;
 
 const WIDE: usize = 60;
 
-/// A table of items: (title, how to read the cell). The last column is cut to what is left of the line.
-pub fn table(items: &[Json], columns: &[(&str, fn(&Json) -> String)]) -> String {
+/// A column: its title, and how to read its cells.
+pub type Column<'a> = (&'a str, fn(&Json) -> String);
+
+/// A table of items. The last column is cut to what is left of the line.
+pub fn table(items: &[Json], columns: &[Column<'_>]) -> String {
     let read: Vec<Vec<String>> = items
         .iter()
         .map(|item| columns.iter().map(|(_, read)| clean(&read(item)).replace(['\n', '\t'], " ")).collect())

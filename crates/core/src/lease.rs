@@ -67,6 +67,32 @@ pub fn visible(status: Status, hold: Hold) -> Status {
 /// How many times an execution may be taken up without one new record before it is paused.
 pub const MAX_FRUITLESS_TAKES: u32 = 3;
 
+/// Whether an execution may be taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// It may.
+    Free,
+    /// It is completed or cancelled.
+    Ended,
+    /// A living owner holds it.
+    Held,
+    /// It was taken up [`MAX_FRUITLESS_TAKES`] times without one new record: it is to be paused.
+    Fruitless,
+}
+
+/// Whether an execution of that recorded status may be taken up. `fruitless`: takes since its last new record.
+pub fn take(status: Status, hold: Hold, fruitless: u32) -> Take {
+    if status.is_final() {
+        Take::Ended
+    } else if hold == Hold::Held {
+        Take::Held
+    } else if fruitless >= MAX_FRUITLESS_TAKES && status == Status::Running {
+        Take::Fruitless
+    } else {
+        Take::Free
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +107,15 @@ mod tests {
     fn an_owner_elsewhere_is_believed_until_its_lease_ends() {
         assert_eq!(hold(true, Pulse::Unknown, 1_000, 999), Hold::Held);
         assert_eq!(hold(true, Pulse::Unknown, 1_000, 1_000), Hold::Orphaned);
+    }
+
+    #[test]
+    fn what_kills_every_process_that_takes_it_up_is_paused() {
+        let dead = Hold::Orphaned;
+        assert_eq!(take(Status::Running, dead, MAX_FRUITLESS_TAKES - 1), Take::Free);
+        assert_eq!(take(Status::Running, dead, MAX_FRUITLESS_TAKES), Take::Fruitless);
+        assert_eq!(take(Status::Running, Hold::Held, MAX_FRUITLESS_TAKES), Take::Held);
+        assert_eq!(take(Status::Paused, Hold::Free, MAX_FRUITLESS_TAKES), Take::Free, "somebody resumed it");
     }
 
     #[test]

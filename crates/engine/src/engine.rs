@@ -6,16 +6,18 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::{EngineError, Result};
 use crate::heartbeat::Heartbeat;
 use crate::session::Session;
-use kitaru_core::event::{Created, PauseReason, Paused, Taken};
-use kitaru_core::lease::{self, Hold};
+use kitaru_core::event::{Created, Interrupted, PauseReason, Paused, Taken};
+use kitaru_core::lease::{self, Hold, Take};
 use kitaru_core::records::Records;
-use kitaru_core::rows::{ExecutionRow, Status};
-use kitaru_core::{Body, ExecutionId, Millis};
+use kitaru_core::rows::ExecutionRow;
+use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq};
 use kitaru_store::{Claim, Created as Creation, Store, StoreError};
 use std::sync::Arc;
 
 /// How long an owner is believed without asking, milliseconds.
 pub const LEASE: Millis = 15_000;
+/// How many events are in memory at once while a journal is read.
+const PAGE: usize = 2_000;
 
 /// See the module.
 pub struct Engine {
@@ -73,23 +75,47 @@ impl Engine {
     /// [`lease::MAX_FRUITLESS_TAKES`] times without one new record.
     pub fn take(&self, id: &ExecutionId, code: Option<String>, why: &str) -> Result<Arc<Session>> {
         let row = self.store.queries().execution(id)?;
-        if row.status.is_final() {
-            return Err(EngineError::Ended { id: id.clone(), status: row.status });
+        match lease::take(row.status, self.hold(&row), row.fruitless) {
+            Take::Ended => return Err(EngineError::Ended { id: id.clone(), status: row.status }),
+            Take::Fruitless => return self.pause_fruitless(&row),
+            Take::Held => self.must_be_free(&row)?,
+            Take::Free => {}
         }
-        self.must_be_free(&row)?;
-        if row.fruitless >= lease::MAX_FRUITLESS_TAKES && row.status == Status::Running {
-            return self.pause_fruitless(&row);
-        }
+        // Most is read before the claim: a journal that cannot be read is then held by nobody, and the lease does
+        // not run while a long one is read.
+        let mut records = Records::default();
+        let seen = self.read(id, 0, &mut records)?;
         let now = self.clock.now();
         let owner = self.store.owner()?;
         let taken = Taken { owner: owner.clone(), code, why: why.to_owned() };
         let claim = Claim { owner, lease_until: now + LEASE };
         let epoch = self.store.claim(id, now, row.epoch, claim, vec![Body::Taken(taken)])?;
-        let mut records = Records::default();
-        for event in self.store.load(id, 0, 0)? {
-            records.fold(event.seq, event.at, &event.body);
+        if let Err(error) = self.read(id, seen, &mut records) {
+            self.release(id, epoch);
+            return Err(error);
         }
         Ok(self.session(id.clone(), epoch, records))
+    }
+
+    /// Folds the events after `after`, a page at a time; returns the last one's sequence.
+    fn read(&self, id: &ExecutionId, mut after: Seq, records: &mut Records) -> Result<Seq> {
+        loop {
+            let page = self.store.load(id, after, PAGE)?;
+            for event in &page {
+                records.fold(event.seq, event.at, &event.body);
+                after = event.seq;
+            }
+            if page.len() < PAGE {
+                return Ok(after);
+            }
+        }
+    }
+
+    /// Gives back what was taken and cannot be worked on. This process lives: nobody else would take it up.
+    fn release(&self, id: &ExecutionId, epoch: Epoch) {
+        let gone = Interrupted { by: "a journal that could not be read".to_owned(), reused: Vec::new() };
+        // Where this fails as well the store is away, and the failure that is told says so.
+        drop(self.store.append(id, self.clock.now(), epoch, vec![Body::Interrupted(gone)]));
     }
 
     /// Who holds an execution.
@@ -100,9 +126,7 @@ impl Engine {
 
     fn must_be_free(&self, row: &ExecutionRow) -> Result<()> {
         match (self.hold(row), &row.owner) {
-            (Hold::Held, Some(owner)) => {
-                Err(EngineError::Held { id: row.id.clone(), owner: Box::new(owner.clone()) })
-            }
+            (Hold::Held, Some(owner)) => Err(EngineError::Held { id: row.id.clone(), owner: Box::new(owner.clone()) }),
             _ => Ok(()),
         }
     }
@@ -117,16 +141,15 @@ impl Engine {
         let guard = kitaru_store::Guard::Unchanged(row.epoch, row.last_seq);
         match self.store.post(&row.id, self.clock.now(), guard, vec![Body::Paused(Box::new(paused))]) {
             Ok(_) => Err(EngineError::NoProgress { id: row.id.clone(), taken }),
-            Err(StoreError::Conflict(_)) => self.must_be_free(&self.store.queries().execution(&row.id)?).and(Err(
-                EngineError::NoProgress { id: row.id.clone(), taken },
-            )),
+            Err(StoreError::Conflict(_)) => self
+                .must_be_free(&self.store.queries().execution(&row.id)?)
+                .and(Err(EngineError::NoProgress { id: row.id.clone(), taken })),
             Err(error) => Err(error.into()),
         }
     }
 
     fn session(&self, id: ExecutionId, epoch: u64, records: Records) -> Arc<Session> {
-        let session =
-            Arc::new(Session::new(Arc::clone(&self.store), Arc::clone(&self.clock), id, epoch, records));
+        let session = Arc::new(Session::new(Arc::clone(&self.store), Arc::clone(&self.clock), id, epoch, records));
         self.heartbeat.watch(&session);
         session
     }

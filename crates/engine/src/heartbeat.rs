@@ -15,7 +15,8 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(25);
 /// How often leases are extended.
 const RENEW: Millis = LEASE / 3;
-/// How often a session without open waits is told: only requests to stop can come for it.
+/// How often a session without open waits is told of news: only requests to stop can come for it. News or not,
+/// each is told with each renewal, should a look have failed.
 const TELL: Millis = 200;
 /// How long a started call may stay unwritten.
 const FLUSH: Millis = 500;
@@ -65,6 +66,8 @@ fn beat(store: &dyn Store, clock: &dyn Clock, shared: &(Mutex<Watched>, Condvar)
     let mut seen = None;
     let mut renewed = clock.now();
     let mut told = renewed;
+    // Whether there was news since all were told.
+    let mut untold = true;
     loop {
         let sessions: Vec<Arc<Session>> = {
             let mut watched = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,6 +82,7 @@ fn beat(store: &dyn Store, clock: &dyn Clock, shared: &(Mutex<Watched>, Condvar)
         // A clock that stepped back must not stop the renewal.
         if now - renewed >= RENEW || now < renewed {
             renewed = now;
+            untold = true;
             let leases: Vec<_> = sessions.iter().map(|session| (session.id().clone(), session.epoch())).collect();
             if let Ok(lost) = store.renew(&leases, now + LEASE) {
                 for session in sessions.iter().filter(|session| lost.contains(session.id())) {
@@ -89,9 +93,10 @@ fn beat(store: &dyn Store, clock: &dyn Clock, shared: &(Mutex<Watched>, Condvar)
         let version = store.version().ok();
         let news = version.is_none() || version != seen;
         seen = version;
-        let tell_all = now - told >= TELL || now < told;
+        untold |= news;
+        let tell_all = untold && (now - told >= TELL || now < told);
         if tell_all {
-            told = now;
+            (told, untold) = (now, false);
         }
         for session in &sessions {
             if session.has_open_waits() && news || tell_all {

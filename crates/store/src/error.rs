@@ -121,17 +121,14 @@ pub(crate) fn from_io(path: &std::path::Path, error: &std::io::Error) -> StoreEr
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
             StoreError::ReadOnly { path, why: format!("{error}; set KITARU_HOME to a folder that can be written") }
         }
-        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
-            StoreError::ReadOnly { path, why: "a file stands where a folder must; set KITARU_HOME to a folder".to_owned() }
-        }
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
-            StoreError::Full { path }
-        }
         // Also what is said of a new folder whose name a file has.
         std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
             let why =
                 "a file is where a folder is needed; set KITARU_HOME to a folder, or KITARU_STORE to a file in one";
             StoreError::Io { path, why: why.to_owned() }
+        }
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
+            StoreError::Full { path }
         }
         std::io::ErrorKind::IsADirectory => {
             StoreError::Io { path, why: "it is a folder; set KITARU_STORE to a file".to_owned() }

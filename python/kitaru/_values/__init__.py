@@ -2,7 +2,8 @@
 
 A room an idea: ``_codec`` (the two ways), ``_kinds``, ``_records``, ``_arrays`` (what the tags mean),
 ``_signature`` (arguments), ``_failures`` (exceptions), ``_code`` (digests of code), ``_harmless`` (differences
-that are none). Walking and JSON are native. Not here: when anything is encoded, which the callers decide.
+that are none). Walking and JSON are native. The last three rooms are entered when they are first needed. Not here:
+when anything is encoded, which the callers decide.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from kitaru._values._registry import identity, register
 from kitaru._values._signature import Bound, Signature
 
 if TYPE_CHECKING:
-    from kitaru._values._code import code_digest, code_parts, same_code
-    from kitaru._values._failures import RecordedError, decode_error, encode_error
-    from kitaru._values._harmless import harmless_difference
+    from collections.abc import Callable
+
+    from kitaru._values._failures import RecordedError
 
 __all__ = [
     "Bound",
@@ -39,23 +40,52 @@ __all__ = [
     "same_code",
 ]
 
-_LATER = {
-    "code_digest": "_code",
-    "code_parts": "_code",
-    "same_code": "_code",
-    "RecordedError": "_failures",
-    "decode_error": "_failures",
-    "encode_error": "_failures",
-    "harmless_difference": "_harmless",
-}
+
+def encode_error(exc: BaseException) -> dict[str, Any]:
+    """An exception for the journal: see :func:`kitaru._values._failures.encode_error`."""
+    from kitaru._values import _failures
+
+    return _failures.encode_error(exc)
+
+
+def decode_error(text: str) -> BaseException:
+    """The exception of a recorded JSON text; a :class:`RecordedError` if its class does not load."""
+    from kitaru._values import _failures
+
+    return _failures.decode_error(text)
+
+
+def code_digest(fn: Callable[..., Any] | None) -> str | None:
+    """``kind:version:digest`` of a function's code, or ``None`` if it has none that can be read."""
+    from kitaru._values import _code
+
+    return _code.code_digest(fn)
+
+
+def code_parts(fn: Callable[..., Any]) -> dict[str, str]:
+    """What the digest is made of, by name: see :func:`kitaru._values._code.code_parts`."""
+    from kitaru._values import _code
+
+    return _code.code_parts(fn)
+
+
+def same_code(a: str | None, b: str | None) -> bool | None:
+    """Whether two digests are of the same code; ``None``: it cannot be told."""
+    from kitaru._values import _code
+
+    return _code.same_code(a, b)
+
+
+def harmless_difference(before: str, after: str, recorded_at: int, now: int) -> str | None:
+    """Why two JSON texts of arguments may count as equal, or ``None`` if they may not. Times in milliseconds."""
+    from kitaru._values import _harmless
+
+    return _harmless.harmless_difference(before, after, recorded_at, now)
 
 
 def __getattr__(name: str) -> Any:
-    """Rooms that a flow may never enter are loaded when they are."""
-    room = _LATER.get(name)
-    if room is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    if name == "RecordedError":
+        from kitaru._values import _failures
 
-    found = globals()[name] = getattr(import_module(f"{__name__}.{room}"), name)
-    return found
+        return _failures.RecordedError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -70,7 +70,20 @@ def _array(value: Any, mode: int) -> dict[str, Any]:
     return {TAG: "numpy.array", "v": _npy(value)}
 
 
-_READABLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
+_READABLE = (
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+)
 
 
 def _scalar(value: Any, mode: int) -> dict[str, Any]:
@@ -157,8 +170,8 @@ def _index(value: Any, mode: int) -> dict[str, Any]:
     column = _column(value)
     column["name"] = value.name
     frequency = getattr(value, "freqstr", None)
-    if frequency is not None and type(value).__name__ == "DatetimeIndex":
-        column["freq"] = frequency
+    if frequency is not None and type(value).__name__ in ("DatetimeIndex", "TimedeltaIndex"):
+        column["freq"] = [type(value).__name__, frequency]
     return {TAG: "pandas.index", "v": column}
 
 
@@ -167,12 +180,16 @@ def _build_index(data: dict[str, Any]) -> Any:
 
     held = data["v"]
     if "levels" in held:
-        return pandas.MultiIndex.from_arrays([_build_index({"v": level}) for level in held["levels"]], names=held["names"])
+        return pandas.MultiIndex.from_arrays(
+            [_build_index({"v": level}) for level in held["levels"]], names=held["names"]
+        )
     if "range" in held:
         return pandas.RangeIndex(*held["range"], name=held["name"])
     column = _build_column(held)
     if "freq" in held:
-        return pandas.DatetimeIndex(column, name=held["name"], freq=held["freq"])
+        kind, frequency = held["freq"]
+        made = pandas.TimedeltaIndex if kind == "TimedeltaIndex" else pandas.DatetimeIndex
+        return made(column, name=held["name"], freq=frequency)
     if "npy" in held or "dtype" in held or "codes" in held:
         return pandas.Index(column, name=held["name"])
     # Values in a list were objects, and must not become another dtype by inference.
@@ -205,7 +222,7 @@ def _frame(value: Any, mode: int) -> dict[str, Any]:
     for at in range(value.shape[1]):
         try:
             columns.append(_column(value.iloc[:, at]))
-        except Unencodable as problem:
+        except Unencodable as problem:  # noqa: PERF203
             raise Unencodable(f"[{value.columns[at]!r}]", problem.type_name, problem.hint) from None
     data = {"columns": _index(value.columns, mode)["v"], "index": _index(value.index, mode)["v"], "data": columns}
     if value.attrs:
@@ -219,9 +236,7 @@ def _build_frame(data: dict[str, Any]) -> Any:
     held = data["v"]
     index = _build_index({"v": held["index"]})
     series = {
-        at: pandas.Series(
-            _build_column(column), index=index, dtype=object if column.keys() == {"list"} else None
-        )
+        at: pandas.Series(_build_column(column), index=index, dtype=object if column.keys() == {"list"} else None)
         for at, column in enumerate(held["data"])
     }
     made = pandas.DataFrame(series, index=index, columns=range(len(series)))

@@ -7,13 +7,10 @@ version, since neither syntax trees nor bytecode compare across versions. It dec
 
 from __future__ import annotations
 
-import ast
+import _ast
 import functools
-import linecache
 import os
 import sys
-import sysconfig
-import textwrap
 import time
 import types
 from typing import TYPE_CHECKING, Any
@@ -66,7 +63,7 @@ def _parts(function: types.FunctionType, seen: set[int]) -> dict[str, str]:
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:
             parts[f"closure {name}"] = _value(cell.cell_contents, seen)
-        except ValueError:
+        except ValueError:  # noqa: PERF203
             parts[f"closure {name}"] = "empty"
     names = _names(function.__code__)
     known = function.__globals__
@@ -146,7 +143,8 @@ def _innermost(fn: Any) -> types.FunctionType | None:
         else:
             inner = getattr(fn, "__wrapped__", None)
             if inner is None:
-                inner = getattr(type(fn), "__call__", None)
+                # An object that is called: the method that its class has for that.
+                inner = vars(type(fn)).get("__call__")
                 if not isinstance(inner, types.FunctionType):
                     return None
             fn = inner
@@ -161,14 +159,11 @@ def _names(code: types.CodeType) -> set[str]:
     return found
 
 
-_LIBRARIES = tuple(
-    {
-        os.path.normcase(os.path.realpath(path)) + os.sep
-        for key, path in sysconfig.get_paths().items()
-        if key in ("stdlib", "platstdlib", "purelib", "platlib")
-    }
-    | {os.path.normcase(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))) + os.sep}
-)
+def _folder(path: str) -> str:
+    return os.path.normcase(os.path.dirname(os.path.realpath(path))) + os.sep
+
+
+_LIBRARIES = (_folder(os.__file__), _folder(os.path.dirname(__file__)))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -194,72 +189,118 @@ def _text(function: types.FunctionType) -> tuple[str, str]:
     found = _texts.get((code.co_filename, code))
     if found is None:
         tree = _tree(code)
-        found = (_BYTECODE, _hash(_bytecode(code))) if tree is None else (_SOURCE, _hash(ast.dump(tree)))
+        if tree is None:
+            found = (_BYTECODE, _hash(_bytecode(code)))
+        else:
+            out: list[str] = []
+            _dump(tree, out)
+            found = (_SOURCE, _hash("\0".join(out)))
         _texts[code.co_filename, code] = found
     return found
 
 
 _STARTED = time.time()
+_ONLY_TREE = 0x400
+"""``ast.PyCF_ONLY_AST``. The ``ast`` module itself is slow to import, and only this of it is needed."""
 
 
-def _tree(code: types.CodeType) -> ast.AST | None:
-    try:
-        if os.stat(code.co_filename).st_mtime >= _STARTED:
-            # Written since: its text may not be what runs here.
-            return None
-    except OSError:
-        # A prompt or a notebook's cell, or a file that is gone; `linecache` knows.
-        pass
-    linecache.checkcache(code.co_filename)
-    lines = linecache.getlines(code.co_filename)
+def _tree(code: types.CodeType) -> _ast.Module | None:
+    """The syntax tree of a function's source; ``None``: there is none, or it may not be what runs here."""
+    lines = _lines(code.co_filename)
     first = code.co_firstlineno - 1
     if not 0 <= first < len(lines):
         return None
     last = _last_line(code)
-    parsed = None
     # The last line with code need not be the last of the function: `)` has none.
     for end in range(last, min(last + 20, len(lines) + 1)):
-        parsed = _parse("".join(lines[first:end]))
-        if parsed is not None:
-            break
-    if parsed is None:
-        return None
-    return _cleaned(parsed, code)
+        tree = _parse("".join(lines[first:end]))
+        if tree is not None:
+            return tree if _is_of(tree, code) else None
+    return None
 
 
-def _parse(source: str) -> ast.Module | None:
+_kept: dict[str, list[str]] = {}
+
+
+def _lines(file: str) -> list[str]:
+    found = _kept.get(file)
+    if found is None:
+        found = _read_lines(file)
+        # Functions of one file mostly come one after the other.
+        _kept.clear()
+        _kept[file] = found
+    return found
+
+
+def _read_lines(file: str) -> list[str]:
     try:
-        return ast.parse(textwrap.dedent(source))
+        # A file that was written since this process began may not be what runs here.
+        if os.stat(file).st_mtime >= _STARTED:
+            return []
+        with open(file, encoding="utf-8-sig") as source:
+            return source.readlines()
+    except UnicodeDecodeError:
+        return []
+    except OSError:
+        # A notebook's cell has its source in `linecache` alone.
+        cache = sys.modules.get("linecache")
+        return cache.getlines(file) if cache is not None else []
+
+
+def _parse(source: str) -> _ast.Module | None:
+    if source[:1] in (" ", "\t"):
+        source = f"if 1:\n{source}"
+    try:
+        tree = compile(source, "<source>", "exec", _ONLY_TREE)
     except (SyntaxError, ValueError, RecursionError):
         return None
+    return tree if isinstance(tree, _ast.Module) else None
 
 
-def _cleaned(module: ast.Module, code: types.CodeType) -> ast.AST | None:
-    for node in ast.walk(module):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            node.body = _without_docstring(node.body)
-    top = module.body[0]
-    if isinstance(top, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        if top.name != code.co_name:
-            # The file has changed since it was imported.
-            return None
-        top.decorator_list = [one for one in top.decorator_list if _decorator(one) not in _OURS]
-    elif code.co_name != "<lambda>":
-        return None
-    return module
+def _is_of(tree: _ast.Module, code: types.CodeType) -> bool:
+    """Whether a tree is that of the code, which it is not if the file has changed since it was imported."""
+    top = tree.body[0]
+    if isinstance(top, _ast.If) and isinstance(top.test, _ast.Constant):
+        top = top.body[0]
+    if isinstance(top, _FUNCTIONS):
+        return top.name == code.co_name
+    return code.co_name == "<lambda>"
 
 
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    first = body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-        return body[1:] or [ast.Pass()]
-    return body
+_FUNCTIONS = (_ast.FunctionDef, _ast.AsyncFunctionDef)
+_WITH_DOCSTRING = (*_FUNCTIONS, _ast.ClassDef)
 
 
-def _decorator(node: ast.expr) -> str:
-    if isinstance(node, ast.Call):
+def _dump(node: Any, out: list[str]) -> None:
+    """A tree as text, without positions, docstrings and our own decorators."""
+    if isinstance(node, _ast.AST):
+        out.append(type(node).__name__)
+        for field in node._fields:
+            held = getattr(node, field, None)
+            if held is None or held == []:
+                continue
+            if field == "body" and isinstance(node, _WITH_DOCSTRING) and _is_docstring(held[0]):
+                held = held[1:]
+            elif field == "decorator_list":
+                held = [one for one in held if _decorator(one) not in _OURS]
+            out.append(field)
+            _dump(held, out)
+    elif isinstance(node, list):
+        out.append(f"[{len(node)}")
+        for one in node:
+            _dump(one, out)
+    else:
+        out.append(f"{type(node).__name__} {node!r}")
+
+
+def _is_docstring(node: _ast.stmt) -> bool:
+    return isinstance(node, _ast.Expr) and isinstance(node.value, _ast.Constant) and isinstance(node.value.value, str)
+
+
+def _decorator(node: _ast.expr) -> str:
+    if isinstance(node, _ast.Call):
         node = node.func
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return node.attr if isinstance(node, _ast.Attribute) else node.id if isinstance(node, _ast.Name) else ""
 
 
 def _last_line(code: types.CodeType) -> int:

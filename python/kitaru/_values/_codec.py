@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _native
 from kitaru._values import _registry
 from kitaru._values._names import name_of, reference, shown
-from kitaru._values._refusal import REGISTER, TAG, NotLoaded, RawValue, Unencodable, keep_raw
+from kitaru._values._refusal import REGISTER, TAG, NotLoaded, RawValue, Unencodable, keep_quietly, keep_raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,11 @@ def decode(text: str, annotation: Any = None, *, allow_pickle: bool = False) -> 
     model was declared is a dict again. Pickled parts are built with ``allow_pickle`` only.
     """
     return (_pickle_decoder if allow_pickle else _decoder).decode(text)
+
+
+def decode_quietly(text: str) -> Any:
+    """The same as :func:`decode`, without warnings, for a value that is only looked at."""
+    return _quiet_decoder.decode(text)
 
 
 def decode_plain(text: str) -> Any:
@@ -156,7 +161,7 @@ def _pickled(value: Any) -> dict[str, Any]:
 
     try:
         data = _pickler().dumps(value)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # Anything may be raised by a class's own reduction.
         hint = f"It cannot be pickled either: {type(error).__name__}: {error}"
         raise Unencodable("", shown(type(value)), hint) from None
@@ -211,6 +216,9 @@ def _late(table: dict[str, Build], kind: Any) -> Build:
 
     for name, build in {**_kinds.BUILD, **_records.BUILD}.items():
         table.setdefault(name, build)
+    if kind in ("errors", "lost", "recorded"):
+        # Importing it adds its kinds to the tables.
+        from kitaru._values import _failures  # noqa: F401
     if isinstance(kind, str) and kind.partition(".")[0] in _ARRAYS:
         from kitaru._values import _arrays
 
@@ -235,6 +243,7 @@ also(RawValue, _raw, {})
 _registry.changed.append(_chosen.clear)
 _encoder = _native.Encoder(reduce, Unencodable)
 _decoder = _native.Decoder(_builder(_plain_table), NotLoaded, keep_raw)
+_quiet_decoder = _native.Decoder(_builder(_plain_table), NotLoaded, keep_quietly)
 _pickle_decoder = _native.Decoder(_builder(_pickle_table), NotLoaded, keep_raw)
 
 
@@ -242,4 +251,3 @@ def encode_arguments(values: dict[str, Any], mode: int) -> tuple[str, bytes, int
     """JSON text, BLAKE3 and flags (1: not all plain, 2: something is mutable) of a dict of arguments."""
     made: tuple[str, bytes, int] = _encoder.arguments(values, mode)
     return made
-

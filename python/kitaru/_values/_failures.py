@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru._values import _codec
 from kitaru._values._codec import Json, decode, encode
-from kitaru._values._kinds import _slots
 from kitaru._values._names import find, name_of, reference, shown
 from kitaru._values._refusal import TAG, NotLoaded, RawValue, Unencodable
 from kitaru._values._response import Recorded, bag_of
+from kitaru._values._subclasses import slots_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def _survives(exc: BaseException, value: str) -> bool:
             return False
         lost: list[str] = []
         return _encode_table(back, lost) == value and not lost
-    except Exception:
+    except Exception:  # noqa: BLE001
         # The user's own classes take part in this and may raise anything: then it does not rebuild.
         return False
 
@@ -198,7 +198,7 @@ def _kept(value: Any, name: str, lost: list[str] | None) -> Any:
 def _shortened(value: Any) -> str:
     try:
         text = repr(value)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # Somebody's __repr__: what it raises is all that can be said of the value.
         text = f"<its repr raised {type(error).__name__}>"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")[:500]
@@ -206,7 +206,7 @@ def _shortened(value: Any) -> str:
 
 def _attributes(one: BaseException) -> Iterator[tuple[str, Any]]:
     yield from getattr(one, "__dict__", {}).items()
-    for name in _slots(type(one)):
+    for name in slots_of(type(one)):
         if hasattr(one, name):
             yield name, getattr(one, name)
     for base, names in _OWN.items():
@@ -220,7 +220,7 @@ def _attributes(one: BaseException) -> Iterator[tuple[str, Any]]:
 def _message(one: BaseException) -> str:
     try:
         text = str(one)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # An exception class may have a broken __str__; the failure itself must be recorded all the same.
         text = f"<its text cannot be had: {type(error).__name__}: {error}>"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -229,7 +229,7 @@ def _message(one: BaseException) -> str:
 def _traceback(exc: BaseException) -> str:
     try:
         text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # Formatting calls the user's __str__ and __repr__.
         text = f"(the traceback cannot be shown: {type(error).__name__}: {error})\n"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -294,10 +294,9 @@ def _one(row: dict[str, Any], made: dict[int, BaseException]) -> BaseException:
         if not (isinstance(cls, type) and issubclass(cls, BaseException)):
             raise NotLoaded(name, "it is no exception class any more")
         if "validation" in row:
-            title, errors = row["validation"]
-            return cls.from_exception_data(title, errors)  # type: ignore[attr-defined, no-any-return]
+            return _rebuilt_validation(cls, *row["validation"])
         return _without_init(cls, row, made)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # A class's own code may run (`__new__`, setters) and raise anything; the record stays readable.
         reason = error.reason if isinstance(error, NotLoaded) else f"{type(error).__name__}: {error}"
         return RecordedError(name, row["message"], reason)
@@ -336,8 +335,35 @@ def _validation(one: BaseException) -> list[Any] | None:
     errors = []
     for line in one.errors(include_url=False):  # type: ignore[attr-defined]
         kept = {name: line[name] for name in ("type", "loc", "input", "ctx") if name in line}
+        if not _is_known(line):
+            kept["msg"] = line["msg"]
         errors.append(kept)
     return [one.title, errors]  # type: ignore[attr-defined]
+
+
+def _is_known(line: Any) -> bool:
+    """Whether an error is one of pydantic's own, and no PydanticCustomError of the user's."""
+    from pydantic_core import PydanticKnownError
+
+    try:
+        PydanticKnownError(line["type"], line.get("ctx"))
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _rebuilt_validation(cls: Any, title: str, errors: list[dict[str, Any]]) -> BaseException:
+    from pydantic_core import PydanticCustomError
+
+    lines = []
+    for line in errors:
+        if "msg" in line:
+            kind = PydanticCustomError(line["type"], line["msg"], line.get("ctx"))
+            lines.append({"type": kind, "loc": line["loc"], "input": line["input"]})
+        else:
+            lines.append(line)
+    made: BaseException = cls.from_exception_data(title, lines)
+    return made
 
 
 def _lost(data: dict[str, Any]) -> RawValue:

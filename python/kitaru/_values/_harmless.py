@@ -41,12 +41,11 @@ def harmless_difference(before: str, after: str, recorded_at: int, now: int) -> 
             return None
         if one["address"] is not None:
             addresses = True
-        elif one["iso"] is not None and _same_clock(one, other, recorded_at / 1000, now / 1000):
-            clocks = True
-        elif one["number"] is not None and _same_count(one[0], other[0], recorded_at / 1000, now / 1000):
-            clocks = True
-        else:
+            continue
+        same = _same_clock if one["iso"] is not None else _same_count
+        if not same(one, other, recorded_at / 1000, now / 1000):
             return None
+        clocks = True
     if addresses and clocks:
         return "only memory addresses and readings of the clock differ"
     if clocks:
@@ -73,8 +72,7 @@ def _same_clock(one: re.Match[str], other: re.Match[str], then: float, now: floa
     if one["zone"] is not None:
         return _near(_seconds(one, None), then) and _near(_seconds(other, None), now)
     return any(
-        _near(_seconds(one, zone), then) and _near(_seconds(other, zone), now)
-        for zone in (None, datetime.timezone.utc)
+        _near(_seconds(one, zone), then) and _near(_seconds(other, zone), now) for zone in (None, datetime.timezone.utc)
     )
 
 
@@ -107,7 +105,7 @@ def _seconds(found: re.Match[str], zone: datetime.timezone | None) -> tuple[floa
         return None
 
 
-def _same_count(one: str, other: str, then: float, now: float) -> bool:
+def _same_count(one: re.Match[str], other: re.Match[str], then: float, now: float) -> bool:
     return any(
-        abs(float(one) / unit - then) <= _NEAR and abs(float(other) / unit - now) <= _NEAR for unit in _UNITS
+        abs(float(one[0]) / unit - then) <= _NEAR and abs(float(other[0]) / unit - now) <= _NEAR for unit in _UNITS
     )

@@ -1,29 +1,30 @@
 """The kinds of the standard library: how each is reduced to plain parts, and built from them.
 
-Containers and plain types are native. Not here: classes with fields (``_records``), arrays (``_arrays``).
+Containers and plain types are native. Not here: subclasses of plain types (``_subclasses``), classes with fields
+(``_records``), arrays (``_arrays``).
 """
 
 from __future__ import annotations
 
-import base64
+import binascii
 import collections
 import datetime
-import decimal
 import enum
-import fractions
 import functools
 import operator
-import pathlib
 import re
+import sys
 import types
-import uuid
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from kitaru._values._names import find, find_class, reference, shown
 from kitaru._values._refusal import TAG, NotLoaded, Unencodable
+from kitaru._values._subclasses import BASES, build_subclass, reduce_subclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import pathlib
+    from collections.abc import Callable
 
 _DIGITS = 4000
 """Integers with more digits are written in base 16: CPython refuses to convert longer ones to decimal and back."""
@@ -56,11 +57,11 @@ def _build_str(data: dict[str, Any]) -> str:
 
 
 def _bytes(value: bytes, mode: int) -> dict[str, Any]:
-    return {TAG: "bytes", "v": base64.b64encode(value).decode("ascii")}
+    return {TAG: "bytes", "v": binascii.b2a_base64(value, newline=False).decode("ascii")}
 
 
 def _bytearray(value: bytearray, mode: int) -> dict[str, Any]:
-    return {TAG: "bytearray", "v": base64.b64encode(value).decode("ascii")}
+    return {TAG: "bytearray", "v": binascii.b2a_base64(value, newline=False).decode("ascii")}
 
 
 def _complex(value: complex, mode: int) -> dict[str, Any]:
@@ -89,7 +90,9 @@ def _with_zone(data: dict[str, Any], value: datetime.datetime | datetime.time) -
 def _is_offset(zone: datetime.tzinfo) -> bool:
     if type(zone) is not datetime.timezone:
         return False
-    return zone == datetime.timezone.utc or len(zone.__getinitargs__()) == 1  # type: ignore[attr-defined]
+    arguments = zone.__getinitargs__()  # type: ignore[attr-defined]
+    # CPython does not read fractions of a second back from a text as it wrote them.
+    return len(arguments) == 1 and arguments[0] % datetime.timedelta(minutes=1) == datetime.timedelta(0)
 
 
 def _build_datetime(data: dict[str, Any]) -> datetime.datetime:
@@ -145,11 +148,11 @@ def _enum(value: enum.Enum, mode: int) -> dict[str, Any]:
 
 
 def _build_enum(data: dict[str, Any]) -> Any:
-    cls = find_class(data["t"], enum.Enum)
+    cls: Any = find_class(data["t"], enum.Enum)
     if data.get("flag"):
         return cls(data["v"])
     try:
-        return cls[data["v"]]  # type: ignore[index]
+        return cls[data["v"]]
     except KeyError:
         raise NotLoaded(data["t"].replace(":", "."), f"it no longer has a member {data['v']}") from None
 
@@ -164,6 +167,8 @@ _CONCRETE = ("PosixPath", "WindowsPath", "Path")
 
 
 def _build_path(data: dict[str, Any]) -> pathlib.PurePath:
+    import pathlib
+
     name = data["t"]
     if name in _CONCRETE:
         # Recorded on another system, a path is one of this system.
@@ -246,12 +251,21 @@ def _alias(value: Any, mode: int) -> dict[str, Any]:
         return {TAG: "union", "v": list(args)}
     if origin is typing.Literal:
         return {TAG: "literal", "v": list(args)}
-    if not isinstance(origin, type) or typing.get_args(origin[args] if args else origin) != args:
+    if not isinstance(origin, type) or _with_arguments(origin, args) is None:
         raise Unencodable("", f"type {value!r}")
     return {TAG: "alias", "v": [origin, *args]}
 
 
+def _with_arguments(origin: Any, args: tuple[Any, ...]) -> Any:
+    """``origin[args]``, if that says the same again."""
+    import typing
+
+    made = origin[args] if args else None
+    return made if typing.get_args(made) == args else None
+
+
 def _build_alias(data: dict[str, Any]) -> Any:
+    origin: Any
     origin, *args = data["v"]
     return origin[tuple(args)] if len(args) != 1 else origin[args[0]]
 
@@ -264,110 +278,6 @@ def _build_literal(data: dict[str, Any]) -> Any:
 
 def _build_union(data: dict[str, Any]) -> Any:
     return functools.reduce(operator.or_, data["v"])
-
-
-# -- subclasses of plain types, which keep their class --------------------------------------------------------
-
-_BASES: tuple[type, ...] = (
-    collections.OrderedDict,
-    collections.defaultdict,
-    collections.Counter,
-    collections.deque,
-    datetime.datetime,
-    datetime.date,
-    datetime.time,
-    datetime.timedelta,
-    uuid.UUID,
-    decimal.Decimal,
-    fractions.Fraction,
-    complex,
-    bytearray,
-    bytes,
-    bool,
-    int,
-    float,
-    str,
-    list,
-    tuple,
-    dict,
-    set,
-    frozenset,
-)
-
-
-def _slots(cls: type) -> Iterator[str]:
-    """The names of slots that Python classes of the hierarchy declare."""
-    for base in cls.__mro__:
-        slots = base.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in ("__dict__", "__weakref__"):
-                yield f"_{base.__name__.lstrip('_')}{name}" if name.startswith("__") and name[-2:] != "__" else name
-
-
-def state_of(value: Any, but: frozenset[str] | set[str] = frozenset()) -> dict[str, Any]:
-    """What an object holds in its ``__dict__``, except the names in ``but`` and what is computed again on demand."""
-    state = getattr(value, "__dict__", None)
-    if not state:
-        return {}
-    cls = type(value)
-    return {
-        name: held
-        for name, held in state.items()
-        if name not in but
-        and name != "__orig_class__"
-        and not isinstance(getattr(cls, name, None), functools.cached_property)
-    }
-
-
-_PARTS: dict[type, Callable[[Any], Any]] = {
-    int: int.__int__,
-    float: float.__float__,
-    str: str.__str__,
-    bytes: lambda v: bytes(memoryview(v)),
-    bytearray: lambda v: bytearray(memoryview(v)),
-    complex: lambda v: complex.__add__(v, 0j) if v == v else complex(v.real, v.imag),
-    list: lambda v: list(list.__iter__(v)),
-    tuple: lambda v: tuple(tuple.__iter__(v)),
-    dict: lambda v: {key: dict.__getitem__(v, key) for key in dict.__iter__(v)},
-    set: lambda v: set(set.__iter__(v)),
-    frozenset: lambda v: frozenset(frozenset.__iter__(v)),
-}
-
-
-def _subclass(value: Any, mode: int) -> dict[str, Any]:
-    cls = type(value)
-    base = next((one for one in cls.__mro__ if one in _BASES), None)
-    parts = _PARTS.get(base) if base is not None else None
-    if base is None or parts is None or next(_slots(cls), None) is not None:
-        raise Unencodable("", shown(cls))
-    data = {TAG: "sub", "t": reference(cls, local=mode == 2), "b": base.__name__, "v": parts(value)}
-    state = state_of(value)
-    if state:
-        data["x"] = state
-    return data
-
-
-_BASE_BY_NAME = {base.__name__: base for base in _PARTS}
-
-
-def _build_subclass(data: dict[str, Any]) -> Any:
-    base: Any = _BASE_BY_NAME[data["b"]]
-    cls = find_class(data["t"], base)
-    value = data["v"]
-    made: Any
-    # The base's own constructors: a subclass may ask for other arguments, and its code ran when this was made.
-    if base in (list, set, bytearray):
-        made = base.__new__(cls)
-        base.__init__(made, value)
-    elif base is dict:
-        made = dict.__new__(cls)
-        for key, item in value.items():
-            dict.__setitem__(made, key, item)
-    else:
-        made = base.__new__(cls, value)
-    for name, item in data.get("x", {}).items():
-        made.__dict__[name] = item
-    return made
 
 
 _ADDRESSES = (
@@ -397,21 +307,33 @@ def _ref(value: Any, mode: int) -> dict[str, Any]:
     return {TAG: "ref", "v": reference(value, local=mode == 2)}
 
 
+# Looked for by name, since most programs never import their modules.
+_TEXTS = {
+    ("uuid", "UUID"): _text("uuid"),
+    ("decimal", "Decimal"): _text("decimal"),
+    ("fractions", "Fraction"): _text("fraction"),
+}
+
+
 def choose(cls: type) -> Callable[[Any, int], dict[str, Any]] | None:
     """The reducer for a class that is not one of :data:`EXACT`; ``None``: not one of these kinds."""
     if issubclass(cls, type):
         return _ref
-    if issubclass(cls, pathlib.PurePath):
-        return _path
     top = cls.__module__.partition(".")[0]
+    text = _TEXTS.get((top, cls.__name__))
+    if text is not None and getattr(sys.modules[top], cls.__name__, None) is cls:
+        return text
+    paths = sys.modules.get("pathlib")
+    if paths is not None and issubclass(cls, paths.PurePath):
+        return _path
     if top == "zoneinfo" and cls.__name__ == "ZoneInfo":
         return _zone
     if top == "ipaddress" and cls.__name__ in _ADDRESSES:
         return _address
     if top == "typing" or cls is types.GenericAlias or cls is types.UnionType:
         return _alias
-    if issubclass(cls, _BASES):
-        return _subclass
+    if issubclass(cls, BASES):
+        return reduce_subclass
     return None
 
 
@@ -438,9 +360,6 @@ EXACT: dict[type, Callable[[Any, int], dict[str, Any]]] = {
     datetime.time: _time,
     datetime.timedelta: _timedelta,
     datetime.timezone: _timezone,
-    uuid.UUID: _text("uuid"),
-    decimal.Decimal: _text("decimal"),
-    fractions.Fraction: _text("fraction"),
     range: _range,
     slice: _slice,
     re.Pattern: _pattern,
@@ -458,8 +377,8 @@ BUILD: dict[str, Callable[[dict[str, Any]], Any]] = {
     "int": _build_int,
     "float": _made(float),
     "str": _build_str,
-    "bytes": _made(base64.b64decode),
-    "bytearray": lambda data: bytearray(base64.b64decode(data["v"])),
+    "bytes": _made(binascii.a2b_base64),
+    "bytearray": lambda data: bytearray(binascii.a2b_base64(data["v"])),
     "complex": _spread(complex),
     "datetime": _build_datetime,
     "date": _made(datetime.date.fromisoformat),
@@ -467,9 +386,9 @@ BUILD: dict[str, Callable[[dict[str, Any]], Any]] = {
     "timedelta": _spread(datetime.timedelta),
     "timezone": _build_timezone,
     "zone": _build_zone,
-    "uuid": _made(uuid.UUID),
-    "decimal": _made(decimal.Decimal),
-    "fraction": _made(fractions.Fraction),
+    "uuid": lambda data: import_module("uuid").UUID(data["v"]),
+    "decimal": lambda data: import_module("decimal").Decimal(data["v"]),
+    "fraction": lambda data: import_module("fractions").Fraction(data["v"]),
     "enum": _build_enum,
     "path": _build_path,
     "range": _spread(range),
@@ -489,7 +408,7 @@ BUILD: dict[str, Callable[[dict[str, Any]], Any]] = {
     "alias": _build_alias,
     "union": _build_union,
     "literal": _build_literal,
-    "sub": _build_subclass,
+    "sub": build_subclass,
     "ip": _build_address,
     "ref": _made(find),
 }
@@ -498,5 +417,3 @@ BUILD: dict[str, Callable[[dict[str, Any]], Any]] = {
 def choose_enum(cls: type) -> Callable[[Any, int], dict[str, Any]] | None:
     """Enums come before everything that they may be besides."""
     return _enum if issubclass(cls, enum.Enum) else None
-
-

@@ -90,14 +90,27 @@ def _modules(module_name: str, name: str) -> Any:
     if known is not None:
         yield known
         return
-    import importlib
-
     try:
-        yield importlib.import_module(module_name)
-    except Exception as error:
+        yield _import(module_name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001
         # Whatever a module raises while it is imported means the same here: the class cannot be had.
         reason = f"module {module_name} cannot be imported: {type(error).__name__}: {error}"
         raise NotLoaded(name.replace(":", "."), reason) from None
+
+
+def _import(module_name: str) -> Any:
+    import importlib.util
+
+    from kitaru._runner import _loading
+
+    spec = importlib.util.find_spec(module_name)
+    before = getattr(_loading, "file", None)
+    # A script without a guard must not start its flow because somebody reads a value of its class.
+    _loading.file = before or (spec.origin if spec is not None else None)
+    try:
+        return importlib.import_module(module_name)
+    finally:
+        _loading.file = before
 
 
 def find_class(name: str, base: type | None = None) -> type:

@@ -1,22 +1,21 @@
 """Classes with fields: dataclasses, NamedTuples, attrs, msgspec, pydantic.
 
 All are stored by their fields' values, each with its own class, and built without running the class's own code
-again: validators and ``__post_init__`` ran when the value was made (msgspec runs it again, see there). Not here: anything imported for its own sake;
-a library is only touched when a value of its types is met.
+again (except msgspec's ``__post_init__``, see there): validators ran when the value was made. Not here: anything
+imported for its own sake; a library is only touched when a value of its types is met.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kitaru._values import _kinds
-from kitaru._values._kinds import state_of
 from kitaru._values._names import find, find_class, name_of, reference, shown
 from kitaru._values._refusal import TAG, KitaruValueWarning, NotLoaded
+from kitaru._values._subclasses import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,7 +46,7 @@ def choose(cls: type) -> Reduce | None:
         return None
     if hasattr(cls, "__attrs_attrs__"):
         return _attrs
-    if dataclasses.is_dataclass(cls):
+    if hasattr(cls, "__dataclass_fields__"):
         return _dataclass
     return None
 
@@ -122,6 +121,8 @@ def _set(made: Any, fields: dict[str, Any], data: dict[str, Any]) -> Any:
 
 
 def _dataclass(value: Any, mode: int) -> dict[str, Any]:
+    import dataclasses
+
     names = [field.name for field in dataclasses.fields(value)]
     fields = _held(value, names)
     data: dict[str, Any] = {TAG: "dataclass", "t": reference(type(value), local=mode == 2), "v": fields}
@@ -129,6 +130,8 @@ def _dataclass(value: Any, mode: int) -> dict[str, Any]:
 
 
 def _build_dataclass(data: dict[str, Any]) -> Any:
+    import dataclasses
+
     cls = find_class(data["t"])
     if not dataclasses.is_dataclass(cls):
         raise NotLoaded(shown(cls), "it is no longer a dataclass")
@@ -152,7 +155,8 @@ def _same(value: Any) -> Any:
 
 def _namedtuple(value: Any, mode: int) -> dict[str, Any]:
     cls = type(value)
-    data = {TAG: "namedtuple", "t": reference(cls, local=mode == 2), "v": dict(zip(cls._fields, tuple(value), strict=True))}
+    fields = dict(zip(cls._fields, tuple(value), strict=True))
+    data: dict[str, Any] = {TAG: "namedtuple", "t": reference(cls, local=mode == 2), "v": fields}
     state = state_of(value)
     if state:
         data["x"] = state
@@ -165,7 +169,10 @@ def _build_namedtuple(data: dict[str, Any]) -> Any:
     if names is None:
         raise NotLoaded(shown(cls), "it is no longer a NamedTuple")
     given = getattr(cls, "_field_defaults", {})
-    fields = _fill(cls, data, {name: functools.partial(_same, given[name]) if name in given else None for name in names})
+    defaults: dict[str, Callable[[], Any] | None] = {
+        name: functools.partial(_same, given[name]) if name in given else None for name in names
+    }
+    fields = _fill(cls, data, defaults)
     made = tuple.__new__(cls, [fields[name] for name in names])
     for name, held in data.get("x", {}).items():
         made.__dict__[name] = held
@@ -240,7 +247,7 @@ def _build_struct(data: dict[str, Any]) -> Any:
 
 def _model(value: Any, mode: int) -> dict[str, Any]:
     cls = type(value)
-    known = cls.__pydantic_fields__
+    known = _model_fields(cls)
     held = value.__dict__
     fields = {name: held[name] for name in known if name in held}
     data: dict[str, Any] = {TAG: "pydantic", "t": _model_name(cls, mode=mode), "v": fields}
@@ -260,6 +267,12 @@ def _model(value: Any, mode: int) -> dict[str, Any]:
     return data
 
 
+def _model_fields(cls: Any) -> dict[str, Any]:
+    # The first came with pydantic 2.10, which warns of the second on instances.
+    fields: dict[str, Any] = getattr(cls, "__pydantic_fields__", None) or cls.model_fields
+    return fields
+
+
 def _model_name(cls: Any, mode: int) -> str:
     origin = cls.__pydantic_generic_metadata__["origin"]
     return reference(cls if origin is None else origin, local=mode == 2)
@@ -272,7 +285,7 @@ def _build_model(data: dict[str, Any]) -> Any:
     if "g" in data:
         cls = cls[tuple(data["g"])]
     defaults: dict[str, Callable[[], Any] | None] = {}
-    for name, field in cls.__pydantic_fields__.items():
+    for name, field in _model_fields(cls).items():
         defaults[name] = None if field.is_required() else functools.partial(_model_default, cls, field)
     fields = _fill(cls, data, defaults)
     made = cls.__new__(cls)

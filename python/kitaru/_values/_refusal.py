@@ -26,7 +26,7 @@ class Unencodable(TypeError):
         return type(self), (self.path, self.type_name, self.hint)
 
 
-class NotLoaded(Exception):  # noqa: N818 - a verdict between the rooms here, never seen by users
+class NotLoaded(Exception):
     """A recorded object cannot be built: its class is missing, or has changed too much."""
 
     def __init__(self, type_name: str, reason: str) -> None:
@@ -70,9 +70,7 @@ _said: set[tuple[str, str]] = set()
 
 def keep_raw(type_name: str, text: str, reason: str) -> RawValue:
     """The stand-in for a recorded object, said once for each class."""
-    import json
-
-    value = RawValue(type_name, json.loads(text), reason)
+    value = keep_quietly(type_name, text, reason)
     if (type_name, reason) not in _said:
         _said.add((type_name, reason))
         import warnings
@@ -81,3 +79,10 @@ def keep_raw(type_name: str, text: str, reason: str) -> RawValue:
             f"a recorded {type_name} is handed out as kitaru.RawValue: {reason}", KitaruValueWarning, stacklevel=2
         )
     return value
+
+
+def keep_quietly(type_name: str, text: str, reason: str) -> RawValue:
+    """The same where nobody is to be told."""
+    import json
+
+    return RawValue(type_name, json.loads(text), reason)

@@ -5,7 +5,6 @@ Not here: the kinds that are built in.
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kitaru.errors import KitaruUsageError
@@ -99,6 +98,8 @@ def _count(function: Callable[..., Any]) -> int:
     """How many positional arguments a function must or may take, 1 where that cannot be told or is a class."""
     if isinstance(function, type):
         return 1
+    import inspect
+
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -6,28 +6,24 @@ name, ``**kw`` by name in sorted order. Not here: the encoding itself (``_codec`
 
 from __future__ import annotations
 
-import inspect
 import json
 import types
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from kitaru import _native
 from kitaru._values import _registry
-from kitaru._values._codec import DIGEST, STRICT, decode, decode_plain, encode_arguments
+from kitaru._values._codec import DIGEST, STRICT, decode, decode_plain, decode_quietly, encode_arguments
 from kitaru._values._refusal import TAG, Unencodable
 from kitaru.errors import KitaruUsageError
 
 if TYPE_CHECKING:
+    import inspect
     from collections.abc import Callable, Sequence
 
 _REDUCED, _MUTABLE = 1, 2
-_KEYWORDS = "**"
-"""Where keyword arguments stand that bear the name of another parameter. No parameter can be called so."""
-
-_POSITIONAL_ONLY = inspect.Parameter.POSITIONAL_ONLY
-_VAR_POSITIONAL = inspect.Parameter.VAR_POSITIONAL
-_VAR_KEYWORD = inspect.Parameter.VAR_KEYWORD
-_KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
+_ARGUMENTS, _KEYWORDS = "*", "**"
+"""Where arguments stand that have no parameter of their own, and keywords that bear the name of another parameter."""
 
 
 class Bound:
@@ -64,23 +60,31 @@ class _Shape:
         "keywords",
         "loose",
         "names",
+        "order",
         "positional",
         "rest",
-        "signature",
     )
 
-    def __init__(self, signature: inspect.Signature, loose: inspect.Signature | None) -> None:
-        self.signature = signature
+    def __init__(
+        self,
+        positional_only: Sequence[str],
+        positional: Sequence[str],
+        rest: str | None,
+        keyword_only: Sequence[str],
+        keywords: str | None,
+        defaults: dict[str, Any],
+    ) -> None:
+        self.rest = rest
+        self.keywords = keywords
+        self.fast = rest is None and keywords is None
+        self.names = (*positional_only, *positional, *keyword_only)
+        self.positional = len(positional_only) + len(positional)
+        self.by_keyword = frozenset((*positional, *keyword_only))
+        self.defaults = defaults
+        # As the function declares them; what ``**`` takes follows.
+        self.order = (*positional_only, *positional, *((rest,) if rest is not None else ()), *keyword_only)
         # What a decorator's wrapper itself takes, where that differs from what it says.
-        self.loose = loose
-        parameters = list(signature.parameters.values())
-        self.rest = next((p.name for p in parameters if p.kind is _VAR_POSITIONAL), None)
-        self.keywords = next((p.name for p in parameters if p.kind is _VAR_KEYWORD), None)
-        self.fast = self.rest is None and self.keywords is None
-        self.names = tuple(p.name for p in parameters if p.kind not in (_VAR_POSITIONAL, _VAR_KEYWORD))
-        self.positional = sum(p.kind in (_POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in parameters)
-        self.by_keyword = frozenset(n for n in self.names if signature.parameters[n].kind is not _POSITIONAL_ONLY)
-        self.defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+        self.loose: inspect.Signature | None = None
 
 
 _shapes: weakref.WeakKeyDictionary[Any, _Shape] = weakref.WeakKeyDictionary()
@@ -101,13 +105,49 @@ def _shape(function: Callable[..., Any]) -> _Shape:
 
 
 def _read_shape(function: Callable[..., Any]) -> _Shape:
+    own = function.__dict__ if type(function) is types.FunctionType else None
+    if own is not None and "__wrapped__" not in own and "__signature__" not in own:
+        return _plain_shape(function)  # type: ignore[arg-type]
+    import inspect
+
     try:
         signature = inspect.signature(function)
-        own = inspect.signature(function, follow_wrapped=False)
+        wrapper = inspect.signature(function, follow_wrapped=False)
     except (TypeError, ValueError):
         # Some functions in C do not say what they take.
-        return _Shape(inspect.signature(_anything), None)
-    return _Shape(signature, own if own != signature else None)
+        return _plain_shape(_anything)  # type: ignore[arg-type]
+    by_kind: dict[Any, list[str]] = {}
+    for one in signature.parameters.values():
+        by_kind.setdefault(one.kind, []).append(one.name)
+    kinds = inspect.Parameter
+    shape = _Shape(
+        by_kind.get(kinds.POSITIONAL_ONLY, ()),
+        by_kind.get(kinds.POSITIONAL_OR_KEYWORD, ()),
+        next(iter(by_kind.get(kinds.VAR_POSITIONAL, ())), None),
+        by_kind.get(kinds.KEYWORD_ONLY, ()),
+        next(iter(by_kind.get(kinds.VAR_KEYWORD, ())), None),
+        {one.name: one.default for one in signature.parameters.values() if one.default is not kinds.empty},
+    )
+    if list(wrapper.parameters) != list(signature.parameters):
+        shape.loose = wrapper
+    return shape
+
+
+_VARARGS, _VARKEYWORDS = 4, 8
+"""Flags of code objects (``inspect.CO_VARARGS`` and ``CO_VARKEYWORDS``, whose module is slow to import)."""
+
+
+def _plain_shape(function: types.FunctionType) -> _Shape:
+    code = function.__code__
+    names, count, only = code.co_varnames, code.co_argcount, code.co_kwonlyargcount
+    end = count + only
+    rest = names[end] if code.co_flags & _VARARGS else None
+    keywords = names[end + (rest is not None)] if code.co_flags & _VARKEYWORDS else None
+    given = function.__defaults__ or ()
+    defaults = dict(zip(names[count - len(given) : count], given, strict=True))
+    defaults.update(function.__kwdefaults__ or {})
+    first = code.co_posonlyargcount
+    return _Shape(names[:first], names[first:count], rest, names[count:end], keywords, defaults)
 
 
 def _anything(*args: Any, **kwargs: Any) -> None:
@@ -139,7 +179,7 @@ class Signature:
             known = {*shape.names, shape.rest}
             unknown = sorted(self.ignore - known)
             if unknown:
-                takes = ", ".join(shape.signature.parameters) or "no arguments"
+                takes = ", ".join(shape.order) or "no arguments"
                 raise KitaruUsageError(f"ignore={unknown[0]!r}: {_called(fn)} takes {takes}")
         self.wants = _wanted(identity, shape) if identity is not None else None
 
@@ -194,31 +234,56 @@ class Signature:
         return {name: flat[name] for name in names}
 
     def _slow(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Any parameters. Raises the ``TypeError`` of arguments that do not fit."""
         shape = self._shape
-        try:
-            bound = shape.signature.bind(*args, **kwargs)
-        except TypeError as problem:
-            if shape.loose is None:
-                raise self._failure(args, kwargs, problem) from None
-            # A wrapper that takes other arguments than the function that it says it is.
-            self._shape = shape = _Shape(shape.loose, None)
-            return self._slow(args, kwargs)
-        bound.apply_defaults()
-        flat: dict[str, Any] = {}
-        for name, value in bound.arguments.items():
-            if name == shape.rest:
-                if value:
-                    flat[name] = list(value)
-            elif name == shape.keywords:
-                if any(key == shape.rest or key in shape.names or key == _KEYWORDS for key in value):
-                    flat[_KEYWORDS] = {key: value[key] for key in sorted(value)}
-                else:
-                    flat.update((key, value[key]) for key in sorted(value))
+        named = dict(zip(shape.names, args[: shape.positional], strict=False))
+        rest = args[shape.positional :]
+        problem = None
+        if rest and shape.rest is None:
+            problem = "too many positional arguments"
+        others: dict[str, Any] = {}
+        for name, value in kwargs.items():
+            if name in shape.by_keyword:
+                if name in named:
+                    problem = f"multiple values for argument {name!r}"
+                named[name] = value
+            elif shape.keywords is not None:
+                others[name] = value
             else:
-                flat[name] = value
+                problem = f"got an unexpected keyword argument {name!r}"
+        missing = [name for name in shape.names if name not in named and name not in shape.defaults]
+        if missing:
+            problem = f"missing a required argument: {missing[0]!r}"
+        if problem is not None:
+            if shape.loose is None:
+                raise self._failure(args, kwargs, problem)
+            return self._unnamed(args, kwargs, shape.loose)
+        flat: dict[str, Any] = {}
+        for name in shape.order:
+            if name == shape.rest:
+                if rest:
+                    flat[name] = list(rest)
+            else:
+                flat[name] = named[name] if name in named else shape.defaults[name]
+        taken = {*shape.order, _ARGUMENTS, _KEYWORDS}
+        if taken.isdisjoint(others):
+            flat.update((name, others[name]) for name in sorted(others))
+        else:
+            flat[_KEYWORDS] = {name: others[name] for name in sorted(others)}
         return flat
 
-    def _failure(self, args: tuple[Any, ...], kwargs: dict[str, Any], problem: TypeError) -> TypeError:
+    def _unnamed(self, args: tuple[Any, ...], kwargs: dict[str, Any], own: inspect.Signature) -> dict[str, Any]:
+        """A decorator's wrapper that takes other arguments than the function that it says it is: they have no names."""
+        try:
+            own.bind(*args, **kwargs)
+        except TypeError as problem:
+            raise self._failure(args, kwargs, str(problem)) from None
+        flat: dict[str, Any] = {_ARGUMENTS: list(args)}
+        if kwargs:
+            flat[_KEYWORDS] = {key: kwargs[key] for key in sorted(kwargs)}
+        return flat
+
+    def _failure(self, args: tuple[Any, ...], kwargs: dict[str, Any], problem: str) -> TypeError:
         function = self._function
         if type(function) is types.FunctionType and not hasattr(function, "__wrapped__"):
             try:
@@ -302,10 +367,20 @@ class Signature:
         them); ``None`` if they have none."""
         if self.identity is not None:
             return encode_arguments({"identity": self._identity(known)}, DIGEST)[0]
-        ordered = {name: known[name] for name in self._shape.signature.parameters if name in known}
+        ordered = {name: known[name] for name in self._shape.order if name in known}
         ordered.update((name, value) for name, value in known.items() if name not in ordered)
         counted = self._counted(ordered)
         return encode_arguments(counted, DIGEST)[0] if counted else None
+
+    def encodes_the_same(self, before: str, digest: bytes | None) -> bool:
+        """Whether recorded arguments have this digest when they are encoded again: then only a codec has changed."""
+        try:
+            known = decode_quietly(before)
+            again = self.canonical(known) if isinstance(known, dict) else None
+        except Exception:  # noqa: BLE001
+            # Classes, codecs and identity= of today meet values of then, and may raise anything.
+            return False
+        return again is not None and _native.blake3(again) == digest
 
     def unbind(self, text: str, plain: bool = False) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Recorded arguments (or, if ``plain``, a JSON object that a user gave) as ``(args, kwargs)``."""
@@ -317,7 +392,7 @@ class Signature:
     def _spread(self, known: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         shape = self._shape
         rest = known.pop(shape.rest, None) if shape.rest is not None else None
-        args: list[Any] = []
+        args: list[Any] = known.pop(_ARGUMENTS, [])
         kwargs: dict[str, Any] = {}
         nested = known.pop(_KEYWORDS, None)
         for at, name in enumerate(shape.names):
@@ -344,14 +419,9 @@ def _called(function: Any) -> str:
 
 def _wanted(identity: Callable[..., Any], shape: _Shape) -> tuple[str, ...] | None:
     """The parameters that ``identity`` takes by name; ``None``: it takes the arguments as they come."""
-    try:
-        parameters = inspect.signature(identity).parameters.values()
-    except (TypeError, ValueError):
-        return None
-    if any(one.kind in (_VAR_POSITIONAL, _VAR_KEYWORD, _POSITIONAL_ONLY) for one in parameters):
-        return None
-    names = tuple(one.name for one in parameters)
-    return names if set(names) <= {*shape.names, shape.rest} else None
+    own = _shape(identity)
+    named = own.fast and own.by_keyword.issuperset(own.names) and set(own.names) <= set(shape.order)
+    return own.names if named else None
 
 
 def _changed(before: str, arguments: dict[str, Any]) -> str | None:

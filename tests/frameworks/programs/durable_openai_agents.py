@@ -2,6 +2,7 @@
 
 Not here: agents, and anything that Kitaru's core would have to know about openai-agents.
 """
+
 import functools
 import inspect
 
@@ -35,9 +36,7 @@ class Scripted(Model):
         said = self.think(items)
         if isinstance(said, str):
             text = ResponseOutputText(text=said, type="output_text", annotations=[])
-            return [
-                ResponseOutputMessage(id="m", type="message", role="assistant", content=[text], status="completed")
-            ]
+            return [ResponseOutputMessage(id="m", type="message", role="assistant", content=[text], status="completed")]
         return [
             ResponseFunctionToolCall(
                 id=f"f{len(items)}-{n}", call_id=f"c{len(items)}-{n}", type="function_call", name=name, arguments=given

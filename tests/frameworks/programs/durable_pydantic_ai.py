@@ -2,6 +2,7 @@
 
 Not here: agents, and anything that Kitaru's core would have to know about pydantic-ai.
 """
+
 import contextlib
 import functools
 import inspect

@@ -1,4 +1,5 @@
 """An async agent: two async and two sync tools at once, then a final answer."""
+
 import asyncio
 import time
 
@@ -12,8 +13,12 @@ from kitaru import flow
 def think(items):
     found = [item["output"] for item in items if item.get("type") == "function_call_output"]
     if not found:
-        return [("weather", '{"city": "Oslo"}'), ("price", '{"item": "tea"}'), ("weather", '{"city": "Rome"}'),
-                ("price", '{"item": "ink"}')]
+        return [
+            ("weather", '{"city": "Oslo"}'),
+            ("price", '{"item": "tea"}'),
+            ("weather", '{"city": "Rome"}'),
+            ("price", '{"item": "ink"}'),
+        ]
     return " ".join(found)
 
 

@@ -1,4 +1,5 @@
 """Streamed replies with a tool between; the whole reply from the record on re-entry."""
+
 from agents import Agent, Runner, function_tool
 from durable_openai_agents import Durable, Scripted, durable
 from world import paid

@@ -1,4 +1,5 @@
 """A human is asked inside a sync tool, then inside an async one, in a sync flow with `run_sync`."""
+
 import asyncio
 
 from agents import Agent, Runner, function_tool

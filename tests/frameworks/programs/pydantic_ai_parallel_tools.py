@@ -1,4 +1,5 @@
 """An async agent: two async and two sync tools at once, then a final answer."""
+
 import asyncio
 import time
 
@@ -14,8 +15,12 @@ from kitaru import flow
 def think(messages, info):
     found = [part.content for one in messages for part in one.parts if isinstance(part, ToolReturnPart)]
     if not found:
-        asked = [("weather", {"city": "Oslo"}), ("price", {"item": "tea"}), ("weather", {"city": "Rome"}),
-                 ("price", {"item": "ink"})]
+        asked = [
+            ("weather", {"city": "Oslo"}),
+            ("price", {"item": "tea"}),
+            ("weather", {"city": "Rome"}),
+            ("price", {"item": "ink"}),
+        ]
         return ModelResponse(parts=[ToolCallPart(name, arguments) for name, arguments in asked])
     return ModelResponse(parts=[TextPart(" ".join(found))])
 

@@ -1,4 +1,5 @@
 """A sync flow that runs agents with `run_sync`, whose inner event loop comes and goes, with a question between."""
+
 import asyncio
 
 from durable_pydantic_ai import Durable, durable

@@ -1,4 +1,5 @@
 """Streamed replies: text deltas, a tool between, the text again from the record on re-entry."""
+
 from durable_pydantic_ai import Durable, durable
 from pydantic_ai import Agent
 from pydantic_ai.messages import ToolReturnPart

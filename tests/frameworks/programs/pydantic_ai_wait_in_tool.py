@@ -1,4 +1,5 @@
 """A human is asked inside an async tool and inside a sync one, while another tool works beside them."""
+
 import asyncio
 
 from durable_pydantic_ai import Durable, durable

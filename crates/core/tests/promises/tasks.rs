@@ -243,3 +243,46 @@ fn where_a_scope_only_stands_for_a_recorded_one_effects_never_match() {
     let alice = later.task(ROOT, "bill", "alice");
     assert_eq!(charge(&mut later, alice).1, Said::Served("receipt of alice".into()));
 }
+
+#[test]
+fn where_arguments_are_steady_a_new_task_takes_nothing_from_one_that_comes_later() {
+    let mut desk = Desk::new("v1");
+    for user in ["alice", "bob"] {
+        let scope = desk.task(ROOT, "handle", user);
+        desk.call(scope, "fetch", With("common"), user);
+    }
+    let mut again = desk.again();
+    for (user, expected) in
+        [("alice", Said::Served("alice".into())), ("carol", Said::Run), ("bob", Said::Served("bob".into()))]
+    {
+        let scope = again.task(ROOT, "handle", user);
+        let call = again.identify(scope, "fetch", With("common"));
+        let said = again.decide(call, false);
+        assert_eq!(said, expected, "{user}");
+        if said == Said::Run {
+            again.run(call, user);
+        }
+    }
+}
+
+#[test]
+fn a_scope_is_given_back_to_the_task_that_has_its_exact_name() {
+    let mut desk = Desk::new("v1");
+    let scope = desk.task(ROOT, "one", "12:00");
+    for (name, given) in [("pay", With("x")), ("store", With("y")), ("balance", Nothing)] {
+        desk.call(scope, name, given, &format!("own {name}"));
+    }
+    let mut again = desk.again();
+    let guest = again.task(ROOT, "one", "12:05");
+    let call = again.identify(guest, "pay", With("x"));
+    assert_eq!(again.decide(call, false), Said::Served("own pay".into()), "it stands for the recorded one");
+    let owner = again.task(ROOT, "one", "12:00");
+    let call = again.identify(guest, "store", With("y"));
+    assert_eq!(again.decide(call, false), Said::Run, "no longer");
+    again.run(call, "guest's store");
+    let call = again.identify(owner, "store", With("y"));
+    assert_eq!(again.decide(call, false), Said::Served("own store".into()));
+    let call = again.identify(owner, "balance", Nothing);
+    assert_eq!(again.decide(call, false), Said::Served("own balance".into()));
+    assert_eq!(again.difference(), None);
+}

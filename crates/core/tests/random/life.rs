@@ -1,6 +1,7 @@
 //! The life of an execution: passes that crash, are edited between, asked about, suspended and mended, to the end.
 
-use super::machine::{Stop, World, dropped, run};
+use super::calls::dropped;
+use super::machine::{Stop, World, run};
 use super::model::{Mark, Model, Strict};
 use super::program::{Menu, Printed, Step, edit, program};
 use super::rng::Rng;

@@ -14,11 +14,13 @@
 #[path = "../desk/mod.rs"]
 mod desk;
 
+mod calls;
 mod life;
 mod machine;
 mod model;
 mod program;
 mod rng;
+mod steps;
 
 use life::{End, Plan, Tally, live};
 use model::Strict;

@@ -55,6 +55,9 @@ pub struct Model {
     strict: Strict,
     /// Recorded results of earlier passes that this one has not asked for yet.
     paid: BTreeMap<(String, String), usize>,
+    /// Calls that ran before and have no result: to run again is what is due to them.
+    due: BTreeSet<(String, String)>,
+    begun: BTreeSet<(String, String)>,
     /// Scopes in which somebody decided about a drift: from there on runs and reuses are what was decided.
     decided: BTreeSet<String>,
     /// What each open wait asks.
@@ -69,6 +72,8 @@ impl Model {
         Self {
             strict,
             paid: BTreeMap::new(),
+            due: BTreeSet::new(),
+            begun: BTreeSet::new(),
             decided: BTreeSet::new(),
             questions: BTreeMap::new(),
             broken: None,
@@ -98,6 +103,10 @@ impl Model {
             }
         }
         self.paid.clear();
+        self.due.clone_from(&self.begun);
+        for (_, mark) in results.values() {
+            self.due.remove(&(mark.path.clone(), mark.what.clone()));
+        }
         for (_, mark) in results.into_values() {
             *self.paid.entry(self.name(&mark)).or_insert(0) += 1;
         }
@@ -150,7 +159,10 @@ impl Model {
             Strict::Edited => !self.decided.iter().any(|path| under(&call.path, path)),
         };
         let name = self.name(call);
-        if checked && self.paid.get(&name).copied().unwrap_or(0) > 0 {
+        let exact = (call.path.clone(), call.what.clone());
+        let due = self.due.contains(&exact);
+        self.begun.insert(exact);
+        if checked && !due && self.paid.get(&name).copied().unwrap_or(0) > 0 {
             self.broken.get_or_insert(format!("{} {} is recorded and ran again", call.path, call.what));
         }
     }

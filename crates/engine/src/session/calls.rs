@@ -278,4 +278,3 @@ impl Session {
 pub(super) fn stale() -> EngineError {
     EngineError::Misuse("a call of an earlier pass".to_owned())
 }
-

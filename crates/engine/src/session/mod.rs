@@ -53,14 +53,7 @@ impl Session {
         records: Records,
     ) -> Self {
         let seen = records.last_seq;
-        let inner = Inner {
-            pass: Pass::new(records),
-            in_flight: 0,
-            logs: Vec::new(),
-            stop: None,
-            seen,
-            open_waits: 0,
-        };
+        let inner = Inner { pass: Pass::new(records), in_flight: 0, logs: Vec::new(), stop: None, seen, open_waits: 0 };
         Self {
             store,
             clock,

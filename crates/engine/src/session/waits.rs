@@ -76,9 +76,7 @@ impl Session {
         let mut inner = self.lock();
         inner.open_waits += 1;
         let record = inner.pass.matcher.record_of(call);
-        record
-            .map(|record| record.call.key.clone())
-            .ok_or_else(stale)
+        record.map(|record| record.call.key.clone()).ok_or_else(stale)
     }
 
     /// Where the wait stands now.

@@ -296,11 +296,28 @@ impl<'py> Reader<'_, 'py> {
 
     fn number(&mut self) -> PyResult<Bound<'py, PyAny>> {
         let start = self.at;
-        self.at += 1;
-        let mut whole = true;
-        while let Some(byte @ (b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')) = self.bytes.get(self.at) {
-            whole &= byte.is_ascii_digit();
+        if self.bytes[self.at] == b'-' {
             self.at += 1;
+        }
+        let zero = self.bytes.get(self.at) == Some(&b'0');
+        let mut right = self.digits() == 1 || !zero;
+        right &= self.bytes[self.at - 1].is_ascii_digit();
+        let mut whole = true;
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            right &= self.digits() > 0;
+            whole = false;
+        }
+        if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.bytes.get(self.at), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            right &= self.digits() > 0;
+            whole = false;
+        }
+        if !right {
+            return Err(self.wrong("not a number"));
         }
         let text = &self.text[start..self.at];
         if !whole {
@@ -311,6 +328,13 @@ impl<'py> Reader<'_, 'py> {
             Ok(number) => Ok(number.into_pyobject(self.py)?.into_any()),
             Err(_) => self.py.get_type::<PyInt>().call1((text,)),
         }
+    }
+
+    /// Steps over digits; how many they were.
+    fn digits(&mut self) -> usize {
+        let count = self.bytes[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += count;
+        count
     }
 }
 

@@ -7,9 +7,7 @@
 use super::{MAX_DEPTH, TAG};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType,
-};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType};
 
 /// The value has parts that the callback reduced.
 const REDUCED: u8 = 1;
@@ -19,8 +17,26 @@ const MUTABLE: u8 = 2;
 const RESERVED: [&str; 2] = [TAG, "$serde_json"];
 /// Tags of reduced values that cannot be changed in place.
 const FIXED: [&str; 20] = [
-    "int", "float", "str", "bytes", "complex", "datetime", "date", "time", "timedelta", "timezone", "zone", "uuid",
-    "decimal", "fraction", "enum", "path", "range", "ref", "const", "pattern",
+    "int",
+    "float",
+    "str",
+    "bytes",
+    "complex",
+    "datetime",
+    "date",
+    "time",
+    "timedelta",
+    "timezone",
+    "zone",
+    "uuid",
+    "decimal",
+    "fraction",
+    "enum",
+    "path",
+    "range",
+    "ref",
+    "const",
+    "pattern",
 ];
 
 /// Why a value cannot be written.

@@ -28,6 +28,8 @@ pub enum Durable {
 enum Told {
     #[default]
     Nothing,
+    /// Somebody sleeps until there is news: a wake-up is a system call.
+    Awaited,
     Lead,
     Done(Done),
 }
@@ -40,8 +42,10 @@ struct Slot {
 
 impl Slot {
     fn tell(&self, news: Told) {
-        *lock(&self.told) = news;
-        self.news.notify_one();
+        let before = std::mem::replace(&mut *lock(&self.told), news);
+        if matches!(before, Told::Awaited) {
+            self.news.notify_one();
+        }
     }
 
     /// `None`: it is this caller's turn to lead.
@@ -49,7 +53,10 @@ impl Slot {
         let mut told = lock(&self.told);
         loop {
             match std::mem::take(&mut *told) {
-                Told::Nothing => told = self.news.wait(told).unwrap_or_else(PoisonError::into_inner),
+                Told::Nothing | Told::Awaited => {
+                    *told = Told::Awaited;
+                    told = self.news.wait(told).unwrap_or_else(PoisonError::into_inner);
+                }
                 Told::Lead => return None,
                 Told::Done(done) => return Some(done),
             }

@@ -1,0 +1,88 @@
+//! How an execution begins, and where: its creation, who takes it up, the scopes that it opens.
+//!
+//! Not here: the calls that are made in a scope ([`super::call`]).
+
+use crate::ids::{Digest, ExecutionId, ScopeId};
+use crate::lease::Owner;
+use crate::value::Value;
+use serde::{Deserialize, Serialize};
+
+/// How to find the flow's function again, and in what surroundings.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub struct EntryPoint {
+    /// Import name of the module that defines the flow, derived from its file; `None` in a notebook cell.
+    pub module: Option<String>,
+    /// Absolute path of that module's file.
+    pub file: Option<String>,
+    /// Qualified name of the flow in its module.
+    pub qualname: String,
+    /// Absolute path of the Python interpreter.
+    pub interpreter: String,
+    /// Working directory.
+    pub cwd: String,
+    /// Import path entries in front of the interpreter's own.
+    pub path: Vec<String>,
+    /// Whether the module was run with `python -m`.
+    pub as_module: bool,
+}
+
+/// [`super::Body::Created`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Created {
+    /// Name of the flow.
+    pub flow: String,
+    /// The bound arguments, a JSON object by parameter.
+    pub inputs: Value,
+    /// Where the flow's code is.
+    pub entry: EntryPoint,
+    /// Digest of the flow's code at creation, with its kind in front.
+    pub code: Option<String>,
+    /// The execution whose flow called this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+    /// The execution that this one was forked from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<ExecutionId>,
+    /// Free labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+}
+
+/// A child's link to the call that started it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The calling execution.
+    pub id: ExecutionId,
+    /// The call in it.
+    pub key: String,
+}
+
+/// [`super::Body::Taken`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Taken {
+    /// Who took it.
+    pub owner: Owner,
+    /// The flow's code digest now. `None` when it can't be told.
+    pub code: Option<String>,
+    /// Why: `start`, `resume`, `answer`, `retry`.
+    pub why: String,
+}
+
+/// [`super::Body::ScopeOpened`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScopeOpened {
+    /// The new scope.
+    pub scope: ScopeId,
+    /// The scope it stands in.
+    pub parent: ScopeId,
+    /// What opened it: `call`, `item`, `child` or `task`.
+    pub kind: String,
+    /// Name of the checkpoint, function or coroutine.
+    pub name: String,
+    /// Digest of the encodable arguments, where there are some.
+    pub inputs: Option<Digest>,
+    /// The how-manyth with the same parent, kind, name and inputs, from 1.
+    pub occurrence: u32,
+    /// The part of call keys that names this scope, such as `branch.2`.
+    pub label: String,
+}

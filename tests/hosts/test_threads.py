@@ -1,0 +1,88 @@
+"""Threads without the flow's context are told of once, or refused under strict; those with it are recorded."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import Lab
+
+PROGRAM = """
+import asyncio, threading, warnings, sys
+from concurrent.futures import ThreadPoolExecutor
+import kitaru
+from kitaru import checkpoint, flow
+from world import did
+
+@checkpoint
+def step(x):
+    return did(f"step {x}")
+
+def helper(x):
+    return step(x)
+
+@flow
+def pool():
+    with ThreadPoolExecutor(2) as threads:
+        return sum(len(one) for one in threads.map(lambda n: step(n), range(3)))
+
+@flow
+async def executor():
+    loop = asyncio.get_running_loop()
+    return [await loop.run_in_executor(None, step, n) for n in range(3)]
+
+@flow
+def inner_loop():
+    async def inside():
+        return step(0)
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(lambda: asyncio.run(inside())).result()
+
+@flow
+def carried():
+    with ThreadPoolExecutor(1) as threads:
+        return [threads.submit(kitaru.carry(helper), n).result() for n in range(3)]
+
+@flow
+async def to_thread():
+    return [await asyncio.to_thread(helper, n) for n in range(3)]
+
+@flow
+def submitted():
+    return [one.result() for one in [step.submit(n) for n in range(3)]]
+
+async def awaited(flow):
+    return await flow()
+
+if __name__ == "__main__":
+    flow = globals()[sys.argv[1]]
+    kitaru.configure(strict=len(sys.argv) > 2)
+    asyncio.run(awaited(flow)) if flow.is_async else flow()
+"""
+
+
+@pytest.mark.parametrize("flow", ["pool", "executor", "inner_loop"])
+def test_a_thread_without_context_warns_once_that_it_is_not_recorded_and_names_the_ways_out(
+    lab: Lab, flow: str
+) -> None:
+    lab.write("agent.py", PROGRAM)
+    done = lab.python("agent.py", flow).ok()
+    assert done.err.count("RuntimeWarning") == 1
+    assert "not recorded" in done.err and "step.submit(" in done.err and "kitaru.carry(" in done.err
+    assert lab.item("show", lab.only())["calls"] == []
+
+
+@pytest.mark.parametrize("flow", ["pool", "executor", "inner_loop"])
+def test_under_strict_it_is_an_error_and_nothing_is_done(lab: Lab, flow: str) -> None:
+    lab.write("agent.py", PROGRAM)
+    done = lab.python("agent.py", flow, "strict").ok(1)
+    assert "KitaruNotRecordedError" in done.err
+    assert lab.done() == []
+    assert lab.item("show", lab.only())["status"] == "failed"
+
+
+@pytest.mark.parametrize("flow", ["carried", "to_thread", "submitted"])
+def test_carry_to_thread_and_submit_are_recorded(lab: Lab, flow: str) -> None:
+    lab.write("agent.py", PROGRAM)
+    done = lab.python("agent.py", flow, "strict").ok()
+    assert done.err == ""
+    assert len(lab.item("show", lab.only())["calls"]) == 3
