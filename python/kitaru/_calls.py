@@ -6,7 +6,6 @@ and is driven by ``_drive``. Not here: how that waiting is done, and options of 
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _native
@@ -277,7 +276,7 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
             session.restart_body(call, True)
             return _AT_ONCE
         data = error_tuple(error)
-        retry = spec.retry_pause(error, attempt, random.random())
+        retry = spec.retry_pause(error, attempt)
         if retry is not None:
             until = session.now() + int(retry * 1000)
             # What is dropped rides along with the failed try: a crash must not leave a second try with what

@@ -15,7 +15,7 @@ from kitaru import _context, _entry
 from kitaru._checkpoint import kind_of
 from kitaru._entry import entry_point, is_importable
 from kitaru._run import Run
-from kitaru._values import Signature, code_digest
+from kitaru._values import Signature
 from kitaru.errors import (
     KitaruEncodeError,
     KitaruGeneratorError,
@@ -77,6 +77,8 @@ class Flow(Generic[P, R]):
     def code(self) -> str | None:
         """Digest of the flow's code, taken once."""
         if self._code is None:
+            from kitaru._values import code_digest
+
             self._code = (code_digest(self._function),)
         return self._code[0]
 
