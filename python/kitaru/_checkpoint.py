@@ -45,7 +45,7 @@ def kind_of(function: Any) -> str:
     target = getattr(target, "__func__", target)
     code = getattr(target, "__code__", None)
     if code is None:
-        code = getattr(getattr(type(target), "__call__", None), "__code__", None)
+        code = getattr(getattr(type(target), "__call__", None), "__code__", None)  # noqa: B004
     flags = getattr(code, "co_flags", 0)
     if flags & (_GENERATOR | _ASYNC_GENERATOR):
         return "generator"
@@ -241,7 +241,26 @@ def checkpoint(function: Any = None, /, **options: Any) -> Any:
 
 
 _OPTIONS = frozenset(
-    ["name", "retries", "backoff", "factor", "max_backoff", "jitter", "retry_on", "timeout", "idle_timeout", "effect", "reconcile", "identity", "ignore", "on_drift", "on_failure", "pickle", "rerunnable", "strict"]
+    (
+        "name",
+        "retries",
+        "backoff",
+        "factor",
+        "max_backoff",
+        "jitter",
+        "retry_on",
+        "timeout",
+        "idle_timeout",
+        "effect",
+        "reconcile",
+        "identity",
+        "ignore",
+        "on_drift",
+        "on_failure",
+        "pickle",
+        "rerunnable",
+        "strict",
+    )
 )
 
 

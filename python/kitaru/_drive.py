@@ -11,6 +11,7 @@ from kitaru import _context
 from kitaru._calls import Body, Ended, Forever, Identified, Pause, Turn, steps
 from kitaru._context import Frame, running_task
 from kitaru._run import Parked
+from kitaru._turns import await_turn
 from kitaru.errors import KitaruTimeoutError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                     continue
             elif isinstance(step, Turn):
                 if running_task() is None:
-                    _turn(one.run, step.order)
+                    await_turn(one.run, step.order)
             elif isinstance(step, Pause):
                 _pause_sync(one, step)
             # A cancelled call in sync code simply runs: nothing could cancel it again.
@@ -206,27 +207,6 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
         task.cancel()
         await asyncio.wait({task})
         raise
-
-
-# -- turns in delivery order, for threads -------------------------------------------------------------
-
-
-def _turn(run: Run, order: int) -> None:
-    mine = threading.Event()
-    run.askers[order] = mine.set
-    run.session.ask(order)
-    try:
-        while not mine.is_set():
-            run.check()
-            turn, patience = run.session.next_delivery()
-            if turn == order:
-                return
-            if turn is not None:
-                run.wake(turn)
-                continue
-            mine.wait((patience or 100) / 1000)
-    finally:
-        run.askers.pop(order, None)
 
 
 # -- pauses between tries -----------------------------------------------------------------------------

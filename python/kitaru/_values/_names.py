@@ -92,7 +92,7 @@ def _modules(module_name: str, name: str) -> Any:
         return
     try:
         yield _import(module_name)
-    except (Exception, SystemExit) as error:  # noqa: BLE001
+    except (Exception, SystemExit) as error:
         # Whatever a module raises while it is imported means the same here: the class cannot be had.
         reason = f"module {module_name} cannot be imported: {type(error).__name__}: {error}"
         raise NotLoaded(name.replace(":", "."), reason) from None
