@@ -246,7 +246,6 @@ def test_doctor_says_why_each_open_execution_is_not_progressing_and_who_must_act
     assert told["sound"] is True
     assert told["store"]["journal_mode"] == "wal"
     assert told["store"]["synchronous"] == "2"
-    assert told["store"]["quick_check"] == "ok"
     found = [(one["flow"], one["why"], one["who"], one["wake_at"] is not None) for one in told["open"]]
     assert found == [
         ("naps", "paused by cli", "person", False),
