@@ -11,14 +11,14 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _config, _context, _native
+from kitaru import _config, _context
 from kitaru._calls import Identified
 from kitaru._drive import call_async, call_sync, park_async, park_sync
 from kitaru._handles import Handle
 from kitaru._run import Parked, Run
 from kitaru._spec import Spec
 from kitaru._values import decode
-from kitaru.errors import KitaruCancelledError, KitaruError, KitaruPaused, KitaruStateError, KitaruSuspended
+from kitaru.errors import KitaruCancelledError, KitaruEncodeError, KitaruError, KitaruPaused, KitaruStateError, KitaruSuspended
 
 if TYPE_CHECKING:
     from kitaru._context import Frame
@@ -37,14 +37,13 @@ class _Child:
         bound = flow.signature().bind(args, kwargs)
         spec = Spec(None, flow.name, flow.signature())
         try:
-            scope = run.session.open_scope(frame.scope, "child", flow.name, bound.digest)
             call = run.session.identify(
                 frame.scope, flow.name, "child", bound.digest, bound.kind == "opaque", False, False, flow.code()
             )
+            self.id = run.session.child_id(call)
         except KitaruError as refusal:
             raise run.refused(refusal) from None
         self.one = Identified(run, frame, spec, flow.name, bound, call)
-        self.id = _native.Engine.child_id(run.id, scope)
         self.made: Run | None = None
         self.held_at = 0
 
@@ -61,6 +60,11 @@ class _Child:
         except KitaruStateError:
             known = json.loads(engine.describe(self.id))
             if known["status"] == "completed":
+                if (known["reason"] or {}).get("code") == "volatile-result":
+                    raise KitaruEncodeError(
+                        f"child {self.flow.name} ({self.id}) completed, but {known['reason']['text']}: its parent "
+                        "cannot have it again. Return plain data from it, or register a codec with kitaru.codec"
+                    ) from None
                 return True, decode(known["result"])
             if known["status"] == "cancelled":
                 raise KitaruCancelledError(f"child {self.flow.name} ({self.id}) was cancelled") from None

@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _capture, _config, _context
-from kitaru._calls import error_tuple
+from kitaru._calls import _warn, error_tuple
 from kitaru._values import Unencodable, encode
 from kitaru.errors import KitaruError, KitaruSuspended, Unwind
 
@@ -141,6 +141,7 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             try:
                 session.complete(encode(value, "flow.return"), None)
             except Unencodable as problem:
+                _warn(f"{run.flow}: its result is not stored: {problem}. {problem.hint}")
                 session.complete("null", problem.path)
             return False, value
         if isinstance(error, Unwind):

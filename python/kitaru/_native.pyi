@@ -121,8 +121,6 @@ class Engine:
         """JSON text of a named value of an execution; ``None``: it has none of that name."""
     def now(self) -> int:
         """Milliseconds since the Unix epoch."""
-    @staticmethod
-    def child_id(parent: str, scope: bytes) -> str:
         """The identifier of the child execution that a scope of ``parent`` starts."""
     def describe(self, id: str) -> str:
         """Flow, status, inputs, entry point, owner and parent of an execution, as JSON."""
@@ -212,6 +210,7 @@ class Session:
         """Marks records to run again, durably."""
     def failed_calls(self) -> list[tuple[int, str, str]]:
         """Failed calls on record: sequence, key and message."""
+    def child_id(self, call: int) -> str: ...
     def record_of(self, call: int) -> tuple[str, int] | None:
         """Key and sequence of the record that a call has."""
     def record_at(self, record: int) -> tuple[str, int, str | None] | None:

@@ -138,7 +138,8 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
         }
         Body::CallEnded(ended) => {
             let status = match ended.outcome {
-                Outcome::Returned { .. } | Outcome::Volatile { .. } => CallStatus::Completed,
+                Outcome::Returned { .. } => CallStatus::Completed,
+                Outcome::Volatile { .. } => CallStatus::Volatile,
                 Outcome::Raised { .. } => CallStatus::Failed,
                 Outcome::Cancelled => CallStatus::Cancelled,
             };
@@ -215,6 +216,12 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
             ExecutionPatch {
                 status: Some(Status::Completed),
                 result: Some(completed.result.clone()),
+                reason: completed.volatile.as_ref().map(|path| {
+                    Some(serde_json::json!({
+                        "code": "volatile-result",
+                        "text": format!("its result could not be stored ({path} has no codec)"),
+                    }))
+                }),
                 ..ExecutionPatch::default()
             },
             &completed.reused,

@@ -64,6 +64,8 @@ pub struct Record {
     pub ended_at: Millis,
     /// Tries that failed so far.
     pub failed_attempts: u32,
+    /// How many results of it were dropped to be made anew: a child of each is an execution of its own.
+    pub renewed: u32,
     /// Whether its effect must happen at most once.
     pub once: bool,
     /// The bound arguments.
@@ -192,6 +194,8 @@ impl Records {
 
     /// Forgets what became of a record; when it is met its call runs.
     pub fn drop_at(&mut self, ix: usize) {
+        // A child that failed goes on as itself; one that returned is made anew.
+        self.all[ix].renewed += u32::from(matches!(self.all[ix].state, State::Returned(_) | State::Volatile { .. }));
         self.set(ix, State::Dropped);
         self.all[ix].failed_attempts = 0;
     }
@@ -244,6 +248,7 @@ impl Records {
             started_at,
             ended_at: 0,
             failed_attempts: 0,
+            renewed: 0,
             once: false,
             inputs: None,
             code: self.current_code,

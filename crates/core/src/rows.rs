@@ -141,6 +141,8 @@ pub enum CallStatus {
     Waiting,
     /// It returned, or was answered.
     Completed,
+    /// It returned, but its result had no codec and is not stored.
+    Volatile,
     /// It raised.
     Failed,
     /// The flow cancelled it, or withdrew the wait.
@@ -157,6 +159,7 @@ impl CallStatus {
             Self::Retrying => "retrying",
             Self::Waiting => "waiting",
             Self::Completed => "completed",
+            Self::Volatile => "volatile",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Dropped => "dropped",
@@ -165,9 +168,18 @@ impl CallStatus {
 
     /// The status of that word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Running, Self::Retrying, Self::Waiting, Self::Completed, Self::Failed, Self::Cancelled, Self::Dropped]
-            .into_iter()
-            .find(|status| status.as_str() == word)
+        [
+            Self::Running,
+            Self::Retrying,
+            Self::Waiting,
+            Self::Completed,
+            Self::Volatile,
+            Self::Failed,
+            Self::Cancelled,
+            Self::Dropped,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == word)
     }
 }
 

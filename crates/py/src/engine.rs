@@ -21,7 +21,6 @@ impl Engine {
     fn new(py: Python<'_>, store: &str, home: &str, normal: bool) -> PyResult<Self> {
         let options = Options {
             synchronous: if normal { kitaru_store::Synchronous::Normal } else { kitaru_store::Synchronous::Full },
-            ..Options::default()
         };
         let opened = py.detach(|| kitaru_store::open(store, Path::new(home), &options));
         match opened {
@@ -82,13 +81,6 @@ impl Engine {
     /// Milliseconds since the Unix epoch.
     fn now(&self) -> i64 {
         self.engine.now()
-    }
-
-    /// The identifier of the child that a scope of `parent` starts.
-    #[staticmethod]
-    fn child_id(py: Python<'_>, parent: String, scope: &[u8]) -> PyResult<String> {
-        let scope = crate::session::scope(py, scope)?;
-        Ok(ExecutionId::child_of(&ExecutionId::new(parent), &scope).to_string())
     }
 
     /// Flow, status, inputs, entry point (JSON), owner and parent of an execution.

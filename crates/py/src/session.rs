@@ -18,6 +18,8 @@ type ErrorTuple = (String, String, String, String, bool);
 type UsageTuple = (u64, u64, f64);
 /// (key, record, JSON text of its inputs, recorded at, differences as JSON)
 type DriftTuple = (String, u64, Option<String>, i64);
+/// Path, before, after.
+type DifferenceTuple = (String, Option<String>, Option<String>);
 
 /// See the module.
 #[pyclass(frozen, module = "kitaru._native")]
@@ -303,6 +305,10 @@ impl Session {
         self.inner.failed_calls()
     }
 
+    fn child_id(&self, py: Python<'_>, call: usize) -> PyResult<String> {
+        Self::out(py, self.inner.child_id(CallId(call))).map(|id| id.to_string())
+    }
+
     fn record_of(&self, call: usize) -> Option<(String, u64)> {
         self.inner.record_of(CallId(call))
     }
@@ -401,7 +407,7 @@ impl Session {
         record: usize,
         moved: bool,
         now: Option<String>,
-    ) -> PyResult<(String, Vec<(String, Option<String>, Option<String>)>)> {
+    ) -> PyResult<(String, Vec<DifferenceTuple>)> {
         let drifted = Self::out(py, self.inner.drifted(CallId(call), record))?;
         let read = |text: &Option<String>| {
             text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(serde_json::Value::Null)

@@ -5,7 +5,7 @@
 
 use crate::rng::Rng;
 use kitaru_core::lease::{Owner, Pulse};
-use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
+use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
 use kitaru_store::store::Result;
 use kitaru_store::{Claim, Created, Guard, LogLine, Queries, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,6 +155,10 @@ impl Store for Faulty {
 
     fn load(&self, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
         self.inner.load(id, after, limit)
+    }
+
+    fn reference(&self, value: &Value) -> Option<ValueRef> {
+        self.inner.reference(value)
     }
 
     fn value(&self, reference: &ValueRef) -> Result<String> {

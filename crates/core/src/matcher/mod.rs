@@ -159,6 +159,13 @@ impl Matcher {
         self.met.get(id.0)?.exact.map(|ix| &self.records.all[ix])
     }
 
+    /// What a call that starts a child names it by: its identity, and how often its result was asked for anew.
+    pub fn child_scope(&self, id: CallId) -> Option<ScopeId> {
+        let met = self.met.get(id.0)?;
+        let renewed = self.record_of(id).map_or(0, |record| record.renewed);
+        Some(met.head.body.child("child", "", &[], renewed))
+    }
+
     /// The call as met.
     pub fn head(&self, id: CallId) -> Option<&CallHead> {
         self.met.get(id.0).map(|met| &met.head)

@@ -9,7 +9,7 @@ use kitaru_core::event::{CallHead, CallKind, CallsDropped, ErrorData, Inputs, Ou
 use kitaru_core::matcher::{Ask, CallId};
 pub use kitaru_core::pass::{Asked, Started};
 use kitaru_core::records::{Record, State};
-use kitaru_core::{Body, Millis, ScopeId, Seq};
+use kitaru_core::{Body, ExecutionId, Millis, ScopeId, Seq};
 
 /// A call as Python describes it.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ pub struct Drifted {
     pub seq: Seq,
     /// JSON text of its inputs, where they were encodable.
     pub inputs: Option<String>,
-    /// When its outcome was recorded.
+    /// When it was made.
     pub recorded_at: Millis,
     /// The call as met.
     pub head: CallHead,
@@ -139,7 +139,7 @@ impl Session {
             key: record.call.key.clone(),
             seq: record.seq,
             inputs: self.inputs_of(&record)?,
-            recorded_at: record.ended_at,
+            recorded_at: record.started_at,
             head,
         })
     }
@@ -244,6 +244,12 @@ impl Session {
     /// Key and sequence of the record that a call has.
     pub fn record_of(&self, call: CallId) -> Option<(String, Seq)> {
         self.lock().pass.matcher.record_of(call).map(|record| (record.call.key.clone(), record.seq))
+    }
+
+    /// The identifier of the execution that a call of a child flow starts or goes on with.
+    pub fn child_id(&self, call: CallId) -> Result<ExecutionId> {
+        let scope = self.lock().pass.matcher.child_scope(call).ok_or_else(stale)?;
+        Ok(ExecutionId::child_of(self.id(), &scope))
     }
 
     /// Key of the record at that index, and the path of a volatile result.

@@ -3,6 +3,7 @@
 //! `open` finds and configures the file, `schema` has the tables, `write` and `read` the statements, `writer` the
 //! shared transactions, `gate` the order among processes. This file implements the traits. Not here: any SQL.
 
+mod chunks;
 mod fault;
 mod gate;
 mod open;
@@ -150,7 +151,7 @@ impl Sqlite {
             for value in body.values_mut() {
                 if let Some(text) = value.inline().filter(|text| text.len() > values::INLINE) {
                     let (reference, parts) = self.values.prepare(text.as_bytes(), |digests| {
-                        self.read(|db| values::sql::has_chunks(db, digests).map_err(Fault::from))
+                        self.read(|db| chunks::has_chunks(db, digests).map_err(Fault::from))
                     })?;
                     new.push(parts);
                     *value = kitaru_core::Value::Stored(reference);
@@ -203,7 +204,7 @@ impl Store for Sqlite {
             let Created::New(epoch) = write::create(db, &id, at, &events, claim.as_ref())? else {
                 return Ok(0);
             };
-            values::sql::insert(db, &new)?;
+            chunks::insert(db, &new)?;
             Ok(epoch + 1)
         })?;
         self.posted();
@@ -222,7 +223,7 @@ impl Store for Sqlite {
         let id = id.clone();
         let epoch = self.write(Durable::Now, move |db| {
             let epoch = write::claim(db, &id, at, expected, &claim, &events)?;
-            values::sql::insert(db, &new)?;
+            chunks::insert(db, &new)?;
             Ok(epoch)
         })?;
         self.posted();
@@ -235,7 +236,7 @@ impl Store for Sqlite {
         let id = id.clone();
         self.write(Durable::Now, move |db| {
             let first = write::append(db, &id, n, at, epoch, &events)?;
-            values::sql::insert(db, &new)?;
+            chunks::insert(db, &new)?;
             Ok(first)
         })
     }
@@ -245,7 +246,7 @@ impl Store for Sqlite {
         let id = id.clone();
         let first = self.write(Durable::Now, move |db| {
             let first = write::post(db, &id, at, &guard, &events)?;
-            values::sql::insert(db, &new)?;
+            chunks::insert(db, &new)?;
             Ok(first)
         })?;
         self.posted();
@@ -274,7 +275,7 @@ impl Store for Sqlite {
     }
 
     fn value(&self, reference: &ValueRef) -> Result<String> {
-        let parts = self.read(|db| Ok(values::sql::parts(db, reference)?))?;
+        let parts = self.read(|db| Ok(chunks::parts(db, reference)?))?;
         self.values.read(reference, parts, &self.path)
     }
 
@@ -363,7 +364,7 @@ impl Queries for Sqlite {
             // On the reading connection, so that nobody waits for it.
             let name = "integrity_check";
             found.push((name.to_owned(), self.read(|db| Ok(open::pragma(db, name)?))?));
-            let missing = self.read(|db| self.values.check(db))?;
+            let missing = self.values.check(self.read(|db| Ok(chunks::pack_ends(db)?))?);
             found.push(("value_check".to_owned(), missing.unwrap_or_else(|| "ok".to_owned())));
         }
         Ok(found)

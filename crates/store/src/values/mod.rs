@@ -5,7 +5,6 @@
 //! Not here: which values are large ([`INLINE`] says) and what they mean.
 
 mod pack;
-pub mod sql;
 
 use crate::error::StoreError;
 use kitaru_core::{Digest, ValueRef};
@@ -39,28 +38,40 @@ pub enum Place {
 /// One chunk of a new value.
 #[derive(Debug)]
 pub struct Chunk {
-    digest: Digest,
-    len: u64,
-    stored: u64,
-    zstd: bool,
-    place: Place,
+    /// Of its bytes.
+    pub digest: Digest,
+    /// How many bytes it has.
+    pub len: u64,
+    /// How many of them are stored.
+    pub stored: u64,
+    /// Whether they are compressed.
+    pub zstd: bool,
+    /// Where they are.
+    pub place: Place,
 }
 
 /// A value that is about to be referred to.
 #[derive(Debug)]
 pub struct New {
-    reference: ValueRef,
-    chunks: Vec<Chunk>,
+    /// What stands for it in its event.
+    pub reference: ValueRef,
+    /// Its chunks in order.
+    pub chunks: Vec<Chunk>,
 }
 
 /// One stored chunk of a value.
 #[derive(Debug)]
 pub struct Part {
-    len: u64,
-    stored: u64,
-    zstd: bool,
-    data: Option<Vec<u8>>,
-    pack: Option<(u64, u64)>,
+    /// How many bytes it has.
+    pub len: u64,
+    /// How many of them are stored.
+    pub stored: u64,
+    /// Whether they are compressed.
+    pub zstd: bool,
+    /// The stored bytes, if they stand in the row.
+    pub data: Option<Vec<u8>>,
+    /// Else the pack, and where in it.
+    pub pack: Option<(u64, u64)>,
 }
 
 /// See the module.
@@ -85,15 +96,12 @@ impl Values {
         self.packs.as_ref().map_or(0, Packs::bytes)
     }
 
-    /// Looks whether the packs have all bytes that the index in `db` says. `None`: they have.
-    pub fn check(&self, db: &rusqlite::Connection) -> Result<Option<String>, crate::sqlite::Fault> {
-        for (pack, end) in sql::pack_ends(db)? {
+    /// Looks whether the packs have all bytes that the index says: each pack with its least length. `None`: they have.
+    pub fn check(&self, ends: Vec<(u64, u64)>) -> Option<String> {
+        ends.into_iter().find_map(|(pack, end)| {
             let len = self.packs.as_ref().map_or(0, |packs| packs.len(pack));
-            if len < end {
-                return Ok(Some(format!("pack {pack:016x} has {len} bytes of {end}")));
-            }
-        }
-        Ok(None)
+            (len < end).then(|| format!("pack {pack:016x} has {len} bytes of {end}"))
+        })
     }
 
     /// Cuts a value up and makes the bytes durable that will not stand in rows. `known` says of each digest whether

@@ -1,8 +1,8 @@
-//! The index of chunks and values in SQLite.
+//! The index of chunks and large values. Not here: cutting values up, and the packs (`values/`).
 
-use super::{New, Part, Place};
+use super::Fault;
 use crate::error::StoreError;
-use crate::sqlite::Fault;
+use crate::values::{New, Part, Place};
 use kitaru_core::{Digest, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 
