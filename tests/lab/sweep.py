@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -191,7 +192,8 @@ class Case:
         if check[0] != "ok":
             problems.append(f"integrity_check: {check[0]}")
         keys = self.rows("SELECT key FROM calls JOIN executions USING (n) WHERE calls.status = 'completed' ORDER BY key")
-        known = [key for (key,) in keys]
+        # Scopes that a crash lost leave their numbers unused: the paths are compared, and how many calls each has.
+        known = sorted(re.sub(r"[.#]\d+(?=/|$)", "", key) for (key,) in keys)
         return {
             "problems": problems, "status": status, "result": result, "reason": reason, "error": error, "keys": known
         }
