@@ -61,7 +61,7 @@ class OpenCall:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
+    ) -> None:
         ended = self._end(error)
         while ended is not None and self._one is not None:
             try:
@@ -70,7 +70,6 @@ class OpenCall:
                 ended = self._go_on(self._path.throw, refusal)
             else:
                 ended = self._go_on(self._path.send, None)
-        return False
 
     # -- async ----------------------------------------------------------------------------------------
 
@@ -99,7 +98,7 @@ class OpenCall:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
+    ) -> None:
         import asyncio
 
         ended = self._end(error)
@@ -110,7 +109,6 @@ class OpenCall:
                 ended = self._go_on(self._path.throw, refusal)
             else:
                 ended = self._go_on(self._path.send, None)
-        return False
 
     # -- both -----------------------------------------------------------------------------------------
 

@@ -56,3 +56,4 @@ async def main():
 EXPECT = {"inline": "a whole; b whole; c whole; d whole; e whole"}
 CALLS = 6
 SAME_KEYS = True
+RECORDED = 6
