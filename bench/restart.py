@@ -35,17 +35,17 @@ def sqlite(home: str, count: str, first: str) -> int:
     return made
 
 
-def _flow(stop_at: int) -> tuple[Any, list[float]]:
+def _flow() -> tuple[Any, list[float]]:
+    """A flow, and when its steps ran. The environment says where it is interrupted: its code is the same each time."""
     import kitaru
 
-    reached: list[float] = []
+    ran: list[float] = []
 
     @kitaru.checkpoint
     def step(i: int) -> int:
-        if stop_at >= 0 and i >= stop_at:
+        if os.environ.get("BENCH_STOP_AT") == str(i):
             raise KeyboardInterrupt
-        if i == 0 or stop_at < 0:
-            reached.append(time.perf_counter())
+        ran.append(time.perf_counter())
         return i
 
     @kitaru.flow
@@ -54,15 +54,16 @@ def _flow(stop_at: int) -> tuple[Any, list[float]]:
             step(i)
         return n
 
-    return flow, reached
+    return flow, ran
 
 
 def record(home: str, count: str) -> str:
     """Runs up to the step after ``count`` and is interrupted there; prints the execution's identifier."""
     import kitaru
 
+    os.environ["BENCH_STOP_AT"] = count
     kitaru.configure(home=home, synchronous="normal", interactive=False)
-    flow, _ = _flow(int(count))
+    flow, _ = _flow()
     handle = flow.run(int(count))
     try:
         handle.wait()
@@ -71,16 +72,17 @@ def record(home: str, count: str) -> str:
     return json.dumps(handle.exec_id)
 
 
-def resume(home: str, count: str, exec_id: str) -> str:
+def resume(home: str, exec_id: str) -> str:
     """Takes it up and goes on to the end; prints seconds to the first step that ran, and the memory's peak, MB."""
     import kitaru
 
     kitaru.configure(home=home, interactive=False)
-    flow, reached = _flow(-1)
+    flow, ran = _flow()
     begun = time.perf_counter()
     flow.resume(exec_id)
-    assert len(reached) == 1, f"{len(reached)} steps ran instead of one"
-    return f"[{reached[0] - begun}, {peak()}]"
+    if len(ran) != 1:
+        raise SystemExit(f"bench: {len(ran)} steps ran instead of one")
+    return f"[{ran[0] - begun}, {peak()}]"
 
 
 def peak() -> float:
@@ -112,7 +114,7 @@ def measure(bench: Bench) -> list[Row]:
             return copy
 
         def ours() -> float:
-            return bench.whole([python, __file__, "resume", fresh(made), "1000", exec_id])
+            return bench.whole([python, __file__, "resume", fresh(made), exec_id])
 
         def theirs() -> float:
             return bench.whole([python, __file__, "sqlite", fresh(plain), "1000", "no"])
@@ -145,7 +147,7 @@ def measure(bench: Bench) -> list[Row]:
         count = bench.count(100_000)
         exec_id = bench.program(__file__, "record", home, count)
         # One take only: to take it up again there would have to be a step left.
-        seconds, megabytes = bench.program(__file__, "resume", home, count, exec_id)
+        seconds, megabytes = bench.program(__file__, "resume", home, exec_id)
         whole = f"restart to step {count + 1:,}"
         rows.append(Row(whole, seconds, "s", "under 2 s", seconds < 2.0))
         rows.append(Row(f"{whole}, most memory", megabytes, "MB", "under 300 MB", megabytes < 300))

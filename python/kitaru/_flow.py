@@ -15,7 +15,7 @@ from kitaru import _context, _entry
 from kitaru._checkpoint import kind_of
 from kitaru._entry import entry_point, is_importable
 from kitaru._run import Run
-from kitaru._values import Signature, code_digest
+from kitaru._values import Signature
 from kitaru.errors import (
     KitaruEncodeError,
     KitaruGeneratorError,
@@ -78,6 +78,8 @@ class Flow(Generic[P, R]):
     def code(self) -> str | None:
         """Digest of the flow's code, taken once."""
         if self._code is None:
+            from kitaru._values import code_digest
+
             self._code = (code_digest(self._function),)
         return self._code[0]
 
@@ -137,9 +139,7 @@ class Flow(Generic[P, R]):
         run, args, kwargs = take(self, exec_id, "resume")
         return FlowHandle(self, lambda: run, args, kwargs)
 
-    def _start(
-        self, args: Any, kwargs: Any, *, id: str | None = None, parent: tuple[str, str] | None = None
-    ) -> Run:
+    def _start(self, args: Any, kwargs: Any, *, id: str | None = None, parent: tuple[str, str] | None = None) -> Run:
         """Creates an execution. Raises when a module is being loaded for a resume."""
         return self._prepare(args, kwargs, id=id, parent=parent)()
 

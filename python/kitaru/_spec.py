@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         rerunnable: bool
         strict: bool
 
+
 _TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 _DEFAULT_BACKOFF = 1.0
 
@@ -132,7 +133,7 @@ class Spec:
             self._code = code_digest(self.function) if self.function is not None else None
         return self._code  # type: ignore[no-any-return]
 
-    def retry_pause(self, error: Exception, attempt: int, draw: float) -> float | None:
+    def retry_pause(self, error: Exception, attempt: int) -> float | None:
         """Seconds before the next try after the failed ``attempt`` (from 1); ``None``: no more tries.
 
         A provider's ``Retry-After`` is obeyed where it asks for longer than the backoff.
@@ -140,7 +141,9 @@ class Spec:
         if attempt > self.retries or isinstance(error, KitaruNonRetryableError) or not self._worth(error):
             return None
         full = min(self.backoff * self.factor ** (attempt - 1), self.max_backoff)
-        pause = full * (1.0 - self.jitter) + full * self.jitter * draw
+        import random
+
+        pause = full * (1.0 - self.jitter) + full * self.jitter * random.random()
         asked = retry_after(error)
         return max(pause, asked) if asked is not None else pause
 

@@ -5,13 +5,14 @@
 use crate::ids::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::sync::Arc;
 
 /// A value in an event. Its bytes are always one JSON text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
-    /// The JSON text itself.
-    Inline(Box<RawValue>),
+    /// The JSON text itself. Events are handed about, and a text may be large.
+    Inline(Arc<RawValue>),
     /// The text is in the store's content-addressed values.
     Stored(ValueRef),
 }
@@ -28,12 +29,12 @@ pub struct ValueRef {
 impl Value {
     /// Takes a JSON text. Fails if it is not one.
     pub fn json(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(Self::Inline)
+        RawValue::from_string(text).map(|raw| Self::Inline(raw.into()))
     }
 
     /// A JSON text out of anything that serialises.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        serde_json::value::to_raw_value(value).map(Self::Inline)
+        serde_json::value::to_raw_value(value).map(|raw| Self::Inline(raw.into()))
     }
 
     /// The text, when it is here.

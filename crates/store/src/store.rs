@@ -82,6 +82,10 @@ pub trait Store: Send + Sync {
     /// The events after `after`, at most `limit` (0: all).
     fn load(&self, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>>;
 
+    /// What stands in the journal for such a value: a reference if it is large, `None` if it stays in its event.
+    /// Whoever holds on to written events need not hold on to large texts.
+    fn reference(&self, value: &Value) -> Option<ValueRef>;
+
     /// The JSON text of a referenced value.
     fn value(&self, reference: &ValueRef) -> Result<String>;
 

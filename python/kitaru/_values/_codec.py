@@ -10,7 +10,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _native
-from kitaru._values import _kinds, _records, _registry
+from kitaru._values import _registry
 from kitaru._values._names import name_of, reference, shown
 from kitaru._values._refusal import REGISTER, TAG, NotLoaded, RawValue, Unencodable, keep_quietly, keep_raw
 
@@ -89,6 +89,8 @@ def reduce(value: Any, mode: int) -> dict[str, Any] | str:
 
 
 def _choose(cls: type) -> Reduce:
+    from kitaru._values import _kinds, _records
+
     if cls in _registry.codecs:
         return _coded
     kind = _extra.get(cls) or _kinds.EXACT.get(cls)
@@ -159,7 +161,7 @@ def _pickled(value: Any) -> dict[str, Any]:
 
     try:
         data = _pickler().dumps(value)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         # Anything may be raised by a class's own reduction.
         hint = f"It cannot be pickled either: {type(error).__name__}: {error}"
         raise Unencodable("", shown(type(value)), hint) from None
@@ -186,7 +188,7 @@ def _refuse_pickled(data: dict[str, Any]) -> Any:
     raise NotLoaded(data["t"].replace(":", "."), "it is pickled, and pickle=True is not set here")
 
 
-_BUILD: dict[str, Build] = {**_kinds.BUILD, **_records.BUILD, "codec": _build_coded, "pickle": _refuse_pickled}
+_BUILD: dict[str, Build] = {"codec": _build_coded, "pickle": _refuse_pickled}
 
 
 def _builder(table: dict[str, Build]) -> Build:
@@ -209,7 +211,11 @@ def _builder(table: dict[str, Build]) -> Build:
 
 
 def _late(table: dict[str, Build], kind: Any) -> Build:
-    """Kinds whose room is only entered when they are needed."""
+    """Kinds whose rooms are only entered when they are needed: their imports cost more than the rest of a start."""
+    from kitaru._values import _kinds, _records
+
+    for name, build in {**_kinds.BUILD, **_records.BUILD}.items():
+        table.setdefault(name, build)
     if kind in ("errors", "lost", "recorded"):
         # Importing it adds its kinds to the tables.
         from kitaru._values import _failures  # noqa: F401

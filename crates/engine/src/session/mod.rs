@@ -220,27 +220,29 @@ impl Session {
         };
         let own = batch.len();
         batch.extend(bodies);
-        let result = self.commit(&batch, own, logs);
-        if taken > 0 || result.is_err() {
-            let mut inner = self.lock();
-            inner.in_flight -= taken;
-            if result.is_err() {
+        let result = match self.commit(&batch, logs) {
+            Ok(written) => Ok(self.take_in(batch, own, written)),
+            Err(error) => {
                 // What the caller wanted written it hears of; what rode along is tried again with the next commit.
                 batch.truncate(own);
-                inner.pass.put_back(batch);
+                self.lock().pass.put_back(batch);
+                Err(error)
             }
-            drop(inner);
+        };
+        if taken > 0 {
+            self.lock().in_flight -= taken;
             self.changed.notify_all();
         }
         result
     }
 
-    fn commit(&self, batch: &[Body], own: usize, logs: Vec<LogLine>) -> Result<Vec<Seq>> {
+    /// Where the first of `batch` stands, and when it was written.
+    fn commit(&self, batch: &[Body], logs: Vec<LogLine>) -> Result<(Seq, Millis)> {
         if !logs.is_empty() {
             self.store.log(&self.id, logs)?;
         }
         if batch.is_empty() {
-            return Ok(Vec::new());
+            return Ok((0, 0));
         }
         let at = self.clock.now();
         let first = match self.store.append(&self.id, at, self.epoch, batch.to_vec()) {
@@ -254,18 +256,25 @@ impl Session {
                 self.fence();
             }
         })?;
+        Ok((first, at))
+    }
+
+    /// Takes what was written into the records. Returns the sequences from the `own`-th on.
+    fn take_in(&self, mut batch: Vec<Body>, own: usize, (first, at): (Seq, Millis)) -> Vec<Seq> {
+        // The store has the large values now: a long run must not keep each of them in memory.
+        for value in batch.iter_mut().flat_map(Body::values_mut) {
+            if let Some(reference) = self.store.reference(value) {
+                *value = Value::Stored(reference);
+            }
+        }
         let mut inner = self.lock();
         if first == inner.seen + 1 {
             inner.seen += batch.len() as Seq;
         }
-        let mut seqs = Vec::with_capacity(batch.len() - own);
-        for (seq, (place, body)) in (first..).zip(batch.iter().enumerate()) {
+        for (seq, body) in (first..).zip(&batch) {
             inner.pass.wrote(seq, at, body);
-            if place >= own {
-                seqs.push(seq);
-            }
         }
-        Ok(seqs)
+        (first..).take(batch.len()).skip(own).collect()
     }
 
     /// After a suspended laptop or a stopped process the lease has expired though nobody else took over.

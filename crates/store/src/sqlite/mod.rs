@@ -149,8 +149,8 @@ impl Sqlite {
         for body in events {
             for value in body.values_mut() {
                 if let Some(text) = value.inline().filter(|text| text.len() > values::INLINE) {
-                    let (reference, parts) = self.values.prepare(text.as_bytes(), |digest| {
-                        self.read(|db| values::sql::has_chunk(db, digest).map_err(Fault::from))
+                    let (reference, parts) = self.values.prepare(text.as_bytes(), |digests| {
+                        self.read(|db| values::sql::has_chunks(db, digests).map_err(Fault::from))
                     })?;
                     new.push(parts);
                     *value = kitaru_core::Value::Stored(reference);
@@ -266,6 +266,11 @@ impl Store for Sqlite {
 
     fn load(&self, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
         self.read(|db| read::load(db, id, after, limit))
+    }
+
+    fn reference(&self, value: &kitaru_core::Value) -> Option<ValueRef> {
+        let text = value.inline().filter(|text| text.len() > values::INLINE)?;
+        Some(values::reference(text.as_bytes()))
     }
 
     fn value(&self, reference: &ValueRef) -> Result<String> {

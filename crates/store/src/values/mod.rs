@@ -20,6 +20,10 @@ const IN_ROWS: usize = 64 << 10;
 const MIN: u32 = 2 << 10;
 const AVERAGE: u32 = 8 << 10;
 const MAX: u32 = 64 << 10;
+/// How many times larger the chunks of incompressible values are: each costs a row and its place in an index.
+const BULK: u32 = 8;
+/// So much of a value's beginning says whether it compresses.
+const SAMPLE: usize = 16 << 10;
 
 /// Where a new chunk's bytes are.
 #[derive(Debug)]
@@ -92,32 +96,33 @@ impl Values {
         Ok(None)
     }
 
-    /// Cuts a value up and makes the bytes durable that will not stand in rows.
+    /// Cuts a value up and makes the bytes durable that will not stand in rows. `known` says of each digest whether
+    /// its chunk is stored.
     pub fn prepare(
         &self,
         bytes: &[u8],
-        known: impl Fn(&Digest) -> Result<bool, StoreError>,
+        known: impl FnOnce(&[Digest]) -> Result<Vec<bool>, StoreError>,
     ) -> Result<(ValueRef, New), StoreError> {
-        let reference = ValueRef { digest: Digest::of(bytes), len: bytes.len() as u64 };
-        let mut chunks = Vec::new();
+        let reference = reference(bytes);
+        let mut packer = Packer::new(bytes);
+        let pieces = cut(bytes, packer.is_of_use());
+        let digests: Vec<Digest> = pieces.iter().map(|piece| Digest::of(piece)).collect();
+        let known = known(&digests)?;
+        let mut chunks = Vec::with_capacity(pieces.len());
         let mut fresh = HashSet::new();
-        let mut compressible = None;
-        for piece in cut(bytes) {
-            let digest = Digest::of(piece);
+        let mut new = 0;
+        for ((piece, digest), known) in pieces.into_iter().zip(digests).zip(known) {
             let mut chunk = Chunk { digest, len: piece.len() as u64, stored: 0, zstd: false, place: Place::Known };
-            if !fresh.contains(&digest) && !known(&digest)? {
-                fresh.insert(digest);
-                let packed = if compressible == Some(false) { None } else { compress(piece) };
-                // The first new chunk tells for the others: incompressible text must not cost the attempt each time.
-                compressible.get_or_insert(packed.is_some());
+            if !known && fresh.insert(digest) {
+                let packed = packer.pack(piece);
                 chunk.zstd = packed.is_some();
                 let data = packed.unwrap_or_else(|| piece.to_vec());
+                new += data.len();
                 chunk.stored = data.len() as u64;
                 chunk.place = Place::Row(data);
             }
             chunks.push(chunk);
         }
-        let new: usize = chunks.iter().map(|chunk| usize::try_from(chunk.stored).unwrap_or(0)).sum();
         if let Some(packs) = self.packs.as_ref().filter(|_| new > IN_ROWS) {
             packs.append(&mut chunks)?;
         }
@@ -138,7 +143,7 @@ impl Values {
         let mut bytes = Vec::with_capacity(expected.min(1 << 26));
         for part in parts {
             let len = usize::try_from(part.len.max(part.stored)).unwrap_or(usize::MAX);
-            if len > MAX as usize {
+            if len > (MAX * BULK) as usize {
                 return Err(damaged("a chunk has a length that none has"));
             }
             let stored = match (part.data, part.pack, &self.packs) {
@@ -160,13 +165,20 @@ impl Values {
     }
 }
 
-/// Pieces of `bytes`, cut where the content says. What closes a JSON text is a piece of its own, so that the same
-/// list ends alike as a result and inside an object of arguments.
-fn cut(bytes: &[u8]) -> Vec<&[u8]> {
+/// The name of a stored value.
+pub fn reference(bytes: &[u8]) -> ValueRef {
+    ValueRef { digest: Digest::of(bytes), len: bytes.len() as u64 }
+}
+
+/// Pieces of `bytes`, cut where the content says: small ones of text, which comes back with a little added, large
+/// ones of what does not compress. What closes a JSON text is a piece of its own, so that the same list ends alike
+/// as a result and inside an object of arguments.
+fn cut(bytes: &[u8], is_text: bool) -> Vec<&[u8]> {
     let closing = bytes.iter().rev().take(16).take_while(|byte| matches!(byte, b']' | b'}')).count();
     let (body, end) = bytes.split_at(bytes.len() - closing);
+    let factor = if is_text { 1 } else { BULK };
     let mut pieces: Vec<&[u8]> = Vec::new();
-    for chunk in fastcdc::v2020::FastCDC::new(body, MIN, AVERAGE, MAX) {
+    for chunk in fastcdc::v2020::FastCDC::new(body, MIN * factor, AVERAGE * factor, MAX * factor) {
         pieces.push(&body[chunk.offset..chunk.offset + chunk.length]);
     }
     if !end.is_empty() {
@@ -175,7 +187,25 @@ fn cut(bytes: &[u8]) -> Vec<&[u8]> {
     pieces
 }
 
-fn compress(piece: &[u8]) -> Option<Vec<u8>> {
-    let packed = zstd::bulk::compress(piece, 1).ok()?;
-    (packed.len() < piece.len() * 9 / 10).then_some(packed)
+/// Compresses the pieces of one value, if its beginning says that this is of use.
+struct Packer(Option<zstd::bulk::Compressor<'static>>);
+
+impl Packer {
+    fn new(bytes: &[u8]) -> Self {
+        let mut packer = Self(zstd::bulk::Compressor::new(1).ok());
+        if packer.pack(&bytes[..bytes.len().min(SAMPLE)]).is_none() {
+            packer.0 = None;
+        }
+        packer
+    }
+
+    fn is_of_use(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// `None`: it would not get a third smaller. That leaves out base64, whose quarter is not worth the time.
+    fn pack(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
+        let packed = self.0.as_mut()?.compress(piece).ok()?;
+        (packed.len() < piece.len() * 2 / 3).then_some(packed)
+    }
 }

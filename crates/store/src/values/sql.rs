@@ -6,9 +6,13 @@ use crate::sqlite::Fault;
 use kitaru_core::{Digest, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Whether a chunk is stored.
-pub fn has_chunk(db: &Connection, digest: &Digest) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM chunks WHERE digest = ?1")?.exists([&digest.0[..]])
+/// Which chunks are stored, in one look at the database.
+pub fn has_chunks(db: &Connection, digests: &[Digest]) -> rusqlite::Result<Vec<bool>> {
+    let look = db.unchecked_transaction()?;
+    let mut select = db.prepare_cached("SELECT 1 FROM chunks WHERE digest = ?1")?;
+    let found = digests.iter().map(|digest| select.exists([&digest.0[..]])).collect();
+    look.finish()?;
+    found
 }
 
 /// Writes what `prepare` found to be new.
