@@ -11,6 +11,26 @@ from typing import Any
 here: set[str] = set()
 
 
+_remembered: tuple[Any, str] | None = None
+
+
+def main_file() -> str | None:
+    """The file that runs as ``__main__``; ``None`` in a notebook, at a prompt and for a program from standard input.
+
+    The interpreter forgets it when the program's last line has run, while executions may still be at work: it is
+    remembered from the first time that it was asked for.
+    """
+    global _remembered
+    main = sys.modules.get("__main__")
+    file: str | None = getattr(main, "__file__", None)
+    if file is None:
+        return _remembered[1] if _remembered is not None and _remembered[0] is main else None
+    if file.startswith("<"):
+        return None  # a program read from standard input calls its file `<stdin>`
+    _remembered = (main, file)
+    return file
+
+
 def main_name() -> str:
     """The import name of what runs as ``__main__``, derived from its file; ``__main__`` where there is none."""
     main = sys.modules.get("__main__")
@@ -18,7 +38,7 @@ def main_name() -> str:
     if spec is not None and spec.name:
         name: str = spec.name
         return name[: -len(".__main__")] if name.endswith(".__main__") else name
-    file: str | None = getattr(main, "__file__", None)
+    file = main_file()
     if file is None:
         return "__main__"
     return os.path.splitext(os.path.basename(file))[0]
@@ -26,18 +46,14 @@ def main_name() -> str:
 
 def is_importable(function: Any) -> bool:
     """Whether another process can load the function: not if it was defined in a notebook or at a prompt."""
-    if getattr(function, "__module__", None) != "__main__":
-        return True
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
-    # A program read from standard input calls its file `<stdin>`.
-    return file is not None and not file.startswith("<")
+    return getattr(function, "__module__", None) != "__main__" or main_file() is not None
 
 
 def entry_point(function: Any) -> dict[str, Any]:
     """The entry point of a flow, with the fields of the engine's ``EntryPoint``. ``module`` is ``None`` in a
     notebook or at a prompt: such a flow can only go on in its own process."""
     module: str | None = getattr(function, "__module__", None)
-    file = getattr(sys.modules.get(module or ""), "__file__", None) if is_importable(function) else None
+    file = main_file() if module == "__main__" else getattr(sys.modules.get(module or ""), "__file__", None)
     as_module = False
     if module == "__main__":
         spec = getattr(sys.modules["__main__"], "__spec__", None)

@@ -59,6 +59,7 @@ class Flow(Generic[P, R]):
         self._on_drift = on_drift
         self._strict = strict
         self._tags = tags
+        self._here_only = not is_importable(function)
         self._signature: Signature | None = None
         self._code: tuple[str | None] | None = None
         functools.update_wrapper(self, function)
@@ -170,7 +171,7 @@ class Flow(Generic[P, R]):
         from kitaru import _config
 
         run = Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
-        run.here_only = not is_importable(self._function)
+        run.here_only = self._here_only
         if run.here_only:
             _entry.here.add(run.id)
         return run

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Forever, Pause, Turn, identify, steps
+from kitaru._calls import Body, Ended, Forever, Pause, Turn, identify, steps
 from kitaru._checkpoint import _check_options, free_bound
 from kitaru._spec import Spec
 from kitaru._turns import await_turn
 from kitaru.errors import KitaruUsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Unpack
@@ -60,8 +61,15 @@ class OpenCall:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        return self._end(error)
+    ) -> None:
+        ended = self._end(error)
+        while ended is not None and self._one is not None:
+            try:
+                self._one.run.session.end_returned(ended.call, ended.text, ended.attempts, ended.usage)
+            except BaseException as refusal:
+                ended = self._go_on(self._path.throw, refusal)
+            else:
+                ended = self._go_on(self._path.send, None)
 
     # -- async ----------------------------------------------------------------------------------------
 
@@ -90,29 +98,47 @@ class OpenCall:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        return self._end(error)
+    ) -> None:
+        import asyncio
+
+        ended = self._end(error)
+        while ended is not None and self._one is not None:
+            try:
+                await self._one.run.side(asyncio.get_running_loop()).commit(ended)
+            except BaseException as refusal:
+                ended = self._go_on(self._path.throw, refusal)
+            else:
+                ended = self._go_on(self._path.send, None)
 
     # -- both -----------------------------------------------------------------------------------------
 
     def _begin(self, step: Body) -> None:
         self._token = _context.enter(step.frame)
 
-    def _end(self, error: BaseException | None) -> bool:
+    def _end(self, error: BaseException | None) -> Ended | None:
+        """Ends the block. Returns what has to be made durable, if anything has."""
         if self._token is None:
-            return False
+            return None
         _context.leave(self._token)
+        if isinstance(error, GeneratorExit) and self._result is not _NOTHING:
+            # Whoever reads the stream has stopped, after its result was known: it is paid for, and kept.
+            error = None
         if error is None and self._result is _NOTHING:
             error = KitaruUsageError(f"open_call {self._name!r} ended without finish(value)")
             self._throw(error)
             raise error
         if error is not None:
             self._throw(error)
-            return False
+            return None
+        return self._go_on(self._path.send, self._result)
+
+    def _go_on(self, how: Callable[[Any], Any], value: Any) -> Ended | None:
         try:
-            self._path.send(self._result)
+            step = how(value)
         except StopIteration:
-            return False
+            return None
+        if type(step) is Ended:
+            return step
         raise KitaruUsageError(f"open_call {self._name!r} went on after its end")
 
     def _throw(self, error: BaseException) -> None:

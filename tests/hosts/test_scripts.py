@@ -168,6 +168,47 @@ def test_a_suspension_that_nobody_asked_about_is_said_at_exit(lab: Lab) -> None:
     lab.kitaru("input", lab.only(), "--value", "3").ok()
 
 
+def test_what_starts_after_the_programs_last_line_can_be_resumed_all_the_same(lab: Lab) -> None:
+    """The interpreter forgets the program's file by then."""
+    lab.write(
+        "agent.py",
+        """
+        import dataclasses
+        import os
+        import sys
+        import time
+        import kitaru
+        from kitaru import checkpoint, flow
+
+        @dataclasses.dataclass
+        class Found:
+            n: int
+
+        @checkpoint
+        def find(n):
+            return Found(n)
+
+        @flow
+        def child(n):
+            return [find(n), kitaru.wait(schema=int, name="more")]
+
+        @flow
+        def parent():
+            while "AT_THE_END" in os.environ and hasattr(sys.modules["__main__"], "__file__"):
+                time.sleep(0.002)
+            found, more = child(3)
+            return found.n + more
+
+        if __name__ == "__main__":
+            parent.run()
+        """,
+    )
+    left = lab.python("agent.py", AT_THE_END="1").ok()
+    assert "kitaru input" in left.err
+    lab.kitaru("input", lab.only(), "--value", "4", cwd=lab.home).ok()
+    assert lab.item("show", lab.only())["result"] == 7
+
+
 def test_several_executions_run_at_once_each_with_its_own_handle(lab: Lab) -> None:
     lab.write(
         "agent.py",

@@ -3,8 +3,10 @@
 Run as a process of its own under the shim: ``LD_PRELOAD=shim.so python -m lab.sweep FILE``. The file defines ``main``
 (a flow) and may define ``INPUTS`` (its keyword arguments), ``EXPECT`` (its result; default: that of a run without
 a crash), ``STATUS`` (how it ends), ``ANSWERS`` (by wait name), ``RETRIED`` (a failed execution is resumed),
-``SAME_KEYS`` (its finished calls have the same keys after every crash, also of the process that takes the answers). Each case is a forked child of this process,
-which imports the library and the program once and never opens a store itself. Prints one JSON report. Not here: the shim, and any judgement by eye.
+``RECORDED`` (how many calls are on record as completed then), ``SAME_KEYS`` (they are the same calls after every crash,
+also one of the process that takes the answers). Each case is a forked child of this process, which imports the library
+and the program once and never opens a store itself. Prints one JSON report. Not here: the shim, and any judgement by
+eye.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -222,7 +225,8 @@ class Case:
         keys = self.rows(
             "SELECT key FROM calls JOIN executions USING (n) WHERE calls.status = 'completed' ORDER BY key"
         )
-        known = [key for (key,) in keys]
+        # Scopes that a crash lost leave their numbers unused: the paths are compared, and how many calls each has.
+        known = sorted(re.sub(r"[.#]\d+(?=/|$)", "", key) for (key,) in keys)
         return {
             "problems": problems,
             "status": status,
@@ -285,6 +289,9 @@ def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, i
         report.update(points=points, result=good["result"], status=good["status"], done=len(calm.done()))
         if _plain(good["result"]) != _plain(expect) or good["status"] != status:
             report["problems"].append({"case": "calm", "expected": expect, **good})
+            return report
+        if len(good["keys"]) != getattr(module, "RECORDED", len(good["keys"])):
+            report["problems"].append({"case": "calm", "on record": good["keys"], "not": module.RECORDED})
             return report
         plan: list[tuple[str, tuple[int, int] | None, float | None]] = [
             # Odd edges are first writes, even ones syncs.
