@@ -10,6 +10,7 @@ pub mod sql;
 use crate::error::StoreError;
 use kitaru_core::{Digest, ValueRef};
 use pack::Packs;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -110,21 +111,29 @@ impl Values {
         let known = known(&digests)?;
         let mut chunks = Vec::with_capacity(pieces.len());
         let mut fresh = HashSet::new();
-        let mut new = 0;
+        let mut new = Vec::new();
         for ((piece, digest), known) in pieces.into_iter().zip(digests).zip(known) {
             let mut chunk = Chunk { digest, len: piece.len() as u64, stored: 0, zstd: false, place: Place::Known };
             if !known && fresh.insert(digest) {
                 let packed = packer.pack(piece);
                 chunk.zstd = packed.is_some();
-                let data = packed.unwrap_or_else(|| piece.to_vec());
-                new += data.len();
+                let data = packed.map_or(Cow::Borrowed(piece), Cow::Owned);
                 chunk.stored = data.len() as u64;
-                chunk.place = Place::Row(data);
+                new.push((chunks.len(), data));
             }
             chunks.push(chunk);
         }
-        if let Some(packs) = self.packs.as_ref().filter(|_| new > IN_ROWS) {
-            packs.append(&mut chunks)?;
+        let packs = self.packs.as_ref().filter(|_| new.iter().map(|(_, data)| data.len()).sum::<usize>() > IN_ROWS);
+        let places = match packs {
+            Some(packs) => packs.append(new.iter().map(|(_, data)| &**data))?,
+            None => Vec::new(),
+        };
+        let mut places = places.into_iter();
+        for (at, data) in new {
+            chunks[at].place = match places.next() {
+                Some((pack, place)) => Place::Pack(pack, place),
+                None => Place::Row(data.into_owned()),
+            };
         }
         Ok((reference, New { reference, chunks }))
     }
