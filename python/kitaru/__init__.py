@@ -89,7 +89,7 @@ _WHERE: dict[str, tuple[str, str]] = {
     "KitaruClient": ("kitaru.client", "KitaruClient"),
 }
 
-__all__ = [*_WHERE]  # noqa: PLE0604 - the names are strings
+__all__ = [*_WHERE]
 
 
 def __getattr__(name: str) -> Any:

@@ -119,7 +119,7 @@ def _refuse(run: Run, frame: Frame) -> None:
 
 def steps(one: Identified) -> Generator[Step, Any, Any]:
     """The path of one call. Returns its result or raises its exception."""
-    run, spec, call = one.run, one.spec, one.call
+    run, call = one.run, one.call
     session = run.session
     alone = run.alone()
     try:
@@ -178,7 +178,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
         except Unwind:
             raise
         except BaseException as error:
-            if run.closing is not None or frame.abandoned and _is_cancel(error):
+            if run.closing is not None or (frame.abandoned and _is_cancel(error)):
                 raise
             pause = _failed(one, frame, error, attempt)
             if pause is None:
@@ -202,7 +202,7 @@ _RUN: Any = object()
 
 def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Generator[Step, Any, Any]:
     run, spec, session = one.run, one.spec, one.run.session
-    used = (frame.usage[0], frame.usage[1], frame.usage[2])
+    used = frame.usage
     if run.closing is not None:
         raise Unwind(run.closing)
     problem: Unencodable | None = None
@@ -220,9 +220,8 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
                     session.end_cancelled(one.call, attempt, (0, 0, 0.0))
                 raise
         elif spec.once or spec.strict or run.strict:
-            error = KitaruEncodeError(f"{frame.key}: {problem}. {problem.hint}")
             session.end_volatile(one.call, problem.path, spec.rerunnable, attempt, used)
-            raise error
+            raise KitaruEncodeError(f"{frame.key}: {problem}. {problem.hint}")
         else:
             session.note(
                 frame.key,
@@ -260,7 +259,7 @@ def _dumped(spec: Spec, result: Any) -> Any:
 def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -> Any:
     """Records a failed try. Returns the pause before the next one, `_AT_ONCE`, or ``None``: no more tries."""
     run, spec, session, call = one.run, one.spec, one.run.session, one.call
-    used = (frame.usage[0], frame.usage[1], frame.usage[2])
+    used = frame.usage
     try:
         if _is_cancel(error):
             if not run.root_ended:
@@ -288,12 +287,12 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
             return Pause(frame.key or one.name, retry, until)
         record = session.end_raised(call, data, attempt, used)
         run.remember(error, record, fresh=True)
-        if spec.pause_on_failure and spec.retries:
+        if spec.pause_on_failure:
             key = frame.key or one.name
             reason = f'{{"retries_exhausted":{{"key":{_quote(key)},"record":{record},"message":{_quote(str(error))}}}}}'
             raise run.pause(
                 reason,
-                f"{key} failed {attempt} times, last: {type(error).__name__}: {error}. "
+                f"{key} failed {_times(attempt)}, last: {type(error).__name__}: {error}. "
                 f"To try again: kitaru resume {run.id[-8:]}",
             )
     except KitaruError as refusal:
@@ -387,6 +386,10 @@ def error_tuple(error: BaseException) -> tuple[str, str, str, str, bool]:
     """An exception as the engine takes it."""
     data = encode_error(error)
     return data["type"], data["message"], data["traceback"], data["value"], data["rebuilds"]
+
+
+def _times(attempt: int) -> str:
+    return "once" if attempt == 1 else f"{attempt} times"
 
 
 def _record(run: Run, record: int) -> tuple[str, int, str | None]:

@@ -45,7 +45,7 @@ def kind_of(function: Any) -> str:
     target = getattr(target, "__func__", target)
     code = getattr(target, "__code__", None)
     if code is None:
-        code = getattr(getattr(type(target), "__call__", None), "__code__", None)
+        code = getattr(getattr(type(target), "__call__", None), "__code__", None)  # noqa: B004
     flags = getattr(code, "co_flags", 0)
     if flags & (_GENERATOR | _ASYNC_GENERATOR):
         return "generator"
@@ -134,9 +134,7 @@ class Checkpoint(Generic[P, R]):
         self: Checkpoint[Concatenate[X, Q], Coroutine[Any, Any, T]], items: Iterable[X], *, limit: int | None = None
     ) -> Coroutine[Any, Any, list[T]]: ...
     @overload
-    def map(
-        self: Checkpoint[Concatenate[X, Q], T], items: Iterable[X], *, limit: int | None = None
-    ) -> list[T]: ...
+    def map(self: Checkpoint[Concatenate[X, Q], T], items: Iterable[X], *, limit: int | None = None) -> list[T]: ...
     def map(self, items: Iterable[Any], *, limit: int | None = None) -> Any:
         """One call an item, at most ``limit`` at a time; the results in the items' order (await it if async)."""
         from kitaru._handles import map_items
@@ -243,8 +241,26 @@ def checkpoint(function: Any = None, /, **options: Any) -> Any:
 
 
 _OPTIONS = frozenset(
-    "name retries backoff factor max_backoff jitter retry_on timeout idle_timeout effect reconcile identity "
-    "ignore on_drift on_failure pickle rerunnable strict".split()
+    (
+        "name",
+        "retries",
+        "backoff",
+        "factor",
+        "max_backoff",
+        "jitter",
+        "retry_on",
+        "timeout",
+        "idle_timeout",
+        "effect",
+        "reconcile",
+        "identity",
+        "ignore",
+        "on_drift",
+        "on_failure",
+        "pickle",
+        "rerunnable",
+        "strict",
+    )
 )
 
 

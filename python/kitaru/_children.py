@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru import _config, _context, _native
 from kitaru._calls import Identified
-from kitaru._context import Frame
 from kitaru._drive import call_async, call_sync, park_async, park_sync
 from kitaru._handles import Handle
 from kitaru._run import Parked, Run
@@ -22,6 +21,7 @@ from kitaru._values import decode
 from kitaru.errors import KitaruCancelledError, KitaruError, KitaruPaused, KitaruStateError, KitaruSuspended
 
 if TYPE_CHECKING:
+    from kitaru._context import Frame
     from kitaru._flow import Flow
 
 
@@ -181,12 +181,12 @@ def run_child(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> Any
         with run.lock:
             run.item_threads.discard(me)
             run.items_alive -= 1
-            run.threads_busy -= 1
             run.handles.discard(handle)
         if error is not None:
             handle.set_exception(error)
         else:
             handle.set_result(value)
+        run.leave_thread()
 
     handle.set_running_or_notify_cancel()
     threading.Thread(target=contextvars.Context().run, args=(main,), name=f"kitaru-{child.id[-8:]}").start()
@@ -204,5 +204,3 @@ def child_has_news(run: Run, suspended: KitaruSuspended) -> bool:
 
 def _position(exec_id: str) -> int:
     return int(json.loads(_config.engine().describe(exec_id))["last_seq"])
-
-

@@ -11,6 +11,7 @@ from kitaru import _context
 from kitaru._calls import Body, Ended, Forever, Identified, Pause, Turn, steps
 from kitaru._context import Frame, running_task
 from kitaru._run import Parked
+from kitaru._turns import await_turn
 from kitaru.errors import KitaruTimeoutError
 
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
     try:
         step = next(path)
         while True:
-            kind = type(step)
-            if kind is Body:
+            if isinstance(step, Body):
                 try:
                     value = _body_sync(one, step.frame, body)
                 except BaseException as error:
@@ -38,16 +38,16 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                 else:
                     step = path.send(value)
                 continue
-            if kind is Ended:
+            if isinstance(step, Ended):
                 try:
                     one.run.session.end_returned(step.call, step.text, step.attempts, step.usage)
                 except BaseException as error:
                     step = path.throw(error)
                     continue
-            elif kind is Turn:
+            elif isinstance(step, Turn):
                 if running_task() is None:
-                    _turn(one.run, step.order)
-            elif kind is Pause:
+                    await_turn(one.run, step.order)
+            elif isinstance(step, Pause):
                 _pause_sync(one, step)
             # A cancelled call in sync code simply runs: nothing could cancel it again.
             step = next(path)
@@ -64,8 +64,7 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
     try:
         step = next(path)
         while True:
-            kind = type(step)
-            if kind is Body:
+            if isinstance(step, Body):
                 try:
                     value = await _body_async(one, step.frame, body)
                 except BaseException as error:
@@ -73,17 +72,17 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
                 else:
                     step = path.send(value)
                 continue
-            if kind is Ended:
+            if isinstance(step, Ended):
                 try:
                     await side.commit(step)
                 except BaseException as error:
                     step = path.throw(error)
                     continue
-            elif kind is Turn:
+            elif isinstance(step, Turn):
                 await side.deliver(step.order)
-            elif kind is Pause:
+            elif isinstance(step, Pause):
                 await _pause_async(one, step)
-            elif kind is Forever:
+            elif isinstance(step, Forever):
                 await side.forever()
                 one.run.check()
             step = next(path)
@@ -210,27 +209,6 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
         raise
 
 
-# -- turns in delivery order, for threads -------------------------------------------------------------
-
-
-def _turn(run: Run, order: int) -> None:
-    mine = threading.Event()
-    run.askers[order] = mine.set
-    run.session.ask(order)
-    try:
-        while not mine.is_set():
-            run.check()
-            turn, patience = run.session.next_delivery()
-            if turn == order:
-                return
-            if turn is not None:
-                run.wake(turn)
-                continue
-            mine.wait((patience or 100) / 1000)
-    finally:
-        run.askers.pop(order, None)
-
-
 # -- pauses between tries -----------------------------------------------------------------------------
 
 
@@ -318,4 +296,3 @@ def _account(run: Run, parked: Parked) -> None:
     while frame is not None:
         frame.parked_for += spent
         frame = frame.parent
-

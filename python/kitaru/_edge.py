@@ -249,7 +249,7 @@ def _python_example(schema: Any) -> str:
 
 def _example(schema: Any) -> str:
     kind = schema.get("type") if isinstance(schema, dict) else None
-    return {"boolean": "true", "integer": "1", "number": "1.5", "string": '\'"text"\'', "array": "'[]'"}.get(
+    return {"boolean": "true", "integer": "1", "number": "1.5", "string": "'\"text\"'", "array": "'[]'"}.get(
         str(kind), "JSON"
     )
 

@@ -138,9 +138,7 @@ class Flow(Generic[P, R]):
         run, args, kwargs = take(self, exec_id, "resume")
         return FlowHandle(self, lambda: run, args, kwargs)
 
-    def _start(
-        self, args: Any, kwargs: Any, *, id: str | None = None, parent: tuple[str, str] | None = None
-    ) -> Run:
+    def _start(self, args: Any, kwargs: Any, *, id: str | None = None, parent: tuple[str, str] | None = None) -> Run:
         """Creates an execution. Raises when a module is being loaded for a resume."""
         return self._prepare(args, kwargs, id=id, parent=parent)()
 

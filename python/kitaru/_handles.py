@@ -109,11 +109,11 @@ def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any =
             with run.lock:
                 run.item_threads.discard(me)
                 run.items_alive -= 1
-                run.threads_busy -= 1
                 run.handles.discard(handle)
 
     try:
-        _start(handle, work, gate, f"kitaru-{checkpoint.name}")
+        # It counts as busy until whoever waits for its result has been woken.
+        _start(handle, work, gate, f"kitaru-{checkpoint.name}", run.leave_thread)
     except RuntimeError:
         with run.lock:
             run.items_alive -= 1
@@ -130,7 +130,9 @@ async def _gated(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate:
         return await checkpoint(*args, **kwargs)
 
 
-def _start(handle: Handle[Any], work: Callable[[], Any], gate: Any, name: str) -> None:
+def _start(
+    handle: Handle[Any], work: Callable[[], Any], gate: Any, name: str, after: Callable[[], None] | None = None
+) -> None:
     def main() -> None:
         try:
             if gate is not None:
@@ -142,6 +144,8 @@ def _start(handle: Handle[Any], work: Callable[[], Any], gate: Any, name: str) -
             handle.set_exception(error)
         else:
             handle.set_result(value)
+        if after is not None:
+            after()
 
     handle.set_running_or_notify_cancel()
     context = contextvars.copy_context()

@@ -51,18 +51,20 @@ def idempotency_key() -> str:
     return _native.blake3(body.run.id.encode() + body.scope).hex()
 
 
-def usage(
-    *, model: str | None = None, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0
-) -> None:
-    """Adds what a model call consumed to the call it is made in; failed tries count too. Outside a flow: nothing."""
+def usage(*, model: str | None = None, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0) -> None:
+    """Adds what a model call consumed to the call it is made in; failed tries count too. Outside a flow: nothing.
+
+    Raises :class:`KitaruUsageError` for a number that is negative or not finite.
+    """
+    if not (input_tokens >= 0 and output_tokens >= 0 and 0 <= cost_usd < float("inf")):
+        raise KitaruUsageError(f"usage({input_tokens=}, {output_tokens=}, {cost_usd=}): each is a number from 0 on")
     frame = _context.frame()
     body = frame.body() if frame is not None else None
     if body is None:
         return
     _beat(body)
-    body.usage[0] += input_tokens
-    body.usage[1] += output_tokens
-    body.usage[2] += cost_usd
+    known = body.usage
+    body.usage = (known[0] + int(input_tokens), known[1] + int(output_tokens), known[2] + float(cost_usd))
     if model is not None:
         text = f"{model}: {input_tokens} tokens in, {output_tokens} out, ${cost_usd:g}"
         body.run.session.log(body.key, "usage", text)

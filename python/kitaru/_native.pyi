@@ -74,9 +74,7 @@ def cli(argv: list[str], host: Any) -> int:
 def manage_get(engine: Engine, id: str) -> str:
     """One execution as a JSON object."""
 
-def manage_list(
-    engine: Engine, status: list[str], flow: str | None, tag: str | None, limit: int, page: int
-) -> str:
+def manage_list(engine: Engine, status: list[str], flow: str | None, tag: str | None, limit: int, page: int) -> str:
     """A page of executions, newest first, as a JSON array."""
 
 def manage_value(engine: Engine, id: str, which: str) -> str | None:

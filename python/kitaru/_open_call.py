@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _context
 from kitaru._calls import Body, Forever, Pause, Turn, identify, steps
 from kitaru._checkpoint import _check_options, free_bound
-from kitaru._drive import _turn
 from kitaru._spec import Spec
+from kitaru._turns import await_turn
 from kitaru.errors import KitaruUsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class OpenCall:
             step = next(self._path)
             while type(step) is not Body:
                 if type(step) is Turn and _context.running_task() is None:
-                    _turn(one.run, step.order)
+                    await_turn(one.run, step.order)
                 step = next(self._path)
         except StopIteration as served:
             self.recorded, self.value = True, served.value

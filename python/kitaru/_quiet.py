@@ -200,7 +200,11 @@ class Side:
         """Returns when something of the wait has changed. Cancelled when the flow is left."""
         future: asyncio.Future[None] = self.loop.create_future()
         self.futures[future] = parked
-        parked.cancel = lambda: self.loop.call_soon_threadsafe(_cancel, future, context=_EMPTY)
+
+        def cancel() -> None:
+            self.loop.call_soon_threadsafe(_cancel, future, context=_EMPTY)
+
+        parked.cancel = cancel
         self.start_polling()
         try:
             await future
@@ -234,7 +238,7 @@ class Side:
         soon = False
         if not woken:
             ready = getattr(self.loop, "_ready", None)
-            if ready is not None and len(ready) == 0 or ready is None:
+            if (ready is not None and len(ready) == 0) or ready is None:
                 if is_quiet(run):
                     from kitaru._edge import ask_inline
 
@@ -313,8 +317,9 @@ def root_waits(run: Run) -> bool:
         return True
     if any(parked.thread == run.root_thread for parked in run.parked.values()) or run.root_joining > 0:
         return True
-    # concurrent.futures.wait and as_completed leave their mark on what they wait for.
-    return any(getattr(handle, "_waiters", None) for handle in list(run.handles) if not handle.done())
+    # concurrent.futures.wait and as_completed leave their mark on what they wait for, and are woken through it.
+    marks = [mark for handle in list(run.handles) if not handle.done() for mark in getattr(handle, "_waiters", ())]
+    return bool(marks) and not any(mark.event.is_set() for mark in marks)
 
 
 def _tasks_wait(side: Side, strangers: list[str]) -> bool:

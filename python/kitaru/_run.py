@@ -25,12 +25,25 @@ if TYPE_CHECKING:
 
     from kitaru._native import Session
     from kitaru._quiet import Side
+    from kitaru._turns import Asking
 
 
 class Parked:
     """A call that waits for something outside the process: an answer, time, or a child's answer."""
 
-    __slots__ = ("call", "cancel", "child", "deadline", "frame", "key", "pause", "question", "sleeping", "since", "thread")
+    __slots__ = (
+        "call",
+        "cancel",
+        "child",
+        "deadline",
+        "frame",
+        "key",
+        "pause",
+        "question",
+        "since",
+        "sleeping",
+        "thread",
+    )
 
     def __init__(
         self,
@@ -69,6 +82,8 @@ class Run:
         self.on_drift = on_drift
         self.pid = os.getpid()
         self.lock = threading.RLock()
+        # Told when a thread of the flow begins to wait, and when a recorded outcome is handed to one.
+        self.turned = threading.Condition(self.lock)
         self.closing: KitaruError | None = None
         self.root_ended = False
         self.parked: dict[int, Parked] = {}
@@ -82,7 +97,7 @@ class Run:
         self.root_joining = 0
         self.handles: set[Any] = set()
         self.sides: dict[int, Side] = {}
-        self.askers: dict[int, Callable[[], None]] = {}
+        self.askers: dict[int, Asking] = {}
         self.known_errors: dict[int, tuple[BaseException, list[int], bool]] = {}
         self.refusals = 0
         # Whether no other process can load the flow: it was defined in a notebook, at a prompt or in `python -c`.
@@ -148,15 +163,18 @@ class Run:
 
     def leave_thread(self) -> None:
         """A thread of the flow has ended, or waits for another."""
-        with self.lock:
+        with self.turned:
             self.threads_busy -= 1
+            self.turned.notify_all()
 
     def wake(self, order: int) -> None:
         """It is this outcome's turn: wakes whoever asked for it, thread or task."""
-        wake = self.askers.get(order)
-        if wake is not None:
-            wake()
-            return
+        with self.turned:
+            asking = self.askers.get(order)
+            if asking is not None:
+                asking.hand()
+                self.turned.notify_all()
+                return
         for side in self.live_sides():
             if order in side.waiters:
                 side.loop.call_soon_threadsafe(side.hand_out, order)
@@ -189,8 +207,8 @@ class Run:
                     one.cancel()
         for side in list(self.sides.values()):
             side.cancel_root()
-        for wake in list(self.askers.values()):
-            wake()
+        with self.turned:
+            self.turned.notify_all()
         return Unwind(self.closing)
 
     def refused(self, error: KitaruError) -> Unwind:

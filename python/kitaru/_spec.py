@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         rerunnable: bool
         strict: bool
 
+
 _TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 _DEFAULT_BACKOFF = 1.0
 

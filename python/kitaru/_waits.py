@@ -10,7 +10,6 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context, _native
-from kitaru._context import Frame
 from kitaru._drive import LONG, park_async, park_sync
 from kitaru._run import Parked
 from kitaru._schema import check_answer, json_schema
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     import datetime as datetime_module
     import uuid as uuid_module
     from collections.abc import Generator
+
+    from kitaru._context import Frame
 
 
 class _Question:
@@ -241,9 +242,7 @@ def sleep(seconds: float, *, name: str = "sleep") -> Any:
     run, session = frame.run, frame.run.session
     run.check()
     try:
-        call = session.identify(
-            frame.scope, name, "sleep", _native.blake3(f"{seconds!r}"), False, False, False, None
-        )
+        call = session.identify(frame.scope, name, "sleep", _native.blake3(f"{seconds!r}"), False, False, False, None)
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     if _context.running_task() is not None:

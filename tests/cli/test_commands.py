@@ -237,6 +237,30 @@ def test_cancel_and_pause_are_final_and_not(lab: Lab) -> None:
     assert "already-ended" in lab.kitaru("cancel", "latest").ok(1).err
 
 
+def test_doctor_says_why_each_open_execution_is_not_progressing_and_who_must_act(lab: Lab) -> None:
+    desk(lab).kitaru("run", "agent.py:research").ok(75)
+    lab.kitaru("run", "more.py:naps").ok(75)
+    lab.kitaru("run", "more.py:naps").ok(75)
+    lab.kitaru("pause", "latest").ok()
+    told = lab.item("doctor")
+    assert told["sound"] is True
+    assert told["store"]["journal_mode"] == "wal"
+    assert told["store"]["synchronous"] == "2"
+    found = [(one["flow"], one["why"], one["who"], one["wake_at"] is not None) for one in told["open"]]
+    assert found == [
+        ("naps", "paused by cli", "person", False),
+        ("naps", "sleeps", "time", True),
+        ("research", "asks Found 2. Continue?", "person", False),
+    ]
+    assert [settled(one["next"] or "") for one in told["open"]] == [
+        "kitaru resume <short>",
+        "",
+        "kitaru input <short> --value true",
+    ]
+    assert lab.item("doctor", "--deep")["store"]["integrity_check"] == "ok"
+    assert "in 59m" in lab.kitaru("doctor").ok().out
+
+
 def test_errors_in_json_have_code_message_and_hint(lab: Lab) -> None:
     told = desk(lab).kitaru("executions", "get", "zz", "--output", "json").ok(1)
     assert told.json == {

@@ -36,7 +36,13 @@ def build_shim(folder: pathlib.Path) -> pathlib.Path:
 
 
 def sweep(
-    lab: Any, file: pathlib.Path, *, points: str = "edges", random_kills: int = 0, seed: int = 0, part: tuple[int, int] = (0, 1)
+    lab: Any,
+    file: pathlib.Path,
+    *,
+    points: str = "edges",
+    random_kills: int = 0,
+    seed: int = 0,
+    part: tuple[int, int] = (0, 1),
 ) -> Any:
     """Sweeps a program in a process of its own; returns the report.
 
@@ -47,8 +53,17 @@ def sweep(
     """
     shim = build_shim(lab.folder)
     process = lab.run(
-        sys.executable, "-m", "lab.sweep", str(file), points, str(random_kills), str(seed), *map(str, part),
-        timeout=600, LD_PRELOAD=str(shim), PYTHONPATH=str(HERE.parent),
+        sys.executable,
+        "-m",
+        "lab.sweep",
+        str(file),
+        points,
+        str(random_kills),
+        str(seed),
+        *map(str, part),
+        timeout=600,
+        LD_PRELOAD=str(shim),
+        PYTHONPATH=str(HERE.parent),
     )
     assert process.code == 0, f"{process.out}\n{process.err}"
     return json.loads(process.out.splitlines()[-1])
@@ -63,7 +78,9 @@ class Case:
         self.home = folder / "home"
         self.world = folder / "world.log"
 
-    def child(self, work: Any, *, arm: tuple[int, int] | None = None, kill_after: float | None = None) -> tuple[int, str]:
+    def child(
+        self, work: Any, *, arm: tuple[int, int] | None = None, kill_after: float | None = None
+    ) -> tuple[int, str]:
         """Runs ``work`` in a forked child. Returns its exit status (-9: killed) and what it printed."""
         log = self.folder / "child.log"
         pid = os.fork()
@@ -158,7 +175,14 @@ class Case:
                 value = json.dumps(answers[name])
                 _native.cli(["input", owner, "--wait", key, "--value", value, "--no-resume"], None)
         known = json.loads(_config.engine().describe(exec_id))
-        _runner.execute({"resume": {"id": exec_id, "entry": json.loads(known["entry"]) if isinstance(known["entry"], str) else known["entry"]}})
+        _runner.execute(
+            {
+                "resume": {
+                    "id": exec_id,
+                    "entry": json.loads(known["entry"]) if isinstance(known["entry"], str) else known["entry"],
+                }
+            }
+        )
 
     def status(self) -> str | None:
         rows = self.rows("SELECT status FROM executions WHERE parent IS NULL")
@@ -169,14 +193,19 @@ class Case:
         problems: list[str] = []
         passes = 0
         log = ""
-        final = {"completed", "cancelled", "paused"} | ({"failed"} if not getattr(self.module, "RETRIED", False) else set())
+        final = {"completed", "cancelled", "paused"} | (
+            {"failed"} if not getattr(self.module, "RETRIED", False) else set()
+        )
         while self.status() not in final:
             passes += 1
             if passes > MOST_PASSES:
                 return {"problems": [f"not over after {passes} passes: {self.status()}\n{log[-3000:]}"]}
-            recorded = {key for (key,) in self.rows(
-                "SELECT e.id || ' ' || key FROM calls JOIN executions e USING (n) WHERE calls.status IN ('completed', 'answered')"
-            )}
+            recorded = {
+                key
+                for (key,) in self.rows(
+                    "SELECT e.id || ' ' || key FROM calls JOIN executions e USING (n) WHERE calls.status IN ('completed', 'answered')"
+                )
+            }
             before = len(self.done())
             code, log = self.child(self.start if self.status() is None else self.go_on)
             again = [what for what in self.done()[before:] if what in recorded]
@@ -190,10 +219,17 @@ class Case:
         (check,) = self.rows("PRAGMA integrity_check")
         if check[0] != "ok":
             problems.append(f"integrity_check: {check[0]}")
-        keys = self.rows("SELECT key FROM calls JOIN executions USING (n) WHERE calls.status = 'completed' ORDER BY key")
+        keys = self.rows(
+            "SELECT key FROM calls JOIN executions USING (n) WHERE calls.status = 'completed' ORDER BY key"
+        )
         known = [key for (key,) in keys]
         return {
-            "problems": problems, "status": status, "result": result, "reason": reason, "error": error, "keys": known
+            "problems": problems,
+            "status": status,
+            "result": result,
+            "reason": reason,
+            "error": error,
+            "keys": known,
         }
 
 
@@ -207,13 +243,12 @@ def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, i
 
     # All that a case will import is imported before the first fork.
     import asyncio  # noqa: F401
+    import gc
 
     import kitaru._children
     import kitaru._handles
     import kitaru._inside
     import kitaru._waits  # noqa: F401
-
-    import gc
 
     os.chdir(os.path.dirname(file))
     sys.path.insert(0, os.path.dirname(file))
@@ -316,4 +351,8 @@ def _plain(text: str | None) -> Any:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), (int(sys.argv[5]), int(sys.argv[6])))))
+    print(
+        json.dumps(
+            main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), (int(sys.argv[5]), int(sys.argv[6])))
+        )
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from lab import Lab
 
 # Both calls end in the same round of the loop, so that their results are committed together in the next one.

@@ -7,6 +7,7 @@ import pathlib
 from typing import Any
 
 import pytest
+
 from lab import Lab
 from lab.sweep import sweep
 
@@ -29,7 +30,14 @@ def test_every_write_of_the_engine_may_be_its_last(lab: Lab, part: int) -> None:
 
 
 def test_every_write_that_makes_a_store_may_be_its_last(lab: Lab) -> None:
-    report = sweep(lab, lab.write("program.py", "from world import paid\nfrom kitaru import checkpoint, flow\n\n\n@checkpoint\ndef one():\n    return paid(1)\n\n\n@flow\ndef main():\n    return one()\n"), points="creation")
+    report = sweep(
+        lab,
+        lab.write(
+            "program.py",
+            "from world import paid\nfrom kitaru import checkpoint, flow\n\n\n@checkpoint\ndef one():\n    return paid(1)\n\n\n@flow\ndef main():\n    return one()\n",
+        ),
+        points="creation",
+    )
     judge(report, least=report["cases"])
 
 

@@ -10,7 +10,7 @@ import sys
 
 from lab import Lab
 
-HELPERS = '''
+HELPERS = """
 from world import did
 
 def search_academic_papers(topic):
@@ -20,7 +20,7 @@ def search_academic_papers(topic):
 def call_llm(prompt):
     did("llm")
     return f"analysis of {len(prompt)} characters"
-'''
+"""
 
 
 def seed(lab: Lab) -> str:

@@ -17,7 +17,9 @@ def run(lab: Lab, source: str, code: int = 0):
 
 
 def test_a_body_that_changes_its_argument_is_refused_on_the_first_run_naming_the_path(lab: Lab) -> None:
-    left = run(lab, """
+    left = run(
+        lab,
+        """
 @checkpoint
 def step(messages):
     messages.append("thought")
@@ -25,13 +27,17 @@ def step(messages):
 @flow
 def main():
     step(["a", "b", "c"])
-""", code=1)
+""",
+        code=1,
+    )
     assert "messages[3]" in left.err
     assert "KitaruMutatedArgumentError" in left.err
 
 
 def test_a_change_after_the_call_does_not_count(lab: Lab) -> None:
-    run(lab, """
+    run(
+        lab,
+        """
 @checkpoint
 def bump(st):
     did(f"bump {st['n']}")
@@ -44,13 +50,17 @@ def main():
     st["n"] = 5
     kitaru.wait(schema=bool, name="go")
     return got
-""", code=75)
+""",
+        code=75,
+    )
     lab.kitaru("input", lab.only(), "--value", "true").ok(0)
     assert lab.done() == ["bump 0"]
 
 
 def test_defaults_keywords_sets_and_types_count_as_they_should(lab: Lab) -> None:
-    run(lab, """
+    run(
+        lab,
+        """
 @checkpoint
 def f(a, b=2, **kw):
     did(f"f {a!r} {b!r} {kw!r}")
@@ -59,12 +69,17 @@ def f(a, b=2, **kw):
 @flow
 def main():
     f(1); kitaru.wait(schema=bool, name="go")
-""", code=75)
+""",
+        code=75,
+    )
     calls = ["f(a=1)", "f(1, 2)", "f(b=2, a=1)"]
     for n, call in enumerate(calls):
         other = lab.folder / f"case{n}"
         one = Lab(other)
-        one.write("agent.py", HEAD + f"""
+        one.write(
+            "agent.py",
+            HEAD
+            + f"""
 import sys
 @checkpoint
 def f(a, b=2, **kw):
@@ -73,10 +88,11 @@ def f(a, b=2, **kw):
 
 @flow
 def main():
-    {call if False else 'f(1)'} if FIRST else {call}
+    {call if False else "f(1)"} if FIRST else {call}
     kitaru.wait(schema=bool, name="go")
 FIRST = True
-""")
+""",
+        )
         one.python("-c", "import agent; agent.main()").ok(75)
         text = (other / "agent.py").read_text()
         (other / "agent.py").write_text(text.replace("FIRST = True", "FIRST = False"))

@@ -24,7 +24,9 @@ def test_a_new_file_that_sorts_first_is_summarised_and_the_others_are_not_again(
     folder.mkdir()
     for name in "bcd":
         (folder / name).write_text("")
-    exec_id = start(lab, """
+    exec_id = start(
+        lab,
+        """
 @checkpoint
 def summarise(name):
     return did(f"summary of {name}")
@@ -34,7 +36,8 @@ def main():
     got = [summarise(name) for name in sorted(os.listdir("docs"))]
     kitaru.wait(schema=bool, name="go")
     return got
-""")
+""",
+    )
     (folder / "a").write_text("")
     lab.kitaru("input", exec_id, "--value", "true").ok(0)
     assert lab.item("show", exec_id)["result"] == [f"summary of {name}" for name in "abcd"]
@@ -44,7 +47,9 @@ def main():
 def test_a_new_first_call_in_a_sequential_flow_asks_before_it_spends(lab: Lab) -> None:
     (lab.folder / "docs").mkdir()
     (lab.folder / "docs" / "b").write_text("")
-    exec_id = start(lab, """
+    exec_id = start(
+        lab,
+        """
 @checkpoint
 def summarise(name):
     return did(f"summary of {name}")
@@ -54,7 +59,8 @@ def main():
     got = [summarise(name) for name in sorted(os.listdir("docs"))]
     kitaru.wait(schema=bool, name="go")
     return got
-""")
+""",
+    )
     (lab.folder / "docs" / "a").write_text("")
     asked = lab.kitaru("input", exec_id, "--value", "true")
     assert asked.code == 75, asked
@@ -69,7 +75,9 @@ def main():
 
 def test_an_order_that_left_the_list_never_leaves_its_receipt_to_another(lab: Lab) -> None:
     lab.write("orders.txt", "o1 o2")
-    exec_id = start(lab, """
+    exec_id = start(
+        lab,
+        """
 @checkpoint
 def charge(order):
     return did(f"receipt for {order}")
@@ -79,7 +87,8 @@ def main():
     receipts = [charge(order) for order in open("orders.txt").read().split()]
     kitaru.wait(schema=bool, name="go")
     return receipts
-""")
+""",
+    )
     lab.write("orders.txt", "o2")
     lab.kitaru("input", exec_id, "--value", "true").ok(0)
     assert lab.item("show", exec_id)["result"] == ["receipt for o2"]
@@ -123,7 +132,9 @@ def main():
     return {"gpt": a, "claude": b}
 """
     exec_id = start(lab, 'DRIFT = "rerun"\n' + source)
-    swapped = source.replace('    a = gpt.ask("q")\n    b = claude.ask("q")', '    b = claude.ask("q")\n    a = gpt.ask("q")')
+    swapped = source.replace(
+        '    a = gpt.ask("q")\n    b = claude.ask("q")', '    b = claude.ask("q")\n    a = gpt.ask("q")'
+    )
     lab.write("agent.py", FLOW + 'DRIFT = "rerun"\n' + swapped)
     lab.kitaru("input", exec_id, "--value", "true").ok(0)
     assert lab.item("show", exec_id)["result"] == {"gpt": "gpt says q", "claude": "claude says q"}
@@ -156,7 +167,9 @@ def main():
 
 
 def test_a_clock_in_a_prompt_is_reused_and_noted_not_run_again_unasked(lab: Lab) -> None:
-    exec_id = start(lab, """
+    exec_id = start(
+        lab,
+        """
 from datetime import datetime
 
 @checkpoint
@@ -168,7 +181,8 @@ def main():
     got = think(f"It is {datetime.now()}. Go on.")
     kitaru.wait(schema=bool, name="go")
     return got
-""")
+""",
+    )
     lab.kitaru("input", exec_id, "--value", "true").ok(0)
     assert lab.done() == ["thought"]
     assert [row for row in lab.query("SELECT payload FROM journal WHERE kind = 'noted'") if "drift-reused" in row[0]]

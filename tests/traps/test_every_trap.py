@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
+
 from lab import Lab
 from lab.sweep import sweep
 
@@ -22,6 +23,8 @@ def test_ends_the_same_way_wherever_it_is_killed_and_no_recorded_call_runs_twice
     )
     assert report["kills"] > 0
     known: dict[str, object] = {}
-    exec(compile("\n".join(line for line in program.read_text().splitlines() if line[:5] == "CALLS"), "x", "exec"), known)
+    exec(
+        compile("\n".join(line for line in program.read_text().splitlines() if line[:5] == "CALLS"), "x", "exec"), known
+    )
     if "CALLS" in known:
         assert report["done"] == known["CALLS"]

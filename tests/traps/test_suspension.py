@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+
 from lab import Lab
 
 HEAD = """
@@ -38,11 +39,14 @@ GROUPS = {
 
 @pytest.mark.parametrize("how", GROUPS)
 def test_paid_work_beside_a_wait_ends_and_is_recorded(lab: Lab, how: str) -> None:
-    run(lab, f"""
+    run(
+        lab,
+        f"""
 @flow
 async def main():
     return list({GROUPS[how]})
-""")
+""",
+    )
     assert lab.done() == ["p"]
     lab.kitaru("input", lab.only(), "--value", "true").ok(0)
     assert lab.done() == ["p"]
@@ -51,13 +55,16 @@ async def main():
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="TaskGroup came with 3.11")
 def test_paid_work_in_a_task_group_ends_and_is_recorded(lab: Lab) -> None:
-    run(lab, """
+    run(
+        lab,
+        """
 @flow
 async def main():
     async with asyncio.TaskGroup() as g:
         one, two = g.create_task(kitaru.wait(schema=bool, name='go')), g.create_task(paid('p'))
     return [one.result(), two.result()]
-""")
+""",
+    )
     assert lab.done() == ["p"]
     lab.kitaru("input", lab.only(), "--value", "true").ok(0)
     assert lab.done() == ["p"]
@@ -65,7 +72,9 @@ async def main():
 
 
 def test_paid_work_in_an_anyio_task_group_ends_and_is_recorded(lab: Lab) -> None:
-    run(lab, """
+    run(
+        lab,
+        """
 import anyio
 got = []
 
@@ -82,7 +91,8 @@ async def main():
         group.start_soon(ask)
         group.start_soon(work)
     return sorted(map(str, got))
-""")
+""",
+    )
     assert lab.done() == ["p"]
     lab.kitaru("input", lab.only(), "--value", "true").ok(0)
     assert lab.done() == ["p"]
@@ -90,23 +100,29 @@ async def main():
 
 
 def test_all_of_four_calls_in_a_row_are_made_before_the_process_leaves(lab: Lab) -> None:
-    run(lab, """
+    run(
+        lab,
+        """
 async def four():
     return [await paid(n, 0.01) for n in "abcd"]
 
 @flow
 async def main():
     return await asyncio.gather(kitaru.wait(schema=bool, name='go'), four())
-""")
+""",
+    )
     assert lab.done() == list("abcd")
 
 
 def test_both_of_two_questions_are_open_and_answered_in_any_order(lab: Lab) -> None:
-    left = run(lab, """
+    left = run(
+        lab,
+        """
 @flow
 async def main():
     return await asyncio.gather(kitaru.wait(schema=int, name='a'), kitaru.wait(schema=int, name='b'))
-""")
+""",
+    )
     assert "--wait a" in left.err and "--wait b" in left.err
     exec_id = lab.only()
     refused = lab.kitaru("input", exec_id, "--value", "1")
@@ -117,32 +133,40 @@ async def main():
 
 
 def test_a_return_that_swallows_the_unwinding_is_discarded(lab: Lab) -> None:
-    left = run(lab, """
+    left = run(
+        lab,
+        """
 @flow
 def main():
     try:
         return kitaru.wait(schema=str, name="go")
     except BaseException:
         return "fallback"
-""")
+""",
+    )
     assert "fallback" not in left.out
     assert lab.item("show", lab.only())["status"] == "waiting"
 
 
 def test_no_call_starts_during_unwinding(lab: Lab) -> None:
-    run(lab, """
+    run(
+        lab,
+        """
 @flow
 async def main():
     try:
         await kitaru.wait(schema=str, name="go")
     finally:
         await paid("cleanup")
-""")
+""",
+    )
     assert lab.done() == []
 
 
 def test_a_flow_that_will_not_unwind_is_abandoned_released_and_that_is_said(lab: Lab) -> None:
-    left = run(lab, """
+    left = run(
+        lab,
+        """
 @flow
 def main():
     while True:
@@ -150,14 +174,17 @@ def main():
             kitaru.wait(schema=str, name="go")
         except BaseException:
             pass
-""")
+""",
+    )
     assert "left by force" in left.err
     shown = lab.item("show", lab.only())
     assert shown["status"] == "waiting"
 
 
 def test_a_raw_request_beside_a_wait_holds_the_process_for_the_grace_and_is_named(lab: Lab) -> None:
-    left = run(lab, """
+    left = run(
+        lab,
+        """
 async def raw_http():
     reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
     await reader.read()
@@ -171,12 +198,16 @@ listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
 listener.listen()
 PORT = listener.getsockname()[1]
-""", KITARU_GRACE="0.5")
+""",
+        KITARU_GRACE="0.5",
+    )
     assert "the request" in left.err
 
 
 def test_a_raw_request_that_ends_within_the_grace_is_waited_for(lab: Lab) -> None:
-    run(lab, """
+    run(
+        lab,
+        """
 async def raw_http():
     reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
     await reader.read()
@@ -198,12 +229,15 @@ def serve():
         time.sleep(0.3)
         connection.close()
 threading.Thread(target=serve, daemon=True).start()
-""")
+""",
+    )
     assert lab.done() == ["after the request"]
 
 
 def test_a_wait_with_a_timeout_falls_back_when_it_is_due(lab: Lab) -> None:
-    run(lab, """
+    run(
+        lab,
+        """
 @flow
 def main():
     try:
@@ -211,7 +245,8 @@ def main():
     except kitaru.KitaruWaitTimeoutError:
         pass
     return kitaru.wait(schema=bool, name="other", timeout=0.2, on_timeout="default", default="dflt")
-""")
+""",
+    )
     exec_id = lab.only()
     import time
 
@@ -223,20 +258,26 @@ def main():
 
 
 def test_a_short_sleep_stays_and_a_long_one_leaves_the_process(lab: Lab) -> None:
-    left = run(lab, """
+    left = run(
+        lab,
+        """
 @flow
 def main():
     kitaru.sleep(0.05)
     sync_paid("slept")
     kitaru.sleep(3600)
-""")
+""",
+    )
     assert lab.done() == ["slept"]
     assert lab.item("show", lab.only())["status"] == "sleeping"
     assert "sleeps until" in left.err
 
 
 def test_an_answer_that_comes_while_it_is_parked_goes_on_in_place(lab: Lab) -> None:
-    lab.write("agent.py", HEAD + """
+    lab.write(
+        "agent.py",
+        HEAD
+        + """
 async def busy():
     did("busy")
     while not count("stop"):
@@ -248,7 +289,8 @@ async def main():
         got = await kitaru.wait(schema=bool, name="go")
         return await paid(f"{os.getpid()}")
     return await asyncio.gather(ask(), busy())
-""")
+""",
+    )
     process = lab.spawn(sys.executable, "-c", "import agent, asyncio; asyncio.run(agent.main())")
     lab.wait_for("busy")
     while not lab.query("SELECT 1 FROM waits WHERE status = 'open'"):
@@ -261,7 +303,9 @@ async def main():
 
 
 def test_a_child_that_suspends_suspends_its_parent_and_the_answer_carries_both_on(lab: Lab) -> None:
-    run(lab, """
+    run(
+        lab,
+        """
 @flow
 def child():
     return kitaru.wait(schema=int, name="n") + 1
@@ -269,7 +313,8 @@ def child():
 @flow
 def main():
     return child() * 10
-""")
+""",
+    )
     ((child,),) = lab.query("SELECT id FROM executions WHERE parent IS NOT NULL")
     assert lab.item("show", lab.only())["status"] == "waiting"
     lab.kitaru("input", child, "--value", "4").ok(0)
@@ -277,7 +322,10 @@ def main():
 
 
 def test_a_timeout_of_ours_stands_still_during_a_wait(lab: Lab) -> None:
-    lab.write("agent.py", HEAD + """
+    lab.write(
+        "agent.py",
+        HEAD
+        + """
 @checkpoint(timeout=0.6)
 async def reviewed():
     return await kitaru.wait(schema=bool, name="go")
@@ -289,7 +337,8 @@ async def busy():
 @flow
 async def main():
     return await asyncio.gather(reviewed(), busy())
-""")
+""",
+    )
     process = lab.spawn(sys.executable, "-c", "import agent, asyncio; print(asyncio.run(agent.main()))")
     out, err = process.communicate(timeout=30)
     assert process.returncode == 75, err
@@ -297,7 +346,10 @@ async def main():
 
 
 def test_cancel_reaches_a_running_flow_and_its_children(lab: Lab) -> None:
-    lab.write("agent.py", HEAD + """
+    lab.write(
+        "agent.py",
+        HEAD
+        + """
 @flow
 async def child():
     for n in range(1000):
@@ -306,7 +358,8 @@ async def child():
 @flow
 async def main():
     await child()
-""")
+""",
+    )
     process = lab.spawn(sys.executable, "-c", "import agent, asyncio; asyncio.run(agent.main())")
     lab.wait_for("c3")
     lab.kitaru("cancel", lab.only()).ok(0)
@@ -315,14 +368,18 @@ async def main():
 
 
 def test_pause_stops_before_the_next_call_and_resume_goes_on(lab: Lab) -> None:
-    lab.write("agent.py", HEAD + """
+    lab.write(
+        "agent.py",
+        HEAD
+        + """
 @flow
 def main():
     for n in range(300):
         sync_paid(f"s{n}")
         time.sleep(0.01)
     return "end"
-""")
+""",
+    )
     process = lab.spawn(sys.executable, "-c", "import agent; agent.main()")
     lab.wait_for("s3")
     lab.kitaru("pause", lab.only()).ok(0)

@@ -3,8 +3,8 @@
 use crate::errors::{raise_code, raised};
 use crate::session::Session;
 use kitaru_core::ExecutionId;
-use kitaru_core::event::{Created, EntryPoint, Parent};
 use kitaru_core::Value;
+use kitaru_core::event::{Created, EntryPoint, Parent};
 use kitaru_store::Options;
 use pyo3::prelude::*;
 use std::path::Path;

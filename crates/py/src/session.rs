@@ -222,7 +222,14 @@ impl Session {
         Self::out(py, done)
     }
 
-    fn end_returned(&self, py: Python<'_>, call: usize, result: String, attempts: u32, used: UsageTuple) -> PyResult<u64> {
+    fn end_returned(
+        &self,
+        py: Python<'_>,
+        call: usize,
+        result: String,
+        attempts: u32,
+        used: UsageTuple,
+    ) -> PyResult<u64> {
         let done = py.detach(|| {
             let result = Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
             self.inner.end(CallId(call), Outcome::Returned { result }, attempts, usage(used))
@@ -261,7 +268,14 @@ impl Session {
         Self::out(py, done)
     }
 
-    fn end_raised(&self, py: Python<'_>, call: usize, error: ErrorTuple, attempts: u32, used: UsageTuple) -> PyResult<u64> {
+    fn end_raised(
+        &self,
+        py: Python<'_>,
+        call: usize,
+        error: ErrorTuple,
+        attempts: u32,
+        used: UsageTuple,
+    ) -> PyResult<u64> {
         let outcome = Outcome::Raised { error: error_data(py, error)? };
         let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts, usage(used)));
         Self::out(py, done)
@@ -393,17 +407,14 @@ impl Session {
             text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(serde_json::Value::Null)
         };
         let differences = kitaru_core::diff::diff(&read(&drifted.inputs), &read(&now));
-        let listed = differences
-            .iter()
-            .map(|one| (one.path.clone(), one.before.clone(), one.after.clone()))
-            .collect();
+        let listed = differences.iter().map(|one| (one.path.clone(), one.before.clone(), one.after.clone())).collect();
         let mut head = drifted.head;
         if head.key.is_empty() {
             head.key.clone_from(&head.name);
         }
-        let reason = PauseReason::Drift { call: head, record: drifted.seq, record_key: drifted.key, moved, differences };
         let reason =
-            serde_json::to_string(&reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+            PauseReason::Drift { call: head, record: drifted.seq, record_key: drifted.key, moved, differences };
+        let reason = serde_json::to_string(&reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
         Ok((reason, listed))
     }
 

@@ -161,7 +161,7 @@ def _pickled(value: Any) -> dict[str, Any]:
 
     try:
         data = _pickler().dumps(value)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         # Anything may be raised by a class's own reduction.
         hint = f"It cannot be pickled either: {type(error).__name__}: {error}"
         raise Unencodable("", shown(type(value)), hint) from None

@@ -83,7 +83,7 @@ def _survives(exc: BaseException, value: str) -> bool:
             return False
         lost: list[str] = []
         return _encode_table(back, lost) == value and not lost
-    except Exception:  # noqa: BLE001
+    except Exception:
         # The user's own classes take part in this and may raise anything: then it does not rebuild.
         return False
 
@@ -198,7 +198,7 @@ def _kept(value: Any, name: str, lost: list[str] | None) -> Any:
 def _shortened(value: Any) -> str:
     try:
         text = repr(value)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         # Somebody's __repr__: what it raises is all that can be said of the value.
         text = f"<its repr raised {type(error).__name__}>"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")[:500]
@@ -220,7 +220,7 @@ def _attributes(one: BaseException) -> Iterator[tuple[str, Any]]:
 def _message(one: BaseException) -> str:
     try:
         text = str(one)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         # An exception class may have a broken __str__; the failure itself must be recorded all the same.
         text = f"<its text cannot be had: {type(error).__name__}: {error}>"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -229,7 +229,7 @@ def _message(one: BaseException) -> str:
 def _traceback(exc: BaseException) -> str:
     try:
         text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         # Formatting calls the user's __str__ and __repr__.
         text = f"(the traceback cannot be shown: {type(error).__name__}: {error})\n"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -296,7 +296,7 @@ def _one(row: dict[str, Any], made: dict[int, BaseException]) -> BaseException:
         if "validation" in row:
             return _rebuilt_validation(cls, *row["validation"])
         return _without_init(cls, row, made)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         # A class's own code may run (`__new__`, setters) and raise anything; the record stays readable.
         reason = error.reason if isinstance(error, NotLoaded) else f"{type(error).__name__}: {error}"
         return RecordedError(name, row["message"], reason)

@@ -92,25 +92,20 @@ def _modules(module_name: str, name: str) -> Any:
         return
     try:
         yield _import(module_name)
-    except (Exception, SystemExit) as error:  # noqa: BLE001
+    except (Exception, SystemExit) as error:
         # Whatever a module raises while it is imported means the same here: the class cannot be had.
         reason = f"module {module_name} cannot be imported: {type(error).__name__}: {error}"
         raise NotLoaded(name.replace(":", "."), reason) from None
 
 
 def _import(module_name: str) -> Any:
-    import importlib.util
+    import importlib
 
-    from kitaru._runner import _loading
+    from kitaru._runner import _loading_code
 
-    spec = importlib.util.find_spec(module_name)
-    before = getattr(_loading, "file", None)
     # A script without a guard must not start its flow because somebody reads a value of its class.
-    _loading.file = before or (spec.origin if spec is not None else None)
-    try:
+    with _loading_code():
         return importlib.import_module(module_name)
-    finally:
-        _loading.file = before
 
 
 def find_class(name: str, base: type | None = None) -> type:

@@ -124,6 +124,6 @@ def bag_of(value: Any) -> Recorded | None:
 def _read(value: Any, name: str) -> Any:
     try:
         return getattr(value, name, None)
-    except Exception:  # noqa: BLE001
+    except Exception:
         # Reading the text of a response whose stream was not read raises, as the client library pleases.
         return None

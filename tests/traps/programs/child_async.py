@@ -1,4 +1,5 @@
 """Async children beside each other, one of which waits."""
+
 import asyncio
 
 from world import paid

@@ -1,4 +1,5 @@
 """A child flow that waits suspends its parent; both go on after the answer."""
+
 from world import paid
 
 import kitaru

@@ -1,5 +1,6 @@
 """Handled failures of a loop, raised at the end: the flow fails, and names the calls."""
-from world import did, paid
+
+from world import paid
 
 from kitaru import checkpoint, flow
 

@@ -1,4 +1,5 @@
 """An error with mandatory keywords is raised again from its record, with its response."""
+
 from world import paid
 
 from kitaru import checkpoint, flow

@@ -1,7 +1,8 @@
 """The body failed on a bad reply: the second try asks again."""
+
 import json
 
-from world import count, did, paid
+from world import count, did
 
 from kitaru import checkpoint, flow
 

@@ -1,6 +1,6 @@
 """a failed and took b with it; when a succeeds, b runs and nothing hangs."""
+
 import asyncio
-import sys
 
 from world import count, did, paid
 

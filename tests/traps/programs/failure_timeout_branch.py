@@ -1,4 +1,5 @@
 """A call that asyncio's timeout cancelled is recorded so: the same branch is taken on re-entry."""
+
 import asyncio
 
 from world import did, paid

@@ -1,4 +1,5 @@
 """Results that come in racing order are summarised in that order again."""
+
 import asyncio
 
 from world import paid

@@ -1,4 +1,5 @@
 """A clock among a task's arguments: its recorded calls are found all the same."""
+
 import asyncio
 import time
 

@@ -1,7 +1,8 @@
 """The loser of a race is cancelled; on re-entry it is parked, not run again."""
+
 import asyncio
 
-from world import did, paid
+from world import paid
 
 from kitaru import checkpoint, flow
 

@@ -1,4 +1,5 @@
 """A map with a limit, of calls that call others."""
+
 import time
 
 from world import paid

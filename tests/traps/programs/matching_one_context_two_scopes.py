@@ -1,4 +1,5 @@
 """Two tasks that share one context are two scopes."""
+
 import asyncio
 import contextvars
 import sys

@@ -1,4 +1,5 @@
 """Two clients that no codec takes are told apart by order: neither gets the other's answer."""
+
 from world import paid
 
 from kitaru import checkpoint, flow

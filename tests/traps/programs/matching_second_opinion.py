@@ -1,4 +1,5 @@
 """A call made inside another is not the same call made beside it."""
+
 from world import paid
 
 from kitaru import checkpoint, flow

@@ -1,4 +1,5 @@
 """Submitted items run in threads; a call after each belongs to the flow."""
+
 import time
 from concurrent.futures import as_completed
 

@@ -1,7 +1,8 @@
 """Calls of one name without inputs belong to the task that makes them."""
+
 import asyncio
 
-from world import did, paid
+from world import paid
 
 from kitaru import checkpoint, flow
 

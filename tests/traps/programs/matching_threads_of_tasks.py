@@ -1,4 +1,5 @@
 """A thread that a task starts belongs to that task: calls without inputs in it are never another task's."""
+
 import asyncio
 import contextvars
 import random

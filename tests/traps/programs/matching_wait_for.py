@@ -1,4 +1,5 @@
 """A helper task of wait_for changes nothing: the calls inside belong to the flow's own scope."""
+
 import asyncio
 
 from world import paid

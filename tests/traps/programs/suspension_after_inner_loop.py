@@ -1,4 +1,5 @@
 """A sync flow whose code runs event loops of its own asks between them, submits beside one, and goes on."""
+
 import asyncio
 import time
 

@@ -1,4 +1,5 @@
 """A task that waits for another through an async generator, a class's `__await__` or a shield is seen to wait for it."""
+
 import asyncio
 import contextlib
 

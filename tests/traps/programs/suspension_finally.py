@@ -1,5 +1,6 @@
 """No call starts while a suspension unwinds."""
-from world import did, paid
+
+from world import paid
 
 import kitaru
 from kitaru import checkpoint, flow

@@ -1,4 +1,5 @@
 """A wait beside paid work: the work ends and is recorded before the process leaves."""
+
 import asyncio
 
 from world import paid

@@ -1,4 +1,5 @@
 """A generator that waits inside."""
+
 from world import paid
 
 import kitaru

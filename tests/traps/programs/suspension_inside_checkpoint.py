@@ -1,4 +1,5 @@
 """A wait inside a checkpoint, after a paid call of the same body."""
+
 from world import paid
 
 import kitaru

@@ -1,4 +1,5 @@
 """asyncio's own timeout withdraws a wait, and the fallback is taken again on re-entry."""
+
 import asyncio
 
 from world import paid

@@ -1,4 +1,5 @@
 """A submitted body ends before the process leaves."""
+
 import time
 
 from world import paid

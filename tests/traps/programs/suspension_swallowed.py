@@ -1,4 +1,5 @@
 """A flow that catches everything around a wait: its return is discarded, the execution waits."""
+
 from world import paid
 
 import kitaru

@@ -1,4 +1,5 @@
 """A framework that turns every Exception of a tool into a message for the model."""
+
 from world import paid
 
 import kitaru

@@ -1,4 +1,5 @@
 """Two questions are open at once and answered in any order."""
+
 import asyncio
 
 from world import paid

@@ -1,7 +1,8 @@
 """A question that the flow gave up is given up again on re-entry, not asked again."""
+
 import asyncio
 
-from world import did, paid
+from world import paid
 
 import kitaru
 from kitaru import checkpoint, flow

@@ -61,13 +61,13 @@ pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -
         },
         Status::Sleeping => Diagnosis { why: "sleeps".to_owned(), who: Who::Time, wake_at: row.wake_at, next: None },
         Status::Paused => Diagnosis {
-            why: first_line(row).unwrap_or_else(|| "paused".to_owned()),
+            why: said(row).unwrap_or_else(|| "paused".to_owned()),
             who: Who::Person,
             wake_at: None,
             next: Some(next::after_pause(row)),
         },
         Status::Interrupted => Diagnosis {
-            why: match first_line(row) {
+            why: match said(row) {
                 Some(text) => text,
                 None if row.epoch == 0 => "nobody has taken it up yet".to_owned(),
                 None => "its process ended without a word (killed, or the machine went down)".to_owned(),
@@ -93,9 +93,9 @@ pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -
     Ok(found)
 }
 
-fn first_line(row: &ExecutionRow) -> Option<String> {
+fn said(row: &ExecutionRow) -> Option<String> {
     let text = row.reason.as_ref()?.get("text")?.as_str()?;
-    text.lines().next().map(str::to_owned)
+    Some(next::said(text)).filter(|said| !said.is_empty())
 }
 
 fn running(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Diagnosis> {
@@ -138,7 +138,7 @@ fn waiting(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -> Res
     let open = store.queries().waits(&filter, Page { limit: 1000, offset: 0 })?;
     let Some(first) = open.first() else {
         return Ok(Diagnosis {
-            why: first_line(row).unwrap_or_else(|| "waits for its child".to_owned()),
+            why: said(row).unwrap_or_else(|| "waits for its child".to_owned()),
             who: Who::Person,
             wake_at: row.wake_at,
             next: None,

@@ -16,13 +16,20 @@ pub fn after_pause(row: &ExecutionRow) -> String {
     let short = row.id.short();
     match pause(row) {
         Some(PauseReason::Drift { .. } | PauseReason::WaitChanged { .. }) => {
-            format!("kitaru resume {short} --on-drift reuse|rerun")
+            format!("kitaru resume {short} --on-drift reuse   # or: --on-drift rerun")
         }
         Some(PauseReason::InDoubt { key, .. } | PauseReason::Volatile { key, .. }) => {
             format!("kitaru resume {short} --rerun {}", quoted(&key))
         }
         _ => format!("kitaru resume {short}"),
     }
+}
+
+/// What a pause says, as one line, without the commands that follow it.
+pub fn said(text: &str) -> String {
+    let text = text.split_once("; go on with: kitaru ").map_or(text, |(before, _)| before);
+    let said: Vec<&str> = text.lines().take_while(|line| !line.contains(": kitaru ")).map(str::trim).collect();
+    said.join(" ")
 }
 
 /// Why a paused execution is paused.
@@ -120,6 +127,13 @@ mod tests {
             assert_eq!(super::super::check_answer(Some(&schema), &value), None, "{schema}: {value}");
         }
         assert_eq!(example(None), "\"text\"");
+    }
+
+    #[test]
+    fn a_pause_is_said_in_one_line() {
+        let text = "step has other inputs:\n  x: 1 -> 2\nUse its result: kitaru resume 1 --on-drift reuse";
+        assert_eq!(said(text), "step has other inputs: x: 1 -> 2");
+        assert_eq!(said("paused by cli; go on with: kitaru resume 1"), "paused by cli");
     }
 
     #[test]

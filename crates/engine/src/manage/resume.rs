@@ -176,14 +176,14 @@ fn decide(row: &ExecutionRow, options: &ResumeOptions, drop: &mut Vec<Seq>, even
         return Ok(());
     };
     let text = row.reason.as_ref().and_then(|reason| reason.get("text")).and_then(|text| text.as_str());
-    let text = text.unwrap_or("paused").to_owned();
+    let text = next::said(text.unwrap_or("paused"));
     match pause {
         PauseReason::Drift { call, record, .. } => {
             let Some(decision) = options.on_drift else {
                 if !drop.is_empty() {
                     return Ok(());
                 }
-                let hint = format!("kitaru resume {short} --on-drift reuse   or   --on-drift rerun");
+                let hint = next::after_pause(row);
                 return Err(ManageError::new("paused", text, Some(hint)));
             };
             events.push(Body::DriftDecided(DriftDecided {

@@ -42,10 +42,10 @@ fn plain(value: Json) -> Json {
         Json::Array(items) => Json::Array(items.into_iter().map(plain).collect()),
         Json::Object(mut fields) => {
             let kind = fields.get(TAG).and_then(Json::as_str);
-            if kind.is_some_and(|kind| !OPAQUE.contains(&kind)) {
-                if let Some(inside) = fields.shift_remove(INSIDE) {
-                    return plain(inside);
-                }
+            if kind.is_some_and(|kind| !OPAQUE.contains(&kind))
+                && let Some(inside) = fields.shift_remove(INSIDE)
+            {
+                return plain(inside);
             }
             Json::Object(fields.into_iter().map(|(name, field)| (name, plain(field))).collect())
         }

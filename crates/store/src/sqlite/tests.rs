@@ -61,7 +61,7 @@ fn every_statement_of_a_step_finds_its_rows_by_key() {
     let (_home, store) = store();
     for sql in [
         "UPDATE executions SET last_seq = 1 WHERE n = ?1 AND epoch = ?2 AND owner IS NOT NULL",
-        "SELECT seq, at, payload FROM journal WHERE place > ?1 << 32 | ?2 AND place < ?1 + 1 << 32 ORDER BY place",
+        "SELECT seq, at, payload FROM journal WHERE place > ?1 << 32 | ?2 AND place < ?1 + 1 << 32 ORDER BY place LIMIT ?3",
         "SELECT coalesce(max(line), 0) FROM logs WHERE n = ?1",
         "SELECT id FROM chunks WHERE digest = ?1",
         "SELECT chunks FROM blobs WHERE digest = ?1",

@@ -75,13 +75,13 @@ pub fn an_old_owner_records_nothing(with: &Fixture) {
     let before = with.store.queries().execution(&id).unwrap();
     assert_eq!(code(with.store.append(&id, T, 1, step("a"))), "fenced");
     assert_eq!(code(with.store.post(&id, T, Guard::Unchanged(1, 2), step("a"))), "conflict");
-    assert_eq!(with.store.renew(&[(id.clone(), 1)], T + 9 * LEASE).unwrap(), [id.clone()]);
+    assert_eq!(with.store.renew(&[(id.clone(), 1)], T + 9 * LEASE).unwrap(), std::slice::from_ref(&id));
     assert_eq!(with.store.queries().execution(&id).unwrap(), before);
     // Released is not held either, by whichever epoch.
     let gone = Body::Interrupted(Interrupted { by: "SIGTERM".to_owned(), reused: Vec::new() });
     with.store.append(&id, T, 2, vec![gone]).unwrap();
     assert_eq!(code(with.store.append(&id, T, 2, step("a"))), "fenced");
-    assert_eq!(with.store.renew(&[(id.clone(), 2)], T + 9 * LEASE).unwrap(), [id.clone()]);
+    assert_eq!(with.store.renew(&[(id.clone(), 2)], T + 9 * LEASE).unwrap(), std::slice::from_ref(&id));
     assert!(with.store.queries().calls(&id).unwrap().is_empty());
 }
 

@@ -1,0 +1,75 @@
+"""Recorded results in their order, for threads: one is handed out when no other thread of the flow can go on.
+
+Handing out two at once would let threads race that did not race when the results were recorded. Not here: which
+result is next (core decides) and the same for tasks (``_quiet``).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kitaru._run import Run
+
+# A thread that waits for something outside of the flow holds up recorded results for so long, in seconds.
+PATIENCE = 0.1
+_LOOK = 0.005
+
+
+class Asking:
+    """A thread that waits for its turn. All of it is touched under the run's lock."""
+
+    def __init__(self, run: Run) -> None:
+        me = threading.get_ident()
+        self._run = run
+        self._root = me == run.root_thread
+        self._item = me in run.item_threads
+        self.handed = False
+        self._count(-1)
+
+    def hand(self) -> None:
+        """It is its turn: it counts as busy before it has woken."""
+        if not self.handed:
+            self.handed = True
+            self._count(1)
+
+    def _count(self, step: int) -> None:
+        if self._root:
+            self._run.root_joining -= step
+        elif self._item:
+            self._run.threads_busy += step
+
+
+def await_turn(run: Run, order: int) -> None:
+    """Returns when it is this outcome's turn."""
+    run.session.ask(order)
+    with run.turned:
+        asking = run.askers[order] = Asking(run)
+        run.turned.notify_all()
+        since = time.monotonic()
+        try:
+            while not asking.handed:
+                run.check()
+                if others_ready(run) and time.monotonic() - since < PATIENCE:
+                    run.turned.wait(_LOOK)
+                    continue
+                turn, patience = run.session.next_delivery()
+                if turn is not None:
+                    run.wake(turn)
+                    since = time.monotonic()
+                else:
+                    run.turned.wait((patience or 100) / 1000)
+        finally:
+            del run.askers[order]
+            asking.hand()
+
+
+def others_ready(run: Run) -> bool:
+    """Whether a thread of the flow runs, or was just woken."""
+    if run.threads_busy > 0:
+        return True
+    from kitaru._quiet import root_waits
+
+    return not root_waits(run)
