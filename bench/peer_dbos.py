@@ -166,19 +166,19 @@ async def _fan_out(count: int) -> float:
 
 
 @DBOS.step()
-def talk(messages: list[Any], i: int) -> list[Any]:
+def talk(messages: list[Any]) -> list[Any]:
     """A transcript with one more turn."""
     from transcript import turn
 
-    return [*messages, turn(i)]
+    return [*messages, turn(len(messages))]
 
 
 @DBOS.workflow()
 def conversation(n: int) -> int:
     """Steps that each take and return it."""
     messages: list[Any] = []
-    for i in range(n):
-        messages = talk(messages, i)
+    for _ in range(n):
+        messages = talk(messages)
     return len(messages)
 
 

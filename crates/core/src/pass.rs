@@ -15,7 +15,7 @@ use crate::ids::{Digest, Millis, ScopeId, Seq};
 use crate::matcher::{Ask, CallId, Matcher, Verdict};
 use crate::records::{Records, State};
 use crate::value::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A decided call.
 #[derive(Clone, Debug)]
@@ -62,6 +62,8 @@ pub struct Pass {
     riding: Vec<Body>,
     /// Calls whose body runs and of which nothing is written yet.
     starting: BTreeMap<CallId, CallStarted>,
+    /// Names of changed checkpoints of which it was said.
+    changed: BTreeSet<String>,
 }
 
 impl Pass {
@@ -301,9 +303,11 @@ impl Pass {
             (Some(now), Some(then)) => same_kind(now, then) && now != then,
             _ => false,
         };
-        if changed {
-            let key = record.call.key.clone();
-            let text = format!("{key} was changed since it was recorded; its recorded result is used");
+        // Once a checkpoint, and not again for each of its calls: a loop may have made thousands.
+        if changed && !self.changed.contains(&record.call.name) {
+            let (key, name) = (record.call.key.clone(), record.call.name.clone());
+            let text = format!("{name} was changed since it was recorded; its recorded results are used");
+            self.changed.insert(name);
             self.ride(Body::Noted(Noted { key: Some(key), code: "code-changed".to_owned(), text }));
         }
     }

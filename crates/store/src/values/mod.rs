@@ -9,6 +9,7 @@ mod pack;
 use crate::error::StoreError;
 use kitaru_core::{Digest, ValueRef};
 use pack::Packs;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,9 @@ const IN_ROWS: usize = 64 << 10;
 const MIN: u32 = 2 << 10;
 const AVERAGE: u32 = 8 << 10;
 const MAX: u32 = 64 << 10;
-/// How many times larger the chunks of incompressible values are: each costs a row and its place in an index.
+/// A value of this many bytes that hardly compresses, and of which nothing is stored, is no conversation.
+const LARGE: usize = 512 << 10;
+/// So many times larger are its chunks: each costs a row and its place in an index.
 const BULK: u32 = 8;
 /// So much of a value's beginning says whether it compresses.
 const SAMPLE: usize = 16 << 10;
@@ -109,30 +112,45 @@ impl Values {
     pub fn prepare(
         &self,
         bytes: &[u8],
-        known: impl FnOnce(&[Digest]) -> Result<Vec<bool>, StoreError>,
+        known: impl Fn(&[Digest]) -> Result<Vec<bool>, StoreError>,
     ) -> Result<(ValueRef, New), StoreError> {
         let reference = reference(bytes);
-        let mut packer = Packer::new(bytes);
-        let pieces = cut(bytes, packer.is_of_use());
-        let digests: Vec<Digest> = pieces.iter().map(|piece| Digest::of(piece)).collect();
-        let known = known(&digests)?;
+        let (mut packer, is_bulk) = Packer::new(bytes);
+        let look = |factor| {
+            let pieces = cut(bytes, factor);
+            let digests: Vec<Digest> = pieces.iter().map(|piece| Digest::of(piece)).collect();
+            known(&digests).map(|known| (pieces, digests, known))
+        };
+        let (mut pieces, mut digests, mut known) = look(1)?;
+        if bytes.len() >= LARGE && is_bulk && !known.contains(&true) {
+            (pieces, digests, known) = look(BULK)?;
+            packer.0 = None;
+        }
         let mut chunks = Vec::with_capacity(pieces.len());
         let mut fresh = HashSet::new();
-        let mut new = 0;
+        let mut new = Vec::new();
         for ((piece, digest), known) in pieces.into_iter().zip(digests).zip(known) {
             let mut chunk = Chunk { digest, len: piece.len() as u64, stored: 0, zstd: false, place: Place::Known };
             if !known && fresh.insert(digest) {
                 let packed = packer.pack(piece);
                 chunk.zstd = packed.is_some();
-                let data = packed.unwrap_or_else(|| piece.to_vec());
-                new += data.len();
+                let data = packed.map_or(Cow::Borrowed(piece), Cow::Owned);
                 chunk.stored = data.len() as u64;
-                chunk.place = Place::Row(data);
+                new.push((chunks.len(), data));
             }
             chunks.push(chunk);
         }
-        if let Some(packs) = self.packs.as_ref().filter(|_| new > IN_ROWS) {
-            packs.append(&mut chunks)?;
+        let packs = self.packs.as_ref().filter(|_| new.iter().map(|(_, data)| data.len()).sum::<usize>() > IN_ROWS);
+        let places = match packs {
+            Some(packs) => packs.append(new.iter().map(|(_, data)| &**data))?,
+            None => Vec::new(),
+        };
+        let mut places = places.into_iter();
+        for (at, data) in new {
+            chunks[at].place = match places.next() {
+                Some((pack, place)) => Place::Pack(pack, place),
+                None => Place::Row(data.into_owned()),
+            };
         }
         Ok((reference, New { reference, chunks }))
     }
@@ -178,13 +196,11 @@ pub fn reference(bytes: &[u8]) -> ValueRef {
     ValueRef { digest: Digest::of(bytes), len: bytes.len() as u64 }
 }
 
-/// Pieces of `bytes`, cut where the content says: small ones of text, which comes back with a little added, large
-/// ones of what does not compress. What closes a JSON text is a piece of its own, so that the same list ends alike
-/// as a result and inside an object of arguments.
-fn cut(bytes: &[u8], is_text: bool) -> Vec<&[u8]> {
+/// Pieces of `bytes`, cut where the content says, `factor` times as large as usual. What closes a JSON text is a
+/// piece of its own, so that the same list ends alike as a result and inside an object of arguments.
+fn cut(bytes: &[u8], factor: u32) -> Vec<&[u8]> {
     let closing = bytes.iter().rev().take(16).take_while(|byte| matches!(byte, b']' | b'}')).count();
     let (body, end) = bytes.split_at(bytes.len() - closing);
-    let factor = if is_text { 1 } else { BULK };
     let mut pieces: Vec<&[u8]> = Vec::new();
     for chunk in fastcdc::v2020::FastCDC::new(body, MIN * factor, AVERAGE * factor, MAX * factor) {
         pieces.push(&body[chunk.offset..chunk.offset + chunk.length]);
@@ -199,21 +215,20 @@ fn cut(bytes: &[u8], is_text: bool) -> Vec<&[u8]> {
 struct Packer(Option<zstd::bulk::Compressor<'static>>);
 
 impl Packer {
-    fn new(bytes: &[u8]) -> Self {
+    /// Also says whether the value is bulk: what is worth neither much time nor small chunks, such as base64.
+    fn new(bytes: &[u8]) -> (Self, bool) {
+        let sample = &bytes[..bytes.len().min(SAMPLE)];
         let mut packer = Self(zstd::bulk::Compressor::new(1).ok());
-        if packer.pack(&bytes[..bytes.len().min(SAMPLE)]).is_none() {
+        let packed = packer.pack(sample).map_or(sample.len(), |packed| packed.len());
+        if packed == sample.len() {
             packer.0 = None;
         }
-        packer
+        (packer, packed > sample.len() * 2 / 3)
     }
 
-    fn is_of_use(&self) -> bool {
-        self.0.is_some()
-    }
-
-    /// `None`: it would not get a third smaller. That leaves out base64, whose quarter is not worth the time.
+    /// `None`: it would not get a tenth smaller.
     fn pack(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
         let packed = self.0.as_mut()?.compress(piece).ok()?;
-        (packed.len() < piece.len() * 2 / 3).then_some(packed)
+        (packed.len() < piece.len() * 9 / 10).then_some(packed)
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! A crash leaves bytes at a pack's end that nothing refers to; they are never read. Not here: the index.
 
-use super::{Chunk, Place};
 use crate::error::{StoreError, from_io};
 use crate::os;
 use std::collections::HashMap;
@@ -47,40 +46,40 @@ impl Packs {
         Self { folder, own: Mutex::new(None), open: Mutex::default() }
     }
 
-    /// Appends the bytes of all new chunks, makes them durable, and turns the chunks into references to them.
-    pub fn append(&self, chunks: &mut [Chunk]) -> Result<(), StoreError> {
+    /// Appends pieces and makes them durable. Returns where each stands: the pack, and the offset in it.
+    pub fn append<'a>(&self, pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Result<Vec<(u64, u64)>, StoreError> {
         let io = |error: std::io::Error| from_io(&self.folder, &error);
         let mut held = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         if held.is_none() {
             *held = Some(self.begin().map_err(io)?);
         }
         let Some(own) = held.as_mut() else {
-            return Ok(());
+            return Ok(Vec::new());
         };
-        let mut bytes = Vec::new();
         let start = own.len;
-        for chunk in chunks.iter_mut() {
-            if let Place::Row(data) = &chunk.place {
-                let place = start + bytes.len() as u64;
-                bytes.extend_from_slice(data);
-                chunk.place = Place::Pack(own.number, place);
-            }
+        let mut end = start;
+        let mut places = Vec::new();
+        for piece in pieces.clone() {
+            places.push((own.number, end));
+            end += piece.len() as u64;
         }
-        let end = start + bytes.len() as u64;
         if end > own.taken {
             let target = end + end.clamp(*STEP.start(), *STEP.end());
             // Without room the write below says so.
             drop(os::reserve(&own.file, own.taken, target - own.taken));
             own.taken = target;
         }
-        let written = own.file.seek(SeekFrom::Start(start)).and_then(|_| own.file.write_all(&bytes));
+        let mut written = own.file.seek(SeekFrom::Start(start)).map(|_| ());
+        for piece in pieces {
+            written = written.and_then(|()| own.file.write_all(piece));
+        }
         if let Err(error) = written.and_then(|()| os::sync_data(&own.file)) {
             // What a failed sync left behind is unknown: nothing more goes into this pack.
             *held = None;
             return Err(io(error));
         }
         own.len = end;
-        Ok(())
+        Ok(places)
     }
 
     /// Reads stored bytes.
