@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kitaru._open_call import open_call as open_call
     from kitaru._values import RawValue as RawValue
     from kitaru._values import identity as identity
-    from kitaru._values import register as codec
+    from kitaru._values import register as codec  # noqa: F401
     from kitaru._waits import now as now
     from kitaru._waits import random as random
     from kitaru._waits import sleep as sleep

@@ -18,7 +18,14 @@ from kitaru._handles import Handle
 from kitaru._run import Parked, Run
 from kitaru._spec import Spec
 from kitaru._values import decode
-from kitaru.errors import KitaruCancelledError, KitaruEncodeError, KitaruError, KitaruPaused, KitaruStateError, KitaruSuspended
+from kitaru.errors import (
+    KitaruCancelledError,
+    KitaruEncodeError,
+    KitaruError,
+    KitaruPaused,
+    KitaruStateError,
+    KitaruSuspended,
+)
 
 if TYPE_CHECKING:
     from kitaru._context import Frame

@@ -44,9 +44,10 @@ class Asking:
 
 def await_turn(run: Run, order: int) -> None:
     """Returns when it is this outcome's turn."""
-    run.session.ask(order)
     with run.turned:
+        # Known here before it is asked for, so that whoever finds that it is its turn finds whom to tell.
         asking = run.askers[order] = Asking(run)
+        run.session.ask(order)
         run.turned.notify_all()
         since = time.monotonic()
         try:

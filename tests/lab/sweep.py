@@ -16,7 +16,6 @@ import json
 import os
 import pathlib
 import random
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -171,7 +170,8 @@ class Case:
         ((exec_id,),) = self.rows("SELECT id FROM executions WHERE parent IS NULL")
         answers = getattr(self.module, "ANSWERS", {})
         open_waits = self.rows(
-            "SELECT e.id, w.key, w.name FROM waits w JOIN executions e USING (n) WHERE w.status = 'open' AND NOT w.sleep"
+            "SELECT e.id, w.key, w.name FROM waits w JOIN executions e USING (n) "
+            "WHERE w.status = 'open' AND NOT w.sleep"
         )
         for owner, key, name in open_waits:
             if name in answers:
@@ -206,7 +206,7 @@ class Case:
             recorded = {
                 key
                 for (key,) in self.rows(
-                    "SELECT e.id || ' ' || key FROM calls JOIN executions e USING (n) WHERE calls.status IN ('completed', 'answered')"
+                    "SELECT e.id || ' ' || key FROM calls JOIN executions e USING (n) WHERE calls.status = 'completed'"
                 )
             }
             before = len(self.done())
@@ -225,8 +225,7 @@ class Case:
         keys = self.rows(
             "SELECT key FROM calls JOIN executions USING (n) WHERE calls.status = 'completed' ORDER BY key"
         )
-        # Scopes that a crash lost leave their numbers unused: the paths are compared, and how many calls each has.
-        known = sorted(re.sub(r"[.#]\d+(?=/|$)", "", key) for (key,) in keys)
+        known = [key for (key,) in keys]
         return {
             "problems": problems,
             "status": status,
@@ -277,9 +276,10 @@ def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, i
         ready.child(open_store)
         modes = [EDGES] if which == "edges" else [] if which == "none" else [BEFORE, HALF, AFTER]
         calm = case("calm")
+        alone = time.monotonic()
         calm.child(calm.start, arm=(1 << 40, modes[0] if modes else 0))
         points = int((calm.folder / "seen").read_text())
-        length = time.monotonic() - began
+        length = time.monotonic() - alone
         good = calm.finish()
         if good["problems"]:
             report["problems"].append({"case": "calm", **good})

@@ -30,7 +30,8 @@ async def main(rounds: int) -> list[str]:
     for _ in range(rounds):
         await asyncio.sleep(0)
     tasks[0].cancel()
-    seen = [str(one) if isinstance(one, str) else "cancelled" for one in await asyncio.gather(*tasks, return_exceptions=True)]
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    seen = [str(one) if isinstance(one, str) else "cancelled" for one in ended]
     did(" and ".join(seen))
     await wait(schema=bool, name="go")
     return seen

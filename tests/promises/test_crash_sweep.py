@@ -11,6 +11,18 @@ import pytest
 from lab import Lab
 from lab.sweep import sweep
 
+SMALL = """
+from world import paid
+from kitaru import checkpoint, flow
+
+@checkpoint
+def one():
+    return paid(1)
+
+@flow
+def main():
+    return one()
+"""
 PROGRAM = pathlib.Path(__file__).parent / "sweep_program.py.txt"
 
 
@@ -34,7 +46,7 @@ def test_every_write_that_makes_a_store_may_be_its_last(lab: Lab) -> None:
         lab,
         lab.write(
             "program.py",
-            "from world import paid\nfrom kitaru import checkpoint, flow\n\n\n@checkpoint\ndef one():\n    return paid(1)\n\n\n@flow\ndef main():\n    return one()\n",
+            SMALL,
         ),
         points="creation",
     )

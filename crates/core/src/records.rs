@@ -288,15 +288,21 @@ impl Records {
         self.scopes.push(opened);
     }
 
-    /// A key (`#`) or label (`.`) that nothing else is printed with: `label/name#n`, number 1 left out. Numbers go
-    /// on from the highest one on record, since lower ones may have been lost in a crash.
-    pub fn free_key(&self, label: &str, scope: &ScopeId, name: &str, mark: char) -> String {
+    /// A key (`#`) or label (`.`) that nothing else is printed with: `label/name#n`, number 1 left out. `nth`: the
+    /// how-manyth of that name it is in this pass, which is its number wherever nothing else has that, so that a
+    /// crash changes no key. Else numbers go on from the highest one on record.
+    pub fn free_key(&self, label: &str, scope: &ScopeId, name: &str, mark: char, nth: u32) -> String {
+        let is_taken =
+            |key: &String| if mark == '#' { self.by_key.contains_key(key) } else { self.labels.contains(key) };
+        let wished = printed(label, name, nth.max(1), mark);
+        if !is_taken(&wished) {
+            return wished;
+        }
         let mut number = self.numbers.get(&number_key(scope, name, mark)).copied().unwrap_or(0);
         loop {
             number = number.saturating_add(1);
             let key = printed(label, name, number, mark);
-            let taken = if mark == '#' { self.by_key.contains_key(&key) } else { self.labels.contains(&key) };
-            if !taken {
+            if !is_taken(&key) {
                 return key;
             }
         }
@@ -375,7 +381,8 @@ pub fn identity_bytes(inputs: &Inputs, after: Option<&ScopeId>) -> Vec<u8> {
     bytes
 }
 
-fn number_key(scope: &ScopeId, name: &str, mark: char) -> ScopeId {
+/// What calls (`#`) or scopes (`.`) of one name in one scope are counted under.
+pub(crate) fn number_key(scope: &ScopeId, name: &str, mark: char) -> ScopeId {
     scope.child("number", name, &[mark as u8], 0)
 }
 

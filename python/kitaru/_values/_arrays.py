@@ -222,7 +222,7 @@ def _frame(value: Any, mode: int) -> dict[str, Any]:
     for at in range(value.shape[1]):
         try:
             columns.append(_column(value.iloc[:, at]))
-        except Unencodable as problem:  # noqa: PERF203
+        except Unencodable as problem:
             raise Unencodable(f"[{value.columns[at]!r}]", problem.type_name, problem.hint) from None
     data = {"columns": _index(value.columns, mode)["v"], "index": _index(value.index, mode)["v"], "data": columns}
     if value.attrs:

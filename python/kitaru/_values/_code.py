@@ -63,7 +63,7 @@ def _parts(function: types.FunctionType, seen: set[int]) -> dict[str, str]:
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:
             parts[f"closure {name}"] = _value(cell.cell_contents, seen)
-        except ValueError:  # noqa: PERF203
+        except ValueError:
             parts[f"closure {name}"] = "empty"
     names = _names(function.__code__)
     known = function.__globals__

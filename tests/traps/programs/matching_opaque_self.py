@@ -8,7 +8,7 @@ from kitaru import checkpoint, flow
 class Model:
     def __init__(self, name):
         self.name = name
-        self.socket = open("/dev/null")
+        self.socket = open("/dev/null")  # noqa: SIM115
 
     @checkpoint
     def ask(self, q):

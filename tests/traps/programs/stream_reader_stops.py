@@ -44,7 +44,7 @@ async def left(name):
 
 @flow
 async def main():
-    got = [text for text in sync_stream("a")]
+    got = list(sync_stream("a"))
     stopped = sync_stream("b")
     got.append(next(stopped))
     stopped.close()

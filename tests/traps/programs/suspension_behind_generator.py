@@ -1,4 +1,4 @@
-"""A task that waits for another through an async generator, a class's `__await__` or a shield is seen to wait for it."""
+"""A task that waits for another through a generator, a class's `__await__` or a shield is seen to wait for it."""
 
 import asyncio
 import contextlib
@@ -51,6 +51,7 @@ async def behind(name):
 async def first(name):
     async for one in answers(name):
         return one
+    return None
 
 
 async def shielded(name):

@@ -75,7 +75,8 @@ impl Matcher {
             let counted = exact.map_or(body, |ix| self.records.all[ix].call.body);
             self.scopes.entry(ask.scope).or_default().previous = Some(counted);
         }
-        self.met.push(Met { head, exact, once: ask.once, asker: ask.scope, count });
+        let nth = self.next_of_name(&head.scope, &head.name, '#');
+        self.met.push(Met { head, exact, once: ask.once, asker: ask.scope, count, nth });
         CallId(self.met.len() - 1)
     }
 }

@@ -83,6 +83,8 @@ struct Met {
     asker: ScopeId,
     /// Under which it was counted.
     count: ScopeId,
+    /// The how-manyth of its name in its scope.
+    nth: u32,
 }
 
 #[derive(Debug, Default)]

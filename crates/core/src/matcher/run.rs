@@ -15,7 +15,7 @@ impl Matcher {
     /// `None` when the call is not of this pass.
     pub fn run(&mut self, id: CallId) -> Option<(CallHead, Vec<Seq>)> {
         let met = self.met.get(id.0)?;
-        let mut head = met.head.clone();
+        let (mut head, nth) = (met.head.clone(), met.nth);
         // A record that another call was served stays that call's; this one gets a record of its own.
         let own = match met.exact.filter(|ix| self.records.all[*ix].call.body == head.body) {
             Some(ix) => Some(ix),
@@ -33,7 +33,7 @@ impl Matcher {
             self.records.all[ix].call = head.clone();
             ix
         } else {
-            head.key = self.records.free_key(&self.label(head.scope), &head.scope, &head.name, '#');
+            head.key = self.records.free_key(&self.label(head.scope), &head.scope, &head.name, '#', nth);
             if matches!(head.inputs, Inputs::Digest(_)) {
                 head.after = self.stands_after(head.scope);
             }

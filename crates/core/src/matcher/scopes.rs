@@ -5,7 +5,7 @@
 use super::{Matcher, ScopeState};
 use crate::event::{Inputs, ScopeOpened};
 use crate::ids::{Digest, ScopeId};
-use crate::records::State;
+use crate::records::{State, number_key};
 
 /// What a recorded scope must have for another to stand for it.
 pub(super) enum Evidence<'a> {
@@ -27,9 +27,10 @@ impl Matcher {
         let occurrence = *count;
         let bytes: &[u8] = inputs.as_ref().map_or(&[], |digest| &digest.0);
         let scope = parent.child(kind, name, bytes, occurrence);
+        let nth = self.next_of_name(&parent, name, '.');
         let label = match self.records.scope(&scope) {
             Some(known) => known.label.clone(),
-            None => self.records.free_key(&self.label(parent), &parent, name, '.'),
+            None => self.records.free_key(&self.label(parent), &parent, name, '.', nth),
         };
         self.give_back(scope);
         self.claimed_scopes.insert(scope);
@@ -47,6 +48,13 @@ impl Matcher {
             self.records.open_scope(ScopeOpened { scope, parent, kind, name, inputs, occurrence, label });
         }
         scope
+    }
+
+    /// The how-manyth call (`#`) or scope (`.`) of that name in a scope this one is in this pass.
+    pub(super) fn next_of_name(&mut self, scope: &ScopeId, name: &str, mark: char) -> u32 {
+        let count = self.counts.entry(number_key(scope, name, mark)).or_insert(0);
+        *count += 1;
+        *count
     }
 
     /// A scope whose exact name came late is taken from whoever stood for it: from here on that one is itself.
