@@ -21,7 +21,7 @@ it one after the other, and a ratio is the median of the rounds' ratios: compare
 The table names what each figure is to reach. {short}
 
 Machine: {machine}.
-{note}
+
 | figure | ours | beside it | ratio | target | |
 |---|---|---|---|---|---|
 {rows}
@@ -29,7 +29,7 @@ Machine: {machine}.
 LangGraph runs with its SQLite saver and `durability="sync"`, DBOS with a SQLite system database; both do the same
 steps in an environment of their own. A LangGraph step is a superstep of a graph that leads to itself; its saver
 commits with SQLite's `synchronous` as the connection has it.
-"""
+{note}"""
 
 
 def number(value: float) -> str:

@@ -11,8 +11,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
-    /// The JSON text itself. Events are handed about, and a text may be large.
-    Inline(Arc<RawValue>),
+    /// The JSON text itself. Events are handed about and a text may be large: it is shared, and never copied.
+    Inline(Arc<Box<RawValue>>),
     /// The text is in the store's content-addressed values.
     Stored(ValueRef),
 }
@@ -29,12 +29,12 @@ pub struct ValueRef {
 impl Value {
     /// Takes a JSON text. Fails if it is not one.
     pub fn json(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(|raw| Self::Inline(raw.into()))
+        RawValue::from_string(text).map(|raw| Self::Inline(Arc::new(raw)))
     }
 
     /// A JSON text out of anything that serialises.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        serde_json::value::to_raw_value(value).map(|raw| Self::Inline(raw.into()))
+        serde_json::value::to_raw_value(value).map(|raw| Self::Inline(Arc::new(raw)))
     }
 
     /// The text, when it is here.

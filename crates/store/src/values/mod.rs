@@ -22,6 +22,8 @@ const AVERAGE: u32 = 8 << 10;
 const MAX: u32 = 64 << 10;
 /// A value of this many bytes that hardly compresses, and of which nothing is stored, is no conversation.
 const LARGE: usize = 512 << 10;
+/// So much of its beginning says whether anything of it is stored: a conversation keeps its own.
+const PROBE: usize = 64 << 10;
 /// So many times larger are its chunks: each costs a row and its place in an index.
 const BULK: u32 = 8;
 /// So much of a value's beginning says whether it compresses.
@@ -116,16 +118,14 @@ impl Values {
     ) -> Result<(ValueRef, New), StoreError> {
         let reference = reference(bytes);
         let (mut packer, is_bulk) = Packer::new(bytes);
-        let look = |factor| {
-            let pieces = cut(bytes, factor);
-            let digests: Vec<Digest> = pieces.iter().map(|piece| Digest::of(piece)).collect();
-            known(&digests).map(|known| (pieces, digests, known))
-        };
-        let (mut pieces, mut digests, mut known) = look(1)?;
-        if bytes.len() >= LARGE && is_bulk && !known.contains(&true) {
-            (pieces, digests, known) = look(BULK)?;
+        let mut factor = 1;
+        if bytes.len() >= LARGE && is_bulk && !known(&digests(&cut(&bytes[..PROBE], 1)))?.contains(&true) {
+            factor = BULK;
             packer.0 = None;
         }
+        let pieces = cut(bytes, factor);
+        let digests = digests(&pieces);
+        let known = known(&digests)?;
         let mut chunks = Vec::with_capacity(pieces.len());
         let mut fresh = HashSet::new();
         let mut new = Vec::new();
@@ -194,6 +194,10 @@ impl Values {
 /// The name of a stored value.
 pub fn reference(bytes: &[u8]) -> ValueRef {
     ValueRef { digest: Digest::of(bytes), len: bytes.len() as u64 }
+}
+
+fn digests(pieces: &[&[u8]]) -> Vec<Digest> {
+    pieces.iter().map(|piece| Digest::of(piece)).collect()
 }
 
 /// Pieces of `bytes`, cut where the content says, `factor` times as large as usual. What closes a JSON text is a
