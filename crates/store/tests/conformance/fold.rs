@@ -9,6 +9,7 @@ use kitaru_core::event::{
     AttemptFailed, CallKind, CallStarted, CallsDropped, Created, Failed, Interrupted, Noted, Outcome, PauseReason,
     Paused, Stop, StopRequested, Suspended, Usage, WaitAnswered, WaitClosed,
 };
+use kitaru_core::lease::Owner;
 use kitaru_core::project::{Change, ExecutionPatch, Fruitless, project};
 use kitaru_core::rows::{CallRow, CallStatus, WaitRow};
 use kitaru_core::{Body, Event, ExecutionId, Millis, Seq};
@@ -130,6 +131,9 @@ fn body((kind, which, number): Choice, seq: Seq) -> Body {
             Body::WaitClosed(WaitClosed { key, why })
         }
         11 => artifact(&key, &number.to_string()),
+        12 if number % 2 == 0 => {
+            taken(&Owner { host: "h".to_owned(), boot: "b".to_owned(), pid: 1, started: 1, slot: 0, nonce: key })
+        }
         12 => Body::Noted(Noted { key: None, code: "x".to_owned(), text: "y".to_owned() }),
         13 => Body::StopRequested(StopRequested { stop: Stop::Pause, by: "cli".to_owned() }),
         14 => match number % 3 {
