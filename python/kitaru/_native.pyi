@@ -18,6 +18,15 @@ __all__ = [
     "blake3",
     "check_schema",
     "cli",
+    "manage_answer",
+    "manage_artifact",
+    "manage_artifacts",
+    "manage_get",
+    "manage_list",
+    "manage_logs",
+    "manage_prepare",
+    "manage_stop",
+    "manage_value",
 ]
 
 __version__: Final[str]
@@ -121,7 +130,6 @@ class Engine:
         """JSON text of a named value of an execution; ``None``: it has none of that name."""
     def now(self) -> int:
         """Milliseconds since the Unix epoch."""
-        """The identifier of the child execution that a scope of ``parent`` starts."""
     def describe(self, id: str) -> str:
         """Flow, status, inputs, entry point, owner and parent of an execution, as JSON."""
 

@@ -107,8 +107,8 @@ fn a_home_that_is_a_file_is_told() {
     std::fs::write(&home, "mine").unwrap();
     for path in [home.clone(), home.join("below")] {
         let error = refused(&path);
-        assert_eq!(error.code(), "store-read-only");
-        assert!(error.to_string().contains("a file stands where a folder must"), "{error}");
+        assert_eq!(error.code(), "store-io");
+        assert!(error.to_string().contains("a file is where a folder is needed"), "{error}");
     }
     assert_eq!(std::fs::read_to_string(&home).unwrap(), "mine");
 }
