@@ -151,13 +151,16 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
             f"{key} has run, but its result could not be stored ({path}); running it again may cost again. "
             f"To run it again: kitaru resume {run.id[-8:]} --rerun {key}  (rerunnable=True says so in the code)",
         )
+    elif verdict == "race" and (one.spec.on_drift or run.on_drift) == "rerun":
+        session.rerun(call)
     elif verdict == "race":
         key, _, _ = _record(run, record)
         reason = f'{{"race_diverged":{{"key":{_quote(one.name)},"served":{_quote(key)}}}}}'
         raise run.pause(
             reason,
             f"{one.name} is not what followed {key} when it was recorded: tasks that neither inputs nor scope "
-            f"tell apart may have changed places. Give their calls id=, then: kitaru resume {run.id[-8:]}",
+            f"tell apart may have changed places. Give their calls id=, or let such calls run with "
+            f"on_drift='rerun' (may cost), then: kitaru resume {run.id[-8:]}",
         )
     return (yield from _attempts(one))
 

@@ -13,8 +13,8 @@ from kitaru import _context, _native
 from kitaru._drive import LONG, park_async, park_sync
 from kitaru._run import Parked
 from kitaru._schema import check_answer, json_schema
-from kitaru._values import decode, decode_plain, encode
-from kitaru.errors import KitaruError, KitaruUsageError, KitaruWaitTimeoutError
+from kitaru._values import Unencodable, decode, decode_plain, encode
+from kitaru.errors import KitaruEncodeError, KitaruError, KitaruUsageError, KitaruWaitTimeoutError
 
 if TYPE_CHECKING:
     import datetime as datetime_module
@@ -169,7 +169,10 @@ def wait(
         raise KitaruUsageError(
             "a wait inside an effect='once' checkpoint is refused: its body must run through at once. Ask before it."
         )
-    data = None if metadata is None else encode(metadata, "wait.metadata")
+    try:
+        data = None if metadata is None else encode(metadata, "wait.metadata")
+    except Unencodable as problem:
+        raise KitaruEncodeError(f"{problem}: what is shown with a question must be plain data") from None
     label = name or "wait"
     asked = _Question(frame, label, question or f"{label}?", schema, data, timeout, on_timeout, default)
     if _context.running_task() is not None:

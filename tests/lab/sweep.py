@@ -63,7 +63,7 @@ def sweep(
         str(random_kills),
         str(seed),
         *map(str, part),
-        timeout=600,
+        timeout=600 + random_kills,
         LD_PRELOAD=str(shim),
         PYTHONPATH=str(HERE.parent),
     )

@@ -53,8 +53,11 @@ def test_every_write_that_makes_a_store_may_be_its_last(lab: Lab) -> None:
     judge(report, least=report["cases"])
 
 
-@pytest.mark.timeout(600)
+KILLS = int(os.environ.get("KITARU_CRASHES", "100"))
+
+
+@pytest.mark.timeout(600 + KILLS)
 def test_random_moments_may_be_the_last(lab: Lab) -> None:
-    kills = int(os.environ.get("KITARU_CRASHES", "100"))
+    kills = KILLS
     report = sweep(lab, lab.write("program.py", PROGRAM.read_text()), points="none", random_kills=kills, seed=kills)
     judge(report, least=kills)

@@ -3,12 +3,13 @@
 use crate::args::{Input, Resume};
 use crate::output::Answer;
 use crate::{Context, HostError, Job, render};
-use kitaru_core::ExecutionId;
 use kitaru_core::event::Stop;
 use kitaru_core::rows::ExecutionRow;
+use kitaru_core::{Body, ExecutionId};
 use kitaru_engine::SystemClock;
 use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stopped, view};
 use serde_json::{Map, Value as Json, json};
+use std::collections::HashSet;
 
 type Result<T> = std::result::Result<T, ManageError>;
 
@@ -56,7 +57,9 @@ pub fn resume(context: &mut Context<'_>, resume: &Resume) -> Result<Answer> {
     let row = manage::find(context.store.as_ref(), resume.id.as_deref().unwrap_or_default())?;
     let prepared = manage::prepare(context.store.as_ref(), &row, &options, context.now())?;
     go_on(context, &prepared.row, "resume")?;
-    ended(context, &row.id, &prepared.failed)
+    let mut answer = ended(context, &row.id, &prepared.failed)?;
+    say_notes(context, &prepared.row, &mut answer)?;
+    Ok(answer)
 }
 
 fn resume_due(context: &mut Context<'_>) -> Result<Answer> {
@@ -108,7 +111,11 @@ pub fn input(context: &mut Context<'_>, input: &Input) -> Result<Answer> {
     let after = manage::after_answer(context.store.as_ref(), &answered, &SystemClock)?;
     if after == After::Carry {
         match go_on(context, &answered.root, "answer") {
-            Ok(()) => return ended(context, &root, &[]),
+            Ok(()) => {
+                let mut answer = ended(context, &root, &[])?;
+                say_notes(context, &answered.root, &mut answer)?;
+                return Ok(answer);
+            }
             // Whoever answered another of its waits at the same time was faster.
             Err(error) if matches!(error.code.as_str(), "held" | "conflict" | "fenced" | "already-ended") => {}
             Err(error) => {
@@ -221,6 +228,22 @@ fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Result<A
     }
     answer.item = Some(item);
     Ok(answer)
+}
+
+/// What was noted while an execution went on from where `before` shows it: a record that was used although its code
+/// or its inputs changed, a result that could not be stored.
+fn say_notes(context: &Context<'_>, before: &ExecutionRow, answer: &mut Answer) -> Result<()> {
+    let mut said = HashSet::new();
+    let mut notes = Vec::new();
+    for event in context.store.load(&before.id, before.last_seq, 0)? {
+        if let Body::Noted(noted) = event.body
+            && said.insert(noted.text.clone())
+        {
+            notes.push(format!("note: {}", crate::output::clean(&noted.text)));
+        }
+    }
+    answer.messages.splice(0..0, notes);
+    Ok(())
 }
 
 /// Open waits of an execution and of the children that it waits for.

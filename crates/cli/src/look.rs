@@ -209,7 +209,9 @@ pub fn doctor(context: &mut Context<'_>, deep: bool) -> Result<Answer> {
     let health: serde_json::Map<String, Json> =
         health.into_iter().map(|(name, value)| (name, Json::String(value))).collect();
     let due: Vec<Json> = due.iter().map(|row| json!(row.id)).collect();
-    let item = json!({ "sound": sound, "store": health, "open": open, "due": due });
+    // Without `--deep` nothing was walked: then nothing is said of it.
+    let checked = if deep || !sound { Json::Bool(sound) } else { Json::Null };
+    let item = json!({ "sound": checked, "store": health, "open": open, "due": due });
     let mut messages = Vec::new();
     if !sound {
         messages.push("error[store-damaged]: the store's own check found damage, see above".to_owned());

@@ -126,6 +126,8 @@ pub struct ExecutionFilter {
     pub tag: Option<String>,
     /// Was started by this execution.
     pub parent: Option<ExecutionId>,
+    /// Only those that no other execution started.
+    pub roots: bool,
     /// Only what has not ended.
     pub open: bool,
     /// Only what should have woken by then.

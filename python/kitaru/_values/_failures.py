@@ -8,6 +8,7 @@ call again).
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LONGEST_CHAIN = 200
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LOST = "an attribute that was not stored"
 # What exceptions written in C keep outside `args` and `__dict__`. AttributeError.obj is for suggestions only.
 _OWN: dict[type[BaseException], tuple[str, ...]] = {
@@ -227,12 +229,25 @@ def _message(one: BaseException) -> str:
 
 
 def _traceback(exc: BaseException) -> str:
+    """The traceback as Python prints it, without this library's own frames."""
     try:
-        text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
+        printed = traceback.TracebackException.from_exception(exc)
+        _leave_out_ours(printed)
+        text = "".join(printed.format())
     except Exception as error:
         # Formatting calls the user's __str__ and __repr__.
         text = f"(the traceback cannot be shown: {type(error).__name__}: {error})\n"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _leave_out_ours(printed: traceback.TracebackException) -> None:
+    ahead: list[traceback.TracebackException | None] = [printed]
+    while ahead:
+        one = ahead.pop()
+        if one is not None:
+            kept = [frame for frame in one.stack if not frame.filename.startswith(_OURS)]
+            one.stack = traceback.StackSummary.from_list(kept)
+            ahead += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
 
 
 # -- reading --------------------------------------------------------------------------------------------------

@@ -139,8 +139,8 @@ pub fn after_answer(store: &dyn Store, answered: &Answered, clock: &dyn Clock) -
                 }
                 _ if root.entry.module.is_none() => After::Stays {
                     why: format!(
-                        "{} was defined in a notebook or at a prompt and goes on there, with {}.resume({:?})",
-                        root.flow,
+                        "{} was defined in a notebook or at a prompt and goes on there, with \
+                         kitaru.KitaruClient().executions.resume({:?})",
                         root.flow,
                         root.id.as_str()
                     ),

@@ -78,11 +78,13 @@ pub fn status(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Status {
     if row.status == Status::Running { lease::visible(row.status, hold(store, row, now)) } else { row.status }
 }
 
-/// The execution that `text` names: its identifier, or a unique beginning or end of it; `latest`: the newest.
+/// The execution that `text` names: its identifier, or a unique beginning or end of it; `latest`: the newest
+/// that was not started from another.
 pub fn find(store: &dyn Store, text: &str) -> Result<ExecutionRow> {
     if text == "latest" {
         let page = kitaru_store::Page { limit: 1, offset: 0 };
-        let newest = store.queries().executions(&kitaru_store::ExecutionFilter::default(), page)?;
+        let roots = kitaru_store::ExecutionFilter { roots: true, ..kitaru_store::ExecutionFilter::default() };
+        let newest = store.queries().executions(&roots, page)?;
         return newest.into_iter().next().ok_or_else(|| StoreError::NotFound(text.to_owned()).into());
     }
     if text.is_empty() {

@@ -22,13 +22,21 @@ pub fn stop(store: &dyn Store, row: &ExecutionRow, how: Stop, by: &str, now: Mil
     if row.status.has_ended() && !(how == Stop::Cancel && row.status == Status::Failed) {
         return Err(ManageError::new("already-ended", format!("execution {} is {} already", row.id, row.status), None));
     }
+    if how == Stop::Pause && row.status == Status::Paused {
+        // What it is paused for stays the reason: that is what has to be decided.
+        return Err(ManageError::new(
+            "paused",
+            format!("execution {} is paused already", row.id),
+            Some(format!("kitaru show {}", row.id.short())),
+        ));
+    }
     let stopped = stop_one(store, row, how, by, now)?;
     let children = ExecutionFilter { parent: Some(row.id.clone()), open: true, ..ExecutionFilter::default() };
     for child in store.queries().executions(&children, Page { limit: 100_000, offset: 0 })? {
         match stop(store, &child, how, by, now) {
             // It ended between the look and the request.
             Ok(_) => {}
-            Err(error) if error.code == "already-ended" => {}
+            Err(error) if matches!(error.code.as_str(), "already-ended" | "paused") => {}
             Err(error) => return Err(error),
         }
     }

@@ -12,7 +12,7 @@ use std::path::Path;
 /// Locks one byte for this process. `false`: another process has it.
 pub fn lock_byte(file: &File, byte: u64) -> io::Result<bool> {
     loop {
-        let mut request = request(libc::F_WRLCK, byte)?;
+        let mut request = request(libc::F_WRLCK as libc::c_short, byte)?;
         // SAFETY: the descriptor is open (it belongs to `file`), and the request is a valid `flock` structure
         // that the call only reads.
         let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw mut request) };
@@ -30,7 +30,7 @@ pub fn lock_byte(file: &File, byte: u64) -> io::Result<bool> {
 
 /// Gives a byte back.
 pub fn unlock_byte(file: &File, byte: u64) -> io::Result<()> {
-    let mut request = request(libc::F_UNLCK, byte)?;
+    let mut request = request(libc::F_UNLCK as libc::c_short, byte)?;
     // SAFETY: as above.
     let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw mut request) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
@@ -38,20 +38,21 @@ pub fn unlock_byte(file: &File, byte: u64) -> io::Result<()> {
 
 /// Which other process has the byte locked; `None`: none. A process does not see its own locks.
 pub fn byte_holder(file: &File, byte: u64) -> io::Result<Option<u32>> {
-    let mut request = request(libc::F_WRLCK, byte)?;
+    let mut request = request(libc::F_WRLCK as libc::c_short, byte)?;
     // SAFETY: as above; the call writes the structure, which is ours.
     let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut request) };
     if done != 0 {
         return Err(io::Error::last_os_error());
     }
-    let held = libc::c_int::from(request.l_type) != libc::F_UNLCK as libc::c_int;
+    let held = request.l_type != libc::F_UNLCK as libc::c_short;
     Ok(held.then(|| u32::try_from(request.l_pid).unwrap_or(0)))
 }
 
-fn request(kind: libc::c_int, byte: u64) -> io::Result<libc::flock> {
+/// A request for one byte. The kinds are of another integer type on macOS than on Linux.
+fn request(kind: libc::c_short, byte: u64) -> io::Result<libc::flock> {
     // SAFETY: all-zero is a valid `flock` structure.
     let mut request: libc::flock = unsafe { std::mem::zeroed() };
-    request.l_type = kind as _;
+    request.l_type = kind;
     request.l_whence = libc::SEEK_SET as _;
     request.l_start = libc::off_t::try_from(byte).map_err(io::Error::other)?;
     request.l_len = 1;

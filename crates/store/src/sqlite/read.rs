@@ -167,6 +167,9 @@ pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
         conditions.push("parent = ?".to_owned());
         values.push(Box::new(parent.as_str().to_owned()));
     }
+    if filter.roots {
+        conditions.push("parent IS NULL".to_owned());
+    }
     if let Some(due) = filter.due_by {
         // What is due is little: its own index serves it better than the order of numbers (hence `+n` below).
         conditions.push("wake_at <= ?".to_owned());
