@@ -168,6 +168,11 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
 def _attempts(one: Identified) -> Generator[Step, Any, Any]:
     run, spec, call, bound = one.run, one.spec, one.call, one.bound
     session = run.session
+    due = session.retry_at(call)
+    if due > 0 and (left := (due - session.now()) / 1000) > 0:
+        # An earlier process was to wait so long after a failed try.
+        yield Pause(one.name, left, due)
+        run.check()
     try:
         key, scope, failed = session.start(call, bound.text, spec.once)
     except KitaruError as refusal:

@@ -218,7 +218,10 @@ class Session:
         """Marks records to run again, durably."""
     def failed_calls(self) -> list[tuple[int, str, str]]:
         """Failed calls on record: sequence, key and message."""
-    def child_id(self, call: int) -> str: ...
+    def retry_at(self, call: int) -> int:
+        """When the next try of a call is due whose earlier ones failed; 0: at once."""
+    def child_id(self, call: int) -> str:
+        """The execution that a call of a child flow starts or goes on with."""
     def record_of(self, call: int) -> tuple[str, int] | None:
         """Key and sequence of the record that a call has."""
     def record_at(self, record: int) -> tuple[str, int, str | None] | None:

@@ -510,3 +510,34 @@ def main():
     lab.kitaru("resume", exec_id, "--rerun", "connect").ok(0)
     assert lab.done() == ["connect", "again", "connect", "again"]
     assert lab.item("show", exec_id)["result"] == "Socket"
+
+
+def test_a_long_pause_between_tries_leaves_the_process_and_outlives_a_crash(lab: Lab) -> None:
+    exec_id = run(
+        lab,
+        """
+class Response:
+    status_code = 429
+    headers = {"Retry-After": "3600"}
+
+@checkpoint(retries=2, backoff=0.001)
+def limited():
+    did("try")
+    if count("try") == 1:
+        error = ToolError("slow down")
+        error.response = Response()
+        raise error
+    return "ok"
+
+@flow
+def main():
+    return limited()
+""",
+        code=75,
+    )
+    shown = lab.item("show", exec_id)
+    assert shown["status"] == "sleeping"
+    assert shown["wake_at"] is not None
+    # Whoever goes on too early is told when, and the provider is left alone.
+    assert lab.kitaru("resume", exec_id).code != 0
+    assert lab.done() == ["try"]

@@ -62,6 +62,8 @@ pub struct Pass {
     riding: Vec<Body>,
     /// Calls whose body runs and of which nothing is written yet.
     starting: BTreeMap<CallId, CallStarted>,
+    /// Starts that [`Pass::riding`] handed out and that are not written yet, and how often each was.
+    leaving: BTreeMap<CallId, usize>,
     /// Names of changed checkpoints of which it was said.
     changed: BTreeSet<String>,
 }
@@ -184,7 +186,7 @@ impl Pass {
 
     /// Whether the start of that call was handed out by [`Pass::riding`] and is not yet written.
     pub fn is_on_its_way(&self, call: CallId) -> bool {
-        !self.starting.contains_key(&call) && self.matcher.record_of(call).is_some_and(|record| record.seq == 0)
+        self.leaving.contains_key(&call)
     }
 
     /// The call has its outcome: what is to be written now. Not while its start [`Pass::is_on_its_way`].
@@ -253,17 +255,30 @@ impl Pass {
         !self.riding.is_empty() || self.starting.values().any(|started| started.at <= before)
     }
 
-    /// Everything that rides along, to be written in front of what else is written now, and how many calls are
-    /// said to have started in it.
-    pub fn riding(&mut self) -> (Vec<Body>, usize) {
+    /// Everything that rides along, to be written in front of what else is written now, and the calls that are said
+    /// to have started in it: [`Pass::landed`] is to be told when that is written, or put back.
+    pub fn riding(&mut self) -> (Vec<Body>, Vec<CallId>) {
         let mut batch = std::mem::take(&mut self.riding);
-        let starting = std::mem::take(&mut self.starting);
-        let starts = starting.len();
-        for (_, started) in starting {
+        let mut starts = Vec::new();
+        for (call, started) in std::mem::take(&mut self.starting) {
             self.announce(started.call.scope, &mut batch);
             batch.push(Body::CallStarted(Box::new(started)));
+            *self.leaving.entry(call).or_insert(0) += 1;
+            starts.push(call);
         }
         (batch, starts)
+    }
+
+    /// The starts of these calls are no longer on their way.
+    pub fn landed(&mut self, starts: &[CallId]) {
+        for call in starts {
+            if let Some(count) = self.leaving.get_mut(call) {
+                *count -= 1;
+                if *count == 0 {
+                    self.leaving.remove(call);
+                }
+            }
+        }
     }
 
     /// What [`Pass::riding`] gave could not be written: it rides along again, first.

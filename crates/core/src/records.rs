@@ -64,6 +64,8 @@ pub struct Record {
     pub ended_at: Millis,
     /// Tries that failed so far.
     pub failed_attempts: u32,
+    /// When the next try after those is due.
+    pub retry_at: Millis,
     /// How many results of it were dropped to be made anew: a child of each is an execution of its own.
     pub renewed: u32,
     /// Whether its effect must happen at most once.
@@ -134,6 +136,7 @@ impl Records {
                 self.usage.add(&failed.usage);
                 let ix = self.begin(seq, &failed.call, at);
                 self.all[ix].failed_attempts = failed.attempt;
+                self.all[ix].retry_at = failed.retry_at;
                 // This try is known to have failed: no doubt until the next one begins.
                 self.set(ix, State::Open { once: false });
             }
@@ -198,6 +201,7 @@ impl Records {
         self.all[ix].renewed += u32::from(matches!(self.all[ix].state, State::Returned(_) | State::Volatile { .. }));
         self.set(ix, State::Dropped);
         self.all[ix].failed_attempts = 0;
+        self.all[ix].retry_at = 0;
     }
 
     /// The record that an event at `seq` begins or goes on with: that of the same key and identity. What has
@@ -215,6 +219,7 @@ impl Records {
             record.order = 0;
             record.ended_at = 0;
             record.failed_attempts = 0;
+            record.retry_at = 0;
             record.code = self.current_code;
             record.call.code.clone_from(&call.code);
             self.by_seq.insert(seq, ix);
@@ -248,6 +253,7 @@ impl Records {
             started_at,
             ended_at: 0,
             failed_attempts: 0,
+            retry_at: 0,
             renewed: 0,
             once: false,
             inputs: None,

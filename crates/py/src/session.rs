@@ -305,6 +305,11 @@ impl Session {
         self.inner.failed_calls()
     }
 
+    /// When the next try of a call is due whose earlier ones failed; 0: at once.
+    fn retry_at(&self, call: usize) -> i64 {
+        self.inner.retry_at(CallId(call))
+    }
+
     fn child_id(&self, py: Python<'_>, call: usize) -> PyResult<String> {
         Self::out(py, self.inner.child_id(CallId(call))).map(|id| id.to_string())
     }

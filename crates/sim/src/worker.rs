@@ -250,7 +250,8 @@ impl Worker {
     /// One commit, as a session makes it: a lease that is only late is renewed.
     fn write(&mut self, id: &ExecutionId, bodies: Vec<Body>, now: Millis) -> Result<(), StoreError> {
         let Some(held) = self.held.get_mut(id) else { return Ok(()) };
-        let (mut batch, _) = held.pass.riding();
+        let (mut batch, starts) = held.pass.riding();
+        held.pass.landed(&starts);
         batch.extend(bodies);
         if batch.is_empty() {
             return Ok(());

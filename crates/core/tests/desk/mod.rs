@@ -133,10 +133,11 @@ impl Desk {
 
     /// One commit: what rides along, then `bodies`.
     pub fn write(&mut self, bodies: Vec<Body>) {
-        let (riding, _) = self.pass.riding();
+        let (riding, starts) = self.pass.riding();
         for body in riding.into_iter().chain(bodies) {
             self.put(body);
         }
+        self.pass.landed(&starts);
         self.now += 1;
     }
 

@@ -200,7 +200,7 @@ impl Session {
         let mut inner = self.lock();
         for Ended { call, outcome, attempts, usage } in ended {
             // Its start may just be on its way with another call's commit: the record is known after that.
-            while inner.in_flight > 0 && inner.pass.is_on_its_way(call) {
+            while inner.pass.is_on_its_way(call) {
                 inner = self.changed.wait(inner).unwrap_or_else(std::sync::PoisonError::into_inner);
             }
             batch.append(&mut inner.pass.end(call, outcome, attempts, usage).ok_or_else(stale)?);
@@ -244,6 +244,11 @@ impl Session {
     /// Key and sequence of the record that a call has.
     pub fn record_of(&self, call: CallId) -> Option<(String, Seq)> {
         self.lock().pass.matcher.record_of(call).map(|record| (record.call.key.clone(), record.seq))
+    }
+
+    /// When the next try of a call is due whose earlier ones failed; 0: at once.
+    pub fn retry_at(&self, call: CallId) -> Millis {
+        self.lock().pass.matcher.record_of(call).map_or(0, |record| record.retry_at)
     }
 
     /// The identifier of the execution that a call of a child flow starts or goes on with.

@@ -1,13 +1,14 @@
 //! One execution that this process owns: what its flow asks for, decided by core, written to the store.
 //!
 //! A session's mutex guards the pass and what waits to be written; it is never held across a write.
-//! `calls` is the path of every call, `waits` that of questions and sleeps, `ends` how an execution leaves
-//! the process. Not here: user code, retries and their pauses, and whether a flow is quiet: those live where
+//! `calls` is the path of every call, `waits` that of questions and sleeps, `writing` the one door to the journal,
+//! `ends` how an execution leaves the process. Not here: user code, retries and their pauses, and whether a flow is quiet: those live where
 //! the tasks and threads are, in Python.
 
 mod calls;
 mod ends;
 mod waits;
+mod writing;
 
 pub use calls::{Asked, Drifted, Ended, Given, Served, Started};
 pub use waits::{News, Question};
@@ -36,8 +37,7 @@ pub struct Session {
 
 struct Inner {
     pass: Pass,
-    /// Starts that another call's commit is writing now.
-    in_flight: usize,
+    queue: writing::Queue,
     logs: Vec<LogLine>,
     stop: Option<Stop>,
     seen: Seq,
@@ -53,7 +53,14 @@ impl Session {
         records: Records,
     ) -> Self {
         let seen = records.last_seq;
-        let inner = Inner { pass: Pass::new(records), in_flight: 0, logs: Vec::new(), stop: None, seen, open_waits: 0 };
+        let inner = Inner {
+            pass: Pass::new(records),
+            queue: writing::Queue::default(),
+            logs: Vec::new(),
+            stop: None,
+            seen,
+            open_waits: 0,
+        };
         Self {
             store,
             clock,
@@ -207,81 +214,6 @@ impl Session {
             return Err(EngineError::Closed(self.id.clone()));
         }
         Ok(())
-    }
-
-    /// Writes `bodies` after everything that rides along, folds them in, returns the sequence of each.
-    fn write(&self, bodies: Vec<Body>) -> Result<Vec<Seq>> {
-        self.must_be_open()?;
-        let (mut batch, logs, taken) = {
-            let mut inner = self.lock();
-            let (batch, taken) = inner.pass.riding();
-            inner.in_flight += taken;
-            (batch, std::mem::take(&mut inner.logs), taken)
-        };
-        let own = batch.len();
-        batch.extend(bodies);
-        let result = match self.commit(&batch, logs) {
-            Ok(written) => Ok(self.take_in(batch, own, written)),
-            Err(error) => {
-                // What the caller wanted written it hears of; what rode along is tried again with the next commit.
-                batch.truncate(own);
-                self.lock().pass.put_back(batch);
-                Err(error)
-            }
-        };
-        if taken > 0 {
-            self.lock().in_flight -= taken;
-            self.changed.notify_all();
-        }
-        result
-    }
-
-    /// Where the first of `batch` stands, and when it was written.
-    fn commit(&self, batch: &[Body], logs: Vec<LogLine>) -> Result<(Seq, Millis)> {
-        if !logs.is_empty() {
-            self.store.log(&self.id, logs)?;
-        }
-        if batch.is_empty() {
-            return Ok((0, 0));
-        }
-        let at = self.clock.now();
-        let first = match self.store.append(&self.id, at, self.epoch, batch.to_vec()) {
-            Err(StoreError::Fenced(_)) if self.lease_was_only_late()? => {
-                self.store.append(&self.id, self.clock.now(), self.epoch, batch.to_vec())
-            }
-            other => other,
-        };
-        let first = first.inspect_err(|error| {
-            if matches!(error, StoreError::Fenced(_)) {
-                self.fence();
-            }
-        })?;
-        Ok((first, at))
-    }
-
-    /// Takes what was written into the records. Returns the sequences from the `own`-th on.
-    fn take_in(&self, mut batch: Vec<Body>, own: usize, (first, at): (Seq, Millis)) -> Vec<Seq> {
-        // The store has the large values now: a long run must not keep each of them in memory.
-        for value in batch.iter_mut().flat_map(Body::values_mut) {
-            if let Some(reference) = self.store.reference(value) {
-                *value = Value::Stored(reference);
-            }
-        }
-        let mut inner = self.lock();
-        if first == inner.seen + 1 {
-            inner.seen += batch.len() as Seq;
-        }
-        for (seq, body) in (first..).zip(&batch) {
-            inner.pass.wrote(seq, at, body);
-        }
-        (first..).take(batch.len()).skip(own).collect()
-    }
-
-    /// After a suspended laptop or a stopped process the lease has expired though nobody else took over.
-    fn lease_was_only_late(&self) -> Result<bool> {
-        let until = self.clock.now() + crate::engine::LEASE;
-        let lost = self.store.renew(&[(self.id.clone(), self.epoch)], until)?;
-        Ok(lost.is_empty())
     }
 }
 

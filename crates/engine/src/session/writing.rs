@@ -1,0 +1,159 @@
+//! The one door to the journal: what threads of a flow write goes out in the order in which they came, and what comes
+//! while a commit is under way goes out together with the next.
+//!
+//! The order matters: a call's end must not overtake its start, nor a record the word that drops the one before it.
+//! Not here: sharing a commit with other executions (the store does).
+
+use super::{Inner, Session};
+use crate::error::{EngineError, Result};
+use kitaru_core::matcher::CallId;
+use kitaru_core::{Body, Millis, Seq, Value};
+use kitaru_store::{LogLine, StoreError};
+use std::collections::HashMap;
+use std::sync::PoisonError;
+
+/// What waits to be written.
+#[derive(Default)]
+pub(super) struct Queue {
+    pending: Vec<Pending>,
+    last_ticket: u64,
+    /// Whether somebody is writing; what comes meanwhile waits.
+    busy: bool,
+    done: HashMap<u64, std::result::Result<Vec<Seq>, StoreError>>,
+}
+
+/// What one thread writes, after everything that rode along when it came.
+struct Pending {
+    ticket: u64,
+    riding: Vec<Body>,
+    starts: Vec<CallId>,
+    bodies: Vec<Body>,
+}
+
+impl Session {
+    /// Writes `bodies` after everything that rides along, folds them in, returns the sequence of each. The thread
+    /// that finds nobody writing writes for all that wait.
+    pub(super) fn write(&self, bodies: Vec<Body>) -> Result<Vec<Seq>> {
+        self.must_be_open()?;
+        let mut inner = self.lock();
+        let ticket = inner.enqueue(bodies);
+        loop {
+            if let Some(done) = inner.queue.done.remove(&ticket) {
+                return Ok(done?);
+            }
+            if !inner.queue.busy {
+                break;
+            }
+            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        inner.queue.busy = true;
+        let group = std::mem::take(&mut inner.queue.pending);
+        let logs = std::mem::take(&mut inner.logs);
+        drop(inner);
+        let leader = Leader(self);
+        let batch: Vec<Body> =
+            group.iter().flat_map(|one| one.riding.iter().chain(&one.bodies)).cloned().collect();
+        let written = self.commit(&batch, logs);
+        if let Ok(written) = written {
+            self.take_in(batch, written);
+        }
+        let mut inner = self.lock();
+        inner.settle(group, written.map(|(first, _)| first));
+        let own = inner.queue.done.remove(&ticket);
+        drop(inner);
+        drop(leader);
+        Ok(own.ok_or_else(|| EngineError::Misuse("a write was lost with the thread that made it".to_owned()))??)
+    }
+
+    /// Where the first of `batch` stands, and when it was written.
+    fn commit(&self, batch: &[Body], logs: Vec<LogLine>) -> std::result::Result<(Seq, Millis), StoreError> {
+        if !logs.is_empty() {
+            self.store.log(&self.id, logs)?;
+        }
+        if batch.is_empty() {
+            return Ok((0, 0));
+        }
+        let at = self.clock.now();
+        let first = match self.store.append(&self.id, at, self.epoch, batch.to_vec()) {
+            Err(StoreError::Fenced(_)) if self.lease_was_only_late()? => {
+                self.store.append(&self.id, self.clock.now(), self.epoch, batch.to_vec())
+            }
+            other => other,
+        };
+        let first = first.inspect_err(|error| {
+            if matches!(error, StoreError::Fenced(_)) {
+                self.fence();
+            }
+        })?;
+        Ok((first, at))
+    }
+
+    /// Takes what was written into the records.
+    fn take_in(&self, mut batch: Vec<Body>, (first, at): (Seq, Millis)) {
+        // The store has the large values now: a long run must not keep each of them in memory.
+        for value in batch.iter_mut().flat_map(Body::values_mut) {
+            if let Some(reference) = self.store.reference(value) {
+                *value = Value::Stored(reference);
+            }
+        }
+        let mut inner = self.lock();
+        if first == inner.seen + 1 {
+            inner.seen += batch.len() as Seq;
+        }
+        for (seq, body) in (first..).zip(&batch) {
+            inner.pass.wrote(seq, at, body);
+        }
+    }
+
+    /// After a suspended laptop or a stopped process the lease has expired though nobody else took over.
+    fn lease_was_only_late(&self) -> std::result::Result<bool, StoreError> {
+        let until = self.clock.now() + crate::engine::LEASE;
+        let lost = self.store.renew(&[(self.id.clone(), self.epoch)], until)?;
+        Ok(lost.is_empty())
+    }
+}
+
+impl Inner {
+    fn enqueue(&mut self, bodies: Vec<Body>) -> u64 {
+        let (riding, starts) = self.pass.riding();
+        self.queue.last_ticket += 1;
+        let ticket = self.queue.last_ticket;
+        self.queue.pending.push(Pending { ticket, riding, starts, bodies });
+        ticket
+    }
+
+    /// Tells each of a group what became of its part. What rode along with a commit that failed rides again.
+    fn settle(&mut self, group: Vec<Pending>, first: std::result::Result<Seq, StoreError>) {
+        let mut at = first.as_ref().copied().unwrap_or_default();
+        let mut again = Vec::new();
+        for mut one in group {
+            self.pass.landed(&one.starts);
+            let done = match &first {
+                Ok(_) => {
+                    at += one.riding.len() as Seq;
+                    let own = (at..).take(one.bodies.len()).collect();
+                    at += one.bodies.len() as Seq;
+                    Ok(own)
+                }
+                Err(error) => {
+                    again.append(&mut one.riding);
+                    Err(error.clone())
+                }
+            };
+            self.queue.done.insert(one.ticket, done);
+        }
+        if !again.is_empty() {
+            self.pass.put_back(again);
+        }
+    }
+}
+
+/// The thread that writes. However it ends, the others are not left waiting.
+struct Leader<'a>(&'a Session);
+
+impl Drop for Leader<'_> {
+    fn drop(&mut self) {
+        self.0.lock().queue.busy = false;
+        self.0.changed.notify_all();
+    }
+}
