@@ -143,12 +143,13 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
         served = _reconcile(one, record)
         if served is not _RUN:
             return served
-    elif verdict == "volatile":
+    elif verdict == "volatile" and not one.spec.rerunnable:
         key, seq, path = _record(run, record)
+        what = f"result could not be stored ({path})" if path else "exception could not be stored as it was"
         reason = f'{{"volatile":{{"key":{_quote(key)},"record":{seq},"path":{_quote(path or "")}}}}}'
         raise run.pause(
             reason,
-            f"{key} has run, but its result could not be stored ({path}); running it again may cost again. "
+            f"{key} has run, but its {what}; running it again may cost again. "
             f"To run it again: kitaru resume {run.id[-8:]} --rerun {key}  (rerunnable=True says so in the code)",
         )
     elif verdict == "race" and (one.spec.on_drift or run.on_drift) == "rerun":
@@ -348,9 +349,13 @@ def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
     what = "stands elsewhere now" if moved else "has other inputs than when it was recorded"
     text = "\n".join([f"{key} {what}:", *lines])
     short = run.id[-8:]
+    if not lines:
+        text = (
+            f"{key} has other inputs than when it was recorded; an argument without a codec keeps them from being shown"
+        )
     text += (
-        f"\nUse its recorded result: kitaru resume {short} --on-drift reuse\n"
-        f"Run it again (may cost): kitaru resume {short} --on-drift rerun"
+        f"\nIf it is the same call, use the recorded result of {key}: kitaru resume {short} --on-drift reuse\n"
+        f"If it is another one, run it (may cost): kitaru resume {short} --on-drift rerun"
     )
     if policy == "fail":
         raise run.pause(pause, text, KitaruDivergenceError(text))

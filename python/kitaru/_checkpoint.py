@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from kitaru import _context
 from kitaru._calls import identify
 from kitaru._drive import call_async, call_sync
-from kitaru._spec import Spec, as_tuple
+from kitaru._spec import Spec, as_tuple, judge
 from kitaru._values import Signature
 from kitaru.errors import KitaruGeneratorError, KitaruNotRecordedError, KitaruUsageError
 
@@ -65,6 +65,7 @@ class Checkpoint(Generic[P, R]):
                 f"{name} is a generator: a checkpoint returns one value. Collect into a list, or record a stream "
                 "with `with kitaru.open_call(...)`"
             )
+        judge(**options)
         self._identity = options.pop("identity", None)
         self._ignore = as_tuple(options.pop("ignore", ()))
         self._name = name

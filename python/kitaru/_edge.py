@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _capture, _config, _context
 from kitaru._calls import _warn, error_tuple
 from kitaru._values import Unencodable, encode
-from kitaru.errors import KitaruError, KitaruSuspended, Unwind
+from kitaru.errors import KitaruError, KitaruSuspended, KitaruUsageError, Unwind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _UNWIND_SECONDS = 5.0
+# Which execution failed last and by which exception, so that a script that dies of it can say how to go on.
+last_failed: dict[str, Any] = {}
 
 
 def run_sync(run: Run, function: Callable[[], Any]) -> Any:
@@ -137,6 +139,11 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
     if run.closing is not None:
         raise run.closing from None
     try:
+        if error is None and hasattr(value, "__await__"):
+            _close(value)
+            error = KitaruUsageError(
+                f"{run.flow} returned {type(value).__name__!r}, which nobody awaited: return `await ...` instead"
+            )
         if error is None:
             try:
                 session.complete(encode(value, "flow.return"), None)
@@ -155,6 +162,7 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             session.drop_records(stale, "failed")
             return True, None
         session.fail(error_tuple(error), sources)
+        last_failed.update(error=id(error), flow=run.flow, exec_id=run.id)
     except KitaruError as refusal:
         if refusal.code == "stopping":
             run.obey()
@@ -164,6 +172,12 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             raise refusal.with_traceback(clean(refusal.__traceback__)) from None
         raise refusal from None
     raise error.with_traceback(clean(error.__traceback__))
+
+
+def _close(value: Any) -> None:
+    close = getattr(value, "close", None)
+    if callable(close):
+        close()
 
 
 def _is_cancel(error: BaseException) -> bool:

@@ -286,7 +286,8 @@ class FlowHandle(Generic[T]):
         import asyncio
 
         self._looked = True
-        return asyncio.wrap_future(self._future).__await__()
+        # A wait that is given up (`asyncio.wait_for`) leaves the execution and its result alone.
+        return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
 
     def _say(self) -> None:
         """Nobody can ask any more how it ended: a suspension must not pass unseen."""
@@ -369,10 +370,13 @@ def install_excepthook() -> None:
             sys.stderr.write(f"{error}\n")
             sys.stderr.flush()
             raise SystemExit(130 if getattr(error, "interrupted", False) else 75)
-        from kitaru._edge import clean_chain
+        from kitaru._edge import clean_chain, last_failed
 
         clean_chain(error)
         previous(kind, error, error.__traceback__)
+        if last_failed.get("error") == id(error):
+            short = last_failed["exec_id"][-8:]
+            sys.stderr.write(f"{last_failed['flow']} {short} failed. After a fix: kitaru retry {short}\n")
 
     hook._kitaru = True  # type: ignore[attr-defined]
     sys.excepthook = hook

@@ -42,7 +42,7 @@ class Handle(concurrent.futures.Future, Generic[T]):  # type: ignore[type-arg]
     def __await__(self) -> Any:
         import asyncio
 
-        return asyncio.wrap_future(self).__await__()
+        return asyncio.shield(asyncio.wrap_future(self)).__await__()
 
 
 class _joining:

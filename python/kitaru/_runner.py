@@ -16,13 +16,13 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kitaru import _entry
+from kitaru._inputs import arguments
 from kitaru.errors import (
     KitaruCancelledError,
     KitaruEntryPointError,
     KitaruError,
     KitaruFlowNotFoundError,
     KitaruImportError,
-    KitaruInputsError,
     KitaruPaused,
     KitaruStateError,
     KitaruSuspended,
@@ -242,7 +242,7 @@ def execute(job: dict[str, Any]) -> Ran:
     """
     if "run" in job:
         flow = load_target(job["run"]["target"])
-        args, kwargs = _arguments(flow, job["run"]["inputs"])
+        args, kwargs = arguments(flow, job["run"]["inputs"])
         flow._tags = (*flow._tags, *job["run"].get("tags", ()))
         return finish(flow, flow._start(args, kwargs), args, kwargs)
     wanted = job["resume"]
@@ -278,21 +278,6 @@ def finish(flow: Flow[Any, Any], run: Run, args: Any, kwargs: Any) -> Ran:
 
 async def _awaited(value: Any) -> Any:
     return await value
-
-
-def _arguments(flow: Flow[Any, Any], inputs: dict[str, Any]) -> tuple[Any, Any]:
-    signature = flow.signature()
-    try:
-        args, kwargs = signature.unbind(json.dumps(inputs), plain=True)
-        signature.bind(args, kwargs)
-    except (TypeError, KeyError) as error:
-        import inspect
-
-        raise KitaruInputsError(
-            f"flow {flow.name}: {error}",
-            hint=f"it is defined as {flow.name}{inspect.signature(flow._function)}",
-        ) from None
-    return args, kwargs
 
 
 def is_this_interpreter(interpreter: str) -> bool:

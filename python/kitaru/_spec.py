@@ -92,16 +92,20 @@ class Spec:
         returns: Any = None,
         codec: Codec | None = None,
     ) -> None:
-        if effect not in (None, "once"):
-            raise KitaruUsageError(f"effect={effect!r}: it is 'once' or left out")
-        if on_drift not in (None, "ask", "reuse", "rerun", "fail"):
-            raise KitaruUsageError(f"on_drift={on_drift!r}: it is 'ask', 'reuse', 'rerun' or 'fail'")
-        if on_failure not in ("raise", "pause"):
-            raise KitaruUsageError(f"on_failure={on_failure!r}: it is 'raise' or 'pause'")
-        if retries < 0:
-            raise KitaruUsageError(f"retries={retries}: it cannot be negative")
-        if reconcile is not None and effect != "once":
-            raise KitaruUsageError("reconcile= goes with effect='once'")
+        judge(
+            retries=retries,
+            backoff=backoff,
+            factor=factor,
+            max_backoff=max_backoff,
+            jitter=jitter,
+            retry_on=retry_on,
+            timeout=timeout,
+            idle_timeout=idle_timeout,
+            effect=effect,
+            reconcile=reconcile,
+            on_drift=on_drift,
+            on_failure=on_failure,
+        )
         self.function = function
         self.name = name
         self.signature = signature
@@ -158,6 +162,51 @@ class Spec:
         if isinstance(on, tuple):
             return isinstance(error, on)
         return bool(on(error))
+
+
+def judge(
+    *,
+    retries: Any = 0,
+    backoff: Any = _DEFAULT_BACKOFF,
+    factor: Any = 2.0,
+    max_backoff: Any = 60.0,
+    jitter: Any = 0.5,
+    retry_on: Any = None,
+    timeout: Any = None,
+    idle_timeout: Any = None,
+    effect: Any = None,
+    reconcile: Any = None,
+    on_drift: Any = None,
+    on_failure: Any = "raise",
+    **_others: Any,
+) -> None:
+    """Refuses option values that mean nothing, before anything is paid for. Raises :class:`KitaruUsageError`."""
+    if effect not in (None, "once"):
+        raise KitaruUsageError(f"effect={effect!r}: it is 'once' or left out")
+    if on_drift not in (None, "ask", "reuse", "rerun", "fail"):
+        raise KitaruUsageError(f"on_drift={on_drift!r}: it is 'ask', 'reuse', 'rerun' or 'fail'")
+    if on_failure not in ("raise", "pause"):
+        raise KitaruUsageError(f"on_failure={on_failure!r}: it is 'raise' or 'pause'")
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        raise KitaruUsageError(f"retries={retries!r}: it is a whole number, from 0 on")
+    for name, value in (
+        ("backoff", backoff),
+        ("factor", factor),
+        ("max_backoff", max_backoff),
+        ("jitter", jitter),
+        ("timeout", timeout),
+        ("idle_timeout", idle_timeout),
+    ):
+        if value is None and name in ("timeout", "idle_timeout"):
+            continue
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
+            raise KitaruUsageError(f"{name}={value!r}: it is a number, from 0 on")
+    if not (retry_on is None or retry_on == "transient" or isinstance(retry_on, tuple) or callable(retry_on)):
+        raise KitaruUsageError(
+            f"retry_on={retry_on!r}: it is 'transient', an exception class, a tuple of them, or a function of the error"
+        )
+    if reconcile is not None and effect != "once":
+        raise KitaruUsageError("reconcile= goes with effect='once'")
 
 
 _UNKNOWN: Any = object()

@@ -14,7 +14,13 @@ from kitaru._drive import LONG, park_async, park_sync
 from kitaru._run import Parked
 from kitaru._schema import check_answer, json_schema
 from kitaru._values import Unencodable, decode, decode_plain, encode
-from kitaru.errors import KitaruEncodeError, KitaruError, KitaruUsageError, KitaruWaitTimeoutError
+from kitaru.errors import (
+    KitaruAnswerError,
+    KitaruEncodeError,
+    KitaruError,
+    KitaruUsageError,
+    KitaruWaitTimeoutError,
+)
 
 if TYPE_CHECKING:
     import datetime as datetime_module
@@ -128,8 +134,20 @@ class _Question:
         except KitaruError as refusal:
             raise run.refused(refusal) from None
 
+    def ask_again(self, refusal: KitaruAnswerError) -> str:
+        """The answer fits the JSON Schema and not the Python type: it is refused here, and the question stays open."""
+        run, session = self.frame.run, self.frame.run.session
+        try:
+            known = session.record_of(self.call)
+            if known is not None:
+                session.note(known[0], "bad-answer", str(refusal))
+                session.drop_records([known[1]], "bad answer")
+        except KitaruError as refused:
+            raise run.refused(refused) from None
+        return self.ask()
+
     def value(self) -> Any:
-        """The answer, or what stands for it when time ran out."""
+        """The answer, or what stands for it when time ran out. Raises :class:`KitaruAnswerError` for a bad one."""
         run, session = self.frame.run, self.frame.run.session
         try:
             kind, text = session.serve(self.call)
@@ -164,6 +182,8 @@ def wait(
     """
     if on_timeout not in ("raise", "default", "escalate"):
         raise KitaruUsageError(f"on_timeout={on_timeout!r}: it is 'raise', 'default' or 'escalate'")
+    if timeout is not None and not timeout >= 0:
+        raise KitaruUsageError(f"timeout={timeout!r}: it is a number of seconds, from 0 on")
     frame = _inside("wait")
     if any(above.once for above in frame.chain()):
         raise KitaruUsageError(
@@ -181,11 +201,15 @@ def wait(
     if state in ("new", "cancelled"):
         key = asked.ask()
     over = state == "over"
-    while not over:
-        park_sync(frame.run, asked.parked(key))
-        over = asked.settle()
-    asked.frame.run.session.wait_done()
-    return asked.value()
+    while True:
+        while not over:
+            park_sync(frame.run, asked.parked(key))
+            over = asked.settle()
+        asked.frame.run.session.wait_done()
+        try:
+            return asked.value()
+        except KitaruAnswerError as refusal:
+            key, over = asked.ask_again(refusal), False
 
 
 async def _wait_async(asked: _Question) -> Any:
@@ -200,17 +224,21 @@ async def _wait_async(asked: _Question) -> Any:
     if state in ("new", "cancelled"):
         key = asked.ask()
     over = state == "over"
-    try:
-        while not over:
-            await park_async(run, asked.parked(key))
-            over = asked.settle()
-    except asyncio.CancelledError:
-        if run.closing is None and not run.root_ended:
-            # asyncio's own timeout, or a lost race: nobody waits for the answer any more.
-            run.session.close_wait(asked.call, "withdrawn")
-        raise
-    run.session.wait_done()
-    return asked.value()
+    while True:
+        try:
+            while not over:
+                await park_async(run, asked.parked(key))
+                over = asked.settle()
+        except asyncio.CancelledError:
+            if run.closing is None and not run.root_ended:
+                # asyncio's own timeout, or a lost race: nobody waits for the answer any more.
+                run.session.close_wait(asked.call, "withdrawn")
+            raise
+        run.session.wait_done()
+        try:
+            return asked.value()
+        except KitaruAnswerError as refusal:
+            key, over = asked.ask_again(refusal), False
 
 
 class Awaitable(Coroutine[Any, Any, Any]):
@@ -241,6 +269,8 @@ class Awaitable(Coroutine[Any, Any, Any]):
 
 def sleep(seconds: float, *, name: str = "sleep") -> Any:
     """Lets time pass durably; in async code, await it. From a minute on no process runs meanwhile."""
+    if not 0 <= seconds < float("inf"):
+        raise KitaruUsageError(f"sleep({seconds!r}): it is a number of seconds, from 0 on")
     frame = _inside("sleep")
     run, session = frame.run, frame.run.session
     run.check()

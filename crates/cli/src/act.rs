@@ -23,7 +23,7 @@ pub fn run(
 ) -> Result<Answer> {
     let mut inputs = Map::new();
     if let Some(text) = whole {
-        match serde_json::from_str(text) {
+        match manage::exact(text) {
             Ok(Json::Object(fields)) => inputs = fields,
             Ok(_) => return Err(ManageError::new("bad-json", "--inputs is not a JSON object", None)),
             Err(error) => return Err(ManageError::new("bad-json", format!("--inputs is not JSON: {error}"), None)),
@@ -34,7 +34,12 @@ pub fn run(
             return Err(ManageError::new("usage", format!("--input {pair:?} is not NAME=VALUE"), None));
         };
         // What parses as JSON is JSON, everything else is a text.
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Json::String(value.to_owned()));
+        let value = if serde_json::from_str::<Json>(value).is_ok() {
+            let refused = |why| ManageError::new("bad-json", format!("--input {name}: {why}"), None);
+            manage::exact(value).map_err(refused)?
+        } else {
+            Json::String(value.to_owned())
+        };
         inputs.insert(name.to_owned(), value);
     }
     let id = carry_out(context, &Job::Run { target: target.to_owned(), inputs, tags })?;
@@ -93,7 +98,7 @@ fn resume_due(context: &mut Context<'_>) -> Result<Answer> {
 
 /// `input`
 pub fn input(context: &mut Context<'_>, input: &Input) -> Result<Answer> {
-    let value: Json = serde_json::from_str(&input.value).map_err(|error| {
+    let value: Json = manage::exact(&input.value).map_err(|error| {
         let hint = format!("a text needs quotes: --value '\"{}\"'", input.value.replace('\'', ""));
         ManageError::new("bad-json", format!("--value is not JSON: {error}"), Some(hint))
     })?;

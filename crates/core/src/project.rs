@@ -231,7 +231,7 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
                 status: Some(Status::Failed),
                 reason: Some(Some(serde_json::json!({
                     "code": "failed",
-                    "text": format!("{}: {}", failed.error.kind, failed.error.message),
+                    "text": format!("{}: {}", failed.error.kind.trim_start_matches("builtins."), failed.error.message),
                     "sources": failed.sources,
                 }))),
                 error: Some(Some(failed.error.clone())),

@@ -100,7 +100,7 @@ pub fn manage_answer(
     look: bool,
 ) -> PyResult<String> {
     out(py, engine, |store, now| {
-        let value = serde_json::from_str(value)
+        let value = manage::exact(value)
             .map_err(|error| ManageError::new("bad-json", format!("the answer is not JSON: {error}"), None))?;
         let row = manage::find(store, id)?;
         let answered = manage::answer(store, &row, wait, &value, by, now)?;

@@ -28,7 +28,9 @@ impl Matcher {
         let verdict = match &self.records.all[ix].state {
             State::Returned(_) | State::Answered(..) | State::Elapsed(_) => Verdict::Reuse(ix),
             State::Raised(error) if error.rebuilds => Verdict::Reuse(ix),
-            State::Raised(_) | State::Dropped => Verdict::Run,
+            // A handler that took it cannot be given it again: whoever pays decides.
+            State::Raised(_) => Verdict::Volatile(ix),
+            State::Dropped => Verdict::Run,
             State::Volatile { rerunnable: true, .. } => Verdict::Run,
             State::Volatile { .. } => Verdict::Volatile(ix),
             State::Cancelled => Verdict::Park(ix),

@@ -18,12 +18,15 @@ fn a_handled_failure_is_raised_again_from_its_record() {
 }
 
 #[test]
-fn a_failure_that_cannot_be_rebuilt_runs_again() {
+fn a_handled_failure_that_cannot_be_rebuilt_is_asked_about_before_it_runs_again() {
     let mut again = failed(false).again();
-    assert_eq!(again.call(ROOT, "tool", With("t"), "fine"), Said::Run);
-    assert_eq!(again.difference(), None);
+    let (_, said) = again.ask(ROOT, "tool", With("t"));
+    assert_eq!(said, Said::Volatile);
+    again.drop_records(&["tool"]);
     let mut later = again.again();
-    assert_eq!(later.call(ROOT, "tool", With("t"), "new"), Said::Served("fine".into()));
+    assert_eq!(later.call(ROOT, "tool", With("t"), "fine"), Said::Run);
+    let mut last = later.again();
+    assert_eq!(last.call(ROOT, "tool", With("t"), "new"), Said::Served("fine".into()));
 }
 
 #[test]

@@ -165,7 +165,7 @@ pub fn after_answer(store: &dyn Store, answered: &Answered, clock: &dyn Clock) -
 /// What is wrong with an answer; `None`: it satisfies the schema.
 pub fn check_answer(schema: Option<&Json>, answer: &Json) -> Option<String> {
     let schema = schema?;
-    match jsonschema::validator_for(schema) {
+    match jsonschema::options().should_validate_formats(true).build(schema) {
         Ok(validator) => {
             let problems: Vec<String> = validator
                 .iter_errors(answer)

@@ -94,6 +94,32 @@ pub fn find(store: &dyn Store, text: &str) -> Result<ExecutionRow> {
     Ok(store.queries().execution(&id)?)
 }
 
+/// JSON as it was typed. Refuses whole numbers that would come out as others: no JSON reader here keeps more than
+/// 64 bits.
+pub fn exact(text: &str) -> std::result::Result<serde_json::Value, String> {
+    let value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let mut quoted = false;
+    let mut rest = text.chars().peekable();
+    while let Some(one) = rest.next() {
+        match one {
+            '\\' if quoted => drop(rest.next()),
+            '"' => quoted = !quoted,
+            '-' | '0'..='9' if !quoted => {
+                let mut number = String::from(one);
+                while let Some(more) = rest.next_if(|more| more.is_ascii_digit() || ".eE+-".contains(*more)) {
+                    number.push(more);
+                }
+                let is_whole = !number.contains(['.', 'e', 'E']);
+                if is_whole && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
+                    return Err(format!("{number} has more than 64 bits; pass it as a text"));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(value)
+}
+
 /// The JSON text of a value.
 pub fn text(store: &dyn Store, value: &Value) -> Result<String> {
     match value {

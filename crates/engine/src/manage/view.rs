@@ -5,7 +5,7 @@ use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallRow, ExecutionRow, Status, WaitRow};
 use kitaru_core::{Millis, Value};
-use kitaru_store::{ArtifactRow, LogLine, Page, Store, WaitFilter};
+use kitaru_store::{ArtifactRow, ExecutionFilter, LogLine, Page, Store, WaitFilter};
 use serde_json::{Value as Json, json};
 
 /// Milliseconds since the epoch as ISO 8601 in UTC.
@@ -28,7 +28,8 @@ pub fn time(at: Millis) -> String {
 /// A value as the plain JSON that it is where it can be: a tuple is a list, a model is an object.
 pub fn value(store: &dyn Store, value: &Value) -> Result<Json> {
     let text = text(store, value)?;
-    Ok(serde_json::from_str(&text).map_or(Json::String(text), plain))
+    // Numbers that JSON here cannot hold exactly are shown as their text.
+    Ok(super::exact(&text).map_or(Json::String(text), plain))
 }
 
 /// The mark of a value that JSON has no kind for, and where its own JSON stands.
@@ -51,6 +52,16 @@ fn plain(value: Json) -> Json {
         }
         other => other,
     }
+}
+
+/// What an execution and all that it started consumed.
+fn usage_of_all(store: &dyn Store, row: &ExecutionRow) -> Result<Usage> {
+    let mut sum = row.usage;
+    let children = ExecutionFilter { parent: Some(row.id.clone()), ..ExecutionFilter::default() };
+    for child in store.queries().executions(&children, Page { limit: usize::MAX >> 1, offset: 0 })? {
+        sum.add(&usage_of_all(store, &child)?);
+    }
+    Ok(sum)
 }
 
 fn usage(usage: &Usage) -> Json {
@@ -95,6 +106,7 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
     let open = store.queries().waits(&filter, Page { limit: 1000, offset: 0 })?;
     let waits = open.iter().map(|one| wait(store, one, open.len() > 1)).collect::<Result<Vec<_>>>()?;
     if let Some(fields) = item.as_object_mut() {
+        fields.insert("usage".to_owned(), usage(&usage_of_all(store, row)?));
         fields.insert("inputs".to_owned(), inputs);
         fields.insert("result".to_owned(), result.unwrap_or(Json::Null));
         fields.insert("error".to_owned(), error.unwrap_or(Json::Null));

@@ -51,8 +51,7 @@ impl Session {
         let logs = std::mem::take(&mut inner.logs);
         drop(inner);
         let leader = Leader(self);
-        let batch: Vec<Body> =
-            group.iter().flat_map(|one| one.riding.iter().chain(&one.bodies)).cloned().collect();
+        let batch: Vec<Body> = group.iter().flat_map(|one| one.riding.iter().chain(&one.bodies)).cloned().collect();
         let written = self.commit(&batch, logs);
         if let Ok(written) = written {
             self.take_in(batch, written);

@@ -1,0 +1,82 @@
+"""A flow's inputs from outside (the command line): JSON as the types that its signature asks for.
+
+Not here: inputs that Python code gives, which are what they are.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from kitaru.errors import KitaruInputsError
+
+if TYPE_CHECKING:
+    from kitaru._flow import Flow
+
+_PLAIN = (str, int, bool, list, dict, type(None))
+
+
+def arguments(flow: Flow[Any, Any], inputs: dict[str, Any]) -> tuple[Any, Any]:
+    """Positional and keyword arguments for the flow.
+
+    Raises :class:`KitaruInputsError` for names that it does not have, and for values that are not of their
+    annotated types: a wrong value is never passed on in the hope that it does.
+    """
+    signature = flow.signature()
+    hints = _hints(flow)
+    fitted = {name: _fit(name, value, hints[name]) if name in hints else value for name, value in inputs.items()}
+    try:
+        args, kwargs = signature.unbind(json.dumps(inputs), plain=True)
+        args = tuple(_swap(value, inputs, fitted) for value in args)
+        kwargs = {name: fitted.get(name, value) for name, value in kwargs.items()}
+        signature.bind(args, kwargs)
+    except (TypeError, KeyError) as error:
+        import inspect
+
+        raise KitaruInputsError(
+            f"flow {flow.name}: {error}",
+            hint=f"it is defined as {flow.name}{inspect.signature(flow._function)}",
+        ) from None
+    return args, kwargs
+
+
+def _swap(value: Any, inputs: dict[str, Any], fitted: dict[str, Any]) -> Any:
+    """The fitted form of a positional-only argument."""
+    for name, given in inputs.items():
+        if given == value and name in fitted:
+            return fitted[name]
+    return value
+
+
+def _hints(flow: Flow[Any, Any]) -> dict[str, Any]:
+    import inspect
+    import typing
+
+    function = inspect.unwrap(flow._function)
+    try:
+        hints = typing.get_type_hints(function)
+    except Exception:
+        # An annotation that names nothing at run time (`if TYPE_CHECKING`) says nothing here either.
+        return {}
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = inspect.signature(function).parameters
+    return {name: hint for name, hint in hints.items() if name in parameters and parameters[name].kind not in variadic}
+
+
+def _fit(name: str, value: Any, hint: Any) -> Any:
+    if hint is Any or (hint in _PLAIN and type(value) is hint):
+        return value
+    if hint is float and type(value) in (int, float):
+        return float(value)
+    from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
+    try:
+        adapter = TypeAdapter(hint)
+    except PydanticSchemaGenerationError:
+        return value
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        what = "; ".join(str(one["msg"]) for one in error.errors()[:3])
+        way_out = f"for a text that looks like JSON: --input {name}='{json.dumps(str(value))}'" if hint is str else None
+        raise KitaruInputsError(f"input {name}={json.dumps(value)}: {what}", hint=way_out) from None
