@@ -18,6 +18,7 @@ from kitaru.errors import (
     KitaruInDoubtError,
     KitaruMutatedArgumentError,
     KitaruPaused,
+    KitaruTimeoutError,
     Unwind,
 )
 
@@ -96,10 +97,12 @@ class Identified:
 def identify(frame: Frame, spec: Spec, bound: Bound, *, id: str | None = None) -> Identified:
     """Gives the call its identity, in the scope of ``frame``."""
     run = frame.run
-    if run.closing is not None or frame.abandoned:
+    if run.closing is not None or run.draining or given_up(frame):
         _refuse(run, frame)
     digest: bytes | None = bound.digest
     opaque = bound.kind == "opaque"
+    if opaque and bound.partial:
+        digest = _native.blake3(_json_text(sorted(bound.partial.items())))
     if id is not None:
         digest, opaque = _native.blake3(f"id:{id}"), False
     try:
@@ -111,9 +114,21 @@ def identify(frame: Frame, spec: Spec, bound: Bound, *, id: str | None = None) -
     return Identified(run, frame, spec, spec.name, bound, call)
 
 
+def given_up(frame: Frame) -> bool:
+    """Whether the code of a frame belongs to a body that ran out of its time."""
+    at: Frame | None = frame
+    while at is not None:
+        if at.abandoned:
+            return True
+        at = at.parent
+    return False
+
+
 def _refuse(run: Run, frame: Frame) -> None:
     run.check()
-    if frame.abandoned:
+    if run.draining:
+        raise Unwind(KitaruError("the flow is about to begin again from its top", code="earlier-pass"))
+    if given_up(frame):
         raise Unwind(KitaruError("this call ran out of its time and was given up; nothing it does is recorded"))
 
 
@@ -189,6 +204,10 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
         except BaseException as error:
             if run.closing is not None or (frame.abandoned and _is_cancel(error)):
                 raise
+            if one.frame.run is run and given_up(one.frame):
+                raise
+            if spec.once and (_is_cancel(error) or (frame.abandoned and isinstance(error, KitaruTimeoutError))):
+                _in_doubt(one, frame.key or one.name)
             pause = _failed(one, frame, error, attempt)
             if pause is None:
                 raise
@@ -214,6 +233,8 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
     used = frame.usage
     if run.closing is not None:
         raise Unwind(run.closing)
+    if given_up(frame):
+        _refuse(run, frame)
     problem: Unencodable | None = None
     try:
         text = encode(_dumped(spec, result), "checkpoint.return", pickle=spec.pickle)
@@ -331,7 +352,7 @@ def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
     key, _, before, recorded_at = session.drifted(one.call, record)
     policy = spec.on_drift or run.on_drift
     now = one.bound.text
-    if not moved and before is not None and now is not None:
+    if not moved and before is not None and now is not None and policy != "fail" and not spec.once:
         reason = harmless_difference(before, now, recorded_at, session.now())
         if reason is None and spec.signature.encodes_the_same(before, one.bound.digest):
             reason = "the codec of an argument has changed, its value has not"
@@ -369,21 +390,35 @@ def _reconcile(one: Identified, record: int) -> Any:
         # `reconcile` says what is known of the effect: its result, or that it did not happen.
         found = spec.reconcile(*one.bound.args, **one.bound.kwargs)
         if found is not NOT_DONE:
+            # Encoded first: as long as nothing is recorded the doubt stands.
+            text_found = encode(found, "reconcile.return", pickle=spec.pickle)
             try:
-                session.start(one.call, one.bound.text, False)
-                session.end_returned(one.call, encode(found, "reconcile.return", pickle=spec.pickle), 1, (0, 0, 0.0))
+                session.start(one.call, one.bound.text, True)
+                session.end_returned(one.call, text_found, 1, (0, 0, 0.0))
             except KitaruError as refusal:
                 raise run.refused(refusal) from None
             session.note(key, "reconciled", f"{key} had happened, says reconcile")
             return found
         session.note(key, "reconciled", f"{key} had not happened, says reconcile; it runs now")
         return _RUN
+    raise _doubt(run, key, seq)
+
+
+def _doubt(run: Run, key: str, seq: int) -> Unwind:
     text = (
         f"{key} began and its outcome is unknown: this may have happened. When you know that it did not, "
         f"run it again: kitaru resume {run.id[-8:]} --rerun {key}"
     )
     reason = f'{{"in_doubt":{{"key":{_quote(key)},"record":{seq}}}}}'
-    raise run.pause(reason, text, KitaruInDoubtError(text, exec_id=run.id))
+    return run.pause(reason, text, KitaruInDoubtError(text, exec_id=run.id))
+
+
+def _in_doubt(one: Identified, key: str) -> None:
+    """An effect that must happen once was cut off: nobody knows whether it happened."""
+    if one.run.root_ended:
+        return
+    record = one.run.session.record_of(one.call)
+    raise _doubt(one.run, key, record[1] if record is not None else 0)
 
 
 class _NotDone:
@@ -411,9 +446,13 @@ def _record(run: Run, record: int) -> tuple[str, int, str | None]:
 
 
 def _quote(text: str) -> str:
+    return _json_text(text)
+
+
+def _json_text(value: Any) -> str:
     import json
 
-    return json.dumps(text)
+    return json.dumps(value)
 
 
 def _is_cancel(error: BaseException) -> bool:

@@ -25,6 +25,7 @@ from kitaru.errors import (
     KitaruPaused,
     KitaruStateError,
     KitaruSuspended,
+    KitaruUsageError,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class _Child:
     def __init__(self, flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> None:
         run = frame.run
         run.check()
+        if any(above.once for above in frame.chain()):
+            raise KitaruUsageError(
+                f"flow {flow.name} inside an effect='once' checkpoint is refused: it might wait. Call it before."
+            )
         self.flow = flow
         self.args = args
         self.kwargs = kwargs

@@ -179,9 +179,12 @@ def _timeout(one: Identified, frame: Frame) -> KitaruTimeoutError:
 async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitable[Any]]) -> Any:
     if one.spec.timeout is None and one.spec.idle_timeout is None:
         entered = _context.enter(frame)
+        bodies = one.run.bodies
+        bodies.add(frame)
         try:
             return await body()
         finally:
+            bodies.discard(frame)
             _context.leave(entered)
     import asyncio
 
@@ -193,6 +196,7 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
     side = one.run.side(asyncio.get_running_loop())
     frame.beat = started = time.monotonic()
     task = asyncio.ensure_future(inside())
+    one.run.bodies.add(frame)
     try:
         while True:
             await side.ended(task, max(0.0, _time_left(one, frame, started)))
@@ -207,6 +211,8 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
         task.cancel()
         await asyncio.wait({task})
         raise
+    finally:
+        one.run.bodies.discard(frame)
 
 
 # -- pauses between tries -----------------------------------------------------------------------------

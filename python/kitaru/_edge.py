@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
+    from kitaru._quiet import Side
     from kitaru._run import Parked, Run
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -83,10 +84,44 @@ async def run_async(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
             again, value = _outcome(run, value, error)
             if not again:
                 return value
+            await _drain(run, side)
     finally:
         run.drop_side(loop)
         _context.running.discard(run)
         _capture.stop()
+
+
+async def _drain(run: Run, side: Side) -> None:
+    """Ends what an earlier pass left behind: bodies that run are paid for, so they end and are recorded first."""
+    import asyncio
+
+    run.draining = True
+    try:
+        for parked in list(run.parked.values()):
+            if parked.cancel is not None:
+                parked.cancel()
+        for future in list(side.cancelled):
+            future.cancel()
+        while run.bodies:
+            await asyncio.wait([task for task in side.tasks if not task.done()] or [_tick()], timeout=0.05)
+            if run.closing is not None:
+                return
+        left = [task for task in side.tasks if not task.done()]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_UNWIND_SECONDS)
+        for task in list(side.tasks):
+            if task.done() and not task.cancelled():
+                task.exception()
+    finally:
+        run.draining = False
+
+
+def _tick() -> Any:
+    import asyncio
+
+    return asyncio.ensure_future(asyncio.sleep(0.01))
 
 
 async def _root(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
@@ -237,8 +272,7 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
             value = _python_example(one.question.json_schema)
             lines.append(f"  kitaru.KitaruClient().executions.input({run.id!r}, {value}{which})")
             continue
-        option = f" --wait {one.key}" if len(questions) > 1 else ""
-        lines.append(f"  kitaru input {short} --value {_example(one.question.json_schema)}{option}")
+        lines.append(f"  kitaru input {short} --value {_example(one.question.json_schema)} --wait {one.key}")
     for one in parked:
         if one.child is not None:
             lines.extend("  " + line for line in str(one.child).splitlines()[1:])

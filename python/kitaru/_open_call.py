@@ -168,6 +168,8 @@ def open_call(
     """
     if options.get("retries"):
         raise KitaruUsageError("open_call cannot retry its block: use kitaru.call with a function")
+    if options.get("timeout") is not None or options.get("idle_timeout") is not None:
+        raise KitaruUsageError("open_call cannot stop its block: use kitaru.call with a function, or asyncio.timeout")
     _check_options(options)
     frame = _context.frame()
     if frame is None:

@@ -86,6 +86,12 @@ class Run:
         self.turned = threading.Condition(self.lock)
         self.closing: KitaruError | None = None
         self.root_ended = False
+        # Between two passes: what is still under way ends, and nothing new begins.
+        self.draining = False
+        # The code behind each checkpoint's name, in this pass.
+        self.named: dict[str, str] = {}
+        # Bodies of async calls that run now.
+        self.bodies: set[_context.Frame] = set()
         self.parked: dict[int, Parked] = {}
         self.items_alive = 0
         self.threads_busy = 0
@@ -123,6 +129,7 @@ class Run:
     def begin_pass(self) -> None:
         """The flow's function is about to run again from its top."""
         self.session.begin_pass()
+        self.named.clear()
         self.known_errors.clear()
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.root_ended = False
@@ -219,6 +226,9 @@ class Run:
             return Unwind(self.closing)
         if error.code == "closed" and self.closing is not None:
             return Unwind(self.closing)
+        if error.code == "earlier-pass":
+            # Left over from before the flow began again: only this task or thread ends.
+            return Unwind(error)
         return self.stop(error)
 
     def obey(self) -> None:

@@ -207,6 +207,8 @@ def judge(
         )
     if reconcile is not None and effect != "once":
         raise KitaruUsageError("reconcile= goes with effect='once'")
+    if getattr(getattr(reconcile, "__code__", None), "co_flags", 0) & 0x80:
+        raise KitaruUsageError("reconcile= is a plain function; it cannot be awaited")
 
 
 _UNKNOWN: Any = object()

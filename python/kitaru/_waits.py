@@ -76,7 +76,10 @@ class _Question:
                 session.delivered(order)
                 return "over", ""
             if verdict == "open":
-                return "open", session.reopen_wait(self.call)
+                key = session.reopen_wait(self.call)
+                # Its time runs from when it was first asked.
+                self.deadline = session.wait_news(self.call)[1] if self.deadline is not None else None
+                return "open", key
         except KitaruError as refusal:
             raise run.refused(refusal) from None
         return ("cancelled" if verdict == "park" else "new"), ""
@@ -272,6 +275,11 @@ def sleep(seconds: float, *, name: str = "sleep") -> Any:
     if not 0 <= seconds < float("inf"):
         raise KitaruUsageError(f"sleep({seconds!r}): it is a number of seconds, from 0 on")
     frame = _inside("sleep")
+    if seconds >= LONG and any(above.once for above in frame.chain()):
+        raise KitaruUsageError(
+            "a sleep of a minute or more inside an effect='once' checkpoint is refused: its body must run through at "
+            "once. Sleep before it."
+        )
     run, session = frame.run, frame.run.session
     run.check()
     try:

@@ -38,7 +38,7 @@ def test_run_to_a_wait_says_what_is_asked_and_how_to_answer(lab: Lab) -> None:
         careful
         research <short> is waiting: waiting for approve
           Found 2. Continue?
-          kitaru input <short> --value true
+          kitaru input <short> --value true --wait approve
         """,
     )
 
@@ -113,7 +113,7 @@ def test_show_is_a_page_with_the_next_step(lab: Lab) -> None:
         approve  waiting           <clock>
 
         approve: Found 2. Continue?
-        kitaru input <short> --value true
+        kitaru input <short> --value true --wait approve
         """,
     )
 
@@ -180,7 +180,7 @@ def test_waits_lists_open_questions_with_the_next_step(lab: Lab) -> None:
         <short>   approve  <time>  Found 2. Continue?
         """,
     )
-    assert told.err == f"kitaru input {id[-8:]} --value true\n"
+    assert told.err == f"kitaru input {id[-8:]} --value true --wait approve\n"
     (wait,) = lab.items("waits", "list")
     assert (wait["execution_id"], wait["key"], wait["schema"]) == (id, "approve", {"type": "boolean"})
 
@@ -255,7 +255,7 @@ def test_doctor_says_why_each_open_execution_is_not_progressing_and_who_must_act
     assert [settled(one["next"] or "") for one in told["open"]] == [
         "kitaru resume <short>",
         "",
-        "kitaru input <short> --value true",
+        "kitaru input <short> --value true --wait approve",
     ]
     assert lab.item("doctor", "--deep")["store"]["integrity_check"] == "ok"
     assert "in 59m" in lab.kitaru("doctor").ok().out

@@ -3,7 +3,7 @@
 use crate::args::{Artifacts, List};
 use crate::output::{Answer, clean};
 use crate::{Context, output, render};
-use kitaru_core::rows::{Status, WaitRow};
+use kitaru_core::rows::Status;
 use kitaru_engine::manage::{self, ManageError, Wanted, view};
 use kitaru_store::{ExecutionFilter, Page, WaitFilter};
 use serde_json::{Value as Json, json};
@@ -91,8 +91,7 @@ pub fn logs(context: &mut Context<'_>, id: &str, follow: bool) -> Result<Answer>
 pub fn waits(context: &mut Context<'_>) -> Result<Answer> {
     let store = context.store.as_ref();
     let rows = store.queries().waits(&WaitFilter { execution: None, open: true }, Page { limit: MANY, offset: 0 })?;
-    let alike = |row: &WaitRow| rows.iter().filter(|other| other.execution_id == row.execution_id).count() > 1;
-    let items = rows.iter().map(|row| view::wait(store, row, alike(row))).collect::<Result<Vec<Json>>>()?;
+    let items = rows.iter().map(|row| view::wait(store, row)).collect::<Result<Vec<Json>>>()?;
     let text = if items.is_empty() {
         "nobody is asked anything".to_owned()
     } else {

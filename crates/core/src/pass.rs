@@ -269,6 +269,12 @@ impl Pass {
         (batch, starts)
     }
 
+    /// Whether a reading was handed out that is not on its way to the journal. What a body does with it must not
+    /// outlive it.
+    pub fn owes_readings(&self) -> bool {
+        self.riding.iter().any(|body| matches!(body, Body::CallEnded(ended) if ended.call.kind == CallKind::Reading))
+    }
+
     /// The starts of these calls are no longer on their way.
     pub fn landed(&mut self, starts: &[CallId]) {
         for call in starts {

@@ -377,8 +377,11 @@ pub fn identity_bytes(inputs: &Inputs, after: Option<&ScopeId>) -> Vec<u8> {
             bytes.push(1);
             bytes.extend_from_slice(&digest.0);
         }
-        Inputs::None | Inputs::Opaque => {
+        Inputs::None | Inputs::Opaque | Inputs::Partial(_) => {
             bytes.push(if *inputs == Inputs::None { 2 } else { 3 });
+            if let Inputs::Partial(digest) = inputs {
+                bytes.extend_from_slice(&digest.0);
+            }
             if let Some(after) = after {
                 bytes.extend_from_slice(&after.0);
             }

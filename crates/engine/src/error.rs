@@ -48,7 +48,10 @@ pub enum EngineError {
         /// How many times.
         taken: u32,
     },
-    /// A value that is no JSON text, or a call of an earlier pass: a mistake of the binding.
+    /// A call that was made before the flow's function began again: nobody waits for it any more.
+    #[error("this call was made before the flow began again from its top; nothing of it is recorded")]
+    EarlierPass,
+    /// A value that is no JSON text: a mistake of the binding.
     #[error("misuse of the engine: {0}")]
     Misuse(String),
 }
@@ -63,6 +66,7 @@ impl EngineError {
             Self::Closed(_) => "closed",
             Self::Stopping { .. } => "stopping",
             Self::NoProgress { .. } => "no-progress",
+            Self::EarlierPass => "earlier-pass",
             Self::Misuse(_) => "misuse",
         }
     }

@@ -103,7 +103,7 @@ impl Session {
         Ok(self.inner.label(scope(py, at)?))
     }
 
-    /// `inputs`: 32 bytes; `None` with `opaque`: cannot be told; `None` without: takes no arguments.
+    /// `inputs`: 32 bytes, with `opaque` of those arguments that can be told; `None` with `opaque`: cannot be told; `None` without: takes no arguments.
     #[pyo3(signature = (at, name, kind, inputs, opaque, named, once, code))]
     #[allow(clippy::too_many_arguments)]
     fn identify(
@@ -119,6 +119,7 @@ impl Session {
         code: Option<&str>,
     ) -> PyResult<usize> {
         let inputs = match inputs {
+            Some(bytes) if opaque => Inputs::Partial(digest(py, bytes)?),
             Some(bytes) => Inputs::Digest(digest(py, bytes)?),
             None if opaque => Inputs::Opaque,
             None => Inputs::None,
@@ -201,11 +202,7 @@ impl Session {
         inputs: Option<String>,
         once: bool,
     ) -> PyResult<(String, Bound<'py, PyBytes>, u32)> {
-        let started = if once {
-            py.detach(|| self.inner.start(CallId(call), inputs, true))
-        } else {
-            self.inner.start(CallId(call), inputs, false)
-        };
+        let started = py.detach(|| self.inner.start(CallId(call), inputs, once));
         let started = Self::out(py, started)?;
         Ok((started.key, PyBytes::new(py, &started.body.0), started.failed_attempts))
     }

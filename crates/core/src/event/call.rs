@@ -30,8 +30,17 @@ pub enum Inputs {
     Digest(Digest),
     /// The call takes no arguments: nothing in its inputs could differ.
     None,
-    /// An argument that no codec takes: nothing can be said about sameness.
+    /// An argument that no codec takes, and no other: nothing can be said about sameness.
     Opaque,
+    /// An argument that no codec takes, and the digest of the others: other ones are not the same call.
+    Partial(Digest),
+}
+
+impl Inputs {
+    /// Whether an argument cannot be told from others of its kind.
+    pub fn is_opaque(&self) -> bool {
+        matches!(self, Self::Opaque | Self::Partial(_))
+    }
 }
 
 /// Who a call is.

@@ -11,7 +11,7 @@ use crate::records::{Record, State, body_of};
 impl Matcher {
     /// Decides what is to be done. `alone`: no other task or thread of the flow is alive.
     pub fn decide(&mut self, id: CallId, alone: bool) -> Verdict {
-        let Some(met) = self.met.get(id.0) else { return Verdict::Run };
+        let Some(met) = self.met(id) else { return Verdict::Run };
         match met.exact {
             Some(ix) => self.decide_known(id, ix, alone),
             None if met.head.kind == CallKind::Reading => Verdict::Run,
@@ -33,12 +33,15 @@ impl Matcher {
             State::Dropped => Verdict::Run,
             State::Volatile { rerunnable: true, .. } => Verdict::Run,
             State::Volatile { .. } => Verdict::Volatile(ix),
+            // Whether it happened before it was cancelled, nobody knows.
+            State::Cancelled if self.records.all[ix].once => Verdict::InDoubt(ix),
             State::Cancelled => Verdict::Park(ix),
             State::Asked(_) => Verdict::Open(ix),
             State::Open { once: true } => Verdict::InDoubt(ix),
             State::Open { once: false } => Verdict::Run,
         };
-        if let (Verdict::Reuse(ix), Some(met)) = (verdict, self.met.get(id.0)) {
+        let place = self.place(id);
+        if let (Verdict::Reuse(ix), Some(met)) = (verdict, place.and_then(|place| self.met.get(place))) {
             let state = self.scopes.entry(met.asker).or_default();
             if matches!(met.head.inputs, Inputs::Digest(_)) {
                 // Its inputs tell whose it is: what was served before it was this scope's own.
@@ -55,13 +58,13 @@ impl Matcher {
     /// A task that nothing on record was found for, in a flow that does one thing at a time, stands where the
     /// next recorded task of its function stood: what it asks for with other inputs is then asked about.
     fn stand_for_next(&mut self, id: CallId) {
-        let Some(met) = self.met.get(id.0) else { return };
+        let Some(met) = self.met(id) else { return };
         let (asker, inputs) = (met.asker, met.head.inputs);
         if met.head.scope != asker || !matches!(inputs, Inputs::Digest(_)) {
             return;
         }
         let chosen = self.settle(asker, &Evidence::Next);
-        if let Some(met) = self.met.get_mut(id.0)
+        if let Some(met) = self.met_mut(id)
             && chosen != asker
         {
             met.head.scope = chosen;
@@ -72,7 +75,7 @@ impl Matcher {
     }
 
     fn decide_unknown(&self, id: CallId, alone: bool) -> Verdict {
-        let Some(met) = self.met.get(id.0) else { return Verdict::Run };
+        let Some(met) = self.met(id) else { return Verdict::Run };
         let scope = met.head.scope;
         let (rerun, raced) = self.scopes.get(&met.asker).map_or((false, None), |state| (state.rerun, state.raced));
         if rerun {
@@ -130,7 +133,8 @@ impl Matcher {
         self.claim(ix);
         self.claim_below(ix);
         self.served.insert(ix);
-        if let Some(met) = self.met.get_mut(id.0) {
+        let place = self.place(id);
+        if let Some(met) = place.and_then(|place| self.met.get_mut(place)) {
             met.exact = Some(ix);
             let state = self.scopes.entry(met.asker).or_default();
             if state.previous == Some(met.head.body) {
@@ -141,7 +145,7 @@ impl Matcher {
 
     /// Runs a drifted call, and every call that drifts after it in its scope.
     pub fn rerun(&mut self, id: CallId) {
-        if let Some(met) = self.met.get(id.0) {
+        if let Some(met) = self.met(id) {
             self.scopes.entry(met.asker).or_default().rerun = true;
         }
     }

@@ -37,14 +37,14 @@ impl Matcher {
             let record = &self.records.all[ix];
             let refused = record.call.kind != ask.kind
                 || (input_less && inexact)
-                || (ask.inputs == Inputs::Opaque && self.records.was_edited(record))
+                || (ask.inputs.is_opaque() && self.records.was_edited(record))
                 || self.claimed.contains(&ix);
             if refused {
                 exact = None;
             }
         }
         // An opaque call is known by its place alone, which an edit since may have given to another.
-        let holds = |code: usize| ask.inputs != Inputs::Opaque || code == self.records.current_code();
+        let holds = |code: usize| !ask.inputs.is_opaque() || code == self.records.current_code();
         if let Some((decided, _)) = self.records.decisions.get(&body).filter(|(_, code)| holds(*code)) {
             if decided.decision == DriftDecision::Rerun {
                 self.scopes.entry(ask.scope).or_default().rerun = true;
@@ -77,7 +77,7 @@ impl Matcher {
         }
         let nth = self.next_of_name(&head.scope, &head.name, '#');
         self.met.push(Met { head, exact, once: ask.once, asker: ask.scope, count, nth });
-        CallId(self.met.len() - 1)
+        CallId(self.met_before + self.met.len() - 1)
     }
 }
 

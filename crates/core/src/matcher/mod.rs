@@ -39,7 +39,7 @@ pub struct Ask<'a> {
     pub code: Option<&'a str>,
 }
 
-/// A call of this pass. Only good until the next [`Matcher::restart`].
+/// A call of one pass, by a number that no other pass gives: what is left of an earlier pass is known as such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(pub usize);
 
@@ -111,6 +111,8 @@ pub struct Matcher {
     /// What the journal says, kept up to date while the pass adds to it.
     pub records: Records,
     met: Vec<Met>,
+    /// How many calls earlier passes met.
+    met_before: usize,
     counts: HashMap<ScopeId, u32>,
     claimed: HashSet<usize>,
     claimed_scopes: HashSet<ScopeId>,
@@ -137,6 +139,7 @@ impl Matcher {
 
     /// Begins a new pass: nothing is met, nothing claimed; the records stay.
     pub fn restart(&mut self) {
+        self.met_before += self.met.len();
         self.met.clear();
         self.counts.clear();
         self.claimed.clear();
@@ -158,19 +161,33 @@ impl Matcher {
 
     /// The record of a met call, if it has one.
     pub fn record_of(&self, id: CallId) -> Option<&Record> {
-        self.met.get(id.0)?.exact.map(|ix| &self.records.all[ix])
+        self.met(id)?.exact.map(|ix| &self.records.all[ix])
     }
 
     /// What a call that starts a child names it by: its identity, and how often its result was asked for anew.
     pub fn child_scope(&self, id: CallId) -> Option<ScopeId> {
-        let met = self.met.get(id.0)?;
+        let met = self.met(id)?;
         let renewed = self.record_of(id).map_or(0, |record| record.renewed);
         Some(met.head.body.child("child", "", &[], renewed))
     }
 
     /// The call as met.
     pub fn head(&self, id: CallId) -> Option<&CallHead> {
-        self.met.get(id.0).map(|met| &met.head)
+        self.met(id).map(|met| &met.head)
+    }
+
+    fn met(&self, id: CallId) -> Option<&Met> {
+        self.met.get(self.place(id)?)
+    }
+
+    /// Where a call of this pass stands among those that were met.
+    fn place(&self, id: CallId) -> Option<usize> {
+        id.0.checked_sub(self.met_before)
+    }
+
+    fn met_mut(&mut self, id: CallId) -> Option<&mut Met> {
+        let place = self.place(id)?;
+        self.met.get_mut(place)
     }
 
     /// Claims a record for a call of this pass: nobody else is served it.

@@ -14,7 +14,7 @@ impl Matcher {
     ///
     /// `None` when the call is not of this pass.
     pub fn run(&mut self, id: CallId) -> Option<(CallHead, Vec<Seq>)> {
-        let met = self.met.get(id.0)?;
+        let met = self.met(id)?;
         let (mut head, nth) = (met.head.clone(), met.nth);
         // A record that another call was served stays that call's; this one gets a record of its own.
         let own = match met.exact.filter(|ix| self.records.all[*ix].call.body == head.body) {
@@ -40,9 +40,10 @@ impl Matcher {
             self.records.add(0, head.clone(), 0, State::Dropped)
         };
         self.claim(ix);
-        let met = &mut self.met[id.0];
-        met.exact = Some(ix);
-        met.head = head.clone();
+        if let Some(met) = self.met_mut(id) {
+            met.exact = Some(ix);
+            met.head = head.clone();
+        }
         self.scopes.entry(head.body).or_insert_with(|| ScopeState { label: head.key.clone(), ..ScopeState::default() });
         Some((head, overtaken))
     }
@@ -76,7 +77,7 @@ impl Matcher {
     /// An unanswered wait of that name that the scope has not asked for in this pass: a new question takes
     /// its place.
     pub fn superseded_wait(&self, id: CallId) -> Option<&Record> {
-        let head = &self.met.get(id.0)?.head;
+        let head = &self.met(id)?.head;
         self.records.by_scope.get(&head.scope)?.iter().map(|ix| (ix, &self.records.all[*ix])).find_map(
             |(ix, record)| {
                 let open = matches!(record.state, State::Asked(_)) && record.call.kind == CallKind::Wait;
@@ -90,7 +91,7 @@ impl Matcher {
     /// they recorded is served again; without, it is dropped, and the sequences of the dropped records returned.
     /// What must happen at most once is never dropped here.
     pub fn restart_body(&mut self, id: CallId, keep: bool) -> Vec<Seq> {
-        let Some(met) = self.met.get(id.0) else { return Vec::new() };
+        let Some(met) = self.met(id) else { return Vec::new() };
         let scopes = self.scopes_under(met.head.body);
         let under: HashSet<ScopeId> = scopes.iter().copied().collect();
         let mut dropped = Vec::new();

@@ -61,7 +61,11 @@ pub fn answer(
     now: Millis,
 ) -> Result<Answered> {
     let open = open_waits(store, row)?;
-    let fits = |one: &&WaitRow| wait.is_none_or(|wanted| one.key == wanted || one.name == wanted);
+    // A key names one question for good: once answered, it is not the name of the next one.
+    let all = WaitFilter { execution: Some(row.id.clone()), open: false };
+    let known = store.queries().waits(&all, Page { limit: usize::MAX >> 1, offset: 0 })?;
+    let is_key = wait.is_some_and(|wanted| known.iter().chain(&open).any(|one| one.key == wanted));
+    let fits = |one: &&WaitRow| wait.is_none_or(|wanted| one.key == wanted || (!is_key && one.name == wanted));
     let fitting: Vec<&WaitRow> = open.iter().filter(fits).collect();
     let chosen = match fitting.as_slice() {
         [one] => (*one).clone(),
@@ -71,7 +75,7 @@ pub fn answer(
             return Err(ManageError::new(
                 "several-waits",
                 format!("{} waits are open: {}", several.len(), keys.join("; ")),
-                Some(next::answer(several[0], true)),
+                Some(next::answer(several[0])),
             ));
         }
     };
@@ -79,7 +83,7 @@ pub fn answer(
         return Err(ManageError::new(
             "bad-answer",
             format!("the answer does not fit {}: {problem}", chosen.key),
-            Some(format!("the wait is still open: {}", next::answer(&chosen, open.len() > 1))),
+            Some(format!("the wait is still open: {}", next::answer(&chosen))),
         ));
     }
     let value = Value::of(answer).map_err(|error| ManageError::new("bad-answer", error.to_string(), None))?;

@@ -151,12 +151,7 @@ fn waiting(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -> Res
             format!("asks {}{}", one.question, if late { " (overdue)" } else { "" })
         })
         .collect();
-    Ok(Diagnosis {
-        why: asks.join("; "),
-        who: Who::Person,
-        wake_at: row.wake_at,
-        next: Some(next::answer(first, open.len() > 1)),
-    })
+    Ok(Diagnosis { why: asks.join("; "), who: Who::Person, wake_at: row.wake_at, next: Some(next::answer(first)) })
 }
 
 /// What of an execution's recorded surroundings is no longer there.

@@ -5,10 +5,11 @@ use kitaru_core::event::PauseReason;
 use kitaru_core::rows::{ExecutionRow, WaitRow};
 use serde_json::Value as Json;
 
-/// The command that answers a wait, with an example of a value that fits. `several`: more than one is open.
-pub fn answer(wait: &WaitRow, several: bool) -> String {
-    let which = if several { format!(" --wait {}", quoted(&wait.key)) } else { String::new() };
-    format!("kitaru input {}{which} --value {}", wait.execution_id.short(), quoted(&example(wait.schema.as_ref())))
+/// The command that answers a wait, with an example of a value that fits. It names the question: pasted again after
+/// that one was answered, it must not answer the next.
+pub fn answer(wait: &WaitRow) -> String {
+    let (value, key) = (example(wait.schema.as_ref()), quoted(&wait.key));
+    format!("kitaru input {} --value {} --wait {key}", wait.execution_id.short(), quoted(&value))
 }
 
 /// The command that goes on with a paused execution.
@@ -28,7 +29,16 @@ pub fn after_pause(row: &ExecutionRow) -> String {
 /// What a pause says, as one line, without the commands that follow it.
 pub fn said(text: &str) -> String {
     let text = text.split_once("; go on with: kitaru ").map_or(text, |(before, _)| before);
-    let said: Vec<&str> = text.lines().take_while(|line| !line.contains(": kitaru ")).map(str::trim).collect();
+    let mut said = Vec::new();
+    for line in text.lines() {
+        let Some((before, _)) = line.split_once(": kitaru ") else {
+            said.push(line.trim());
+            continue;
+        };
+        // What introduces a command goes with it; the sentences before stay.
+        said.extend(before.rsplit_once(". ").map(|(kept, _)| kept.trim()));
+        break;
+    }
     said.join(" ")
 }
 

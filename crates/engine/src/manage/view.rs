@@ -104,7 +104,7 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
     let calls: Vec<Json> = store.queries().calls(&row.id)?.iter().map(call).collect();
     let filter = WaitFilter { execution: Some(row.id.clone()), open: true };
     let open = store.queries().waits(&filter, Page { limit: 1000, offset: 0 })?;
-    let waits = open.iter().map(|one| wait(store, one, open.len() > 1)).collect::<Result<Vec<_>>>()?;
+    let waits = open.iter().map(|one| wait(store, one)).collect::<Result<Vec<_>>>()?;
     if let Some(fields) = item.as_object_mut() {
         fields.insert("usage".to_owned(), usage(&usage_of_all(store, row)?));
         fields.insert("inputs".to_owned(), inputs);
@@ -164,7 +164,7 @@ pub fn call(row: &CallRow) -> Json {
 }
 
 /// A wait. `several`: its execution has more than one open.
-pub fn wait(store: &dyn Store, row: &WaitRow, several: bool) -> Result<Json> {
+pub fn wait(store: &dyn Store, row: &WaitRow) -> Result<Json> {
     Ok(json!({
         "execution_id": row.execution_id,
         "key": row.key,
@@ -178,7 +178,7 @@ pub fn wait(store: &dyn Store, row: &WaitRow, several: bool) -> Result<Json> {
         "deadline": row.deadline.map(time),
         "opened_at": time(row.opened_at),
         "closed_at": row.closed_at.map(time),
-        "next": (row.status == "open").then(|| next::answer(row, several)),
+        "next": (row.status == "open").then(|| next::answer(row)),
     }))
 }
 

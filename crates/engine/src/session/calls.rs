@@ -155,19 +155,21 @@ impl Session {
     }
 
     /// The call's body is about to run. With `once`, the intent is durable when this returns; else it rides
-    /// along, or is left out when the call ends first.
+    /// along, or is left out when the call ends first. Readings that the body may use are durable.
     pub fn start(&self, call: CallId, inputs: Option<String>, once: bool) -> Result<Started> {
         self.must_be_open()?;
         let inputs = inputs.map(json).transpose()?;
         let now = self.now();
-        let (started, intent) = {
+        let (started, intent, owes) = {
             let mut inner = self.lock();
             if let Some(stop) = inner.stop {
                 return Err(EngineError::Stopping { id: self.id().clone(), stop });
             }
-            inner.pass.start(call, inputs, once, now).ok_or_else(stale)?
+            let owes = inner.pass.owes_readings();
+            let (started, intent) = inner.pass.start(call, inputs, once, now).ok_or_else(stale)?;
+            (started, intent, owes)
         };
-        if once {
+        if once || owes {
             self.write(intent)?;
         }
         Ok(started)
@@ -287,5 +289,5 @@ impl Session {
 }
 
 pub(super) fn stale() -> EngineError {
-    EngineError::Misuse("a call of an earlier pass".to_owned())
+    EngineError::EarlierPass
 }
