@@ -30,6 +30,14 @@ struct Pending {
     bodies: Vec<Body>,
 }
 
+/// Where one thread's part of a commit ends.
+struct Part {
+    ticket: u64,
+    starts: Vec<CallId>,
+    riding: usize,
+    own: usize,
+}
+
 impl Session {
     /// Writes `bodies` after everything that rides along, folds them in, returns the sequence of each. The thread
     /// that finds nobody writing writes for all that wait.
@@ -51,13 +59,27 @@ impl Session {
         let logs = std::mem::take(&mut inner.logs);
         drop(inner);
         let leader = Leader(self);
-        let batch: Vec<Body> = group.iter().flat_map(|one| one.riding.iter().chain(&one.bodies)).cloned().collect();
-        let written = self.commit(&batch, logs);
-        if let Ok(written) = written {
-            self.take_in(batch, written);
+        let mut parts = Vec::with_capacity(group.len());
+        let mut batch = Vec::new();
+        for mut one in group {
+            parts.push(Part {
+                ticket: one.ticket,
+                starts: one.starts,
+                riding: one.riding.len(),
+                own: one.bodies.len(),
+            });
+            batch.append(&mut one.riding);
+            batch.append(&mut one.bodies);
         }
+        let (first, lost) = match self.commit(&batch, logs) {
+            Ok(written) => {
+                self.take_in(batch, written);
+                (Ok(written.0), Vec::new())
+            }
+            Err(error) => (Err(error), batch),
+        };
         let mut inner = self.lock();
-        inner.settle(group, written.map(|(first, _)| first));
+        inner.settle(parts, first, lost);
         let own = inner.queue.done.remove(&ticket);
         drop(inner);
         drop(leader);
@@ -121,25 +143,19 @@ impl Inner {
         ticket
     }
 
-    /// Tells each of a group what became of its part. What rode along with a commit that failed rides again.
-    fn settle(&mut self, group: Vec<Pending>, first: std::result::Result<Seq, StoreError>) {
+    /// Tells each of a group what became of its part. `lost`: a commit that failed; what rode along rides again.
+    fn settle(&mut self, parts: Vec<Part>, first: std::result::Result<Seq, StoreError>, lost: Vec<Body>) {
         let mut at = first.as_ref().copied().unwrap_or_default();
+        let mut lost = lost.into_iter();
         let mut again = Vec::new();
-        for mut one in group {
-            self.pass.landed(&one.starts);
-            let done = match &first {
-                Ok(_) => {
-                    at += one.riding.len() as Seq;
-                    let own = (at..).take(one.bodies.len()).collect();
-                    at += one.bodies.len() as Seq;
-                    Ok(own)
-                }
-                Err(error) => {
-                    again.append(&mut one.riding);
-                    Err(error.clone())
-                }
-            };
-            self.queue.done.insert(one.ticket, done);
+        for part in parts {
+            self.pass.landed(&part.starts);
+            again.extend(lost.by_ref().take(part.riding));
+            lost.by_ref().take(part.own).for_each(drop);
+            at += part.riding as Seq;
+            let done = first.as_ref().map(|_| (at..).take(part.own).collect()).map_err(Clone::clone);
+            at += part.own as Seq;
+            self.queue.done.insert(part.ticket, done);
         }
         if !again.is_empty() {
             self.pass.put_back(again);
