@@ -25,7 +25,7 @@ else
 	cargo test --release --workspace --exclude kitaru-py
 endif
 
-test-python: build $(VENV)/.dev
+test-python: build wheel $(VENV)/.dev
 	$(PY) -m pytest
 
 check: build $(VENV)/.dev     ## Formatting, lints, types, licences, house rules
