@@ -27,7 +27,8 @@ def arguments(flow: Flow[Any, Any], inputs: dict[str, Any]) -> tuple[Any, Any]:
     fitted = {name: _fit(name, value, hints[name]) if name in hints else value for name, value in inputs.items()}
     try:
         args, kwargs = signature.unbind(json.dumps(inputs), plain=True)
-        args = tuple(_swap(value, inputs, fitted) for value in args)
+        names = _positional_only(flow, inputs)
+        args = (*(fitted[name] for name in names), *args[len(names) :])
         kwargs = {name: fitted.get(name, value) for name, value in kwargs.items()}
         signature.bind(args, kwargs)
     except (TypeError, KeyError) as error:
@@ -40,12 +41,12 @@ def arguments(flow: Flow[Any, Any], inputs: dict[str, Any]) -> tuple[Any, Any]:
     return args, kwargs
 
 
-def _swap(value: Any, inputs: dict[str, Any], fitted: dict[str, Any]) -> Any:
-    """The fitted form of a positional-only argument."""
-    for name, given in inputs.items():
-        if given == value and name in fitted:
-            return fitted[name]
-    return value
+def _positional_only(flow: Flow[Any, Any], inputs: dict[str, Any]) -> list[str]:
+    """Names of the inputs that go in front of all others, in their order."""
+    import inspect
+
+    parameters = inspect.signature(flow._function).parameters.values()
+    return [one.name for one in parameters if one.kind is one.POSITIONAL_ONLY and one.name in inputs]
 
 
 def _hints(flow: Flow[Any, Any]) -> dict[str, Any]:
