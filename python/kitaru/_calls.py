@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru import _native
 from kitaru._context import Frame
+from kitaru._overrides import given, supplied
 from kitaru._values import Unencodable, decode, decode_error, encode, encode_error, harmless_difference
 from kitaru.errors import (
     KitaruDivergenceError,
     KitaruEncodeError,
     KitaruError,
     KitaruInDoubtError,
+    KitaruInputsError,
     KitaruMutatedArgumentError,
+    KitaruOverrideError,
     KitaruPaused,
     KitaruTimeoutError,
     Unwind,
@@ -83,7 +86,7 @@ Step = Turn | Body | Ended | Pause | Forever
 class Identified:
     """A call that has its identity. Made in the synchronous part of the call."""
 
-    __slots__ = ("bound", "call", "frame", "name", "run", "spec")
+    __slots__ = ("bound", "call", "frame", "given", "name", "run", "settable", "spec")
 
     def __init__(self, run: Run, frame: Frame, spec: Spec, name: str, bound: Bound, call: int) -> None:
         self.run = run
@@ -91,6 +94,10 @@ class Identified:
         self.spec = spec
         self.name = name
         self.bound = bound
+        # What the body is given: the same, unless somebody has changed it.
+        self.given = bound
+        # Whether that is where its body has them from.
+        self.settable = True
         self.call = call
 
 
@@ -190,9 +197,11 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
         yield Pause(one.name, left, due)
         run.check()
     try:
-        key, scope, failed = session.start(call, bound.text, spec.once)
+        key, scope, failed, changed = session.start(call, bound.text, spec.once)
+        if changed is not None:
+            one.given = given(one.spec, *changed, settable=one.settable)
     except KitaruError as refusal:
-        raise run.refused(refusal) from None
+        raise _refused_change(run, refusal) from None
     attempt = failed + 1
     while True:
         frame = Frame(run, scope, parent=one.frame, call=call, key=key, attempt=attempt)
@@ -264,8 +273,8 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
         raise
     except KitaruError as refusal:
         raise run.refused(refusal) from None
-    if one.bound.mutable:
-        changed = spec.signature.rebind_check(one.bound)
+    if one.given.mutable:
+        changed = spec.signature.rebind_check(one.given)
         if changed is not None:
             raise KitaruMutatedArgumentError(
                 f"{frame.key} changed its argument {changed}: on re-entry, when its recorded result is used, that "
@@ -342,8 +351,21 @@ def _serve(one: Identified) -> Any:
         if record is not None:
             run.remember(error, record[1], fresh=record[1] in run.fresh)
         raise error
+    if kind == "supplied":
+        try:
+            return supplied(one.spec, text or "null")
+        except KitaruError as refusal:
+            raise _refused_change(run, refusal) from None
     value = decode(text or "null", allow_pickle=one.spec.pickle)
     return value if one.spec.codec is None else one.spec.codec[1](value)
+
+
+def _refused_change(run: Run, refusal: KitaruError) -> Unwind:
+    """A value that somebody put in is not what the code takes: they decide again. Other refusals are as always."""
+    if not isinstance(refusal, (KitaruInputsError, KitaruOverrideError)):
+        return run.refused(refusal)
+    text = f"{refusal}\nReplay or resume with a value that fits."
+    return run.pause('{"requested":{"by":"bad-override"}}', text, refusal)
 
 
 def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:

@@ -112,8 +112,9 @@ class Checkpoint(Generic[P, R]):
         one = identify(frame, spec, spec.signature.bind(args, kwargs), id=_as_text(call_id))
         function = self._function
         if self._kind == "async":
-            return call_async(one, lambda: function(*args, **kwargs))  # type: ignore[return-value, arg-type]
-        return call_sync(one, lambda: function(*args, **kwargs))  # type: ignore[no-any-return]
+            body: Any = lambda: function(*one.given.args, **one.given.kwargs)  # noqa: E731
+            return call_async(one, body)  # type: ignore[return-value]
+        return call_sync(one, lambda: function(*one.given.args, **one.given.kwargs))  # type: ignore[no-any-return]
 
     def _named_by_id(self, kwargs: dict[str, Any]) -> bool:
         """Whether ``id=`` is ours: it is given and the function has no parameter of that name."""
@@ -361,6 +362,7 @@ def call(
     _check_options(options)
     signature, bound = free_bound(args if identity is None else identity, empty=identity is None and not args)
     one = identify(frame, Spec(body, name, signature, codec=codec, **options), bound, id=id)
+    one.settable = False
     if asynchronous:
         return call_async(one, lambda: body(*args))  # type: ignore[arg-type, return-value]
     return call_sync(one, lambda: body(*args))  # type: ignore[no-any-return]

@@ -44,8 +44,6 @@ class _Child:
                 f"flow {flow.name} inside an effect='once' checkpoint is refused: it might wait. Call it before."
             )
         self.flow = flow
-        self.args = args
-        self.kwargs = kwargs
         bound = flow.signature().bind(args, kwargs)
         spec = Spec(None, flow.name, flow.signature())
         try:
@@ -64,11 +62,11 @@ class _Child:
         from kitaru import _runner
 
         engine = _config.engine()
-        run = self.one.run
+        run, given = self.one.run, self.one.given
         record = run.session.record_of(self.one.call)
         key = record[0] if record is not None else self.flow.name
         try:
-            self.made = self.flow._start(self.args, self.kwargs, id=self.id, parent=(run.id, key))
+            self.made = self.flow._start(given.args, given.kwargs, id=self.id, parent=(run.id, key))
         except KitaruStateError:
             known = json.loads(engine.describe(self.id))
             if known["status"] == "completed":
@@ -87,7 +85,7 @@ class _Child:
                     f"child {self.flow.name} runs elsewhere", exec_id=self.id, waits=[], wake_at=None
                 ) from None
             self.made = _runner.take_up(self.flow, known, "parent")
-        return False, self.flow._enter(self.made, self.args, self.kwargs)
+        return False, self.flow._enter(self.made, given.args, given.kwargs)
 
     def parked(self, suspended: KitaruSuspended) -> Parked:
         """The parent's side of a child that waits."""

@@ -5,12 +5,15 @@ Not here: inputs that Python code gives, which are what they are.
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
 from kitaru.errors import KitaruInputsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kitaru._flow import Flow
 
 _PLAIN = (str, int, bool, list, dict, type(None))
@@ -23,8 +26,8 @@ def arguments(flow: Flow[Any, Any], inputs: dict[str, Any]) -> tuple[Any, Any]:
     annotated types: a wrong value is never passed on in the hope that it does.
     """
     signature = flow.signature()
-    hints = _hints(flow)
-    fitted = {name: _fit(name, value, hints[name]) if name in hints else value for name, value in inputs.items()}
+    hints = hints_of(flow._function)
+    fitted = {name: fit(name, value, hints[name]) if name in hints else value for name, value in inputs.items()}
     try:
         args, kwargs = signature.unbind(json.dumps(inputs), plain=True)
         names = _positional_only(flow, inputs)
@@ -49,11 +52,16 @@ def _positional_only(flow: Flow[Any, Any], inputs: dict[str, Any]) -> list[str]:
     return [one.name for one in parameters if one.kind is one.POSITIONAL_ONLY and one.name in inputs]
 
 
-def _hints(flow: Flow[Any, Any]) -> dict[str, Any]:
+def hints_of(function: Callable[..., Any] | None) -> dict[str, Any]:
+    """The annotated types of a function's parameters, and of its ``return``."""
     import inspect
     import typing
 
-    function = inspect.unwrap(flow._function)
+    if function is None:
+        return {}
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(function)
     try:
         hints = typing.get_type_hints(function)
     except Exception:
@@ -61,10 +69,12 @@ def _hints(flow: Flow[Any, Any]) -> dict[str, Any]:
         return {}
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     parameters = inspect.signature(function).parameters
-    return {name: hint for name, hint in hints.items() if name in parameters and parameters[name].kind not in variadic}
+    named = {name for name, one in parameters.items() if one.kind not in variadic}
+    return {name: hint for name, hint in hints.items() if name in named or name == "return"}
 
 
-def _fit(name: str, value: Any, hint: Any) -> Any:
+def fit(name: str, value: Any, hint: Any) -> Any:
+    """A value of plain JSON as the type ``hint`` asks for. Raises :class:`KitaruInputsError` if it is none."""
     if hint is Any or (hint in _PLAIN and type(value) is hint):
         return value
     if hint is float and type(value) in (int, float):

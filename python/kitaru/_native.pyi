@@ -185,7 +185,7 @@ class Session:
 
     # -- serving and running ------------------------------------------------------------------------
 
-    def serve(self, call: int) -> tuple[Literal["value", "error", "elapsed"], str | None]:
+    def serve(self, call: int) -> tuple[Literal["value", "supplied", "error", "elapsed"], str | None]:
         """What the record of a reused call hands out, as a JSON text."""
     def drifted(self, call: int, record: int) -> tuple[str, int, str | None, int]:
         """Key, sequence, inputs (JSON text) and time of the record that a drifted call might be."""
@@ -197,8 +197,9 @@ class Session:
         """Serves a drifted call the record after all. Returns its place in delivery order."""
     def rerun(self, call: int) -> None:
         """Lets a drifted call run, and all that drift after it in its scope."""
-    def start(self, call: int, inputs: str | None, once: bool) -> tuple[str, bytes, int]:
-        """The body is about to run: its key, the scope inside, tries that failed before. ``once``: durable."""
+    def start(self, call: int, inputs: str | None, once: bool) -> tuple[str, bytes, int, tuple[str, list[str]] | None]:
+        """The body is about to run: its key, the scope inside, tries that failed before, and where somebody changed
+        its inputs all of them with the parameters in which something was changed. ``once``: durable."""
     def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int, used: _Usage) -> None:
         """A try failed and another is due at ``retry_at``. Durable when this returns, as are all ends below."""
     def end_returned(self, call: int, result: str, attempts: int, used: _Usage) -> int:

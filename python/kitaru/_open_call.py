@@ -175,4 +175,6 @@ def open_call(
     if frame is None:
         return OpenCall(name, None)
     signature, bound = free_bound(args if identity is None else identity, empty=identity is None and not args)
-    return OpenCall(name, identify(frame, Spec(None, name, signature, **options), bound, id=id))
+    one = identify(frame, Spec(None, name, signature, **options), bound, id=id)
+    one.settable = False
+    return OpenCall(name, one)

@@ -39,6 +39,12 @@ class KitaruInputsError(KitaruUsageError):
     code = "bad-inputs"
 
 
+class KitaruOverrideError(KitaruUsageError):
+    """A value was put in a place that the recorded call does not have, or that takes no such value."""
+
+    code = "bad-override"
+
+
 class KitaruGeneratorError(KitaruUsageError):
     """A generator function was decorated. Collect into a list, or use ``kitaru.open_call`` for streams."""
 
@@ -233,6 +239,8 @@ def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError
         return KitaruFencedError(message, hint=hint)
     if code == "bad-answer":
         return KitaruAnswerError(message, hint=hint)
+    if code == "bad-override":
+        return KitaruOverrideError(message, hint=hint)
     if code == "misuse":
         return KitaruError(message, code=code, hint=hint)
     kind: type[KitaruError] = KitaruStoreError

@@ -206,7 +206,7 @@ class Case:
             recorded = {
                 key
                 for (key,) in self.rows(
-                    "SELECT e.id || ' ' || key FROM calls JOIN executions e USING (n) WHERE calls.status = 'completed'"
+                    "SELECT e.id || ' ' || c.key FROM calls c JOIN executions e USING (n) WHERE c.status = 'completed'"
                 )
             }
             before = len(self.done())
@@ -223,7 +223,7 @@ class Case:
         if check[0] != "ok":
             problems.append(f"integrity_check: {check[0]}")
         keys = self.rows(
-            "SELECT key FROM calls JOIN executions USING (n) WHERE calls.status = 'completed' ORDER BY key"
+            "SELECT calls.key FROM calls JOIN executions USING (n) WHERE calls.status = 'completed' ORDER BY calls.key"
         )
         known = [key for (key,) in keys]
         return {

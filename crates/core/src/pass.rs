@@ -11,8 +11,10 @@ use crate::event::{
     AttemptFailed, Body, CallEnded, CallHead, CallKind, CallStarted, CallsDropped, DriftDecided, DriftDecision,
     ErrorData, Noted, Outcome, Usage, WaitClosed, WaitOpened,
 };
+use crate::fork::same_code;
 use crate::ids::{Digest, Millis, ScopeId, Seq};
 use crate::matcher::{Ask, CallId, Matcher, Verdict};
+use crate::path::{self, PathError};
 use crate::records::{Records, State};
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +37,17 @@ pub struct Started {
     pub body: ScopeId,
     /// Tries that failed in earlier passes.
     pub failed_attempts: u32,
+    /// What its body is given, where somebody changed that.
+    pub effective: Option<Effective>,
+}
+
+/// The bound arguments of a call after somebody's change. What was put in is plain JSON.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// All of them.
+    pub inputs: Value,
+    /// The parameters in which something was changed.
+    pub changed: Vec<String>,
 }
 
 /// What is asked in a wait; a sleep has a deadline alone.
@@ -109,6 +122,9 @@ impl Pass {
         if let Verdict::Reuse(ix) = verdict {
             order = self.matcher.records.all[ix].order;
             self.served(call, ix);
+        } else if let Some(record) = self.matcher.record_of(call) {
+            // Nobody else asks for an outcome that is not used.
+            self.delivery.done(record.order);
         }
         Asked { verdict, order }
     }
@@ -141,28 +157,56 @@ impl Pass {
     }
 
     /// The call's body is about to run. With `once`, the events are to be written before it does; else its start
-    /// rides along, or is left out when the call ends first.
+    /// rides along, or is left out when the call ends first. `Err`: somebody's change of its inputs cannot be made.
     pub fn start(
         &mut self,
         call: CallId,
         inputs: Option<Value>,
         once: bool,
         now: Millis,
-    ) -> Option<(Started, Vec<Body>)> {
+    ) -> Option<Result<(Started, Vec<Body>), PathError>> {
+        let effective = match self.effective(call, inputs.as_ref()) {
+            Ok(effective) => effective,
+            Err(error) => return Some(Err(error)),
+        };
         let (head, overtaken) = self.matcher.run(call)?;
         // What had ended begins with no failed try; what is open goes on.
         let failed_attempts = self.matcher.record_of(call).map_or(0, |record| record.failed_attempts);
         self.drop_riding(overtaken, "overtaken");
-        let started = Started { key: head.key.clone(), body: head.body, failed_attempts };
+        let really = effective.as_ref().map(|effective| effective.inputs.clone());
+        let started = Started { key: head.key.clone(), body: head.body, failed_attempts, effective };
         let mut intent = Vec::new();
-        let begun = CallStarted { call: head, inputs, once, at: now };
+        let begun = CallStarted { call: head, inputs, effective: really, once, at: now };
         if once {
             self.announce(begun.call.scope, &mut intent);
             intent.push(Body::CallStarted(Box::new(begun)));
         } else {
             self.starting.insert(call, begun);
         }
-        Some((started, intent))
+        Some(Ok((started, intent)))
+    }
+
+    /// What the body of a call is given, where somebody changed that.
+    fn effective(&self, call: CallId, inputs: Option<&Value>) -> Result<Option<Effective>, PathError> {
+        if self.matcher.records.inputs_set.is_empty() {
+            return Ok(None);
+        }
+        let head = self.matcher.head(call).cloned().map(|head| match self.matcher.key(call) {
+            Some(key) => CallHead { key, ..head },
+            None => head,
+        });
+        let Some(set) = head.as_ref().and_then(|head| self.matcher.inputs_set(head)) else { return Ok(None) };
+        let mut bound = json_of(inputs);
+        let mut changed = Vec::new();
+        for (path, value) in &set.values {
+            let steps = path::parse(path)?;
+            path::set(&mut bound, &steps, json_of(Some(value)))?;
+            if let Some(path::Step::Field(name)) = steps.into_iter().next() {
+                changed.push(name);
+            }
+        }
+        let inputs = Value::of(&bound).map_err(|_| PathError::Malformed(set.key.clone()))?;
+        Ok(Some(Effective { inputs, changed }))
     }
 
     /// A try failed and another is due at `retry_at`: what is to be written now.
@@ -197,13 +241,24 @@ impl Pass {
         let goes_on = matches!(record.state, State::Open { .. } | State::Returned(_));
         let known = goes_on && record.seq != 0;
         let (record, started_at) = (known.then_some(record.seq), record.started_at);
-        let (inputs, started_at) = match self.starting.remove(&call) {
-            Some(started) => (started.inputs, started.at),
-            None => (None, started_at),
+        let (inputs, effective, started_at) = match self.starting.remove(&call) {
+            Some(started) => (started.inputs, started.effective, started.at),
+            None => (None, None, started_at),
         };
         let mut batch = Vec::new();
         self.announce(head.scope, &mut batch);
-        batch.push(ended(head, record, inputs, outcome, attempts, started_at, usage));
+        let by = None;
+        batch.push(Body::CallEnded(Box::new(CallEnded {
+            call: head,
+            record,
+            inputs,
+            effective,
+            outcome,
+            by,
+            attempts,
+            started_at,
+            usage,
+        })));
         Some(batch)
     }
 
@@ -212,7 +267,17 @@ impl Pass {
         let (head, _) = self.matcher.run(call)?;
         let mut batch = Vec::new();
         self.announce(head.scope, &mut batch);
-        batch.push(ended(head, None, None, Outcome::Returned { result: value }, 1, now, Usage::default()));
+        batch.push(Body::CallEnded(Box::new(CallEnded {
+            call: head,
+            record: None,
+            inputs: None,
+            effective: None,
+            outcome: Outcome::Returned { result: value },
+            by: None,
+            attempts: 1,
+            started_at: now,
+            usage: Usage::default(),
+        })));
         self.riding.append(&mut batch);
         Some(())
     }
@@ -319,11 +384,8 @@ impl Pass {
             self.delivery.done(order);
         }
         let record = &self.matcher.records.all[ix];
-        let now = self.matcher.head(call).and_then(|head| head.code.as_ref());
-        let changed = match (now, &record.call.code) {
-            (Some(now), Some(then)) => same_kind(now, then) && now != then,
-            _ => false,
-        };
+        let now = self.matcher.head(call).and_then(|head| head.code.as_deref());
+        let changed = same_code(now, record.call.code.as_deref()) == Some(false);
         // Once a checkpoint, and not again for each of its calls: a loop may have made thousands.
         if changed && !self.changed.contains(&record.call.name) {
             let (key, name) = (record.call.key.clone(), record.call.name.clone());
@@ -334,20 +396,7 @@ impl Pass {
     }
 }
 
-fn ended(
-    call: CallHead,
-    record: Option<Seq>,
-    inputs: Option<Value>,
-    outcome: Outcome,
-    attempts: u32,
-    started_at: Millis,
-    usage: Usage,
-) -> Body {
-    Body::CallEnded(Box::new(CallEnded { call, record, inputs, outcome, attempts, started_at, usage }))
-}
-
-/// Digests of different kinds (source, bytecode, Python version) cannot be compared.
-fn same_kind(a: &str, b: &str) -> bool {
-    let kind = |digest: &str| digest.rsplit_once(':').map(|(kind, _)| kind.to_owned());
-    kind(a) == kind(b)
+/// The JSON of a value that is here; `null` for one that is not.
+fn json_of(value: Option<&Value>) -> serde_json::Value {
+    value.and_then(Value::inline).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 //!
 //! Not here: SQL. A store knows how to apply a [`Change`]; which changes an event makes is decided only here.
 
-use crate::event::{Body, CallHead, CallKind, ErrorData, Outcome, Reused, Stop, Usage};
+use crate::event::{Body, CallHead, CallKind, ErrorData, Outcome, PauseReason, Reused, Stop, Usage};
 use crate::ids::{Millis, Seq};
 use crate::lease::Owner;
 use crate::rows::{CallStatus, Status};
@@ -26,6 +26,8 @@ pub enum Change {
     WaitClosed(WaitEnd),
     /// Inserts or replaces a named value.
     Artifact(crate::event::ArtifactSaved),
+    /// A breakpoint was hit: one that does not stay is gone.
+    BreakpointHit(u64),
 }
 
 /// New values for an execution's row. `None` leaves a column as it is.
@@ -113,7 +115,9 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
             fruitless: Fruitless::Increment,
             ..ExecutionPatch::default()
         })],
-        Body::ScopeOpened(_) | Body::DriftDecided(_) | Body::Noted(_) => Vec::new(),
+        Body::ScopeOpened(_) | Body::DriftDecided(_) | Body::InputsSet(_) | Body::CallReleased(_) | Body::Noted(_) => {
+            Vec::new()
+        }
         Body::CallStarted(started) => vec![Change::Call(Box::new(CallPatch {
             call: started.call.clone(),
             record: seq,
@@ -200,12 +204,18 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
             suspended.wake_at,
             &suspended.reused,
         ),
-        Body::Paused(paused) => parked(
-            Status::Paused,
-            serde_json::json!({ "code": "paused", "text": paused.text, "pause": paused.reason }),
-            None,
-            &paused.reused,
-        ),
+        Body::Paused(paused) => {
+            let mut changes = parked(
+                Status::Paused,
+                serde_json::json!({ "code": "paused", "text": paused.text, "pause": paused.reason }),
+                None,
+                &paused.reused,
+            );
+            if let PauseReason::Breakpoint { id: Some(id), .. } = &paused.reason {
+                changes.push(Change::BreakpointHit(*id));
+            }
+            changes
+        }
         Body::Interrupted(interrupted) => parked(
             Status::Interrupted,
             serde_json::json!({ "code": "interrupted", "text": format!("stopped by {}", interrupted.by) }),

@@ -3,8 +3,9 @@
 //! Not here: which record a call gets ([`crate::matcher`]) and the rows that people query ([`crate::project`]).
 
 use crate::event::{
-    Body, CallHead, CallKind, DriftDecided, ErrorData, Inputs, Outcome, ScopeOpened, Usage, WaitOpened,
+    Body, CallHead, CallKind, DriftDecided, ErrorData, Inputs, InputsSet, Outcome, ScopeOpened, Usage, WaitOpened,
 };
+use crate::fork::Forked;
 use crate::ids::{Millis, ScopeId, Seq};
 use crate::value::Value;
 use std::collections::{HashMap, HashSet};
@@ -72,6 +73,8 @@ pub struct Record {
     pub once: bool,
     /// The bound arguments.
     pub inputs: Option<Value>,
+    /// Whether somebody supplied its outcome: then that is plain JSON.
+    pub supplied: bool,
     /// The flow's code when it was made, as an index into [`Records::codes`].
     pub code: usize,
     /// Its place in its scope's list.
@@ -110,6 +113,12 @@ pub struct Records {
     pub usage: Usage,
     /// Sequence of the last event folded in.
     pub last_seq: Seq,
+    /// What it goes on from, where it is a replay.
+    pub fork: Option<Forked>,
+    /// What somebody changed of the inputs of calls, latest last.
+    pub inputs_set: Vec<InputsSet>,
+    /// Bodies of calls that were paused before and may run.
+    pub released: HashSet<ScopeId>,
     /// The highest number printed for each name in a scope.
     numbers: HashMap<ScopeId, u32>,
     labels: HashSet<String>,
@@ -121,7 +130,12 @@ impl Records {
     pub fn fold(&mut self, seq: Seq, at: Millis, body: &Body) {
         self.last_seq = self.last_seq.max(seq);
         match body {
-            Body::Created(created) => self.current_code = self.code(created.code.as_ref()),
+            Body::Created(created) => {
+                if let Some(fork) = &created.fork {
+                    self.cut(fork);
+                }
+                self.current_code = self.code(created.code.as_ref());
+            }
             Body::Taken(taken) => self.current_code = self.code(taken.code.as_ref()),
             Body::ScopeOpened(opened) => self.open_scope(opened.clone()),
             Body::CallStarted(started) => {
@@ -151,6 +165,7 @@ impl Records {
                 }
                 record.order = seq;
                 record.ended_at = at;
+                record.supplied = ended.by.is_some();
                 let state = match &ended.outcome {
                     Outcome::Returned { result } => State::Returned(result.clone()),
                     Outcome::Volatile { path, rerunnable } => {
@@ -172,6 +187,10 @@ impl Records {
                 let after = decided.after.as_ref();
                 let body = body_of(&decided.scope, &decided.name, &decided.inputs, after, decided.occurrence);
                 self.decisions.insert(body, (decided.clone(), self.current_code));
+            }
+            Body::InputsSet(set) => self.inputs_set.push(set.clone()),
+            Body::CallReleased(released) => {
+                self.released.insert(released.body);
             }
             Body::WaitOpened(opened) => {
                 let ix = self.begin(seq, &opened.call, at);
@@ -257,9 +276,25 @@ impl Records {
             renewed: 0,
             once: false,
             inputs: None,
+            supplied: false,
             code: self.current_code,
             place,
         });
+        ix
+    }
+
+    /// Takes over a record of a source, whose sequences and place in its scope the caller sees to.
+    pub(crate) fn adopt(&mut self, record: Record) -> usize {
+        let (ix, call) = (self.all.len(), &record.call);
+        self.by_body.insert(call.body, ix);
+        if matches!(call.inputs, Inputs::Digest(_)) && call.kind != CallKind::Reading {
+            self.by_inputs.entry((call.name.clone(), call.inputs)).or_default().push(ix);
+        }
+        self.by_key.insert(call.key.clone(), ix);
+        self.cancelled += usize::from(record.state == State::Cancelled);
+        let highest = self.numbers.entry(number_key(&call.scope, &call.name, '#')).or_insert(0);
+        *highest = number_in(&call.key, '#').max(*highest);
+        self.all.push(record);
         ix
     }
 
@@ -358,10 +393,14 @@ impl Records {
     }
 
     fn number(&mut self, scope: &ScopeId, name: &str, key: &str, mark: char) {
-        let used = key.rsplit_once(mark).and_then(|(_, number)| number.parse().ok()).unwrap_or(1);
         let highest = self.numbers.entry(number_key(scope, name, mark)).or_insert(0);
-        *highest = used.max(*highest);
+        *highest = number_in(key, mark).max(*highest);
     }
+}
+
+/// The number that a key (`#`) or label (`.`) is printed with.
+fn number_in(key: &str, mark: char) -> u32 {
+    key.rsplit_once(mark).and_then(|(_, number)| number.parse().ok()).unwrap_or(1)
 }
 
 /// The hash that names a call: all of its identity. An input-less call's predecessor is part of it.

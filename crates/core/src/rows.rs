@@ -101,8 +101,14 @@ pub struct ExecutionRow {
     pub lease_until: Millis,
     /// The call that started it.
     pub parent: Option<Parent>,
-    /// The execution that it was forked from.
+    /// The execution that it replays.
     pub forked_from: Option<ExecutionId>,
+    /// Events up to here are those of what it replays; 0: it is no replay.
+    pub base: Seq,
+    /// What it is known by to whoever started it.
+    pub key: Option<String>,
+    /// Whether cancelling and pausing its parent leaves it alone.
+    pub detached: bool,
     /// Where its code is.
     pub entry: EntryPoint,
     /// Digest of the flow's code at creation.
@@ -237,4 +243,27 @@ pub struct WaitRow {
     pub opened_at: Millis,
     /// When it ended.
     pub closed_at: Option<Millis>,
+}
+
+/// A place to pause before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BreakpointRow {
+    /// Its number.
+    pub id: u64,
+    /// Name of the flow.
+    pub flow: String,
+    /// Absolute path of the file that defines the flow; `None`: any flow of that name.
+    pub file: Option<String>,
+    /// Before which call: a key, a checkpoint's name, or `step N`.
+    pub before: String,
+    /// Whether it stays after it was hit.
+    pub every: bool,
+    /// A condition on the call's inputs.
+    pub condition: Option<String>,
+    /// Who set it.
+    pub by: String,
+    /// When.
+    pub at: Millis,
+    /// How often it was hit.
+    pub hits: u64,
 }

@@ -10,7 +10,7 @@ use kitaru_core::event::{Created, Interrupted, PauseReason, Paused, Taken};
 use kitaru_core::lease::{self, Hold, Take};
 use kitaru_core::records::Records;
 use kitaru_core::rows::ExecutionRow;
-use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq};
+use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq, Value};
 use kitaru_store::{Claim, Created as Creation, Store, StoreError};
 use std::sync::Arc;
 
@@ -90,7 +90,8 @@ impl Engine {
         let taken = Taken { owner: owner.clone(), code, why: why.to_owned() };
         let claim = Claim { owner, lease_until: now + LEASE };
         let epoch = self.store.claim(id, now, row.epoch, claim, vec![Body::Taken(taken)])?;
-        if let Err(error) = self.read(id, seen, &mut records) {
+        let read = self.read(id, seen, &mut records).and_then(|_| self.fetch_changes(&mut records));
+        if let Err(error) = read {
             self.release(id, epoch);
             return Err(error);
         }
@@ -109,6 +110,17 @@ impl Engine {
                 return Ok(after);
             }
         }
+    }
+
+    /// What somebody put into a call's inputs is needed when the call starts: large values too.
+    fn fetch_changes(&self, records: &mut Records) -> Result<()> {
+        for (_, value) in records.inputs_set.iter_mut().flat_map(|set| &mut set.values) {
+            if let Value::Stored(reference) = value {
+                let text = self.store.value(reference)?;
+                *value = Value::json(text).map_err(|error| EngineError::Misuse(error.to_string()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives back what was taken and cannot be worked on. This process lives: nobody else would take it up.

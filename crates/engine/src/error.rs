@@ -51,6 +51,14 @@ pub enum EngineError {
     /// A call that was made before the flow's function began again: nobody waits for it any more.
     #[error("this call was made before the flow began again from its top; nothing of it is recorded")]
     EarlierPass,
+    /// Somebody's change of a call's inputs cannot be made.
+    #[error("the inputs of {key} cannot be changed so: {why}")]
+    BadOverride {
+        /// The call.
+        key: String,
+        /// Why.
+        why: kitaru_core::path::PathError,
+    },
     /// A value that is no JSON text: a mistake of the binding.
     #[error("misuse of the engine: {0}")]
     Misuse(String),
@@ -67,6 +75,7 @@ impl EngineError {
             Self::Stopping { .. } => "stopping",
             Self::NoProgress { .. } => "no-progress",
             Self::EarlierPass => "earlier-pass",
+            Self::BadOverride { .. } => "bad-override",
             Self::Misuse(_) => "misuse",
         }
     }

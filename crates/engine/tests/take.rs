@@ -22,7 +22,10 @@ fn create(store: &dyn Store) -> ExecutionId {
         entry: EntryPoint::default(),
         code: None,
         parent: None,
-        forked_from: None,
+        fork: None,
+        key: None,
+        detached: false,
+        pause_before: Vec::new(),
         tags: Vec::new(),
     };
     store.create(&id, 1, vec![Body::Created(Box::new(created))], None).unwrap();
@@ -45,6 +48,8 @@ fn ended(n: u32) -> Body {
     };
     let result = Value::of("a short result").unwrap();
     Body::CallEnded(Box::new(CallEnded {
+        effective: None,
+        by: None,
         call,
         record: None,
         inputs: None,

@@ -51,7 +51,10 @@ impl Engine {
             entry,
             code,
             parent: parent.map(|(id, key)| Parent { id: ExecutionId::new(id), key }),
-            forked_from: None,
+            fork: None,
+            key: None,
+            detached: false,
+            pause_before: Vec::new(),
             tags,
         };
         let started = py.detach(|| self.engine.start(id.map(ExecutionId::new), created));

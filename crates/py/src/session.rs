@@ -18,6 +18,8 @@ type ErrorTuple = (String, String, String, String, bool);
 type UsageTuple = (u64, u64, f64);
 /// (key, record, JSON text of its inputs, recorded at, differences as JSON)
 type DriftTuple = (String, u64, Option<String>, i64);
+/// (key, scope of the body, tries that failed, inputs that were changed)
+type StartTuple<'py> = (String, Bound<'py, PyBytes>, u32, Option<(String, Vec<String>)>);
 /// Path, before, after.
 type DifferenceTuple = (String, Option<String>, Option<String>);
 
@@ -175,6 +177,7 @@ impl Session {
         let served = py.detach(|| self.inner.serve(CallId(call)));
         Ok(match Self::out(py, served)? {
             Served::Value(text) => ("value", Some(text)),
+            Served::Supplied(text) => ("supplied", Some(text)),
             Served::Error(text) => ("error", Some(text)),
             Served::Elapsed => ("elapsed", None),
         })
@@ -193,7 +196,8 @@ impl Session {
         self.inner.rerun(CallId(call));
     }
 
-    /// Key, scope of the body, tries that failed before.
+    /// Key, scope of the body, tries that failed before; and where somebody changed the inputs, what the body is given
+    /// (JSON, what was put in is plain) with the parameters in which something was changed.
     #[pyo3(signature = (call, inputs, once))]
     fn start<'py>(
         &self,
@@ -201,10 +205,11 @@ impl Session {
         call: usize,
         inputs: Option<String>,
         once: bool,
-    ) -> PyResult<(String, Bound<'py, PyBytes>, u32)> {
+    ) -> PyResult<StartTuple<'py>> {
         let started = py.detach(|| self.inner.start(CallId(call), inputs, once));
         let started = Self::out(py, started)?;
-        Ok((started.key, PyBytes::new(py, &started.body.0), started.failed_attempts))
+        let effective = started.effective.and_then(|one| Some((one.inputs.inline()?.to_owned(), one.changed)));
+        Ok((started.key, PyBytes::new(py, &started.body.0), started.failed_attempts, effective))
     }
 
     fn attempt_failed(

@@ -5,6 +5,7 @@
 
 use crate::rng::Rng;
 use kitaru_core::lease::{Owner, Pulse};
+use kitaru_core::rows::BreakpointRow;
 use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
 use kitaru_store::store::Result;
 use kitaru_store::{Claim, Created, Guard, LogLine, Queries, Store, StoreError};
@@ -167,6 +168,22 @@ impl Store for Faulty {
 
     fn log(&self, id: &ExecutionId, lines: Vec<LogLine>) -> Result<()> {
         self.write(|| self.inner.log(id, lines), |_, ()| {})
+    }
+
+    fn delete(&self, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()> {
+        self.write(|| self.inner.delete(id, epoch, last_seq), |_, ()| {})
+    }
+
+    fn add_breakpoint(&self, breakpoint: BreakpointRow) -> Result<u64> {
+        self.write(|| self.inner.add_breakpoint(breakpoint), |_, _| {})
+    }
+
+    fn remove_breakpoint(&self, id: u64) -> Result<bool> {
+        self.write(|| self.inner.remove_breakpoint(id), |_, _| {})
+    }
+
+    fn keep_code(&self, digest: &str, parts: &str) -> Result<()> {
+        self.write(|| self.inner.keep_code(digest, parts), |_, ()| {})
     }
 
     fn version(&self) -> Result<u64> {

@@ -132,7 +132,10 @@ impl World {
             entry: EntryPoint::default(),
             code: Some("v1".to_owned()),
             parent: None,
-            forked_from: None,
+            fork: None,
+            key: None,
+            detached: false,
+            pause_before: Vec::new(),
             tags: Vec::new(),
         };
         let made = self.store.create(&id, self.now, vec![Body::Created(Box::new(created))], None);

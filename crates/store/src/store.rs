@@ -5,7 +5,7 @@
 use crate::error::StoreError;
 use kitaru_core::event::CallKind;
 use kitaru_core::lease::Owner;
-use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status, WaitRow};
+use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
 use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
 
 /// A result of a store.
@@ -60,7 +60,8 @@ pub struct LogLine {
 /// transaction, and hands events out again as they were written ([`Store::value`] fetches what is referenced).
 pub trait Store: Send + Sync {
     /// Creates an execution from its first events, claiming it in the same transaction if asked
-    /// (`fencing epoch` 1). Finding one with that identifier is no error.
+    /// (`fencing epoch` 1). Finding one with that identifier is no error. A replay's events go on from the last one
+    /// of its source that counts; [`StoreError::NotFound`] when the source is gone.
     fn create(&self, id: &ExecutionId, at: Millis, events: Vec<Body>, claim: Option<Claim>) -> Result<Created>;
 
     /// Takes an execution up: only if its epoch is still `expected` and it is neither completed nor cancelled.
@@ -79,7 +80,8 @@ pub trait Store: Send + Sync {
     /// Extends leases; returns those that are no longer ours.
     fn renew(&self, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>>;
 
-    /// The events after `after`, at most `limit` (0: all).
+    /// The events after `after`, at most `limit` (0: all). Those of a replay begin with those of its source, up to
+    /// where it was forked.
     fn load(&self, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>>;
 
     /// What stands in the journal for such a value: a reference if it is large, `None` if it stays in its event.
@@ -94,6 +96,19 @@ pub trait Store: Send + Sync {
 
     /// A number that changes when another process, or another handle, may have written. Cheap.
     fn version(&self) -> Result<u64>;
+
+    /// Removes an execution that ended and has not changed since that epoch and sequence: its rows, its logs and,
+    /// as long as no replay reads them, its events.
+    fn delete(&self, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()>;
+
+    /// Sets a breakpoint; its number and count of hits are the store's. Returns the number.
+    fn add_breakpoint(&self, breakpoint: BreakpointRow) -> Result<u64>;
+
+    /// Removes a breakpoint; `false`: there is none of that number.
+    fn remove_breakpoint(&self, id: u64) -> Result<bool>;
+
+    /// Keeps what a code digest is made of, to say later what changed: a JSON text. Not awaited to the disk.
+    fn keep_code(&self, digest: &str, parts: &str) -> Result<()>;
 
     /// This process as an owner, registered so that others can tell whether it lives.
     fn owner(&self) -> Result<Owner>;
@@ -126,6 +141,8 @@ pub struct ExecutionFilter {
     pub tag: Option<String>,
     /// Was started by this execution.
     pub parent: Option<ExecutionId>,
+    /// Replays this execution.
+    pub forked_from: Option<ExecutionId>,
     /// Only those that no other execution started.
     pub roots: bool,
     /// Only what has not ended.
@@ -184,6 +201,12 @@ pub trait Queries: Send + Sync {
 
     /// Log lines of an execution from the `after`-th on, at most `limit` (0: all), with the position of the last.
     fn logs(&self, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)>;
+
+    /// Breakpoints, of one flow or of all, in the order in which they were set.
+    fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>>;
+
+    /// What a code digest is made of, if that was kept: a JSON text.
+    fn code(&self, digest: &str) -> Result<Option<String>>;
 
     /// What the store says of its own health: settings as read back from the engine, sizes, integrity.
     /// Name and value, in a fixed order; `integrity` walks the whole store when `deep`.

@@ -39,7 +39,10 @@ fn start(store: &dyn Store) -> ExecutionId {
         entry: EntryPoint::default(),
         code: None,
         parent: None,
-        forked_from: None,
+        fork: None,
+        key: None,
+        detached: false,
+        pause_before: Vec::new(),
         tags: Vec::new(),
     };
     let claim = Claim { owner: store.owner().unwrap(), lease_until: i64::MAX };

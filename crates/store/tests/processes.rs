@@ -34,7 +34,10 @@ fn start(store: &dyn Store) -> ExecutionId {
         entry: EntryPoint::default(),
         code: None,
         parent: None,
-        forked_from: None,
+        fork: None,
+        key: None,
+        detached: false,
+        pause_before: Vec::new(),
         tags: Vec::new(),
     };
     let taken = Taken { owner: owner.clone(), code: None, why: "start".to_owned() };
@@ -57,6 +60,8 @@ fn ended(key: &str, result: &str) -> Body {
         body: ScopeId::ROOT,
     };
     Body::CallEnded(Box::new(CallEnded {
+        effective: None,
+        by: None,
         call,
         record: None,
         inputs: None,

@@ -341,7 +341,7 @@ class Signature:
 
     def _identity(self, flat: dict[str, Any]) -> Any:
         assert self.identity is not None
-        args, kwargs = self._spread(dict(flat))
+        args, kwargs = self.spread(dict(flat))
         if self.wants is None:
             return self.identity(*args, **kwargs)
         return self.identity(**{name: flat[name] for name in self.wants if name in flat})
@@ -387,9 +387,10 @@ class Signature:
         known = decode_plain(text) if plain else decode(text)
         if not isinstance(known, dict):
             raise KitaruUsageError(f"arguments of {_called(self._function)}: they are a JSON object of name and value")
-        return self._spread(dict(known))
+        return self.spread(dict(known))
 
-    def _spread(self, known: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def spread(self, known: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments by name, as :meth:`bind` has them, as ``(args, kwargs)``. Empties ``known``."""
         shape = self._shape
         rest = known.pop(shape.rest, None) if shape.rest is not None else None
         args: list[Any] = known.pop(_ARGUMENTS, [])

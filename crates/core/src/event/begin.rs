@@ -2,7 +2,7 @@
 //!
 //! Not here: the calls that are made in a scope ([`super::call`]).
 
-use crate::ids::{Digest, ExecutionId, ScopeId};
+use crate::ids::{Digest, ExecutionId, ScopeId, Seq};
 use crate::lease::Owner;
 use crate::value::Value;
 use serde::{Deserialize, Serialize};
@@ -40,12 +40,62 @@ pub struct Created {
     /// The execution whose flow called this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
-    /// The execution that this one was forked from.
+    /// What it goes on from, where it is a replay of another execution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forked_from: Option<ExecutionId>,
+    pub fork: Option<Box<Fork>>,
     /// Free labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// What it is known by to whoever started it: of one flow, a key starts once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Whether cancelling and pausing its parent leaves it alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub detached: bool,
+    /// Selectors of calls to pause before, in this execution only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pause_before: Vec<String>,
+}
+
+/// Which of the matching records of a source a replay is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reuse {
+    /// All that are kept: those that ended before the frontier.
+    Frontier,
+    /// Those of the kept whose code is the same too, wherever they stand.
+    Unchanged,
+}
+
+/// What a replay keeps of its source. Its own events go on from `upto`, so that one number means one event in both,
+/// and the kept records are read where they stand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fork {
+    /// The execution that is replayed.
+    pub source: ExecutionId,
+    /// The last event of the source that counts.
+    pub upto: Seq,
+    /// The records that are kept, as inclusive ranges of record sequences.
+    pub kept: Vec<(Seq, Seq)>,
+    /// Which of them are served.
+    pub reuse: Reuse,
+    /// Key of the call from which everything runs again; `None`: there is no such call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What was changed by hand. Where something was, other inputs are no accident: the call runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<Override>,
+    /// Who asked for the replay.
+    pub by: String,
+}
+
+/// A value put in place of a recorded one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Override {
+    /// What it replaces, as it was named: `flow.topic`, `analyze.inputs.provider`, `analyze#3.output`, `waits.approve`.
+    pub path: String,
+    /// The new value, plain JSON.
+    pub value: Value,
 }
 
 /// A child's link to the call that started it.

@@ -148,6 +148,9 @@ pub struct CallStarted {
     pub call: CallHead,
     /// The bound arguments, where a codec takes them.
     pub inputs: Option<Value>,
+    /// The arguments that the body was given, where somebody changed them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<Value>,
     /// Whether the body's effect must happen at most once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub once: bool,
@@ -182,8 +185,14 @@ pub struct CallEnded {
     /// The bound arguments, unless the start has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Value>,
+    /// The arguments that the body was given, where somebody changed them and the start does not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<Value>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Who supplied the outcome, where no body ran for it: then it is plain JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// How many tries it took.
     pub attempts: u32,
     /// When the first try began.
@@ -230,4 +239,28 @@ pub struct DriftDecided {
     pub record: Seq,
     /// What to do.
     pub decision: DriftDecision,
+}
+
+/// [`super::Body::InputsSet`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InputsSet {
+    /// The call, by key.
+    pub key: String,
+    /// The call, by identity: the scope of its body.
+    pub body: ScopeId,
+    /// What to put where: a path into its bound arguments, and plain JSON.
+    pub values: Vec<(String, Value)>,
+    /// By whom.
+    pub by: String,
+}
+
+/// [`super::Body::CallReleased`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallReleased {
+    /// The call, by key.
+    pub key: String,
+    /// The call, by identity: the scope of its body.
+    pub body: ScopeId,
+    /// By whom.
+    pub by: String,
 }

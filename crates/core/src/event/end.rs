@@ -87,6 +87,18 @@ pub enum PauseReason {
         /// The last error.
         message: String,
     },
+    /// A breakpoint stands before this call.
+    Breakpoint {
+        /// The call that is about to run.
+        call: Box<CallHead>,
+        /// What it is given, plain JSON; `None`: it cannot be shown.
+        inputs: Option<Value>,
+        /// The selector of the breakpoint.
+        before: String,
+        /// The breakpoint's number; `None`: it was set for this execution only, when it was started.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+    },
     /// Somebody asked.
     Requested {
         /// Who.

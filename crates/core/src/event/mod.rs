@@ -8,10 +8,10 @@ mod call;
 mod end;
 mod wait;
 
-pub use begin::{Created, EntryPoint, Parent, ScopeOpened, Taken};
+pub use begin::{Created, EntryPoint, Fork, Override, Parent, Reuse, ScopeOpened, Taken};
 pub use call::{
-    AttemptFailed, CallEnded, CallHead, CallKind, CallStarted, CallsDropped, DriftDecided, DriftDecision, ErrorData,
-    Inputs, Outcome, Usage,
+    AttemptFailed, CallEnded, CallHead, CallKind, CallReleased, CallStarted, CallsDropped, DriftDecided, DriftDecision,
+    ErrorData, Inputs, InputsSet, Outcome, Usage,
 };
 pub use end::{Cancelled, Completed, Failed, Interrupted, PauseReason, Paused, Reused, Suspended};
 pub use wait::{ArtifactSaved, Noted, Stop, StopRequested, WaitAnswered, WaitClosed, WaitOpened};
@@ -51,6 +51,10 @@ pub enum Body {
     CallsDropped(CallsDropped),
     /// What to do with a call that drifted.
     DriftDecided(DriftDecided),
+    /// Somebody changed what the body of a call is given. The call stays who it is.
+    InputsSet(InputsSet),
+    /// A call that was paused before may run.
+    CallReleased(CallReleased),
     /// A durable question was asked, or a long sleep begun.
     WaitOpened(Box<WaitOpened>),
     /// A wait has its answer.
@@ -89,6 +93,8 @@ impl Body {
             Self::CallEnded(_) => "call_ended",
             Self::CallsDropped(_) => "calls_dropped",
             Self::DriftDecided(_) => "drift_decided",
+            Self::InputsSet(_) => "inputs_set",
+            Self::CallReleased(_) => "call_released",
             Self::WaitOpened(_) => "wait_opened",
             Self::WaitAnswered(_) => "wait_answered",
             Self::WaitClosed(_) => "wait_closed",
@@ -110,6 +116,8 @@ impl Body {
             Self::CallStarted(body) => Some(&body.call.key),
             Self::AttemptFailed(body) => Some(&body.call.key),
             Self::CallEnded(body) => Some(&body.call.key),
+            Self::InputsSet(body) => Some(&body.key),
+            Self::CallReleased(body) => Some(&body.key),
             Self::WaitOpened(body) => Some(&body.call.key),
             Self::WaitAnswered(body) => Some(&body.key),
             Self::WaitClosed(body) => Some(&body.key),
@@ -120,11 +128,15 @@ impl Body {
     /// The values inside, for a store that keeps large ones elsewhere.
     pub fn values_mut(&mut self) -> Vec<&mut Value> {
         match self {
-            Self::Created(body) => vec![&mut body.inputs],
-            Self::CallStarted(body) => body.inputs.iter_mut().collect(),
+            Self::Created(body) => {
+                let overrides = body.fork.iter_mut().flat_map(|fork| &mut fork.overrides);
+                std::iter::once(&mut body.inputs).chain(overrides.map(|one| &mut one.value)).collect()
+            }
+            Self::CallStarted(body) => body.inputs.iter_mut().chain(&mut body.effective).collect(),
+            Self::InputsSet(body) => body.values.iter_mut().map(|(_, value)| value).collect(),
             Self::AttemptFailed(body) => vec![&mut body.error.value],
             Self::CallEnded(body) => {
-                let mut values: Vec<&mut Value> = body.inputs.iter_mut().collect();
+                let mut values: Vec<&mut Value> = body.inputs.iter_mut().chain(&mut body.effective).collect();
                 match &mut body.outcome {
                     Outcome::Returned { result } => values.push(result),
                     Outcome::Raised { error } => values.push(&mut error.value),
@@ -135,6 +147,10 @@ impl Body {
             Self::WaitOpened(body) => body.data.iter_mut().collect(),
             Self::WaitAnswered(body) => vec![&mut body.value],
             Self::ArtifactSaved(body) => vec![&mut body.value],
+            Self::Paused(body) => match &mut body.reason {
+                PauseReason::Breakpoint { inputs, .. } => inputs.iter_mut().collect(),
+                _ => Vec::new(),
+            },
             Self::Completed(body) => vec![&mut body.result],
             Self::Failed(body) => vec![&mut body.error.value],
             _ => Vec::new(),

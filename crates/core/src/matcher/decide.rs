@@ -5,6 +5,7 @@
 use super::scopes::Evidence;
 use super::{CallId, Matcher, Verdict};
 use crate::event::{CallKind, Inputs};
+use crate::fork::same_code;
 use crate::ids::ScopeId;
 use crate::records::{Record, State, body_of};
 
@@ -25,6 +26,9 @@ impl Matcher {
     }
 
     fn decide_known(&mut self, id: CallId, ix: usize, alone: bool) -> Verdict {
+        if self.has_changed(id, ix) {
+            return Verdict::Run;
+        }
         let verdict = match &self.records.all[ix].state {
             State::Returned(_) | State::Answered(..) | State::Elapsed(_) => Verdict::Reuse(ix),
             State::Raised(error) if error.rebuilds => Verdict::Reuse(ix),
@@ -53,6 +57,16 @@ impl Matcher {
             self.claim_below(ix);
         }
         verdict
+    }
+
+    /// Whether a replay that reuses what is unchanged cannot use that record of its source.
+    fn has_changed(&self, id: CallId, ix: usize) -> bool {
+        let (Some(fork), Some(met)) = (&self.records.fork, self.met(id)) else { return false };
+        let record = &self.records.all[ix];
+        let has_code = matches!(record.call.kind, CallKind::Checkpoint | CallKind::Child);
+        let told_apart = matches!(met.head.inputs, Inputs::Digest(_));
+        let same = || same_code(met.head.code.as_deref(), record.call.code.as_deref()) == Some(true);
+        fork.unchanged && record.seq <= fork.base && has_code && !(told_apart && same())
     }
 
     /// A task that nothing on record was found for, in a flow that does one thing at a time, stands where the
@@ -92,6 +106,12 @@ impl Matcher {
                 && !record.call.named
                 && !met.head.named
         };
+        // In such a replay other inputs are what was asked for.
+        if self.records.fork.as_ref().is_some_and(|fork| fork.free) {
+            let unedited = |served: &usize| !self.records.was_edited(&self.records.all[*served]);
+            let served = diverged.filter(unedited);
+            return served.map_or(Verdict::Run, |served| Verdict::RaceDiverged { served });
+        }
         if let Some(record) = next.filter(|ix| alike(&self.records.all[*ix])) {
             return Verdict::Drift { record, moved: false };
         }

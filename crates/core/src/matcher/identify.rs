@@ -76,7 +76,10 @@ impl Matcher {
             self.scopes.entry(ask.scope).or_default().previous = Some(counted);
         }
         let nth = self.next_of_name(&head.scope, &head.name, '#');
-        self.met.push(Met { head, exact, once: ask.once, asker: ask.scope, count, nth });
+        let is_step = ask.kind != CallKind::Reading;
+        self.steps += u32::from(is_step);
+        let step = if is_step { self.steps } else { 0 };
+        self.met.push(Met { head, exact, once: ask.once, asker: ask.scope, count, nth, step });
         CallId(self.met_before + self.met.len() - 1)
     }
 }

@@ -85,6 +85,8 @@ struct Met {
     count: ScopeId,
     /// The how-manyth of its name in its scope.
     nth: u32,
+    /// The how-manyth call of the pass it is, readings left out; 0 for one.
+    step: u32,
 }
 
 #[derive(Debug, Default)]
@@ -113,6 +115,8 @@ pub struct Matcher {
     met: Vec<Met>,
     /// How many calls earlier passes met.
     met_before: usize,
+    /// How many calls this pass met, readings left out.
+    steps: u32,
     counts: HashMap<ScopeId, u32>,
     claimed: HashSet<usize>,
     claimed_scopes: HashSet<ScopeId>,
@@ -141,6 +145,7 @@ impl Matcher {
     pub fn restart(&mut self) {
         self.met_before += self.met.len();
         self.met.clear();
+        self.steps = 0;
         self.counts.clear();
         self.claimed.clear();
         self.claimed_scopes.clear();
@@ -174,6 +179,11 @@ impl Matcher {
     /// The call as met.
     pub fn head(&self, id: CallId) -> Option<&CallHead> {
         self.met(id).map(|met| &met.head)
+    }
+
+    /// The how-manyth call of the pass it is, from 1, readings left out.
+    pub fn step(&self, id: CallId) -> Option<u32> {
+        self.met(id).map(|met| met.step)
     }
 
     fn met(&self, id: CallId) -> Option<&Met> {

@@ -2,8 +2,8 @@
 //!
 //! Not here: whether it runs (`decide`), and the events that are written of it ([`crate::pass`]).
 
-use super::{CallId, Matcher, ScopeState};
-use crate::event::{CallHead, CallKind, Inputs};
+use super::{CallId, Matcher, Met, ScopeState};
+use crate::event::{CallHead, CallKind, Inputs, InputsSet};
 use crate::ids::{ScopeId, Seq};
 use crate::records::{Record, State};
 use std::collections::HashSet;
@@ -14,17 +14,12 @@ impl Matcher {
     ///
     /// `None` when the call is not of this pass.
     pub fn run(&mut self, id: CallId) -> Option<(CallHead, Vec<Seq>)> {
+        let key = self.key(id)?;
         let met = self.met(id)?;
-        let (mut head, nth) = (met.head.clone(), met.nth);
-        // A record that another call was served stays that call's; this one gets a record of its own.
-        let own = match met.exact.filter(|ix| self.records.all[*ix].call.body == head.body) {
-            Some(ix) => Some(ix),
-            None => self.records.by_body.get(&head.body).copied().filter(|ix| !self.claimed.contains(ix)),
-        };
+        let mut head = CallHead { key, ..met.head.clone() };
         let mut overtaken = Vec::new();
-        let ix = if let Some(ix) = own {
+        let ix = if let Some(ix) = self.own(met) {
             let record = &self.records.all[ix];
-            head.key.clone_from(&record.call.key);
             head.after.clone_from(&record.call.after);
             overtaken = self.overtaken(ix);
             if !matches!(self.records.all[ix].state, State::Open { .. }) {
@@ -33,7 +28,6 @@ impl Matcher {
             self.records.all[ix].call = head.clone();
             ix
         } else {
-            head.key = self.records.free_key(&self.label(head.scope), &head.scope, &head.name, '#', nth);
             if matches!(head.inputs, Inputs::Digest(_)) {
                 head.after = self.stands_after(head.scope);
             }
@@ -46,6 +40,37 @@ impl Matcher {
         }
         self.scopes.entry(head.body).or_insert_with(|| ScopeState { label: head.key.clone(), ..ScopeState::default() });
         Some((head, overtaken))
+    }
+
+    /// The printed key that a call of this pass has, or gets when it runs. A call of a replay that its source had is
+    /// printed as it was there.
+    pub fn key(&self, id: CallId) -> Option<String> {
+        let met = self.met(id)?;
+        if let Some(ix) = self.own(met) {
+            return Some(self.records.all[ix].call.key.clone());
+        }
+        let head = &met.head;
+        let known = self.records.fork.as_ref().and_then(|fork| fork.keys.get(&head.body));
+        Some(match known.filter(|key| !self.records.by_key.contains_key(*key)) {
+            Some(key) => key.clone(),
+            None => self.records.free_key(&self.label(head.scope), &head.scope, &head.name, '#', met.nth),
+        })
+    }
+
+    /// The record of a call's own. One that another call was served stays that call's.
+    fn own(&self, met: &Met) -> Option<usize> {
+        match met.exact.filter(|ix| self.records.all[*ix].call.body == met.head.body) {
+            Some(ix) => Some(ix),
+            None => self.records.by_body.get(&met.head.body).copied().filter(|ix| !self.claimed.contains(ix)),
+        }
+    }
+
+    /// What somebody changed of the inputs of a call: paths and plain JSON. A call that the source did not have is
+    /// known by its key alone.
+    pub fn inputs_set(&self, head: &CallHead) -> Option<&InputsSet> {
+        let had = |body: &ScopeId| self.records.fork.as_ref().is_some_and(|fork| fork.keys.contains_key(body));
+        let is_it = |set: &&InputsSet| set.body == head.body || (set.key == head.key && !had(&head.body));
+        self.records.inputs_set.iter().rev().find(is_it)
     }
 
     /// The call behind which a new one stands in its scope's order, if that is not the last: the last claimed.

@@ -81,7 +81,10 @@ pub fn created(code: Option<&str>) -> Created {
         entry: EntryPoint::default(),
         code: code.map(str::to_owned),
         parent: None,
-        forked_from: None,
+        fork: None,
+        key: None,
+        detached: false,
+        pause_before: Vec::new(),
         tags: Vec::new(),
     }
 }
@@ -204,7 +207,8 @@ impl Desk {
     }
 
     pub fn start(&mut self, call: CallId, once: bool) -> ScopeId {
-        let (started, intent) = self.pass.start(call, None, once, self.now).expect("a call of this pass");
+        let (started, intent) =
+            self.pass.start(call, None, once, self.now).expect("a call of this pass").expect("nothing was changed");
         if once {
             self.write(intent);
         }

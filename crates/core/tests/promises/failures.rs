@@ -69,7 +69,7 @@ fn tries_survive_a_crash_and_a_crash_is_no_try() {
         desk = desk.again();
         let (call, said) = desk.ask(ROOT, "tool", With("t"));
         assert_eq!(said, Said::Run);
-        let (started, _) = desk.pass.start(call, None, false, 0).unwrap();
+        let (started, _) = desk.pass.start(call, None, false, 0).unwrap().unwrap();
         assert_eq!(started.failed_attempts, 1);
         desk.write(Vec::new());
     }
@@ -85,7 +85,7 @@ fn tries_are_counted_anew_when_a_failed_call_runs_again() {
     desk.end(call, Outcome::Raised { error: error("429", false) });
     let mut again = desk.again();
     let (call, _) = again.ask(ROOT, "tool", With("t"));
-    let (started, _) = again.pass.start(call, None, false, 0).unwrap();
+    let (started, _) = again.pass.start(call, None, false, 0).unwrap().unwrap();
     assert_eq!(started.failed_attempts, 0);
     again.write(Vec::new());
     let mut later = again.again();

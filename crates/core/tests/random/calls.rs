@@ -121,7 +121,8 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
         let world = &mut *guard;
         world.model.runs(&one.mark);
         let now = world.desk.now;
-        let (started, intent) = world.desk.pass.start(one.id, None, call.once, now).expect("a call of this pass");
+        let (started, intent) =
+            world.desk.pass.start(one.id, None, call.once, now).expect("a call of this pass").expect("as recorded");
         world.trail.push(format!("pass {} runs {} {}", world.pass, one.mark.path, one.mark.what));
         if call.once {
             world.write(intent)?;
@@ -183,7 +184,8 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
                     attempt += 1;
                     if call.once {
                         let now = world.desk.now;
-                        let (_, intent) = world.desk.pass.start(one.id, None, true, now).expect("of this pass");
+                        let (_, intent) =
+                            world.desk.pass.start(one.id, None, true, now).expect("of this pass").expect("as recorded");
                         world.write(intent)?;
                     }
                     continue;

@@ -3,7 +3,7 @@
 //! Not here: going on, which needs the user's code.
 
 use super::{ManageError, Result, hold, next, status};
-use kitaru_core::event::{CallsDropped, DriftDecided, DriftDecision, PauseReason};
+use kitaru_core::event::{CallReleased, CallsDropped, DriftDecided, DriftDecision, PauseReason};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallStatus, ExecutionRow, Status};
 use kitaru_core::{Body, Millis, Seq};
@@ -205,6 +205,10 @@ fn decide(row: &ExecutionRow, options: &ResumeOptions, drop: &mut Vec<Seq>, even
             }
         }
         PauseReason::RetriesExhausted { record, .. } => drop.push(record),
+        PauseReason::Breakpoint { call, .. } => {
+            let (key, body) = (call.key.clone(), call.body);
+            events.push(Body::CallReleased(CallReleased { key, body, by: "cli".to_owned() }));
+        }
         PauseReason::WaitChanged { .. }
         | PauseReason::RaceDiverged { .. }
         | PauseReason::NoProgress { .. }

@@ -35,6 +35,8 @@ pub struct Given<'a> {
 pub enum Served {
     /// The JSON text of a result, or of a wait's answer.
     Value(String),
+    /// A result that somebody supplied: plain JSON.
+    Supplied(String),
     /// The JSON text of an exception tree.
     Error(String),
     /// A wait that ended without an answer, or a sleep that is over.
@@ -116,6 +118,7 @@ impl Session {
             let inner = self.lock();
             let record = inner.pass.matcher.record_of(call).ok_or_else(stale)?;
             match &record.state {
+                State::Returned(value) if record.supplied => return Ok(Served::Supplied(self.text(value)?)),
                 State::Returned(value) | State::Answered(value, _) => Ok(value.clone()),
                 State::Raised(error) => Err(error.value.clone()),
                 State::Elapsed(_) => return Ok(Served::Elapsed),
@@ -166,7 +169,9 @@ impl Session {
                 return Err(EngineError::Stopping { id: self.id().clone(), stop });
             }
             let owes = inner.pass.owes_readings();
-            let (started, intent) = inner.pass.start(call, inputs, once, now).ok_or_else(stale)?;
+            let key = inner.pass.matcher.head(call).map(|head| head.name.clone()).unwrap_or_default();
+            let started = inner.pass.start(call, inputs, once, now).ok_or_else(stale)?;
+            let (started, intent) = started.map_err(|why| EngineError::BadOverride { key, why })?;
             (started, intent, owes)
         };
         if once || owes {

@@ -3,8 +3,10 @@
 //! `open` finds and configures the file, `schema` has the tables, `write` and `read` the statements, `writer` the
 //! shared transactions, `gate` the order among processes. This file implements the traits. Not here: any SQL.
 
+mod breakpoints;
 mod chunks;
 mod fault;
+mod forks;
 mod gate;
 mod open;
 mod read;
@@ -22,7 +24,7 @@ use crate::store::{
 use crate::values::{self, Values};
 pub use fault::Fault;
 use kitaru_core::lease::{Owner, Pulse};
-use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, WaitRow};
+use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
 use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
 use rusqlite::Connection;
 use std::collections::HashMap;
@@ -266,7 +268,7 @@ impl Store for Sqlite {
     }
 
     fn load(&self, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
-        self.read(|db| read::load(db, id, after, limit))
+        self.read(|db| forks::load(db, id, after, limit))
     }
 
     fn reference(&self, value: &kitaru_core::Value) -> Option<ValueRef> {
@@ -292,6 +294,31 @@ impl Store for Sqlite {
             read(db).map_err(|error| Fault::Sql(error).told(Some(db), &self.path))
         })?;
         Ok(others.wrapping_add(self.posts.load(Ordering::Acquire)))
+    }
+
+    fn delete(&self, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()> {
+        let gone = id.clone();
+        self.write(Durable::Now, move |db| forks::delete(db, &gone, epoch, last_seq).map(|()| 0))?;
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.posted();
+        Ok(())
+    }
+
+    fn add_breakpoint(&self, breakpoint: BreakpointRow) -> Result<u64> {
+        let id = self.write(Durable::Now, move |db| breakpoints::add(db, &breakpoint))?;
+        self.posted();
+        Ok(id)
+    }
+
+    fn remove_breakpoint(&self, id: u64) -> Result<bool> {
+        let found = self.write(Durable::Now, move |db| breakpoints::remove(db, id).map(u64::from))?;
+        self.posted();
+        Ok(found > 0)
+    }
+
+    fn keep_code(&self, digest: &str, parts: &str) -> Result<()> {
+        let (digest, parts) = (digest.to_owned(), parts.to_owned());
+        self.write(Durable::Later, move |db| breakpoints::keep_code(db, &digest, &parts).map(|()| 0)).map(|_| ())
     }
 
     fn owner(&self) -> Result<Owner> {
@@ -321,11 +348,18 @@ impl Queries for Sqlite {
     }
 
     fn calls(&self, id: &ExecutionId) -> Result<Vec<CallRow>> {
-        self.read(|db| read::calls(db, id))
+        self.read(|db| if forks::is_replay(db, id)? { forks::calls(db, id) } else { read::calls(db, id) })
     }
 
     fn call_counts(&self, id: &ExecutionId) -> Result<Vec<(CallStatus, u64)>> {
-        self.read(|db| read::call_counts(db, id))
+        if !self.read(|db| forks::is_replay(db, id))? {
+            return self.read(|db| read::call_counts(db, id));
+        }
+        let mut counts = std::collections::BTreeMap::new();
+        for call in self.calls(id)? {
+            counts.entry(call.status.as_str()).or_insert((call.status, 0)).1 += 1;
+        }
+        Ok(counts.into_values().collect())
     }
 
     fn waits(&self, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>> {
@@ -333,11 +367,19 @@ impl Queries for Sqlite {
     }
 
     fn artifacts(&self, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
-        self.read(|db| read::artifacts(db, id))
+        self.read(|db| if forks::is_replay(db, id)? { forks::artifacts(db, id) } else { read::artifacts(db, id) })
     }
 
     fn logs(&self, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)> {
         self.read(|db| read::logs(db, id, after, limit))
+    }
+
+    fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>> {
+        self.read(|db| breakpoints::list(db, flow))
+    }
+
+    fn code(&self, digest: &str) -> Result<Option<String>> {
+        self.read(|db| breakpoints::code(db, digest))
     }
 
     fn health(&self, deep: bool) -> Result<Vec<(String, String)>> {

@@ -47,25 +47,23 @@ fn json<T: DeserializeOwned>(text: Option<String>) -> Result<Option<T>> {
     Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
 }
 
-pub fn load(db: &Connection, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
-    let n = must_exist(db, id)?;
-    let limit = if limit == 0 { -1 } else { i64::try_from(limit).unwrap_or(-1) };
+/// Appends the events of execution `n` after `after` up to `upto`, at most `limit`.
+pub fn events(db: &Connection, n: i64, after: Seq, upto: Seq, limit: usize, found: &mut Vec<Event>) -> Result<()> {
     let mut select = db.prepare_cached(
-        "SELECT seq, at, payload FROM journal WHERE place > ?1 << 32 | ?2 AND place < ?1 + 1 << 32
-         ORDER BY place LIMIT ?3",
+        "SELECT seq, at, payload FROM journal WHERE place > (?1 << 32 | ?2) AND place <= (?1 << 32 | ?3)
+         ORDER BY place LIMIT ?4",
     )?;
-    let mut rows = select.query(params![n, after, limit])?;
-    let mut events = Vec::new();
+    let mut rows = select.query(params![n, after, upto, i64::try_from(limit).unwrap_or(i64::MAX)])?;
     while let Some(row) = rows.next()? {
         let body = serde_json::from_str(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
-        events.push(Event { seq: row.get(0)?, at: row.get(1)?, body });
+        found.push(Event { seq: row.get(0)?, at: row.get(1)?, body });
     }
-    Ok(events)
+    Ok(())
 }
 
 const EXECUTION: &str = "SELECT id, flow, status, reason, wake_at, owner, epoch, lease_until, parent, parent_key,
     forked_from, entry, code, tags, inputs, result, error, input_tokens, output_tokens, cost_usd, stop, fruitless,
-    last_seq, created_at, updated_at FROM executions";
+    last_seq, created_at, updated_at, base, key, detached FROM executions";
 
 fn execution_row(row: &Row<'_>) -> Result<ExecutionRow> {
     let status: String = row.get(2)?;
@@ -98,6 +96,9 @@ fn execution_row(row: &Row<'_>) -> Result<ExecutionRow> {
         last_seq: row.get(22)?,
         created_at: row.get(23)?,
         updated_at: row.get(24)?,
+        base: row.get(25)?,
+        key: row.get(26)?,
+        detached: row.get(27)?,
     })
 }
 
@@ -166,6 +167,10 @@ pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
     if let Some(parent) = &filter.parent {
         conditions.push("parent = ?".to_owned());
         values.push(Box::new(parent.as_str().to_owned()));
+    }
+    if let Some(source) = &filter.forked_from {
+        conditions.push("forked_from = ?".to_owned());
+        values.push(Box::new(source.as_str().to_owned()));
     }
     if filter.roots {
         conditions.push("parent IS NULL".to_owned());

@@ -3,7 +3,8 @@
 //! Every index names the query it is for. Not here: any other statement.
 
 /// Migrations from version n to n + 1, in order. Forward only.
-pub const MIGRATIONS: &[&str] = &["
+pub const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE executions (
     n           INTEGER PRIMARY KEY,
     id          TEXT NOT NULL UNIQUE,
@@ -130,7 +131,87 @@ CREATE TABLE chunks (
     place  INTEGER,
     stored INTEGER NOT NULL
 );
-"];
+",
+    "
+-- A deleted execution's number is never given again: its events may be read by its replays.
+CREATE TABLE moved (
+    n           INTEGER PRIMARY KEY AUTOINCREMENT,
+    id          TEXT NOT NULL UNIQUE,
+    reversed    TEXT NOT NULL,
+    flow        TEXT NOT NULL,
+    status      TEXT NOT NULL,
+    reason      TEXT,
+    wake_at     INTEGER,
+    owner       TEXT,
+    epoch       INTEGER NOT NULL DEFAULT 0,
+    lease_until INTEGER NOT NULL DEFAULT 0,
+    parent      TEXT,
+    parent_key  TEXT,
+    detached    INTEGER NOT NULL DEFAULT 0,
+    key         TEXT,
+    forked_from TEXT,
+    base        INTEGER NOT NULL DEFAULT 0,
+    entry       TEXT NOT NULL,
+    code        TEXT,
+    tags        TEXT NOT NULL,
+    inputs      TEXT NOT NULL,
+    result      TEXT,
+    error       TEXT,
+    input_tokens  INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0,
+    cost_usd    REAL NOT NULL DEFAULT 0,
+    stop        TEXT,
+    fruitless   INTEGER NOT NULL DEFAULT 0,
+    last_seq    INTEGER NOT NULL DEFAULT 0,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL
+);
+INSERT INTO moved (n, id, reversed, flow, status, reason, wake_at, owner, epoch, lease_until, parent, parent_key,
+    forked_from, entry, code, tags, inputs, result, error, input_tokens, output_tokens, cost_usd, stop, fruitless,
+    last_seq, created_at, updated_at)
+SELECT n, id, reversed, flow, status, reason, wake_at, owner, epoch, lease_until, parent, parent_key,
+    forked_from, entry, code, tags, inputs, result, error, input_tokens, output_tokens, cost_usd, stop, fruitless,
+    last_seq, created_at, updated_at FROM executions;
+DROP TABLE executions;
+ALTER TABLE moved RENAME TO executions;
+CREATE INDEX executions_reversed ON executions (reversed);
+CREATE INDEX executions_status ON executions (status, n);
+CREATE INDEX executions_flow ON executions (flow, n, status);
+CREATE INDEX executions_wake ON executions (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX executions_parent ON executions (parent) WHERE parent IS NOT NULL;
+-- Replays of an execution.
+CREATE INDEX executions_forks ON executions (forked_from) WHERE forked_from IS NOT NULL;
+
+-- Whose events a replay reads before its own: of execution `source`, those up to `upto` that come after the segment
+-- before. The whole chain stands here, so that it outlives what it leads through.
+CREATE TABLE segments (
+    n      INTEGER NOT NULL,
+    upto   INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    PRIMARY KEY (n, upto)
+) WITHOUT ROWID;
+-- Whether an execution's events are read by others.
+CREATE INDEX segments_source ON segments (source);
+
+CREATE TABLE breakpoints (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    flow      TEXT NOT NULL,
+    file      TEXT,
+    before    TEXT NOT NULL,
+    every     INTEGER NOT NULL,
+    condition TEXT,
+    by        TEXT NOT NULL,
+    at        INTEGER NOT NULL,
+    hits      INTEGER NOT NULL DEFAULT 0
+);
+
+-- What code digests are made of.
+CREATE TABLE codes (
+    digest TEXT PRIMARY KEY,
+    parts  TEXT NOT NULL
+) WITHOUT ROWID;
+",
+];
 
 /// The version that this code writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

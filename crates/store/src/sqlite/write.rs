@@ -5,6 +5,7 @@
 
 use super::fault::{Fault, Result};
 use super::read::{self, must_exist};
+use super::{breakpoints, forks};
 use crate::error::StoreError;
 use crate::store::{Claim, Created, Guard};
 use kitaru_core::event::CallKind;
@@ -28,13 +29,14 @@ pub fn create(
     let Some(Body::Created(created)) = events.first() else {
         return Err(Fault::Refused(StoreError::Conflict("the first event of an execution is `created`".to_owned())));
     };
+    let base = created.fork.as_ref().map_or(0, |fork| fork.upto);
     let epoch: Epoch = claim.map_or(0, |_| 1);
     let reversed: String = id.as_str().chars().rev().collect();
     let n: i64 = db
         .prepare_cached(
             "INSERT INTO executions (id, reversed, flow, status, epoch, lease_until, parent, parent_key, forked_from,
-                entry, code, tags, inputs, last_seq, created_at, updated_at, owner)
-             VALUES (?1, ?2, ?3, 'interrupted', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15)
+                entry, code, tags, inputs, last_seq, created_at, updated_at, owner, base, key, detached)
+             VALUES (?1, ?2, ?3, 'interrupted', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16, ?17, ?18)
              RETURNING n",
         )?
         .query_row(
@@ -46,18 +48,24 @@ pub fn create(
                 claim.map_or(0, |claim| claim.lease_until),
                 created.parent.as_ref().map(|parent| parent.id.as_str().to_owned()),
                 created.parent.as_ref().map(|parent| parent.key.clone()),
-                created.forked_from.as_ref().map(|from| from.as_str().to_owned()),
+                created.fork.as_ref().map(|fork| fork.source.as_str().to_owned()),
                 serde_json::to_string(&created.entry)?,
                 created.code,
                 serde_json::to_string(&created.tags)?,
                 serde_json::to_string(&created.inputs)?,
-                events.len() as i64,
+                base + events.len() as Seq,
                 at,
-                claim.map(|claim| serde_json::to_string(&claim.owner)).transpose()?
+                claim.map(|claim| serde_json::to_string(&claim.owner)).transpose()?,
+                base,
+                created.key,
+                created.detached
             ],
             |row| row.get(0),
         )?;
-    record(db, n, 1, epoch, at, events)?;
+    if let Some(fork) = &created.fork {
+        forks::attach(db, n, &fork.source, fork.upto)?;
+    }
+    record(db, n, base + 1, epoch, at, events)?;
     Ok(Created::New(epoch))
 }
 
@@ -214,6 +222,7 @@ fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events:
                     ])?;
                 }
                 Change::WaitClosed(end) => close_wait(db, n, seq, at, &end)?,
+                Change::BreakpointHit(id) => breakpoints::hit(db, id)?,
                 Change::Artifact(saved) => {
                     db.prepare_cached(
                         "INSERT OR REPLACE INTO artifacts (n, name, value, call_key, at) VALUES (?1, ?2, ?3, ?4, ?5)",

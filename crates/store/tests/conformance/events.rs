@@ -18,7 +18,10 @@ pub fn created(flow: &str) -> Body {
         entry: EntryPoint { qualname: flow.to_owned(), ..EntryPoint::default() },
         code: Some("src:1".to_owned()),
         parent: None,
-        forked_from: None,
+        fork: None,
+        key: None,
+        detached: false,
+        pause_before: Vec::new(),
         tags: Vec::new(),
     }))
 }
@@ -44,7 +47,13 @@ pub fn head(key: &str, kind: CallKind) -> CallHead {
 
 pub fn started(key: &str) -> Body {
     let call = head(key, CallKind::Checkpoint);
-    Body::CallStarted(Box::new(CallStarted { call, inputs: Some(value("in")), once: false, at: super::T }))
+    Body::CallStarted(Box::new(CallStarted {
+        call,
+        inputs: Some(value("in")),
+        effective: None,
+        once: false,
+        at: super::T,
+    }))
 }
 
 pub fn ended(key: &str, result: Value) -> Body {
@@ -53,6 +62,8 @@ pub fn ended(key: &str, result: Value) -> Body {
 
 pub fn ended_as(call: CallHead, outcome: Outcome) -> Body {
     Body::CallEnded(Box::new(CallEnded {
+        effective: None,
+        by: None,
         call,
         record: None,
         inputs: None,

@@ -96,9 +96,13 @@ fn body((kind, which, number): Choice, seq: Seq) -> Body {
     let reused = vec![(1, seq / 2), (seq.saturating_sub(some), seq)];
     let result = value(&"x".repeat(usize::from(number) * 700));
     match kind {
-        0 | 1 => {
-            Body::CallStarted(Box::new(CallStarted { call, inputs: Some(result), once: false, at: T + seq as Millis }))
-        }
+        0 | 1 => Body::CallStarted(Box::new(CallStarted {
+            call,
+            inputs: Some(result),
+            effective: None,
+            once: false,
+            at: T + seq as Millis,
+        })),
         2 => Body::AttemptFailed(Box::new(AttemptFailed {
             call,
             attempt: number.into(),
@@ -171,6 +175,7 @@ impl Model {
 
     fn apply(&mut self, event: &Event, change: Change) {
         match change {
+            Change::BreakpointHit(_) => {}
             Change::Execution(patch) => {
                 self.fruitless = match patch.fruitless {
                     Fruitless::Keep => self.fruitless,

@@ -1,0 +1,120 @@
+//! Rows of calls and artifacts folded in memory: of a replay, which is served records that stand in other journals and
+//! so has no rows of its own for them.
+//!
+//! Which changes an event makes is decided in [`crate::project`]; a store applies the same changes in SQL. Not here:
+//! rows of executions and waits, which a replay has as everybody else.
+
+use crate::event::{ArtifactSaved, Body, CallKind};
+use crate::ids::{Millis, Seq};
+use crate::project::{CallPatch, Change, project};
+use crate::rows::{CallRow, CallStatus};
+use std::collections::{BTreeMap, HashMap};
+
+/// See the module. Events are folded in order.
+#[derive(Debug, Default)]
+pub struct Table {
+    rows: Vec<CallRow>,
+    by_key: HashMap<String, usize>,
+    artifacts: BTreeMap<String, (ArtifactSaved, Millis)>,
+    /// Where the events of the source end, and whether a pass has said since what it was served.
+    base: Seq,
+    told: bool,
+}
+
+impl Table {
+    /// Takes an event in.
+    pub fn fold(&mut self, seq: Seq, at: Millis, body: &Body) {
+        if let Body::Created(created) = body {
+            let rows = std::mem::take(&mut self.rows);
+            self.by_key.clear();
+            if let Some(fork) = &created.fork {
+                self.base = fork.upto;
+                for mut row in rows.into_iter().filter(|row| fork.keeps(row.seq) && row.ended_seq.is_some()) {
+                    row.reused = true;
+                    self.by_key.insert(row.key.clone(), self.rows.len());
+                    self.rows.push(row);
+                }
+                let kept = &self.by_key;
+                self.artifacts.retain(|_, (saved, _)| saved.call.as_ref().is_some_and(|key| kept.contains_key(key)));
+            }
+        }
+        for change in project(seq, at, body) {
+            match change {
+                Change::Call(patch) => self.call(&patch),
+                Change::DropCalls(records) => {
+                    for row in self.rows.iter_mut().filter(|row| records.contains(&row.seq)) {
+                        row.status = CallStatus::Dropped;
+                        row.reused = false;
+                    }
+                }
+                Change::Reused(ranges) => {
+                    self.told = true;
+                    for row in &mut self.rows {
+                        row.reused = ranges.iter().any(|(from, to)| (*from..=*to).contains(&row.seq));
+                    }
+                }
+                Change::WaitClosed(end) => {
+                    if let Some(row) = self.by_key.get(&end.key).and_then(|ix| self.rows.get_mut(*ix)) {
+                        let withdrawn = end.status == "withdrawn";
+                        row.status = if withdrawn { CallStatus::Cancelled } else { CallStatus::Completed };
+                        (row.ended_at, row.ended_seq) = (Some(at), Some(seq));
+                    }
+                }
+                Change::Artifact(saved) => {
+                    self.artifacts.insert(saved.name.clone(), (saved, at));
+                }
+                Change::Execution(_) | Change::WaitOpened(_) | Change::BreakpointHit(_) => {}
+            }
+        }
+    }
+
+    /// The calls in the order of their records, without readings. Of the source's records a replay has those that its
+    /// last pass was served; before the end of its first pass, all that it keeps.
+    pub fn calls(&self) -> Vec<CallRow> {
+        let is_had = |row: &&CallRow| row.seq > self.base || row.reused || !self.told;
+        let mut rows: Vec<CallRow> =
+            self.rows.iter().filter(|row| row.kind != CallKind::Reading).filter(is_had).cloned().collect();
+        rows.sort_by_key(|row| row.seq);
+        rows
+    }
+
+    /// The artifacts by name, and when each was saved.
+    pub fn artifacts(&self) -> impl Iterator<Item = &(ArtifactSaved, Millis)> {
+        self.artifacts.values()
+    }
+
+    fn call(&mut self, patch: &CallPatch) {
+        let (ended_at, ended_seq) = patch.ended.unzip();
+        let Some(row) = self.by_key.get(&patch.call.key).and_then(|ix| self.rows.get_mut(*ix)) else {
+            self.by_key.insert(patch.call.key.clone(), self.rows.len());
+            self.rows.push(CallRow {
+                key: patch.call.key.clone(),
+                seq: patch.record,
+                name: patch.call.name.clone(),
+                kind: patch.call.kind,
+                status: patch.status,
+                attempts: patch.attempts.unwrap_or(0),
+                started_at: patch.started_at,
+                ended_at,
+                ended_seq,
+                reused: false,
+                usage: patch.usage,
+            });
+            return;
+        };
+        let is_foreign = row.seq <= self.base;
+        let goes_on = (row.seq == patch.record || patch.status == CallStatus::Retrying) && !is_foreign;
+        row.attempts = patch.attempts.unwrap_or(if goes_on { row.attempts } else { 0 });
+        if !goes_on {
+            row.started_at = patch.started_at;
+            row.seq = patch.record;
+        }
+        if is_foreign {
+            row.usage = crate::event::Usage::default();
+        }
+        row.status = patch.status;
+        (row.ended_at, row.ended_seq) = (ended_at, ended_seq);
+        row.reused = false;
+        row.usage.add(&patch.usage);
+    }
+}

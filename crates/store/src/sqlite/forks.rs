@@ -1,0 +1,128 @@
+//! Replays and what they read of others: whose events come before their own, and removing an execution without taking
+//! anything from them.
+//!
+//! Not here: which records a replay keeps (core's `fork`).
+
+use super::fault::{Fault, Result};
+use super::read::{self, must_exist};
+use crate::error::StoreError;
+use crate::store::ArtifactRow;
+use kitaru_core::rows::CallRow;
+use kitaru_core::table::Table;
+use kitaru_core::{Epoch, Event, ExecutionId, Seq};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Lets execution `n` read the events of `source` up to `upto`, and what that one reads.
+pub fn attach(db: &Connection, n: i64, source: &ExecutionId, upto: Seq) -> Result<()> {
+    let from = must_exist(db, source)?;
+    let mut insert = db.prepare_cached("INSERT INTO segments (n, upto, source) VALUES (?1, ?2, ?3)")?;
+    for (last, of) in segments(db, from)? {
+        insert.execute(params![n, last, of])?;
+    }
+    insert.execute(params![n, upto, from])?;
+    Ok(())
+}
+
+/// The last event and the execution of each part that comes before the own events of `n`, in order.
+fn segments(db: &Connection, n: i64) -> Result<Vec<(Seq, i64)>> {
+    let mut select = db.prepare_cached("SELECT upto, source FROM segments WHERE n = ?1 ORDER BY upto")?;
+    let found = select.query_map([n], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The events after `after`, at most `limit` (0: all), those of the source first.
+pub fn load(db: &Connection, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
+    let (n, base): (i64, Seq) = db
+        .prepare_cached("SELECT n, base FROM executions WHERE id = ?1")?
+        .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?
+        .ok_or_else(|| Fault::Refused(StoreError::NotFound(id.to_string())))?;
+    let mut limit = if limit == 0 { usize::MAX } else { limit };
+    let mut events = Vec::new();
+    if after < base {
+        for (upto, source) in segments(db, n)? {
+            let from = events.last().map_or(after, |last: &Event| last.seq);
+            if from < upto && limit > 0 {
+                let before = events.len();
+                read::events(db, source, from, upto, limit, &mut events)?;
+                limit -= events.len() - before;
+            }
+        }
+    }
+    if limit > 0 {
+        read::events(db, n, after.max(base), Seq::from(u32::MAX), limit, &mut events)?;
+    }
+    Ok(events)
+}
+
+/// Whether an execution is a replay, so that its calls and artifacts are not all in rows.
+pub fn is_replay(db: &Connection, id: &ExecutionId) -> Result<bool> {
+    let base: Option<Seq> = db
+        .prepare_cached("SELECT base FROM executions WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(base.unwrap_or(0) > 0)
+}
+
+/// A replay's calls.
+pub fn calls(db: &Connection, id: &ExecutionId) -> Result<Vec<CallRow>> {
+    Ok(table(db, id)?.calls())
+}
+
+/// A replay's artifacts, by name.
+pub fn artifacts(db: &Connection, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
+    let table = table(db, id)?;
+    let row = |(saved, at): &(kitaru_core::event::ArtifactSaved, i64)| ArtifactRow {
+        execution_id: id.clone(),
+        name: saved.name.clone(),
+        value: saved.value.clone(),
+        call_key: saved.call.clone(),
+        at: *at,
+    };
+    Ok(table.artifacts().map(row).collect())
+}
+
+fn table(db: &Connection, id: &ExecutionId) -> Result<Table> {
+    let mut table = Table::default();
+    for event in load(db, id, 0, 0)? {
+        table.fold(event.seq, event.at, &event.body);
+    }
+    Ok(table)
+}
+
+/// Removes an execution that ended and has not changed.
+pub fn delete(db: &Connection, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()> {
+    let gone: Option<i64> = db
+        .prepare_cached(
+            "DELETE FROM executions WHERE id = ?1 AND epoch = ?2 AND last_seq = ?3 AND owner IS NULL
+                AND status IN ('completed', 'failed', 'cancelled') RETURNING n",
+        )?
+        .query_row(params![id.as_str(), epoch, last_seq], |row| row.get(0))
+        .optional()?;
+    let Some(n) = gone else {
+        must_exist(db, id)?;
+        return Err(Fault::Refused(StoreError::Conflict(format!("execution {id} has changed meanwhile, or goes on"))));
+    };
+    for statement in [
+        "DELETE FROM calls WHERE n = ?1",
+        "DELETE FROM waits WHERE n = ?1",
+        "DELETE FROM artifacts WHERE n = ?1",
+        "DELETE FROM logs WHERE n = ?1",
+    ] {
+        db.prepare_cached(statement)?.execute([n])?;
+    }
+    let read = segments(db, n)?;
+    db.prepare_cached("DELETE FROM segments WHERE n = ?1")?.execute([n])?;
+    // Its own events go, and those that were kept for it alone.
+    for of in read.into_iter().map(|(_, of)| of).chain([n]) {
+        let used = db
+            .prepare_cached(
+                "SELECT 1 FROM executions WHERE n = ?1 UNION ALL SELECT 1 FROM segments WHERE source = ?1 LIMIT 1",
+            )?
+            .exists([of])?;
+        if !used {
+            db.prepare_cached("DELETE FROM journal WHERE place > ?1 << 32 AND place < ?1 + 1 << 32")?.execute([of])?;
+        }
+    }
+    Ok(())
+}
