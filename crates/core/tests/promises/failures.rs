@@ -90,7 +90,7 @@ fn tries_are_counted_anew_when_a_failed_call_runs_again() {
     again.write(Vec::new());
     let mut later = again.again();
     let (call, _) = later.ask(ROOT, "tool", With("t"));
-    assert_eq!(later.pass.start(call, None, false, 0).unwrap().0.failed_attempts, 0, "after a crash too");
+    assert_eq!(later.pass.start(call, None, false, 0).unwrap().unwrap().0.failed_attempts, 0, "after a crash too");
 }
 
 /// `parse` calls `llm("p")` in its body and fails; its second try begins.
