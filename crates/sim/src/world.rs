@@ -195,7 +195,7 @@ impl World {
             }
             5..=9 => self.answer(flow),
             10 if self.rng.chance(20) => {
-                let stop = Body::StopRequested(StopRequested { stop: Stop::Cancel, by: "test".to_owned() });
+                let stop = Body::StopRequested(StopRequested { stop: Stop::Cancel, by: "test".to_owned(), with: None });
                 let id = self.flows[flow].0.clone();
                 let done = self.store.post(&id, self.now, Guard::NotFinal, vec![stop]).is_ok();
                 self.said(&format!("flow {flow} is asked to stop: {done}"));
@@ -245,7 +245,8 @@ impl World {
         let open = self.store.queries().waits(&filter, Page { limit: 10, offset: 0 }).unwrap_or_default();
         for wait in open {
             let Ok(value) = Value::of(&true) else { continue };
-            let answered = Body::WaitAnswered(WaitAnswered { key: wait.key.clone(), value, by: "test".to_owned() });
+            let answered =
+                Body::WaitAnswered(WaitAnswered { key: wait.key.clone(), value, by: "test".to_owned(), with: None });
             let done = self.store.post(&id, self.now, Guard::WaitOpen(wait.key.clone()), vec![answered]).is_ok();
             self.said(&format!("{} of flow {flow} is answered: {done}", wait.key));
         }
