@@ -4,7 +4,7 @@ use crate::args::{Input, Resume};
 use crate::output::Answer;
 use crate::{Context, HostError, Job, render};
 use kitaru_core::event::Stop;
-use kitaru_core::rows::ExecutionRow;
+use kitaru_core::rows::{ExecutionRow, Status};
 use kitaru_core::{Body, ExecutionId};
 use kitaru_engine::SystemClock;
 use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stopped, view};
@@ -20,6 +20,7 @@ pub fn run(
     pairs: &[String],
     whole: Option<&str>,
     tags: Vec<String>,
+    key: Option<String>,
 ) -> Result<Answer> {
     let mut inputs = Map::new();
     if let Some(text) = whole {
@@ -42,8 +43,10 @@ pub fn run(
         };
         inputs.insert(name.to_owned(), value);
     }
-    let id = carry_out(context, &Job::Run { target: target.to_owned(), inputs, tags })?;
-    ended(context, &id, &[])
+    let id = carry_out(context, &Job::Run { target: target.to_owned(), inputs, tags, key })?;
+    let mut answer = ended(context, &id, &[])?;
+    wake(context, &id, &mut answer)?;
+    Ok(answer)
 }
 
 /// `resume`, `retry`
@@ -58,13 +61,55 @@ pub fn resume(context: &mut Context<'_>, resume: &Resume) -> Result<Answer> {
             None => None,
         },
         rerun: resume.rerun.clone(),
+        asker: None,
+        by: "cli".to_owned(),
     };
     let row = manage::find(context.store.as_ref(), resume.id.as_deref().unwrap_or_default())?;
     let prepared = manage::prepare(context.store.as_ref(), &row, &options, context.now())?;
+    if prepared.in_place {
+        let pid = prepared.row.owner.as_ref().map_or(0, |owner| owner.pid);
+        let messages = vec![format!("{} {}; process {pid} goes on with it", row.flow, row.id.short())];
+        return Ok(Answer { item: Some(item(context, &row.id)?), messages, ..Answer::default() });
+    }
     go_on(context, &prepared.row, "resume")?;
+    let left = context.store.queries().execution(&row.id)?;
+    if row.id != prepared.row.id && manage::status(context.store.as_ref(), &left, context.now()) == Status::Interrupted
+    {
+        // What it belongs to had done with it, and does not wait for it any more.
+        go_on(context, &left, "resume")?;
+    }
     let mut answer = ended(context, &row.id, &prepared.failed)?;
     say_notes(context, &prepared.row, &mut answer)?;
+    wake(context, &prepared.row.id, &mut answer)?;
     Ok(answer)
+}
+
+/// Carries on what was parked on an execution that has ended, or needs somebody now.
+fn wake(context: &mut Context<'_>, moved: &ExecutionId, answer: &mut Answer) -> Result<()> {
+    let mut seen = HashSet::new();
+    let mut ahead = vec![moved.clone()];
+    while let Some(id) = ahead.pop() {
+        for row in manage::waiters(context.store.as_ref(), &id, context.now())? {
+            if !seen.insert(row.id.clone()) {
+                continue;
+            }
+            let head = format!("{} {}", crate::output::clean(&row.flow), row.id.short());
+            match go_on(context, &row, "awaited") {
+                Ok(()) => {
+                    let now = context.store.queries().execution(&row.id)?.status;
+                    answer.messages.push(format!("{head} waited for it, and is {now} now"));
+                    ahead.push(row.id);
+                }
+                Err(error) if matches!(error.code.as_str(), "held" | "conflict" | "fenced" | "already-ended") => {}
+                Err(error) => answer.messages.push(crate::output::clean(&format!(
+                    "{head} waited for it and cannot go on: {}; then: kitaru resume {}",
+                    error.message,
+                    row.id.short()
+                ))),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn resume_due(context: &mut Context<'_>) -> Result<Answer> {
@@ -119,6 +164,7 @@ pub fn input(context: &mut Context<'_>, input: &Input) -> Result<Answer> {
             Ok(()) => {
                 let mut answer = ended(context, &root, &[])?;
                 say_notes(context, &answered.root, &mut answer)?;
+                wake(context, &root, &mut answer)?;
                 return Ok(answer);
             }
             // Whoever answered another of its waits at the same time was faster.
@@ -152,7 +198,9 @@ pub fn stop(context: &mut Context<'_>, id: &str, how: Stop) -> Result<Answer> {
         Stopped::Now => format!("{} {word}", row.id.short()),
         Stopped::Asked => format!("{} is asked to stop; it is {word} at its next step", row.id.short()),
     };
-    Ok(Answer { item: Some(item), text, ..Answer::default() })
+    let mut answer = Answer { item: Some(item), text, ..Answer::default() };
+    wake(context, &row.id, &mut answer)?;
+    Ok(answer)
 }
 
 fn go_on(context: &mut Context<'_>, row: &ExecutionRow, why: &str) -> Result<()> {

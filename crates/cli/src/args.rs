@@ -46,6 +46,9 @@ pub enum Command {
         /// A label.
         #[arg(long)]
         tag: Vec<String>,
+        /// What the execution is known by: the same key starts once.
+        #[arg(long)]
+        key: Option<String>,
     },
     /// Look at executions and act on them.
     #[command(subcommand)]
@@ -80,6 +83,11 @@ pub enum Command {
     /// Pause an execution and its children.
     Pause {
         /// Identifier.
+        id: String,
+    },
+    /// Show what an execution started, what it was started by, and its replays.
+    Tree {
+        /// Identifier of any execution of the tree.
         id: String,
     },
     /// Open questions of all executions.
@@ -118,6 +126,11 @@ pub enum Executions {
         /// Identifier, a unique beginning or end of it, or `latest`.
         id: String,
     },
+    /// Show what it started, what it was started by, and its replays.
+    Tree {
+        /// Identifier.
+        id: String,
+    },
     /// Show what it printed and logged.
     Logs {
         /// Identifier.
@@ -149,7 +162,14 @@ pub enum Executions {
 pub enum Waits {
     /// List open questions, oldest first.
     #[command(alias = "ls")]
-    List,
+    List {
+        /// Only those of executions that this one started.
+        #[arg(long, value_name = "ID")]
+        parent: Option<String>,
+        /// With --parent: of all executions below it.
+        #[arg(long, requires = "parent")]
+        recursive: bool,
+    },
 }
 
 /// `kitaru flows …`
@@ -190,6 +210,9 @@ pub struct List {
     /// Only with this label.
     #[arg(long)]
     pub tag: Option<String>,
+    /// Only those known by this key.
+    #[arg(long)]
+    pub key: Option<String>,
     /// How many.
     #[arg(long, default_value_t = 20, value_parser = from_one)]
     pub limit: usize,
@@ -252,6 +275,7 @@ impl Command {
             Self::Executions(Executions::Retry(_)) | Self::Retry(_) => "executions.retry",
             Self::Executions(Executions::Cancel { .. }) | Self::Cancel { .. } => "executions.cancel",
             Self::Executions(Executions::Pause { .. }) | Self::Pause { .. } => "executions.pause",
+            Self::Executions(Executions::Tree { .. }) | Self::Tree { .. } => "executions.tree",
             Self::Waits(_) => "waits.list",
             Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",
             Self::Artifacts(Artifacts::Get { .. }) => "artifacts.get",

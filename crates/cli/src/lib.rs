@@ -1,7 +1,7 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
-//! `args` is what can be typed, `look` shows, `act` changes, `render` makes text of items, `explain` has the
-//! error pages. Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
+//! `args` is what can be typed, `look` shows, `act` changes, `render` and `tree` make text of items, `explain`
+//! has the error pages. Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
 mod act;
@@ -10,6 +10,7 @@ mod explain;
 mod look;
 mod output;
 mod render;
+mod tree;
 
 use args::{Args, Command, Executions, Flows, Waits};
 use clap::Parser;
@@ -35,6 +36,8 @@ pub enum Job {
         inputs: serde_json::Map<String, serde_json::Value>,
         /// Labels.
         tags: Vec<String>,
+        /// What the execution is known by.
+        key: Option<String>,
     },
     /// Go on with an execution.
     Resume {
@@ -42,7 +45,7 @@ pub enum Job {
         id: ExecutionId,
         /// Where its code is.
         entry: EntryPoint,
-        /// Why: `resume`, `answer` or `due`.
+        /// Why: `resume`, `answer`, `due` or `awaited`.
         why: String,
     },
 }
@@ -132,7 +135,9 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     let store = Arc::clone(&place.store);
     let context = &mut Context { store, place, host, json: out.json, interrupted: false };
     match args.command {
-        Command::Run { target, input, inputs, tag } => act::run(context, &target, &input, inputs.as_deref(), tag),
+        Command::Run { target, input, inputs, tag, key } => {
+            act::run(context, &target, &input, inputs.as_deref(), tag, key)
+        }
         Command::Executions(one) => executions(context, one),
         Command::Ls(list) => look::list(context, &list),
         Command::Show { id } => look::get(context, &id),
@@ -141,7 +146,8 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Resume(resume) | Command::Retry(resume) => act::resume(context, &resume),
         Command::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
-        Command::Waits(Waits::List) => look::waits(context),
+        Command::Tree { id } => look::tree(context, &id),
+        Command::Waits(Waits::List { parent, recursive }) => look::waits(context, parent.as_deref(), recursive),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
         Command::Doctor { deep } => look::doctor(context, deep),
@@ -153,6 +159,7 @@ fn executions(context: &mut Context<'_>, one: Executions) -> Result<Answer, Mana
     match one {
         Executions::List(list) => look::list(context, &list),
         Executions::Get { id } => look::get(context, &id),
+        Executions::Tree { id } => look::tree(context, &id),
         Executions::Logs { id, follow } => look::logs(context, &id, follow),
         Executions::Input(input) => act::input(context, &input),
         Executions::Resume(resume) | Executions::Retry(resume) => act::resume(context, &resume),

@@ -6,8 +6,10 @@
 use pyo3::prelude::*;
 
 mod cli;
+mod convert;
 mod engine;
 mod errors;
+mod fleet;
 mod manage;
 mod session;
 mod values;
@@ -20,5 +22,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
     manage::register(module)?;
+    fleet::register(module)?;
     values::register(module)
 }

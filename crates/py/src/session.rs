@@ -1,21 +1,18 @@
 //! `Session`: one execution that this process owns, for Python. Scopes are 16 bytes, calls are integers,
 //! values are JSON texts.
 
+use crate::convert::{AwaitTuple, ErrorTuple, UsageTuple, awaits, digest, error_data, scope, usage};
 use crate::errors::{raise_code, raised};
+use kitaru_core::Value;
 use kitaru_core::delivery::Next;
-use kitaru_core::event::{CallKind, ErrorData, Inputs, Outcome, PauseReason, Stop, Usage};
+use kitaru_core::event::{CallKind, Inputs, Outcome, PauseReason, Stop};
 use kitaru_core::matcher::{CallId, Verdict};
-use kitaru_core::{Digest, ScopeId, Value};
 use kitaru_engine::session::{Ended, Given, News, Question, Served, Session as Inner};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// (type, message, traceback, JSON text of the exception tree, whether it rebuilds)
-type ErrorTuple = (String, String, String, String, bool);
-/// (input tokens, output tokens, US dollars)
-type UsageTuple = (u64, u64, f64);
 /// (key, record, JSON text of its inputs, recorded at, differences as JSON)
 type DriftTuple = (String, u64, Option<String>, i64);
 /// (key, scope of the body, tries that failed, inputs that were changed)
@@ -37,25 +34,6 @@ impl Session {
     fn out<T>(py: Python<'_>, result: kitaru_engine::Result<T>) -> PyResult<T> {
         result.map_err(|error| raised(py, &error))
     }
-}
-
-/// A scope from Python's 16 bytes.
-pub(crate) fn scope(py: Python<'_>, bytes: &[u8]) -> PyResult<ScopeId> {
-    bytes.try_into().map(ScopeId).map_err(|_| raise_code(py, "misuse", "a scope has 16 bytes"))
-}
-
-fn digest(py: Python<'_>, bytes: &[u8]) -> PyResult<Digest> {
-    bytes.try_into().map(Digest).map_err(|_| raise_code(py, "misuse", "a digest has 32 bytes"))
-}
-
-fn error_data(py: Python<'_>, error: ErrorTuple) -> PyResult<ErrorData> {
-    let (kind, message, traceback, value, rebuilds) = error;
-    let value = Value::json(value).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
-    Ok(ErrorData { kind, message, traceback, value, rebuilds })
-}
-
-fn usage((input_tokens, output_tokens, cost_usd): UsageTuple) -> Usage {
-    Usage { input_tokens, output_tokens, cost_usd }
 }
 
 #[pymethods]
@@ -132,6 +110,7 @@ impl Session {
             "wait" => CallKind::Wait,
             "sleep" => CallKind::Sleep,
             "reading" => CallKind::Reading,
+            "client" => CallKind::Client,
             other => return Err(raise_code(py, "misuse", &format!("no call kind {other:?}"))),
         };
         let given = Given { scope: scope(py, at)?, name, inputs, kind, named, once, code };
@@ -316,6 +295,11 @@ impl Session {
         Self::out(py, self.inner.child_id(CallId(call))).map(|id| id.to_string())
     }
 
+    /// What is on record of a call whose body is to run (`none`, `open`, `dropped`, `ended`), and since when.
+    fn standing(&self, call: usize) -> (&'static str, i64) {
+        self.inner.standing(CallId(call))
+    }
+
     fn record_of(&self, call: usize) -> Option<(String, u64)> {
         self.inner.record_of(CallId(call))
     }
@@ -384,16 +368,17 @@ impl Session {
     }
 
     /// Sequence of the suspension; `None`: something came first and the flow goes on.
-    #[pyo3(signature = (own, children, wake_at, sleeping))]
+    #[pyo3(signature = (own, children, others, wake_at, sleeping))]
     fn suspend(
         &self,
         py: Python<'_>,
         own: Vec<String>,
         children: Vec<String>,
+        others: Vec<AwaitTuple>,
         wake_at: Option<i64>,
         sleeping: bool,
     ) -> PyResult<Option<u64>> {
-        let done = py.detach(|| self.inner.suspend(own, children, wake_at, sleeping));
+        let done = py.detach(|| self.inner.suspend(own, children, awaits(others), wake_at, sleeping));
         Self::out(py, done)
     }
 
@@ -403,6 +388,17 @@ impl Session {
             serde_json::from_str(reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
         let done = py.detach(|| self.inner.pause(reason, text));
         Self::out(py, done)
+    }
+
+    /// Pauses because somebody asked.
+    fn pause_as_asked(&self, py: Python<'_>, by: &str, text: String) -> PyResult<u64> {
+        let reason = self.inner.pause_requested(by);
+        Self::out(py, py.detach(|| self.inner.pause(reason, text)))
+    }
+
+    /// Writes what rides along.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        Self::out(py, py.detach(|| self.inner.flush_all()))
     }
 
     /// Pauses on a drift. Returns the differences as (path, before, after).

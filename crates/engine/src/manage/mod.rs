@@ -5,18 +5,24 @@
 
 mod answer;
 mod diagnose;
+mod family;
+mod fleet;
 mod list;
 pub mod next;
 mod resume;
 mod stop;
+mod tree;
 pub mod view;
 
 pub use answer::{After, Answered, after_answer, answer, check_answer, open_waits};
 pub use diagnose::{Diagnosis, Who, diagnose};
+pub use family::root_of;
+pub use fleet::{Standing, acted, have_come, must_not_circle, standings, stirred, waiters, waiting};
 pub use list::{Wanted, artifact, flows, list, parse_status};
 use resume::has_news;
 pub use resume::{Drift, Prepared, ResumeOptions, due, prepare};
-pub use stop::{Stopped, stop};
+pub use stop::{Stopped, stop, stop_again};
+pub use tree::tree;
 
 use crate::error::EngineError;
 use kitaru_core::ExecutionId;

@@ -40,6 +40,8 @@ struct Inner {
     queue: writing::Queue,
     logs: Vec<LogLine>,
     stop: Option<Stop>,
+    /// The execution above it that is to stop too, where that is why.
+    stop_with: Option<ExecutionId>,
     seen: Seq,
     open_waits: usize,
 }
@@ -58,6 +60,7 @@ impl Session {
             queue: writing::Queue::default(),
             logs: Vec::new(),
             stop: None,
+            stop_with: None,
             seen,
             open_waits: 0,
         };
@@ -171,7 +174,10 @@ impl Session {
             }
             inner.seen = event.seq;
             match &event.body {
-                Body::StopRequested(request) => inner.stop = Some(request.stop),
+                Body::StopRequested(request) => {
+                    inner.stop = Some(request.stop);
+                    inner.stop_with.clone_from(&request.with);
+                }
                 // Only these come from outside; what this session writes is folded in where it is written.
                 Body::WaitAnswered(_) | Body::WaitClosed(_) | Body::DriftDecided(_) => {
                     inner.pass.wrote(event.seq, event.at, &event.body);

@@ -43,7 +43,7 @@ pub fn those_that_wait_for_others_are_found_while_they_do(with: &Fixture) {
     };
     assert_eq!(list(), []);
     with.store.post(&master, T, Guard::Unchanged(1, 2), parked(&[&other, &awaited, &awaited])).unwrap();
-    assert_eq!(list(), [master.clone()]);
+    assert_eq!(list(), vec![master.clone()]);
     let reason = with.store.queries().execution(&master).unwrap().reason.unwrap();
     let mut both = [awaited.as_str(), other.as_str()];
     both.sort_unstable();
