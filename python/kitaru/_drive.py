@@ -12,7 +12,7 @@ from kitaru._calls import Body, Ended, Forever, Identified, Pause, Turn, steps
 from kitaru._context import Frame, running_task
 from kitaru._run import Parked
 from kitaru._turns import await_turn
-from kitaru.errors import KitaruTimeoutError
+from kitaru.errors import KitaruTimeoutError, Unwind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Pauses from here on leave the process, in seconds.
 LONG = 60.0
 _LOOK = 0.03
+_SOON = 0.003
 
 
 def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
@@ -261,6 +262,8 @@ def park_sync(run: Run, parked: Parked) -> None:
     try:
         while True:
             run.check()
+            if run.given_up is not None:
+                raise Unwind(run.given_up)
             if has_news(run, parked):
                 return
             if sides := run.live_sides():
@@ -268,13 +271,16 @@ def park_sync(run: Run, parked: Parked) -> None:
                     side.start_polling_threadsafe()
             elif is_quiet(run):
                 with run.leaving:
-                    if is_quiet(run) and not ask_inline(run):
-                        run.suspend()
+                    if run.has_failed():
+                        continue
+                    if is_quiet(run) and not ask_inline(run) and not run.suspend():
+                        # Something came for another thread of the flow, which will see it.
+                        run.session.await_news(_SOON)
                 continue
             run.session.await_news(_LOOK)
     finally:
-        _account(run, parked)
-        with run.lock:
+        with run.parting, run.lock:
+            _account(run, parked)
             if guest:
                 run.guests_parked -= 1
             elif me != run.root_thread:
@@ -291,7 +297,8 @@ async def park_async(run: Run, parked: Parked) -> None:
     try:
         await run.side(asyncio.get_running_loop()).park(parked)
     finally:
-        _account(run, parked)
+        with run.parting:
+            _account(run, parked)
 
 
 def _account(run: Run, parked: Parked) -> None:

@@ -57,6 +57,7 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
         error = caught
     finally:
         _context.leave(entered)
+    run.root_failed = isinstance(error, Exception)
     if not isinstance(error, (KeyboardInterrupt, SystemExit)):
         # Submitted bodies are paid for already. Only whoever interrupts does not want to wait for them.
         run.root_joining += 1
@@ -138,6 +139,7 @@ async def _root(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
         try:
             value = await function()
         except Exception:
+            run.root_failed = True
             await _settled(run)
             raise
         await _settled(run)

@@ -49,7 +49,7 @@ class Side:
         # What a call with a timeout waits on, and the task of its body.
         self.relays: dict[asyncio.Future[None], asyncio.Task[Any]] = {}
         # What tasks wait on that wait for a thread of the flow, which counts as busy by itself.
-        self.joining: set[asyncio.Future[None]] = set()
+        self.joining: dict[asyncio.Future[None], concurrent.futures.Future[Any]] = {}
         self.unknown_since: float | None = None
         self.strangers: list[str] = []
         self._polling = False
@@ -206,12 +206,12 @@ class Side:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self.loop.call_soon_threadsafe(_finish, future, context=_EMPTY)
 
-        self.joining.add(future)
+        self.joining[future] = handle
         handle.add_done_callback(finish)
         try:
             await future
         finally:
-            self.joining.discard(future)
+            del self.joining[future]
 
     # -- parked waits ---------------------------------------------------------------------------------
 
@@ -261,7 +261,9 @@ class Side:
                 if is_quiet(run):
                     from kitaru._edge import ask_inline
 
-                    if self.cancelled:
+                    if run.has_failed():
+                        soon = True
+                    elif self.cancelled:
                         # Nobody cancels it this time: it runs.
                         _finish(self.cancelled[0])
                         soon = True
@@ -269,8 +271,6 @@ class Side:
                         soon = True
                     elif run.suspend():
                         return
-                    else:
-                        soon = True
             else:
                 self._spins += 1
                 soon = self._spins < 50
@@ -312,6 +312,10 @@ def is_quiet(run: Run) -> bool:
     if not (run.parked or cancelled) or run.threads_busy > 0 or not root_waits(run):
         return False
     if run.askers or any(side.waiters for side in sides):
+        return False
+    # Whoever waited for what has ended goes on, though it may not have woken yet.
+    joined = [*list(run.joins.values()), *(handle for side in sides for handle in list(side.joining.values()))]
+    if any(handle.done() for handle in joined):
         return False
     strangers: list[str] = []
     for side in sides:
