@@ -312,8 +312,10 @@ class Run:
         others = [
             (one.others.least, one.others.ends, one.others.executions) for one in parked if one.others is not None
         ]
+        # A child that asks nothing waits for time, or for others.
+        quiet = [one.key for one in parked if one.child is not None and one.others is None and not one.child.waits]
         try:
-            left_at = self.session.suspend(own, nested, others, below, wake_at, sleeping)
+            left_at = self.session.suspend(own, nested + quiet, others, below, wake_at, sleeping)
             if left_at is None:
                 return False
             self.left_at = left_at
