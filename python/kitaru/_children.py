@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import itertools
 import threading
 from typing import TYPE_CHECKING, Any
@@ -143,9 +144,7 @@ class Carried:
                     over, value, awaitable = self.enter()
                     if over or not awaitable:
                         return value
-                    import asyncio
-
-                    return asyncio.run(_awaited(value))
+                    return _context.in_frame(None, functools.partial(_run_to_end, value))
                 except (KitaruSuspended, KitaruPaused) as suspended:
                     waiting = _as_suspended(suspended)
                 except KitaruCancelledError:
@@ -255,6 +254,13 @@ class Child(Carried):
         if made.others is None and self.flow._chosen.key is not None and self._is_foreign(describe(self.id)):
             made.others = Others([self.id], 1, ends=True)
         return made
+
+
+def _run_to_end(value: Any) -> Any:
+    """A loop of its own for an async child: its tasks are the child's, not its parent's."""
+    import asyncio
+
+    return asyncio.run(_awaited(value))
 
 
 async def _awaited(value: Any) -> Any:
