@@ -86,7 +86,7 @@ Step = Turn | Body | Ended | Pause | Forever
 class Identified:
     """A call that has its identity. Made in the synchronous part of the call."""
 
-    __slots__ = ("bound", "call", "frame", "given", "name", "run", "settable", "spec")
+    __slots__ = ("bound", "call", "frame", "given", "kept", "name", "run", "settable", "spec")
 
     def __init__(self, run: Run, frame: Frame, spec: Spec, name: str, bound: Bound, call: int) -> None:
         self.run = run
@@ -98,6 +98,8 @@ class Identified:
         self.given = bound
         # Whether that is where its body has them from.
         self.settable = True
+        # Whether what it raises is another execution's failure.
+        self.kept = False
         self.call = call
 
 
@@ -154,6 +156,9 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
             verdict, order = "reuse", settled
         else:
             verdict = "run"
+    elif verdict == "volatile" and one.kept and _record(run, record)[2] is None:
+        # A failure of another execution: as it stands on record it is what anybody has of it.
+        verdict, order = "reuse", session.reuse(call, record, False)
     if verdict == "reuse":
         if not alone:
             yield Turn(order)
