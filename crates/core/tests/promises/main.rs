@@ -13,5 +13,6 @@ mod identity;
 mod input_less;
 mod journal;
 mod nested;
+mod plan;
 mod tasks;
 mod waits;
