@@ -185,7 +185,7 @@ impl Desk<'_> {
 
     fn own_of(&self, at: usize, named: Option<usize>, cut: Option<Seq>) -> Own {
         let call = self.call(at);
-        for place in self.places.iter().filter(|place| place.call() == Some(at)) {
+        if let Some(place) = self.places.iter().find(|place| place.call() == Some(at)) {
             return if matches!(place, Place::Inputs { .. }) { Own::Runs(Why::Overridden) } else { Own::Put };
         }
         let is_wait = call.kind == CallKind::Wait;
@@ -234,7 +234,8 @@ impl Desk<'_> {
 
     fn fates(&self, own: &[Own]) -> Vec<Fate> {
         let calls = &self.source.calls;
-        let causes: Vec<usize> = (0..calls.len()).filter(|at| self.is_cause(*at, &own[*at])).collect();
+        let is_cause = |at: &usize| !calls[*at].unasked && self.is_cause(*at, &own[*at]);
+        let causes: Vec<usize> = (0..calls.len()).filter(is_cause).collect();
         // Whatever began after the first of them ended may have had something of it.
         let first = causes.iter().copied().filter(|at| calls[*at].order > 0).min_by_key(|at| calls[*at].order);
         let root = match (self.sets_flow(), first) {
@@ -251,6 +252,8 @@ impl Desk<'_> {
             let differs =
                 within.filter(|within| causes.contains(within) && self.differs_inside(*within, &own[*within]));
             fates[at] = Some(match (around, &own[at]) {
+                (Some(Fate::Unasked), _) => Fate::Unasked,
+                _ if calls[at].unasked && matches!(own[at], Own::Kept | Own::Unread | Own::Runs(_)) => Fate::Unasked,
                 (Some(Fate::Reused), _) => Fate::Reused,
                 (Some(Fate::Supplied | Fate::Skipped), _) => Fate::Skipped,
                 (Some(Fate::MayRun(_)), _) => Fate::MayRun(within.map(|within| calls[within].key.clone())),
@@ -297,8 +300,9 @@ impl Desk<'_> {
                 feeds.add_part(inputs, path, &format!("flow.{}", path::printed(path)));
             }
         }
-        let mut ends: Vec<usize> =
-            (0..calls.len()).filter(|at| calls[*at].order > 0 && !matches!(fates[*at], Fate::Reused)).collect();
+        let mut ends: Vec<usize> = (0..calls.len())
+            .filter(|at| calls[*at].order > 0 && !matches!(fates[*at], Fate::Reused | Fate::Unasked))
+            .collect();
         ends.sort_by_key(|at| calls[*at].order);
         let mut ends = ends.into_iter().peekable();
         let mut starts: Vec<usize> = (0..calls.len()).collect();

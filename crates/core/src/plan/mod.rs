@@ -77,6 +77,8 @@ pub enum Fate {
     Supplied,
     /// It is not made: it stood in a call whose outcome somebody put in place.
     Skipped,
+    /// The last run of the source did not ask for it: the flow was changed since it was recorded.
+    Unasked,
     /// It runs.
     Runs(Why),
     /// It may run, be reused or not be made at all. Holds what that depends on; `None`: on code that was not read.

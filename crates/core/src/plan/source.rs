@@ -3,8 +3,8 @@
 use crate::event::{CallKind, Inputs, Usage};
 use crate::ids::{ExecutionId, Millis, ScopeId, Seq};
 use crate::records::{Record, Records, State};
-use crate::rows::CallRow;
 use crate::selector::Listed;
+use crate::table::Table;
 use crate::value::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -71,6 +71,8 @@ pub struct SourceCall {
     pub usage: Usage,
     /// The call in whose body it was made, by its place in the list.
     pub within: Option<usize>,
+    /// Whether the last pass of the source did not ask for it.
+    pub unasked: bool,
     /// Its bound arguments, where they are recorded.
     pub inputs: Option<Value>,
     /// What it returned or was answered.
@@ -97,8 +99,9 @@ pub struct Source {
 }
 
 impl Source {
-    /// Of the records and the listed rows of one journal. Children are for the caller to add.
-    pub fn of(records: &Records, rows: &[CallRow]) -> Self {
+    /// Of the records and the rows of one journal. Children, and what it failed by, are for the caller to add.
+    pub fn of(records: &Records, table: &Table) -> Self {
+        let rows = table.calls();
         let places: HashMap<&str, usize> = rows.iter().enumerate().map(|(at, row)| (row.key.as_str(), at)).collect();
         let calls = rows.iter().filter_map(|row| {
             let record = &records.all[*records.by_key.get(&row.key)?];
@@ -117,6 +120,7 @@ impl Source {
                 usage: row.usage,
                 within: enclosing(records, record.call.scope)
                     .and_then(|around| places.get(around.call.key.as_str()).copied()),
+                unasked: record.state != State::Cancelled && table.is_unasked(row),
                 inputs: record.inputs.clone(),
                 output: match &record.state {
                     State::Returned(value) | State::Answered(value, _) => Some(value.clone()),

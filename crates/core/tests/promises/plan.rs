@@ -1,13 +1,13 @@
 //! What a plan of a replay promises: what is reused, what runs and why, what may.
 
-use crate::desk::{Desk, ROOT, error};
-use kitaru_core::event::{CallKind, Inputs, Outcome, Reuse, Usage};
+use crate::desk::{Desk, ROOT, error, owner};
+use kitaru_core::event::{CallKind, Completed, Inputs, Outcome, Reuse, Taken, Usage};
 use kitaru_core::pass::Question;
 use kitaru_core::plan::{Fate, Place, Plan, PlanError, Source, Spec, Why, plan};
 use kitaru_core::records::Records;
 use kitaru_core::selector::Selector;
 use kitaru_core::table::Table;
-use kitaru_core::{Digest, ScopeId, Value};
+use kitaru_core::{Body, Digest, ScopeId, Value};
 use serde_json::{Value as Json, json};
 use std::collections::HashMap;
 
@@ -98,7 +98,7 @@ impl Recorded {
             records.fold(event.seq, event.at, &event.body);
             table.fold(event.seq, event.at, &event.body);
         }
-        Source::of(&records, &table.calls())
+        Source::of(&records, &table)
     }
 
     fn plan(&self, spec: &Spec) -> Plan {
@@ -359,6 +359,20 @@ fn a_running_execution_is_planned_up_to_where_it_is() {
     let plan = run.plan(&from("report"));
     assert_eq!(plan.lines[4].fate, Fate::Runs(Why::InFlight));
     assert_eq!(plan.upto, run.desk.journal.len() as u64);
+}
+
+#[test]
+fn what_the_last_pass_did_not_ask_for_is_left_out() {
+    let mut run = research();
+    let served = vec![(run.desk.seq("search"), run.desk.seq("search"))];
+    let taken = Taken { owner: owner(), code: None, why: "test".into() };
+    run.desk.put(Body::Taken(taken));
+    let completed = Completed { result: Value::of(&1).unwrap(), volatile: None, reused: served };
+    run.desk.put(Body::Completed(completed));
+    let plan = run.plan(&Spec { keep_recorded: true, ..Spec::default() });
+    assert_eq!(plan.lines[0].fate, Fate::Reused);
+    assert_eq!(plan.count(|line| line.fate == Fate::Unasked), 3);
+    assert_eq!(plan.saved.calls, 1);
 }
 
 #[test]
