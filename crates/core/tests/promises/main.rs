@@ -14,5 +14,6 @@ mod input_less;
 mod journal;
 mod nested;
 mod plan;
+mod supplied;
 mod tasks;
 mod waits;
