@@ -26,19 +26,17 @@ impl ExecutionId {
     /// The identifier of the child that `parent` starts at `scope`: a function of both, so that a crash
     /// between the child's creation and the parent's record cannot create two.
     pub fn child_of(parent: &Self, scope: &ScopeId) -> Self {
-        Self::derived("kitaru child", &[parent.0.as_bytes(), &scope.0])
+        Self::derived(&[b"kitaru child\0", parent.0.as_bytes(), &scope.0])
     }
 
     /// The identifier of the replay of `source` in a batch of that name: a function of both, so that a batch that is
     /// started again replays each once.
     pub fn replay_of(batch: &str, source: &Self) -> Self {
-        Self::derived("kitaru replay", &[source.0.as_bytes(), b"\0", batch.as_bytes()])
+        Self::derived(&[b"kitaru replay\0", source.0.as_bytes(), b"\0", batch.as_bytes()])
     }
 
-    fn derived(domain: &str, parts: &[&[u8]]) -> Self {
+    fn derived(parts: &[&[u8]]) -> Self {
         let mut hash = blake3::Hasher::new();
-        hash.update(domain.as_bytes());
-        hash.update(b"\0");
         for part in parts {
             hash.update(part);
         }

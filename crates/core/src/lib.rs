@@ -10,6 +10,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+pub mod compare;
 pub mod delivery;
 pub mod diff;
 pub mod event;

@@ -61,7 +61,7 @@ pub fn find(source: &Source, text: &str, notes: &mut Vec<String>) -> Result<Plac
             CallKind::Wait => {
                 Err(PlanError::refused(text, format!("it is a wait: waits.{} sets its answer", source.calls[call].key)))
             }
-            CallKind::Sleep | CallKind::Reading => Err(PlanError::refused(text, "a sleep has no output")),
+            _ => Err(PlanError::refused(text, "only checkpoints and child flows have an output")),
         };
     }
     // A key may hold a point, and so may the path: the first place at which both mean something.

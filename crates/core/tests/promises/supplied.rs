@@ -16,6 +16,7 @@ fn replay(source: &Desk, key: &str, output: &str) -> Desk {
         from: None,
         overrides: vec![Override { path: format!("{key}.output"), value: value(output) }],
         asked: Vec::new(),
+        plain: Vec::new(),
         by: "test".into(),
     };
     let mut journal = source.journal.clone();
