@@ -9,6 +9,7 @@ mod cli;
 mod engine;
 mod errors;
 mod manage;
+mod replay;
 mod session;
 mod values;
 
@@ -20,5 +21,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
     manage::register(module)?;
+    replay::register(module)?;
     values::register(module)
 }

@@ -1,6 +1,6 @@
 //! What `KitaruClient` does to executions from outside: the functions of `kitaru_engine::manage`, with JSON texts.
 //!
-//! Not here: typed results (Python's `kitaru.client`) and running user code.
+//! Not here: replays and comparisons (`replay`), typed results (Python's `kitaru.client`) and running user code.
 
 use crate::engine::Engine;
 use crate::errors::raise_hinted;
@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use serde_json::json;
 
 /// Runs `work` without the interpreter's lock.
-fn out<T: Send>(
+pub fn out<T: Send>(
     py: Python<'_>,
     engine: &Bound<'_, Engine>,
     work: impl FnOnce(&dyn Store, i64) -> manage::Result<T> + Send,

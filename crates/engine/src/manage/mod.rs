@@ -4,6 +4,7 @@
 //! return data. Deliberately not here: printing, reading the clock, and running user code.
 
 mod answer;
+mod call;
 mod delete;
 mod diagnose;
 mod diff;
@@ -18,6 +19,7 @@ mod stop;
 pub mod view;
 
 pub use answer::{After, Answered, after_answer, answer, check_answer, open_waits};
+pub use call::{CallValues, call};
 pub use delete::{Deletion, delete, deletion};
 pub use diagnose::{Diagnosis, Who, diagnose};
 pub use diff::{diff, found};
