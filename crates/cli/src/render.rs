@@ -46,7 +46,7 @@ pub fn table(items: &[Json], columns: &[Column<'_>]) -> String {
 /// Characters in a line: COLUMNS, or the terminal's; 100 where there is neither.
 pub fn width() -> usize {
     let given = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|width| *width > 0);
-    given.or_else(|| Table::new().width().map(usize::from)).unwrap_or(100)
+    given.or_else(|| Table::new().width().map(usize::from).filter(|width| *width > 0)).unwrap_or(100)
 }
 
 /// A status in its colour, where colour is wanted.
