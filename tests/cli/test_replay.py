@@ -399,7 +399,8 @@ BAD = {
     "no selector": (
         ("--from", "step x"),
         1,
-        "error[unknown-call]: \"step x\" selects nothing: it is a call's key, a checkpoint's name, step N, failure or start",
+        'error[unknown-call]: "step x" selects nothing: '
+        "it is a call's key, a checkpoint's name, step N, failure or start",
     ),
     "no path": (
         ("--set", "search=1"),
@@ -452,12 +453,14 @@ BAD = {
     "too late": (
         ("--set", "search.output=[]", "--from", "publish"),
         1,
-        "error[bad-override]: search.output is changed before publish: what ran between them would be reused as if it were not changed",
+        "error[bad-override]: search.output is changed before publish: what ran between them would be "
+        "reused as if it were not changed",
     ),
     "a tag": (
         ("--set", 'search.output={"$kitaru": "set", "v": []}'),
         1,
-        "error[bad-override]: search.output cannot be set: a value with a field $kitaru would be taken for a recorded one",
+        "error[bad-override]: search.output cannot be set: "
+        "a value with a field $kitaru would be taken for a recorded one",
     ),
     "a large number": (
         ("--set", "flow.topic=123456789012345678901234567890"),
