@@ -8,8 +8,8 @@
 
 use crate::delivery::Delivery;
 use crate::event::{
-    AttemptFailed, Body, CallEnded, CallHead, CallKind, CallStarted, CallsDropped, DriftDecided, DriftDecision,
-    ErrorData, Noted, Outcome, Usage, WaitClosed, WaitOpened,
+    AttemptFailed, Body, CallEnded, CallKind, CallStarted, CallsDropped, DriftDecided, DriftDecision, ErrorData, Noted,
+    Outcome, Usage, WaitClosed, WaitOpened,
 };
 use crate::ids::{Digest, Millis, ScopeId, Seq};
 use crate::matcher::{Ask, CallId, Matcher, Verdict};
@@ -64,6 +64,8 @@ pub struct Pass {
     starting: BTreeMap<CallId, CallStarted>,
     /// Starts that [`Pass::riding`] handed out and that are not written yet, and how often each was.
     leaving: BTreeMap<CallId, usize>,
+    /// Paths of arguments that were changed while their call ran, until its outcome says so.
+    mutated: BTreeMap<CallId, String>,
     /// Names of changed checkpoints of which it was said.
     changed: BTreeSet<String>,
 }
@@ -80,6 +82,7 @@ impl Pass {
     pub fn begin(&mut self) {
         self.matcher.restart();
         self.starting.clear();
+        self.mutated.clear();
         let all = self.matcher.records.all.iter();
         let outcomes = all.filter(|record| record.state.is_served() && record.call.kind != CallKind::Reading);
         self.delivery = Delivery::new(outcomes.map(|record| record.order));
@@ -189,6 +192,11 @@ impl Pass {
         self.leaving.contains_key(&call)
     }
 
+    /// An argument of a call, at that path, was changed while it ran: its outcome is to say so.
+    pub fn mutates(&mut self, call: CallId, path: String) {
+        self.mutated.insert(call, path);
+    }
+
     /// The call has its outcome: what is to be written now. Not while its start [`Pass::is_on_its_way`].
     pub fn end(&mut self, call: CallId, outcome: Outcome, attempts: u32, usage: Usage) -> Option<Vec<Body>> {
         let head = self.matcher.head(call)?.clone();
@@ -203,7 +211,9 @@ impl Pass {
         };
         let mut batch = Vec::new();
         self.announce(head.scope, &mut batch);
-        batch.push(ended(head, record, inputs, outcome, attempts, started_at, usage));
+        let mutated = self.mutated.remove(&call);
+        let ended = CallEnded { call: head, record, inputs, outcome, mutated, attempts, started_at, usage };
+        batch.push(Body::CallEnded(Box::new(ended)));
         Some(batch)
     }
 
@@ -212,7 +222,16 @@ impl Pass {
         let (head, _) = self.matcher.run(call)?;
         let mut batch = Vec::new();
         self.announce(head.scope, &mut batch);
-        batch.push(ended(head, None, None, Outcome::Returned { result: value }, 1, now, Usage::default()));
+        batch.push(Body::CallEnded(Box::new(CallEnded {
+            call: head,
+            record: None,
+            inputs: None,
+            outcome: Outcome::Returned { result: value },
+            mutated: None,
+            attempts: 1,
+            started_at: now,
+            usage: Usage::default(),
+        })));
         self.riding.append(&mut batch);
         Some(())
     }
@@ -332,18 +351,6 @@ impl Pass {
             self.ride(Body::Noted(Noted { key: Some(key), code: "code-changed".to_owned(), text }));
         }
     }
-}
-
-fn ended(
-    call: CallHead,
-    record: Option<Seq>,
-    inputs: Option<Value>,
-    outcome: Outcome,
-    attempts: u32,
-    started_at: Millis,
-    usage: Usage,
-) -> Body {
-    Body::CallEnded(Box::new(CallEnded { call, record, inputs, outcome, attempts, started_at, usage }))
 }
 
 /// Digests of different kinds (source, bytecode, Python version) cannot be compared.

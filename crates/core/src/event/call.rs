@@ -184,6 +184,10 @@ pub struct CallEnded {
     pub inputs: Option<Value>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Path of an argument that was changed in place while it ran: a re-entry that is served the outcome lacks that
+    /// change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutated: Option<String>,
     /// How many tries it took.
     pub attempts: u32,
     /// When the first try began.
