@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeVarTuple, Unpack
 
+    from kitaru._calls import Watched
     from kitaru._handles import Handle
     from kitaru._spec import Codec, Options
     from kitaru._values import Bound
@@ -360,7 +361,8 @@ def call(
         return body(*args)
     _check_options(options)
     signature, bound = free_bound(args if identity is None else identity, empty=identity is None and not args)
-    one = identify(frame, Spec(body, name, signature, codec=codec, **options), bound, id=id)
+    spec = Spec(body, name, signature, codec=codec, **options)
+    one = identify(frame, spec, bound, id=id, beside=watch(body, args, identity, bound))
     if asynchronous:
         return call_async(one, lambda: body(*args))  # type: ignore[arg-type, return-value]
     return call_sync(one, lambda: body(*args))  # type: ignore[no-any-return]
@@ -370,6 +372,23 @@ def free_bound(value: Any, *, empty: bool) -> tuple[Signature, Bound]:
     """What tells a call without a signature apart: any value, or nothing."""
     signature = Signature(_anything)
     return signature, signature.bind((), {} if empty else {"identity": value})
+
+
+def watch(body: Any, args: tuple[Any, ...], identity: Any, bound: Bound) -> Watched:
+    """The arguments of a call that is known by something else, or as a whole by nothing."""
+    if not args or (identity is None and bound.text is not None):
+        return ()
+    signature = Signature(body or _several)
+    try:
+        found = signature.bind(args, {})
+    except TypeError:
+        # They do not fit: the body will say so, as a failure of the call.
+        return ()
+    return ((signature, found),) if found.mutable else ()
+
+
+def _several(*arguments: Any) -> None:
+    """The signature of a block's arguments."""
 
 
 def _anything(**identity: Any) -> None:

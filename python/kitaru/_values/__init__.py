@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kitaru._values._codec import decode, decode_plain, encode
+from kitaru._values._codec import decode, decode_plain, encode, encode_flagged, rebuild
 from kitaru._values._refusal import KitaruValueWarning, RawValue, Unencodable
 from kitaru._values._registry import identity, register
 from kitaru._values._signature import Bound, Signature
@@ -34,8 +34,10 @@ __all__ = [
     "decode_plain",
     "encode",
     "encode_error",
+    "encode_flagged",
     "harmless_difference",
     "identity",
+    "rebuild",
     "register",
     "same_code",
 ]
