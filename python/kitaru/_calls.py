@@ -226,13 +226,12 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
     if given_up(frame):
         _refuse(run, frame)
     changed = _changed(one)
-    kept = result if type(result) is Kept else keep(spec, result)
-    problem = kept.problem
+    text, value, problem = result.parts if type(result) is Kept else keep(spec, result)
     strict: KitaruEncodeError | None = None
     try:
         if problem is None:
             try:
-                yield Ended(one.call, kept.text, attempt, used)
+                yield Ended(one.call, text, attempt, used)
             except BaseException as error:
                 # The flow goes on as if it had not ended, so that is what has to stand on record.
                 if _is_cancel(error) and not run.root_ended and run.closing is None:
@@ -258,7 +257,7 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
         raise _decisions().mutated(one)
     if strict is not None:
         raise strict
-    return kept.value
+    return value
 
 
 def _changed(one: Identified) -> str | None:

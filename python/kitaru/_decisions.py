@@ -130,16 +130,16 @@ def reconcile(one: Identified, record: int) -> Any:
         session.note(key, "reconciled", f"{key} had not happened, says reconcile; it runs now")
         return RUN
     # Encoded first: as long as nothing is recorded the doubt stands.
-    kept = keep(spec, found, "reconcile.return")
-    if kept.problem is not None:
-        raise KitaruEncodeError(f"{key}: {kept.problem}. {kept.problem.hint}")
+    text, value, problem = keep(spec, found, "reconcile.return")
+    if problem is not None:
+        raise KitaruEncodeError(f"{key}: {problem}. {problem.hint}")
     try:
         session.start(one.call, one.bound.text, True)
-        session.end_returned(one.call, kept.text, 1, (0, 0, 0.0))
+        session.end_returned(one.call, text, 1, (0, 0, 0.0))
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     session.note(key, "reconciled", f"{key} had happened, says reconcile")
-    return kept.value
+    return value
 
 
 def in_doubt(one: Identified, key: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _context
 from kitaru._calls import Body, Ended, Forever, Pause, Turn, identify, steps
 from kitaru._checkpoint import _check_options, free_bound, watch
-from kitaru._results import keep
+from kitaru._results import Kept, keep
 from kitaru._spec import Spec
 from kitaru._turns import await_turn
 from kitaru.errors import KitaruUsageError
@@ -42,8 +42,8 @@ class OpenCall:
         if self._one is None:
             self._result = self.value = value
             return
-        self._result = keep(self._one.spec, value)
-        self.value = self._result.value
+        parts = keep(self._one.spec, value)
+        self._result, self.value = Kept(parts), parts[1]
 
     # -- sync -----------------------------------------------------------------------------------------
 

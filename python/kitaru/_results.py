@@ -6,7 +6,7 @@ changed in place, the value itself where it could not. Not here: when that happe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from kitaru._values import Unencodable, decode, encode_flagged, rebuild
 
@@ -14,28 +14,29 @@ if TYPE_CHECKING:
     from kitaru._spec import Spec
 
 
-class Kept:
-    """A result: the JSON ``text`` to record, the ``value`` to hand on, the ``problem`` if it cannot be recorded."""
-
-    __slots__ = ("problem", "text", "value")
-
-    def __init__(self, text: str, value: Any, problem: Unencodable | None = None) -> None:
-        self.text = text
-        self.value = value
-        self.problem = problem
+Parts: TypeAlias = "tuple[str, Any, Unencodable | None]"
 
 
-def keep(spec: Spec, result: Any, where: str = "checkpoint.return") -> Kept:
-    """What becomes of a result. One that cannot be stored, or not be built again, is handed on as it is."""
+class Kept(NamedTuple):
+    """A result that was looked at before its call ended: what :func:`keep` made of it."""
+
+    parts: Parts
+
+
+def keep(spec: Spec, result: Any, where: str = "checkpoint.return") -> Parts:
+    """The JSON text to record of a result, the value to hand on, and the problem if it cannot be recorded.
+
+    One that cannot be stored, or not be built again, is handed on as it is.
+    """
     codec = spec.codec
     try:
         plain = result if codec is None else _through(codec[0], result, where)
         text, mutable = encode_flagged(plain, where, spec.pickle)
         if mutable:
             plain = rebuild(text, plain, where, allow_pickle=spec.pickle)
-        return Kept(text, plain if codec is None else _through(codec[1], plain, where))
+        return text, plain if codec is None else _through(codec[1], plain, where), None
     except Unencodable as problem:
-        return Kept("", result, problem)
+        return "", result, problem
 
 
 def restored(spec: Spec, text: str) -> Any:
