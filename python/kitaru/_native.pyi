@@ -285,8 +285,9 @@ class Session:
         """Says something that readers of the journal should know."""
     def log(self, key: str | None, stream: str, text: str) -> None:
         """Keeps a line of output."""
-    def save(self, name: str, value: str, call: str | None) -> None:
-        """Stores a named value; durable when this returns."""
+    def save(self, call: int, name: str, value: str, key: str | None) -> None:
+        """Stores a named value, of the call with that key, and records by the reading ``call`` that it was stored.
+        Durable when this returns."""
     def served_count(self) -> int:
         """How many records this pass was served."""
     def usage(self) -> _Usage:

@@ -219,6 +219,13 @@ impl Pass {
 
     /// A recorded reading of a clock or of randomness: known from here on, rides along.
     pub fn read(&mut self, call: CallId, value: Value, now: Millis) -> Option<()> {
+        let mut batch = self.reading(call, value, now)?;
+        self.riding.append(&mut batch);
+        Some(())
+    }
+
+    /// The same where it is to be written now, with what was done at that.
+    pub fn reading(&mut self, call: CallId, value: Value, now: Millis) -> Option<Vec<Body>> {
         let (head, _) = self.matcher.run(call)?;
         let mut batch = Vec::new();
         self.announce(head.scope, &mut batch);
@@ -232,8 +239,7 @@ impl Pass {
             started_at: now,
             usage: Usage::default(),
         })));
-        self.riding.append(&mut batch);
-        Some(())
+        Some(batch)
     }
 
     /// A question is asked, or a sleep begins: its key and what is to be written now. A question of the same name

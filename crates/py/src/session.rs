@@ -478,9 +478,9 @@ impl Session {
         self.inner.log(key, stream, text);
     }
 
-    #[pyo3(signature = (name, value, call))]
-    fn save(&self, py: Python<'_>, name: &str, value: String, call: Option<String>) -> PyResult<()> {
-        let done = py.detach(|| self.inner.save(name, value, call));
+    #[pyo3(signature = (call, name, value, key))]
+    fn save(&self, py: Python<'_>, call: usize, name: &str, value: String, key: Option<String>) -> PyResult<()> {
+        let done = py.detach(|| self.inner.save(CallId(call), name, value, key));
         Self::out(py, done)
     }
 
