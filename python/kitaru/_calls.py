@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _native
 from kitaru._context import Frame
 from kitaru._results import Kept, keep, restored
-from kitaru._values import decode_error, encode_error
+from kitaru._values import decode_error, encode_error, settle_error
 from kitaru.errors import KitaruEncodeError, KitaruError, KitaruTimeoutError, Unwind
 
 if TYPE_CHECKING:
@@ -308,6 +308,9 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
             return Pause(frame.key or one.name, retry, until)
         record = session.end_raised(call, data, attempt, used)
         run.remember(error, record, fresh=True)
+        _, _, _, written, rebuilds = data
+        if rebuilds:
+            settle_error(error, written)
         if spec.pause_on_failure:
             raise _decisions().exhausted(one, frame.key or one.name, record, attempt, error)
     except KitaruError as refusal:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVarTuple, Unpack
 
     from kitaru._calls import Watched
+    from kitaru._context import Frame
     from kitaru._handles import Handle
     from kitaru._spec import Codec, Options
     from kitaru._values import Bound
@@ -102,7 +103,12 @@ class Checkpoint(Generic[P, R]):
             if _context.running:
                 _not_recorded(self._name)
             return self._function(*args, **kwargs)
-        call_id = kwargs.pop("id", None) if self._named_by_id(kwargs) else None
+        call_id = self.named(kwargs)
+        spec = self._spec or self.spec()
+        return self.made(frame, spec.signature.bind(args, kwargs), call_id)  # type: ignore[no-any-return]
+
+    def made(self, frame: Frame, bound: Bound, call_id: str | None, *, own: bool = False) -> Any:
+        """Makes a call whose arguments are bound. ``own``: its body has copies, as they were when they were bound."""
         spec = self._spec or self.spec()
         code = spec.code()
         if code is not None and frame.run.named.setdefault(spec.name, code) != code:
@@ -110,20 +116,27 @@ class Checkpoint(Generic[P, R]):
                 f"two different checkpoints are named {spec.name!r} in this flow, so that one could be given the "
                 "other's results: give one of them a name of its own with @checkpoint(name=...)"
             )
-        one = identify(frame, spec, spec.signature.bind(args, kwargs), id=_as_text(call_id))
-        function = self._function
+        one = identify(frame, spec, bound, id=call_id)
+        function: Any = self._function
         if self._kind == "async":
-            return call_async(one, lambda: function(*args, **kwargs))  # type: ignore[return-value, arg-type]
-        return call_sync(one, lambda: function(*args, **kwargs))  # type: ignore[no-any-return]
+            return call_async(one, lambda: function(*bound.args, **bound.kwargs))
 
-    def _named_by_id(self, kwargs: dict[str, Any]) -> bool:
-        """Whether ``id=`` is ours: it is given and the function has no parameter of that name."""
+        def body() -> Any:
+            if own:
+                spec.signature.detach(bound)
+            return function(*bound.args, **bound.kwargs)
+
+        return call_sync(one, body)
+
+    def named(self, kwargs: dict[str, Any]) -> str | None:
+        """Takes ``id=`` out of the arguments if it is ours: given, and no parameter of the function's own."""
         if "id" not in kwargs:
-            return False
+            return None
         code = getattr(self._function, "__code__", None)
-        if code is None:
-            return False
-        return "id" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if code is None or "id" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+            return None
+        call_id = kwargs.pop("id")
+        return None if call_id is None else str(call_id)
 
     @overload
     def submit(  # type: ignore[overload-overlap]
@@ -290,10 +303,6 @@ def _decorated(function: Any, options: dict[str, Any]) -> Any:
 def _name(function: Any) -> str:
     name: str = getattr(function, "__qualname__", None) or getattr(function, "__name__", None) or repr(function)
     return name.rsplit("<locals>.", 1)[-1]
-
-
-def _as_text(call_id: Any) -> str | None:
-    return None if call_id is None else str(call_id)
 
 
 _warned: set[str] = set()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kitaru._values import Unencodable
 from kitaru.errors import KitaruEncodeError
 
 if TYPE_CHECKING:
@@ -49,8 +48,8 @@ def given(flow: str, signature: Signature, bound: Bound) -> Given:
     if not bound.mutable:
         made._live = (bound.args, bound.kwargs)
         return made
-    try:
-        made._ready = signature.rebuilt(bound)
-    except Unencodable as problem:
-        raise KitaruEncodeError(f"flow {flow}: {problem}, so that a resume could not give it. {problem.hint}") from None
+    problem = signature.detach(bound)
+    if problem is not None:
+        raise KitaruEncodeError(f"flow {flow}: {problem}, so that a resume could not give it. {problem.hint}")
+    made._ready = (bound.args, bound.kwargs)
     return made

@@ -40,6 +40,7 @@ __all__ = [
     "rebuild",
     "register",
     "same_code",
+    "settle_error",
 ]
 
 
@@ -48,6 +49,13 @@ def encode_error(exc: BaseException) -> dict[str, Any]:
     from kitaru._values import _failures
 
     return _failures.encode_error(exc)
+
+
+def settle_error(exc: BaseException, text: str) -> None:
+    """Makes a recorded exception hold what its record holds: see :func:`kitaru._values._failures.settle`."""
+    from kitaru._values import _failures
+
+    _failures.settle(exc, text)
 
 
 def decode_error(text: str) -> BaseException:

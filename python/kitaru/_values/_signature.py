@@ -391,10 +391,17 @@ class Signature:
             return False
         return again is not None and _native.blake3(again) == digest
 
-    def rebuilt(self, bound: Bound) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What :meth:`unbind` will make of arguments that were just bound. Raises as ``rebuild`` does."""
-        known: dict[str, Any] = rebuild(bound.text or "{}", bound.arguments, "its arguments")
-        return self._spread(known)
+    def detach(self, bound: Bound) -> Unencodable | None:
+        """Puts copies in place of arguments, as they were at the call. Returns why they stay what they are, if so."""
+        if bound.text is None:
+            return None
+        try:
+            known: dict[str, Any] = rebuild(bound.text, bound.arguments, "its input")
+        except Unencodable as problem:
+            return problem
+        bound.arguments = known
+        bound.args, bound.kwargs = self._spread(dict(known))
+        return None
 
     def unbind(self, text: str, plain: bool = False) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Recorded arguments (or, if ``plain``, a JSON object that a user gave) as ``(args, kwargs)``."""
