@@ -3,7 +3,7 @@
 //! Not here: going on, which needs the user's code.
 
 use super::{ManageError, Result, hold, next, status};
-use kitaru_core::event::{CallReleased, CallsDropped, DriftDecided, DriftDecision, PauseReason};
+use kitaru_core::event::{CallHead, CallReleased, CallsDropped, DriftDecided, DriftDecision, PauseReason};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallStatus, ExecutionRow, Status};
 use kitaru_core::{Body, Millis, Seq};
@@ -169,6 +169,23 @@ fn sources(row: &ExecutionRow) -> Vec<Seq> {
     listed.into_iter().flatten().filter_map(serde_json::Value::as_u64).collect()
 }
 
+/// A pause that goes on only with a decision, and there is none.
+fn undecided(row: &ExecutionRow, text: String) -> Result<()> {
+    Err(ManageError::new("paused", text, Some(next::after_pause(row))))
+}
+
+fn decided(call: CallHead, record: Seq, decision: DriftDecision) -> Body {
+    Body::DriftDecided(DriftDecided {
+        scope: call.scope,
+        name: call.name,
+        inputs: call.inputs,
+        occurrence: call.occurrence,
+        after: call.after,
+        record,
+        decision,
+    })
+}
+
 fn decide(row: &ExecutionRow, options: &ResumeOptions, drop: &mut Vec<Seq>, events: &mut Vec<Body>) -> Result<()> {
     let short = row.id.short();
     let pause = row.reason.as_ref().and_then(|reason| reason.get("pause")).cloned();
@@ -180,25 +197,20 @@ fn decide(row: &ExecutionRow, options: &ResumeOptions, drop: &mut Vec<Seq>, even
     match pause {
         PauseReason::Drift { call, record, .. } => {
             let Some(decision) = options.on_drift else {
-                if !drop.is_empty() {
-                    return Ok(());
-                }
-                let hint = next::after_pause(row);
-                return Err(ManageError::new("paused", text, Some(hint)));
+                return if drop.is_empty() { undecided(row, text) } else { Ok(()) };
             };
-            events.push(Body::DriftDecided(DriftDecided {
-                scope: call.scope,
-                name: call.name,
-                inputs: call.inputs,
-                occurrence: call.occurrence,
-                after: call.after,
-                record,
-                decision: match decision {
-                    Drift::Reuse => DriftDecision::Reuse,
-                    Drift::Rerun => DriftDecision::Rerun,
-                },
-            }));
+            let decision = match decision {
+                Drift::Reuse => DriftDecision::Reuse,
+                Drift::Rerun => DriftDecision::Rerun,
+            };
+            events.push(decided(call, record, decision));
         }
+        PauseReason::MutatedArgument { call, record, .. } => match options.on_drift {
+            Some(Drift::Reuse) => events.push(decided(call, record, DriftDecision::Reuse)),
+            Some(Drift::Rerun) => drop.push(record),
+            None if drop.is_empty() => return undecided(row, text),
+            None => {}
+        },
         PauseReason::InDoubt { key, .. } | PauseReason::Volatile { key, .. } => {
             if drop.is_empty() {
                 return Err(ManageError::new("paused", text, Some(format!("kitaru resume {short} --rerun {key}"))));
