@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kitaru import _entry
+from kitaru import _entry, _overrides
 from kitaru._given import Given
 from kitaru._inputs import arguments
 from kitaru.errors import (
@@ -203,7 +203,12 @@ def take(flow: Flow[Any, Any], exec_id: str, why: str) -> tuple[Run, Given]:
     known = json.loads(_config.engine().describe(exec_id))
     if known["flow"] != flow.name:
         raise KitaruFlowNotFoundError(f"execution {exec_id} is one of the flow {known['flow']}, not of {flow.name}")
-    return take_up(flow, known, why), Given(flow.signature(), known["inputs"])
+    # Before it is taken up: inputs that do not fit must leave it as it is.
+    if known["plain"]:
+        given = flow._given(*_overrides.flow_inputs(flow, known["inputs"], known["plain"]))
+    else:
+        given = Given(flow.signature(), known["inputs"])
+    return take_up(flow, known, why), given
 
 
 def take_up(flow: Flow[Any, Any], known: dict[str, Any], why: str) -> Run:
@@ -251,6 +256,7 @@ def execute(job: dict[str, Any]) -> Ran:
         taken = take(flow, wanted["id"], wanted.get("why", "resume"))
     except KitaruPaused as paused:
         return Ran(paused.exec_id, interrupted=False)
+    taken[0].on_drift = wanted.get("on_drift") or taken[0].on_drift
     return finish(flow, *taken)
 
 

@@ -10,6 +10,7 @@ use kitaru_engine::SystemClock;
 use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stopped, view};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashSet;
+use std::io::IsTerminal;
 
 type Result<T> = std::result::Result<T, ManageError>;
 
@@ -33,17 +34,18 @@ pub fn run(
         let Some((name, value)) = pair.split_once('=') else {
             return Err(ManageError::new("usage", format!("--input {pair:?} is not NAME=VALUE"), None));
         };
-        // What parses as JSON is JSON, everything else is a text.
-        let value = if serde_json::from_str::<Json>(value).is_ok() {
-            let refused = |why| ManageError::new("bad-json", format!("--input {name}: {why}"), None);
-            manage::exact(value).map_err(refused)?
-        } else {
-            Json::String(value.to_owned())
-        };
-        inputs.insert(name.to_owned(), value);
+        inputs.insert(name.to_owned(), typed(value, &format!("--input {name}"))?);
     }
     let id = carry_out(context, &Job::Run { target: target.to_owned(), inputs, tags })?;
     ended(context, &id, &[])
+}
+
+/// A value as it was typed: what parses as JSON is JSON, everything else is a text.
+pub fn typed(text: &str, whose: &str) -> Result<Json> {
+    if serde_json::from_str::<Json>(text).is_err() {
+        return Ok(Json::String(text.to_owned()));
+    }
+    manage::exact(text).map_err(|why| ManageError::new("bad-json", format!("{whose}: {why}"), None))
 }
 
 /// `resume`, `retry`
@@ -155,12 +157,45 @@ pub fn stop(context: &mut Context<'_>, id: &str, how: Stop) -> Result<Answer> {
     Ok(Answer { item: Some(item), text, ..Answer::default() })
 }
 
+/// `executions delete`
+pub fn delete(context: &mut Context<'_>, id: &str, yes: bool) -> Result<Answer> {
+    let row = manage::find(context.store.as_ref(), id)?;
+    let deletion = manage::deletion(context.store.as_ref(), &row, context.now())?;
+    let short = row.id.short();
+    let children = deletion.rows.len() - 1;
+    let mut what = format!("{} {short}", row.flow);
+    if children > 0 {
+        what.push_str(&format!(" and {children} that it started"));
+    }
+    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !yes && !context.json && terminal && !context.host.confirm(&format!("Delete {what}?")) {
+        return Ok(Answer { messages: vec!["nothing was deleted".to_owned()], status: 1, ..Answer::default() });
+    }
+    manage::delete(context.store.as_ref(), &deletion)?;
+    let mut messages = Vec::new();
+    if !deletion.readers.is_empty() {
+        let readers: Vec<&str> = deletion.readers.iter().map(|reader| reader.id.short()).collect();
+        let who = if readers.len() == 1 { "the replay" } else { "the replays" };
+        messages.push(format!("what {who} {} read of it stays as long as they do", readers.join(", ")));
+    }
+    let ids: Vec<&ExecutionId> = deletion.rows.iter().map(|row| &row.id).collect();
+    let readers: Vec<&ExecutionId> = deletion.readers.iter().map(|row| &row.id).collect();
+    let item = json!({ "deleted": ids, "read_by": readers });
+    Ok(Answer {
+        item: Some(item),
+        text: crate::output::clean(&format!("{what} deleted")),
+        messages,
+        ..Answer::default()
+    })
+}
+
 fn go_on(context: &mut Context<'_>, row: &ExecutionRow, why: &str) -> Result<()> {
-    let job = Job::Resume { id: row.id.clone(), entry: row.entry.clone(), why: why.to_owned() };
+    let job = Job::Resume { id: row.id.clone(), entry: row.entry.clone(), why: why.to_owned(), on_drift: None };
     carry_out(context, &job).map(|_| ())
 }
 
-fn carry_out(context: &mut Context<'_>, job: &Job) -> Result<ExecutionId> {
+/// Runs a job to the flow's end or suspension.
+pub fn carry_out(context: &mut Context<'_>, job: &Job) -> Result<ExecutionId> {
     match context.host.run(job, context.json, &context.place) {
         Ok(ran) => {
             context.interrupted |= ran.interrupted;
@@ -170,13 +205,14 @@ fn carry_out(context: &mut Context<'_>, job: &Job) -> Result<ExecutionId> {
     }
 }
 
-fn item(context: &Context<'_>, id: &ExecutionId) -> Result<Json> {
+/// An execution as an item.
+pub fn item(context: &Context<'_>, id: &ExecutionId) -> Result<Json> {
     let row = context.store.queries().execution(id)?;
     view::execution(context.store.as_ref(), &row, context.now())
 }
 
 /// What a flow's end looks like. `failed`: calls that failed before, to be named if the flow fails by itself.
-fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Result<Answer> {
+pub fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Result<Answer> {
     let item = item(context, id)?;
     let short = id.short();
     let text = |name: &str| render::field(&item, name);
@@ -237,7 +273,7 @@ fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Result<A
 
 /// What was noted while an execution went on from where `before` shows it: a record that was used although its code
 /// or its inputs changed, a result that could not be stored.
-fn say_notes(context: &Context<'_>, before: &ExecutionRow, answer: &mut Answer) -> Result<()> {
+pub fn say_notes(context: &Context<'_>, before: &ExecutionRow, answer: &mut Answer) -> Result<()> {
     let mut said = HashSet::new();
     let mut notes = Vec::new();
     for event in context.store.load(&before.id, before.last_seq, 0)? {

@@ -1,5 +1,6 @@
 //! What can be typed. Help, completion and the reference page are made of this.
 
+use crate::asked::{Diff, Replay};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -72,6 +73,10 @@ pub enum Command {
     Resume(Resume),
     /// The same as resume: what failed runs again.
     Retry(Resume),
+    /// Run an execution again as another one, from any call, with anything changed.
+    Replay(Box<Replay>),
+    /// Compare executions.
+    Diff(Diff),
     /// Cancel an execution and its children.
     Cancel {
         /// Identifier.
@@ -132,6 +137,19 @@ pub enum Executions {
     Resume(Resume),
     /// The same as resume: what failed runs again.
     Retry(Resume),
+    /// Run it again as another one, from any call, with anything changed.
+    Replay(Box<Replay>),
+    /// Compare executions.
+    Diff(Diff),
+    /// Delete one that has ended, and its children.
+    #[command(alias = "rm")]
+    Delete {
+        /// Identifier.
+        id: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Cancel it and its children.
     Cancel {
         /// Identifier.
@@ -198,7 +216,8 @@ pub struct List {
     pub page: usize,
 }
 
-fn from_one(text: &str) -> Result<usize, String> {
+/// A number that counts from 1.
+pub fn from_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("it counts from 1".to_owned()),
         Ok(number) => Ok(number),
@@ -250,6 +269,9 @@ impl Command {
             Self::Executions(Executions::Input(_)) | Self::Input(_) => "executions.input",
             Self::Executions(Executions::Resume(_)) | Self::Resume(_) => "executions.resume",
             Self::Executions(Executions::Retry(_)) | Self::Retry(_) => "executions.retry",
+            Self::Executions(Executions::Replay(_)) | Self::Replay(_) => "executions.replay",
+            Self::Executions(Executions::Diff(_)) | Self::Diff(_) => "executions.diff",
+            Self::Executions(Executions::Delete { .. }) => "executions.delete",
             Self::Executions(Executions::Cancel { .. }) | Self::Cancel { .. } => "executions.cancel",
             Self::Executions(Executions::Pause { .. }) | Self::Pause { .. } => "executions.pause",
             Self::Waits(_) => "waits.list",

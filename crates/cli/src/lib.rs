@@ -1,21 +1,26 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
-//! `args` is what can be typed, `look` shows, `act` changes, `render` makes text of items, `explain` has the
-//! error pages. Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
+//! `args` and `asked` are what can be typed, `look` shows, `act` changes, `replay` and `batch` run again what was
+//! recorded, `diff` compares, `render` and `plan` make text of items, `explain` has the error pages. Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
 mod act;
 mod args;
+mod asked;
+mod batch;
+mod diff;
 mod explain;
 mod look;
 mod output;
+mod plan;
 mod render;
+mod replay;
 
 use args::{Args, Command, Executions, Flows, Waits};
 use clap::Parser;
 use kitaru_core::event::EntryPoint;
 use kitaru_core::{ExecutionId, Millis};
-use kitaru_engine::manage::ManageError;
+use kitaru_engine::manage::{Check, Inspection, ManageError};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::{Options, Store, Synchronous};
 use output::{Answer, Out};
@@ -42,8 +47,20 @@ pub enum Job {
         id: ExecutionId,
         /// Where its code is.
         entry: EntryPoint,
-        /// Why: `resume`, `answer` or `due`.
+        /// Why: `resume`, `answer`, `due` or `replay`.
         why: String,
+        /// What is done with a call that has other inputs than recorded; `None`: what its flow says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        on_drift: Option<String>,
+    },
+    /// Look at the code of an execution as it is now.
+    Inspect {
+        /// Which.
+        id: ExecutionId,
+        /// Where its code is.
+        entry: EntryPoint,
+        /// Overrides to check against it.
+        checks: Vec<Check>,
     },
 }
 
@@ -84,7 +101,20 @@ pub struct Ran {
 pub trait Host {
     /// Runs a job to the flow's end or suspension; the user's output goes to stderr if `json`.
     fn run(&mut self, job: &Job, json: bool, place: &Place) -> Result<Ran, HostError>;
+
+    /// Runs jobs that resume, each in a process of its own, at most `at_once` together, and tells how each ended. What
+    /// they print is kept with them and shown nowhere. Returns whether it was interrupted before all were begun.
+    fn run_all(&mut self, jobs: &[Job], at_once: usize, place: &Place, told: &mut Told<'_>) -> bool;
+
+    /// Loads the code of an execution and looks at it; runs nothing of it but its import. `job`: [`Job::Inspect`].
+    fn inspect(&mut self, job: &Job, place: &Place) -> Result<Inspection, HostError>;
+
+    /// Asks a question on the terminal; `true`: yes.
+    fn confirm(&mut self, question: &str) -> bool;
 }
+
+/// Takes the place of a job in its list, and how it ended.
+pub type Told<'a> = dyn FnMut(usize, Result<Ran, HostError>) + 'a;
 
 /// What commands work with.
 struct Context<'a> {
@@ -139,6 +169,8 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Logs { id, follow } => look::logs(context, &id, follow),
         Command::Input(input) => act::input(context, &input),
         Command::Resume(resume) | Command::Retry(resume) => act::resume(context, &resume),
+        Command::Replay(one) => replay::replay(context, &one),
+        Command::Diff(one) => diff::diff(context, &one),
         Command::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
         Command::Waits(Waits::List) => look::waits(context),
@@ -156,6 +188,9 @@ fn executions(context: &mut Context<'_>, one: Executions) -> Result<Answer, Mana
         Executions::Logs { id, follow } => look::logs(context, &id, follow),
         Executions::Input(input) => act::input(context, &input),
         Executions::Resume(resume) | Executions::Retry(resume) => act::resume(context, &resume),
+        Executions::Replay(one) => replay::replay(context, &one),
+        Executions::Diff(one) => diff::diff(context, &one),
+        Executions::Delete { id, yes } => act::delete(context, &id, yes),
         Executions::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
         Executions::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
     }

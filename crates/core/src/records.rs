@@ -445,7 +445,7 @@ pub(crate) fn number_key(scope: &ScopeId, name: &str, mark: char) -> ScopeId {
 }
 
 /// `label/name#n`, number 1 and an empty label left out.
-fn printed(label: &str, name: &str, number: u32, mark: char) -> String {
+pub(crate) fn printed(label: &str, name: &str, number: u32, mark: char) -> String {
     let slash = if label.is_empty() { "" } else { "/" };
     if number == 1 { format!("{label}{slash}{name}") } else { format!("{label}{slash}{name}{mark}{number}") }
 }

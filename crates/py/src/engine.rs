@@ -86,7 +86,8 @@ impl Engine {
         self.engine.now()
     }
 
-    /// Flow, status, inputs, entry point (JSON), owner and parent of an execution.
+    /// Flow, status, inputs, the names of those that are plain JSON, entry point (JSON), owner and parent of an
+    /// execution.
     fn describe(&self, py: Python<'_>, id: String) -> PyResult<String> {
         let described = py.detach(|| -> kitaru_engine::Result<String> {
             let store = self.engine.store();
@@ -94,9 +95,10 @@ impl Engine {
             let inputs = text(store.as_ref(), &row.inputs)?;
             let result = row.result.as_ref().map(|value| text(store.as_ref(), value)).transpose()?;
             let error = row.error.as_ref().map(|error| text(store.as_ref(), &error.value)).transpose()?;
+            let plain = if row.base > 0 { plain(store.as_ref(), &row)? } else { Vec::new() };
             let hold = self.engine.hold(&row);
             Ok(serde_json::json!({
-                "id": row.id, "flow": row.flow, "inputs": inputs, "entry": row.entry, "parent": row.parent,
+                "id": row.id, "flow": row.flow, "inputs": inputs, "plain": plain, "entry": row.entry, "parent": row.parent,
                 "status": kitaru_core::lease::visible(row.status, hold), "reason": row.reason,
                 "held": hold == kitaru_core::lease::Hold::Held, "last_seq": row.last_seq, "result": result, "error": error,
             })
@@ -104,6 +106,15 @@ impl Engine {
         });
         described.map_err(|error| raised(py, &error))
     }
+}
+
+/// Parameters of a replay whose values somebody put in place.
+fn plain(store: &dyn kitaru_store::Store, row: &kitaru_core::rows::ExecutionRow) -> kitaru_engine::Result<Vec<String>> {
+    let first = store.load(&row.id, row.base, 1)?.into_iter().next();
+    Ok(match first.map(|event| event.body) {
+        Some(kitaru_core::Body::Created(created)) => created.fork.map(|fork| fork.plain).unwrap_or_default(),
+        _ => Vec::new(),
+    })
 }
 
 fn text(store: &dyn kitaru_store::Store, value: &Value) -> kitaru_engine::Result<String> {

@@ -4,16 +4,28 @@
 //! return data. Deliberately not here: printing, reading the clock, and running user code.
 
 mod answer;
+mod delete;
 mod diagnose;
+mod diff;
+mod follow;
 mod list;
 pub mod next;
+mod original;
+mod planned;
+mod replay;
 mod resume;
 mod stop;
 pub mod view;
 
 pub use answer::{After, Answered, after_answer, answer, check_answer, open_waits};
+pub use delete::{Deletion, delete, deletion};
 pub use diagnose::{Diagnosis, Who, diagnose};
+pub use diff::{diff, found};
+pub use follow::{Following, follow};
 pub use list::{Wanted, artifact, flows, list, parse_status};
+pub use original::Original;
+pub use planned::planned;
+pub use replay::{Change, Check, Inspection, Planned, Problem, ReplayOptions, create_replay, parse_reuse, plan_replay};
 use resume::has_news;
 pub use resume::{Drift, Prepared, ResumeOptions, due, prepare};
 pub use stop::{Stopped, stop};

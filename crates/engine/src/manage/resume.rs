@@ -164,7 +164,7 @@ fn must_have_news(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<
     Err(ManageError::new("waiting", message, hint))
 }
 
-fn sources(row: &ExecutionRow) -> Vec<Seq> {
+pub(super) fn sources(row: &ExecutionRow) -> Vec<Seq> {
     let listed = row.reason.as_ref().and_then(|reason| reason.get("sources")).and_then(|list| list.as_array());
     listed.into_iter().flatten().filter_map(serde_json::Value::as_u64).collect()
 }

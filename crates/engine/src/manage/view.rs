@@ -4,6 +4,7 @@ use super::{Diagnosis, Result, hold, next, status, text};
 use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallRow, ExecutionRow, Status, WaitRow};
+use kitaru_core::value::plain;
 use kitaru_core::{Millis, Value};
 use kitaru_store::{ArtifactRow, ExecutionFilter, LogLine, Page, Store, WaitFilter};
 use serde_json::{Value as Json, json};
@@ -32,30 +33,8 @@ pub fn value(store: &dyn Store, value: &Value) -> Result<Json> {
     Ok(super::exact(&text).map_or(Json::String(text), plain))
 }
 
-/// The mark of a value that JSON has no kind for, and where its own JSON stands.
-const TAG: &str = "$kitaru";
-const INSIDE: &str = "v";
-/// Kinds whose inside means nothing without them.
-const OPAQUE: [&str; 3] = ["bytes", "bytearray", "pickle"];
-
-fn plain(value: Json) -> Json {
-    match value {
-        Json::Array(items) => Json::Array(items.into_iter().map(plain).collect()),
-        Json::Object(mut fields) => {
-            let kind = fields.get(TAG).and_then(Json::as_str);
-            if kind.is_some_and(|kind| !OPAQUE.contains(&kind))
-                && let Some(inside) = fields.shift_remove(INSIDE)
-            {
-                return plain(inside);
-            }
-            Json::Object(fields.into_iter().map(|(name, field)| (name, plain(field))).collect())
-        }
-        other => other,
-    }
-}
-
 /// What an execution and all that it started consumed.
-fn usage_of_all(store: &dyn Store, row: &ExecutionRow) -> Result<Usage> {
+pub(super) fn usage_of_all(store: &dyn Store, row: &ExecutionRow) -> Result<Usage> {
     let mut sum = row.usage;
     let children = ExecutionFilter { parent: Some(row.id.clone()), ..ExecutionFilter::default() };
     for child in store.queries().executions(&children, Page { limit: usize::MAX >> 1, offset: 0 })? {
@@ -64,7 +43,7 @@ fn usage_of_all(store: &dyn Store, row: &ExecutionRow) -> Result<Usage> {
     Ok(sum)
 }
 
-fn usage(usage: &Usage) -> Json {
+pub(super) fn usage(usage: &Usage) -> Json {
     json!({
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
