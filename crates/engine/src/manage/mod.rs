@@ -4,14 +4,18 @@
 //! return data. Deliberately not here: printing, reading the clock, and running user code.
 
 mod answer;
+mod breakpoints;
+mod by_hand;
 mod diagnose;
 mod list;
 pub mod next;
+pub mod pending;
 mod resume;
 mod stop;
 pub mod view;
 
 pub use answer::{After, Answered, after_answer, answer, check_answer, open_waits};
+pub use breakpoints::{Before, Flow, add_breakpoint, breakpoints, check_before, known_flow, remove_breakpoint};
 pub use diagnose::{Diagnosis, Who, diagnose};
 pub use list::{Wanted, artifact, flows, list, parse_status};
 use resume::has_news;

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod artifacts_logs;
+mod breakpoints;
 mod events;
 mod fold;
 mod listing;
@@ -119,6 +120,9 @@ macro_rules! suite {
                 an_artifact_is_replaced_by_name
                 log_lines_come_back_in_order_and_in_pages
                 health_reads_settings_back;
+            breakpoints:
+                a_breakpoint_is_listed_by_flow_until_it_is_removed
+                a_breakpoint_that_does_not_stay_stops_one_run;
             ownership:
                 this_process_lives
                 an_owner_elsewhere_is_unknown
