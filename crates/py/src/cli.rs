@@ -1,7 +1,7 @@
 //! The command line for Python's console script: words in, exit status out.
 
 use crate::engine::Engine;
-use kitaru_cli::{Host, HostError, Job, Place, Ran};
+use kitaru_cli::{FlowAt, Host, HostError, Job, Place, Ran};
 use kitaru_core::ExecutionId;
 use pyo3::prelude::*;
 use std::sync::Arc;
@@ -15,21 +15,39 @@ struct PythonHost<'a, 'py> {
 /// (execution, whether Ctrl-C was pressed at a question, code, message, hint)
 type Told = (Option<String>, bool, Option<String>, Option<String>, Option<String>);
 
+/// (flow, its file, code, message, hint)
+type Found = (Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
+
 impl PythonHost<'_, '_> {
     fn call(&mut self, job: &str, json: bool, place: &Place) -> PyResult<Told> {
         let py = self.host.py();
-        let engine = match &self.engine {
-            Some(known) => known.clone_ref(py),
-            None => {
-                let engine = kitaru_engine::Engine::new(Arc::clone(&place.store));
-                let made = Py::new(py, Engine { engine })?;
-                self.engine = Some(made.clone_ref(py));
-                made
-            }
-        };
+        let engine = self.engine(place)?;
         let home = place.home.display().to_string();
-        self.host.call_method1("run", (job, json, engine, &place.address, home, place.normal))?.extract()
+        self.host
+            .call_method1(pyo3::intern!(py, "run"), (job, json, engine, &place.address, home, place.normal))?
+            .extract()
     }
+
+    fn engine(&mut self, place: &Place) -> PyResult<Py<Engine>> {
+        let py = self.host.py();
+        if let Some(known) = &self.engine {
+            return Ok(known.clone_ref(py));
+        }
+        let made = Py::new(py, Engine { engine: kitaru_engine::Engine::new(Arc::clone(&place.store)) })?;
+        self.engine = Some(made.clone_ref(py));
+        Ok(made)
+    }
+
+    /// What went wrong, where that is a mistake of this library: its traceback is what the report needs.
+    fn mistake(&self, error: PyErr) -> HostError {
+        let message = error.to_string();
+        error.display(self.host.py());
+        HostError { code: "kitaru".to_owned(), message, hint: None }
+    }
+}
+
+fn refused((code, message, hint): (Option<String>, Option<String>, Option<String>)) -> HostError {
+    HostError { code: code.unwrap_or_else(|| "kitaru".to_owned()), message: message.unwrap_or_default(), hint }
 }
 
 impl Host for PythonHost<'_, '_> {
@@ -38,16 +56,20 @@ impl Host for PythonHost<'_, '_> {
         let job = serde_json::to_string(job).map_err(|error| failed("misuse", error.to_string()))?;
         match self.call(&job, json, place) {
             Ok((Some(id), interrupted, ..)) => Ok(Ran { id: ExecutionId::new(id), interrupted }),
-            Ok((None, _, code, message, hint)) => {
-                let code = code.unwrap_or_else(|| "kitaru".to_owned());
-                Err(HostError { code, message: message.unwrap_or_default(), hint })
-            }
-            Err(error) => {
-                // A mistake of this library: its traceback is what the report needs.
-                let text = error.to_string();
-                error.display(self.host.py());
-                Err(failed("kitaru", text))
-            }
+            Ok((None, _, code, message, hint)) => Err(refused((code, message, hint))),
+            Err(error) => Err(self.mistake(error)),
+        }
+    }
+
+    fn flow(&mut self, target: &str, json: bool, place: &Place) -> Result<FlowAt, HostError> {
+        let found: PyResult<Found> = self.engine(place).and_then(|engine| {
+            let home = place.home.display().to_string();
+            self.host.call_method1("flow", (target, json, engine, &place.address, home, place.normal))?.extract()
+        });
+        match found {
+            Ok((Some(name), file, ..)) => Ok(FlowAt { name, file }),
+            Ok((None, _, code, message, hint)) => Err(refused((code, message, hint))),
+            Err(error) => Err(self.mistake(error)),
         }
     }
 }
