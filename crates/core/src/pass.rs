@@ -375,6 +375,13 @@ impl Pass {
         self.riding = batch;
     }
 
+    /// Lets the journal know of `scope` though no call of it is on record.
+    pub fn tell_scopes(&mut self, scope: ScopeId) {
+        let mut batch = Vec::new();
+        self.announce(scope, &mut batch);
+        self.riding.append(&mut batch);
+    }
+
     /// Takes what was written, by this pass or for it, into the records.
     pub fn wrote(&mut self, seq: Seq, at: Millis, body: &Body) {
         self.matcher.wrote(seq, at, body);

@@ -3,8 +3,8 @@
 //! Not here: which record a call gets ([`crate::matcher`]) and the rows that people query ([`crate::project`]).
 
 use crate::event::{
-    Body, CallHead, CallKind, DriftDecided, DriftDecision, ErrorData, Inputs, InputsSet, Outcome, ScopeOpened, Usage,
-    WaitOpened,
+    Body, CallHead, CallKind, DriftDecided, DriftDecision, ErrorData, Inputs, InputsSet, Outcome, PauseReason,
+    ScopeOpened, Usage, WaitOpened,
 };
 use crate::fork::Forked;
 use crate::ids::{Millis, ScopeId, Seq};
@@ -120,6 +120,10 @@ pub struct Records {
     pub fork: Option<Forked>,
     /// What somebody changed of the inputs of calls, latest last.
     pub inputs_set: Vec<InputsSet>,
+    /// Selectors of calls to pause before in this execution, but for those that were met.
+    pub pause_before: Vec<String>,
+    /// Bodies of calls that were paused before and that nobody has let go on, with the selector of the breakpoint.
+    pub held: HashMap<ScopeId, String>,
     /// Bodies of calls that were paused before and may run.
     pub released: HashSet<ScopeId>,
     /// The highest number printed for each name in a scope.
@@ -137,6 +141,7 @@ impl Records {
                 if let Some(fork) = &created.fork {
                     self.cut(fork);
                 }
+                self.pause_before.clone_from(&created.pause_before);
                 self.current_code = self.code(created.code.as_ref());
             }
             Body::Taken(taken) => self.current_code = self.code(taken.code.as_ref()),
@@ -197,7 +202,16 @@ impl Records {
             }
             Body::InputsSet(set) => self.inputs_set.push(set.clone()),
             Body::CallReleased(released) => {
+                self.held.remove(&released.body);
                 self.released.insert(released.body);
+            }
+            Body::Paused(paused) => {
+                if let PauseReason::Breakpoint { call, before, id, .. } = &paused.reason {
+                    self.held.insert(call.body, before.clone());
+                    if id.is_none() {
+                        self.pause_before.retain(|one| one != before);
+                    }
+                }
             }
             Body::WaitOpened(opened) => {
                 let ix = self.begin(seq, &opened.call, at);
