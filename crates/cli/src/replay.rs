@@ -4,7 +4,7 @@
 
 use crate::asked::Replay;
 use crate::output::{self, Answer};
-use crate::{Context, HostError, Job, act, batch, plan};
+use crate::{Context, HostError, Job, act, batch, plan, values};
 use kitaru_core::ExecutionId;
 use kitaru_core::rows::ExecutionRow;
 use kitaru_engine::manage::{self, Inspection, ManageError, Original, Planned, ReplayOptions};
