@@ -68,7 +68,6 @@ class Host:
             sys.stderr.write(f"note: the flow's code asks for the store {other}; this command used {store}\n")
         return told
 
-
     def run_all(self, jobs: str, at_once: int, engine: Engine, store: str, home: str, normal: bool) -> Iterator[Each]:
         """Runs jobs that resume, each in a process of its own, at most ``at_once`` together: (place, told) of each.
 

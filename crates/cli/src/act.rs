@@ -2,12 +2,13 @@
 
 use crate::args::{Input, Resume};
 use crate::output::Answer;
-use crate::{Context, HostError, Job, render};
-use kitaru_core::event::Stop;
-use kitaru_core::rows::ExecutionRow;
+use crate::{Context, HostError, Job, render, values, who};
+use kitaru_core::event::{PauseReason, Stop};
+use kitaru_core::rows::{ExecutionRow, Status};
 use kitaru_core::{Body, ExecutionId};
 use kitaru_engine::SystemClock;
 use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stopped, view};
+use kitaru_store::{ExecutionFilter, Page};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashSet;
 use std::io::IsTerminal;
@@ -21,6 +22,7 @@ pub fn run(
     pairs: &[String],
     whole: Option<&str>,
     tags: Vec<String>,
+    pause_before: Vec<String>,
 ) -> Result<Answer> {
     let mut inputs = Map::new();
     if let Some(text) = whole {
@@ -30,22 +32,21 @@ pub fn run(
             Err(error) => return Err(ManageError::new("bad-json", format!("--inputs is not JSON: {error}"), None)),
         }
     }
-    for pair in pairs {
-        let Some((name, value)) = pair.split_once('=') else {
-            return Err(ManageError::new("usage", format!("--input {pair:?} is not NAME=VALUE"), None));
-        };
-        inputs.insert(name.to_owned(), typed(value, &format!("--input {name}"))?);
+    inputs.extend(values::pairs("--input", pairs)?);
+    for before in &pause_before {
+        manage::check_before(before)?;
     }
-    let id = carry_out(context, &Job::Run { target: target.to_owned(), inputs, tags })?;
-    ended(context, &id, &[])
-}
-
-/// A value as it was typed: what parses as JSON is JSON, everything else is a text.
-pub fn typed(text: &str, whose: &str) -> Result<Json> {
-    if serde_json::from_str::<Json>(text).is_err() {
-        return Ok(Json::String(text.to_owned()));
+    let job = Job::Run { target: target.to_owned(), inputs, tags, pause_before: pause_before.clone() };
+    let id = carry_out(context, &job)?;
+    let mut answer = ended(context, &id, &[])?;
+    if matches!(answer.item.as_ref().map(|item| render::field(item, "status")).as_deref(), Some("completed" | "failed"))
+    {
+        // Somebody wanted to look before that, and it ran through.
+        let unmet =
+            pause_before.iter().map(|before| format!("note: --pause-before {before}: no such call was about to run"));
+        answer.messages.extend(unmet.map(|note| crate::output::clean(&note)));
     }
-    manage::exact(text).map_err(|why| ManageError::new("bad-json", format!("{whose}: {why}"), None))
+    Ok(answer)
 }
 
 /// `resume`, `retry`
@@ -60,10 +61,17 @@ pub fn resume(context: &mut Context<'_>, resume: &Resume) -> Result<Answer> {
             None => None,
         },
         rerun: resume.rerun.clone(),
+        set: [values::pairs("--set", &resume.set)?, values::files("--set-file", &resume.set_file)?].concat(),
+        by: who(),
     };
     let row = manage::find(context.store.as_ref(), resume.id.as_deref().unwrap_or_default())?;
     let prepared = manage::prepare(context.store.as_ref(), &row, &options, context.now())?;
-    go_on(context, &prepared.row, "resume")?;
+    if let Some(pid) = prepared.taken {
+        let message = format!("{} {}: process {pid} goes on with it", row.flow, row.id.short());
+        return Ok(Answer { item: Some(item(context, &row.id)?), messages: vec![message], ..Answer::default() });
+    }
+    // What its parent is paused at is another question.
+    go_on(context, &prepared.row, if prepared.row.id == row.id { "resume" } else { "child" })?;
     let mut answer = ended(context, &row.id, &prepared.failed)?;
     say_notes(context, &prepared.row, &mut answer)?;
     Ok(answer)
@@ -147,12 +155,16 @@ pub fn input(context: &mut Context<'_>, input: &Input) -> Result<Answer> {
 /// `cancel`, `pause`
 pub fn stop(context: &mut Context<'_>, id: &str, how: Stop) -> Result<Answer> {
     let row = manage::find(context.store.as_ref(), id)?;
-    let stopped = manage::stop(context.store.as_ref(), &row, how, "cli", context.now())?;
+    let stopped = manage::stop(context.store.as_ref(), &row, how, &who(), context.now())?;
     let item = item(context, &row.id)?;
-    let word = if how == Stop::Cancel { "cancelled" } else { "paused" };
-    let text = match stopped {
-        Stopped::Now => format!("{} {word}", row.id.short()),
-        Stopped::Asked => format!("{} is asked to stop; it is {word} at its next step", row.id.short()),
+    let short = row.id.short();
+    let text = match (stopped, how) {
+        (Stopped::Now, Stop::Cancel) => format!("{short} cancelled"),
+        (Stopped::Now, Stop::Pause) => format!("{short} paused"),
+        (Stopped::Asked, Stop::Cancel) => format!("{short} is asked to stop; it is cancelled at its next step"),
+        (Stopped::Asked, Stop::Pause) => {
+            format!("{short} is asked to pause; nothing new begins, and it pauses when what runs has ended")
+        }
     };
     Ok(Answer { item: Some(item), text, ..Answer::default() })
 }
@@ -257,6 +269,7 @@ pub fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Resu
             let reason = item.get("reason").and_then(|reason| reason.get("text")).and_then(Json::as_str);
             let reason = crate::output::clean(reason.unwrap_or_default());
             answer.messages.push(format!("{} {short} is {status}: {reason}", text("flow")));
+            answer.messages.extend(before_call(context, id)?);
             if let Some(at) = item.get("wake_at").and_then(Json::as_str) {
                 let at = at.get(..19).unwrap_or(at).replace('T', " ");
                 answer.messages.push(format!("  wakes {at} UTC, if somebody then runs: kitaru resume --due"));
@@ -269,6 +282,29 @@ pub fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Resu
     }
     answer.item = Some(item);
     Ok(answer)
+}
+
+/// The call that an execution is paused before, with its inputs and the commands to go on. A child that is, too.
+fn before_call(context: &Context<'_>, id: &ExecutionId) -> Result<Vec<String>> {
+    let store = context.store.as_ref();
+    let row = store.queries().execution(id)?;
+    if row.status == Status::Waiting {
+        let filter =
+            ExecutionFilter { parent: Some(row.id), status: vec![Status::Paused], ..ExecutionFilter::default() };
+        let mut lines = Vec::new();
+        for child in store.queries().executions(&filter, Page { limit: 5, offset: 0 })? {
+            let reason = render::reason(&view::brief(store, &child, context.now()));
+            lines.push(crate::output::clean(&format!("{} {} is paused: {reason}", child.flow, child.id.short())));
+            lines.extend(before_call(context, &child.id)?);
+        }
+        return Ok(lines);
+    }
+    if !matches!(manage::next::pause(&row), Some(PauseReason::Breakpoint { .. })) {
+        return Ok(Vec::new());
+    }
+    let pending = manage::pending::pending(store, &row)?;
+    let shown = pending.map(|pending| manage::pending::shown(store, id, &pending)).unwrap_or_default();
+    Ok(shown.iter().map(|line| crate::output::clean(line)).collect())
 }
 
 /// What was noted while an execution went on from where `before` shows it: a record that was used although its code

@@ -8,6 +8,7 @@ mod act;
 mod args;
 mod asked;
 mod batch;
+mod breakpoints;
 mod diff;
 mod explain;
 mod look;
@@ -15,6 +16,7 @@ mod output;
 mod plan;
 mod render;
 mod replay;
+mod values;
 
 use args::{Args, Command, Executions, Flows, Waits};
 use clap::Parser;
@@ -40,6 +42,8 @@ pub enum Job {
         inputs: serde_json::Map<String, serde_json::Value>,
         /// Labels.
         tags: Vec<String>,
+        /// Selectors of calls to pause before.
+        pause_before: Vec<String>,
     },
     /// Go on with an execution.
     Resume {
@@ -97,6 +101,15 @@ pub struct Ran {
     pub interrupted: bool,
 }
 
+/// A flow that was found in the user's code.
+#[derive(Clone, Debug)]
+pub struct FlowAt {
+    /// Its name.
+    pub name: String,
+    /// Absolute path of the file that defines it.
+    pub file: Option<String>,
+}
+
 /// Runs user code.
 pub trait Host {
     /// Runs a job to the flow's end or suspension; the user's output goes to stderr if `json`.
@@ -111,6 +124,10 @@ pub trait Host {
 
     /// Asks a question on the terminal; `true`: yes.
     fn confirm(&mut self, question: &str) -> bool;
+
+    /// Loads `FILE.py:FLOW` or `module:FLOW`, to say which flow that is. What its module prints goes to stderr if
+    /// `json`.
+    fn flow(&mut self, target: &str, json: bool, place: &Place) -> Result<FlowAt, HostError>;
 }
 
 /// Takes the place of a job in its list, and how it ended.
@@ -132,6 +149,13 @@ impl Context<'_> {
     }
 }
 
+/// Who types: the user's name, and that it was here.
+fn who() -> String {
+    let names = ["USER", "LOGNAME", "USERNAME"];
+    let name = names.iter().filter_map(|name| std::env::var(name).ok()).find(|name| !name.is_empty());
+    name.map_or_else(|| "cli".to_owned(), |name| format!("{name} (cli)"))
+}
+
 /// Runs a command line (without the program's name). Returns the exit status: 0 completed, 1 failed, 2 usage,
 /// 75 waiting, sleeping or paused, 130 interrupted.
 pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
@@ -141,7 +165,7 @@ pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
         Err(error) => {
             let json = argv.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json")
                 || argv.iter().any(|word| word == "--output=json");
-            return output::usage(&error, json);
+            return output::usage(&error, json, hint(argv));
         }
     };
     let out = Out { json: args.output == args::Output::Json, command: args.command.name() };
@@ -149,6 +173,13 @@ pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
         Ok(answer) => out.show(&answer),
         Err(error) => out.fail(&error),
     }
+}
+
+/// A way out of a mistake that is likely: what a call returns is its output, but `--output` is how answers look.
+fn hint(argv: &[String]) -> Option<&'static str> {
+    let resumes = argv.iter().any(|word| matches!(word.as_str(), "resume" | "retry"));
+    let output = argv.iter().any(|word| word == "--output" || word.starts_with("--output="));
+    (resumes && output).then_some("to supply the output of the call that it is paused at: --set output=VALUE")
 }
 
 fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, ManageError> {
@@ -162,7 +193,9 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     let store = Arc::clone(&place.store);
     let context = &mut Context { store, place, host, json: out.json, interrupted: false };
     match args.command {
-        Command::Run { target, input, inputs, tag } => act::run(context, &target, &input, inputs.as_deref(), tag),
+        Command::Run { target, input, inputs, tag, pause_before } => {
+            act::run(context, &target, &input, inputs.as_deref(), tag, pause_before)
+        }
         Command::Executions(one) => executions(context, one),
         Command::Ls(list) => look::list(context, &list),
         Command::Show { id } => look::get(context, &id),
@@ -173,6 +206,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Diff(one) => diff::diff(context, &one),
         Command::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
+        Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
         Command::Waits(Waits::List) => look::waits(context),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),

@@ -4,7 +4,7 @@
 
 use crate::asked::Replay;
 use crate::output::{self, Answer};
-use crate::{Context, HostError, Job, act, batch, plan};
+use crate::{Context, HostError, Job, act, batch, plan, values};
 use kitaru_core::ExecutionId;
 use kitaru_core::rows::ExecutionRow;
 use kitaru_engine::manage::{self, Inspection, ManageError, Original, Planned, ReplayOptions};
@@ -120,17 +120,8 @@ pub fn declined() -> Answer {
 }
 
 fn options(asked: &Replay) -> Result<ReplayOptions> {
-    let mut set = Vec::new();
-    for pair in &asked.set {
-        let (path, text) = pair_of(pair, "--set", "VALUE")?;
-        set.push((path.to_owned(), act::typed(text, &format!("--set {path}"))?));
-    }
-    for pair in &asked.set_file {
-        let (path, file) = pair_of(pair, "--set-file", "FILE")?;
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| ManageError::new("usage", format!("--set-file {path}: {file}: {error}"), None))?;
-        set.push((path.to_owned(), act::typed(&text, &format!("--set-file {path}"))?));
-    }
+    let mut set = values::pairs("--set", &asked.set)?;
+    set.extend(values::files("--set-file", &asked.set_file)?);
     Ok(ReplayOptions {
         from: asked.from.clone(),
         reuse: asked.reuse.as_deref().map(manage::parse_reuse).transpose()?,
@@ -140,10 +131,4 @@ fn options(asked: &Replay) -> Result<ReplayOptions> {
         tags: asked.tag.clone(),
         by: "cli".to_owned(),
     })
-}
-
-fn pair_of<'a>(pair: &'a str, option: &str, value: &str) -> Result<(&'a str, &'a str)> {
-    pair.split_once('=')
-        .filter(|(path, _)| !path.is_empty())
-        .ok_or_else(|| ManageError::new("usage", format!("{option} {pair:?} is not PATH={value}"), None))
 }

@@ -1,7 +1,7 @@
 //! The command line for Python's console script: words in, exit status out.
 
 use crate::engine::Engine;
-use kitaru_cli::{Host, HostError, Job, Place, Ran, Told as TellEach};
+use kitaru_cli::{FlowAt, Host, HostError, Job, Place, Ran, Told as TellEach};
 use kitaru_core::ExecutionId;
 use kitaru_engine::manage::Inspection;
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -20,25 +20,27 @@ type Told = (Option<String>, bool, Option<String>, Option<String>, Option<String
 /// (what was found as JSON, code, message, hint)
 type Found = (Option<String>, Option<String>, Option<String>, Option<String>);
 
-impl<'py> PythonHost<'_, 'py> {
+/// (flow, its file, code, message, hint)
+type FoundFlow = (Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
+
+impl PythonHost<'_, '_> {
     fn engine(&mut self, place: &Place) -> PyResult<Py<Engine>> {
         let py = self.host.py();
-        let engine = match &self.engine {
-            Some(known) => known.clone_ref(py),
-            None => {
-                let engine = kitaru_engine::Engine::new(Arc::clone(&place.store));
-                let made = Py::new(py, Engine { engine })?;
-                self.engine = Some(made.clone_ref(py));
-                made
-            }
-        };
-        Ok(engine)
+        if let Some(known) = &self.engine {
+            return Ok(known.clone_ref(py));
+        }
+        let made = Py::new(py, Engine { engine: kitaru_engine::Engine::new(Arc::clone(&place.store)) })?;
+        self.engine = Some(made.clone_ref(py));
+        Ok(made)
     }
 
     fn call(&mut self, job: &str, json: bool, place: &Place) -> PyResult<Told> {
+        let py = self.host.py();
         let engine = self.engine(place)?;
         let home = place.home.display().to_string();
-        self.host.call_method1("run", (job, json, engine, &place.address, home, place.normal))?.extract()
+        self.host
+            .call_method1(pyo3::intern!(py, "run"), (job, json, engine, &place.address, home, place.normal))?
+            .extract()
     }
 
     fn look(&mut self, job: &str, place: &Place) -> PyResult<Found> {
@@ -74,13 +76,15 @@ fn refused(code: &str, message: String) -> HostError {
     HostError { code: code.to_owned(), message, hint: None }
 }
 
+/// A refusal that Python told.
+fn told_refusal(code: Option<String>, message: Option<String>, hint: Option<String>) -> HostError {
+    HostError { code: code.unwrap_or_else(|| "kitaru".to_owned()), message: message.unwrap_or_default(), hint }
+}
+
 fn outcome(told: Told) -> Result<Ran, HostError> {
     match told {
         (Some(id), interrupted, ..) => Ok(Ran { id: ExecutionId::new(id), interrupted }),
-        (None, _, code, message, hint) => {
-            let code = code.unwrap_or_else(|| "kitaru".to_owned());
-            Err(HostError { code, message: message.unwrap_or_default(), hint })
-        }
+        (None, _, code, message, hint) => Err(told_refusal(code, message, hint)),
     }
 }
 
@@ -109,10 +113,19 @@ impl Host for PythonHost<'_, '_> {
         let found = self.look(&job, place).map_err(|error| self.broken(&error))?;
         match found {
             (Some(found), ..) => serde_json::from_str(&found).map_err(|error| refused("misuse", error.to_string())),
-            (None, code, message, hint) => {
-                let code = code.unwrap_or_else(|| "kitaru".to_owned());
-                Err(HostError { code, message: message.unwrap_or_default(), hint })
-            }
+            (None, code, message, hint) => Err(told_refusal(code, message, hint)),
+        }
+    }
+
+    fn flow(&mut self, target: &str, json: bool, place: &Place) -> Result<FlowAt, HostError> {
+        let found: PyResult<FoundFlow> = self.engine(place).and_then(|engine| {
+            let home = place.home.display().to_string();
+            self.host.call_method1("flow", (target, json, engine, &place.address, home, place.normal))?.extract()
+        });
+        match found {
+            Ok((Some(name), file, ..)) => Ok(FlowAt { name, file }),
+            Ok((None, _, code, message, hint)) => Err(told_refusal(code, message, hint)),
+            Err(error) => Err(self.broken(&error)),
         }
     }
 

@@ -30,7 +30,7 @@ impl Engine {
     }
 
     /// Creates an execution and takes it; `None` when one with that identifier exists.
-    #[pyo3(signature = (id, flow, inputs, entry, code, parent, tags))]
+    #[pyo3(signature = (id, flow, inputs, entry, code, parent, tags, pause_before))]
     #[allow(clippy::too_many_arguments)]
     fn start(
         &self,
@@ -42,6 +42,7 @@ impl Engine {
         code: Option<String>,
         parent: Option<(String, String)>,
         tags: Vec<String>,
+        pause_before: Vec<String>,
     ) -> PyResult<Option<Session>> {
         let misuse = |error: serde_json::Error| raise_code(py, "misuse", &error.to_string());
         let entry: EntryPoint = serde_json::from_str(entry).map_err(misuse)?;
@@ -54,7 +55,7 @@ impl Engine {
             fork: None,
             key: None,
             detached: false,
-            pause_before: Vec::new(),
+            pause_before,
             tags,
         };
         let started = py.detach(|| self.engine.start(id.map(ExecutionId::new), created));

@@ -65,11 +65,11 @@ impl Matcher {
         }
     }
 
-    /// What somebody changed of the inputs of a call: paths and plain JSON. A call that the source did not have is
-    /// known by its key alone.
+    /// What somebody changed of the inputs of a call: paths and plain JSON. In a replay a call that the source did not
+    /// have is known by its key alone.
     pub fn inputs_set(&self, head: &CallHead) -> Option<&InputsSet> {
-        let had = |body: &ScopeId| self.records.fork.as_ref().is_some_and(|fork| fork.keys.contains_key(body));
-        let is_it = |set: &&InputsSet| set.body == head.body || (set.key == head.key && !had(&head.body));
+        let is_new = |body: &ScopeId| self.records.fork.as_ref().is_some_and(|fork| !fork.keys.contains_key(body));
+        let is_it = |set: &&InputsSet| set.body == head.body || (set.key == head.key && is_new(&head.body));
         self.records.inputs_set.iter().rev().find(is_it)
     }
 

@@ -21,6 +21,7 @@ fn replay(source: &Desk, key: &str, output: &str) -> Desk {
     };
     let mut journal = source.journal.clone();
     let ended = CallEnded {
+        mutated: None,
         call: record.call.clone(),
         record: None,
         inputs: None,

@@ -4,6 +4,8 @@
 //! return data. Deliberately not here: printing, reading the clock, and running user code.
 
 mod answer;
+mod breakpoints;
+mod by_hand;
 mod call;
 mod delete;
 mod diagnose;
@@ -12,6 +14,7 @@ mod follow;
 mod list;
 pub mod next;
 mod original;
+pub mod pending;
 mod planned;
 mod replay;
 mod resume;
@@ -19,6 +22,7 @@ mod stop;
 pub mod view;
 
 pub use answer::{After, Answered, after_answer, answer, check_answer, open_waits};
+pub use breakpoints::{Before, Flow, add_breakpoint, breakpoints, check_before, known_flow, remove_breakpoint};
 pub use call::{CallValues, call};
 pub use delete::{Deletion, delete, deletion};
 pub use diagnose::{Diagnosis, Who, diagnose};

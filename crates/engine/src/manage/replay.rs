@@ -266,6 +266,7 @@ pub fn create_replay(
                     effective: None,
                     outcome: Outcome::Returned { result: value },
                     by: Some(options.by.clone()),
+                    mutated: None,
                     attempts: 0,
                     started_at: now,
                     usage: Usage::default(),
