@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _native
-from kitaru._context import Frame
+from kitaru._context import Frame, is_cancel
 from kitaru._results import Kept, keep, restored
 from kitaru._values import decode_error, encode_error, settle_error
 from kitaru.errors import KitaruEncodeError, KitaruError, KitaruTimeoutError, Unwind
@@ -205,11 +205,11 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
         except Unwind:
             raise
         except BaseException as error:
-            if run.closing is not None or (frame.abandoned and _is_cancel(error)):
+            if run.closing is not None or (frame.abandoned and is_cancel(error)):
                 raise
             if one.frame.run is run and given_up(one.frame):
                 raise
-            if spec.once and (_is_cancel(error) or (frame.abandoned and isinstance(error, KitaruTimeoutError))):
+            if spec.once and (is_cancel(error) or (frame.abandoned and isinstance(error, KitaruTimeoutError))):
                 _decisions().in_doubt(one, frame.key or one.name)
             pause = _failed(one, frame, error, attempt)
             if pause is None:
@@ -246,7 +246,7 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
                 yield Ended(one.call, text, attempt, used)
             except BaseException as error:
                 # The flow goes on as if it had not ended, so that is what has to stand on record.
-                if _is_cancel(error) and not run.root_ended and run.closing is None:
+                if is_cancel(error) and not run.root_ended and run.closing is None:
                     if changed is not None:
                         session.mutates(one.call, changed)
                     session.end_cancelled(one.call, attempt, (0, 0, 0.0))
@@ -287,7 +287,7 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
     run, spec, session, call = one.run, one.spec, one.run.session, one.call
     used = frame.usage
     try:
-        if _is_cancel(error):
+        if is_cancel(error):
             if not run.root_ended:
                 changed = _changed(one)
                 session.end_cancelled(call, attempt, used)
@@ -364,13 +364,6 @@ def _json_text(value: Any) -> str:
     import json
 
     return json.dumps(value)
-
-
-def _is_cancel(error: BaseException) -> bool:
-    import sys
-
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def _warn(message: str) -> None:

@@ -47,7 +47,7 @@ class Host:
         """Runs a job on the command's store. Returns the execution, or a code, a message and a way out."""
         import json
 
-        from kitaru import _config, _runner
+        from kitaru import _config, _runner, _wake
 
         _adopt(engine, store, home, normal)
         wanted: dict[str, Any] = json.loads(job)
@@ -59,7 +59,9 @@ class Host:
         stdout = sys.stdout
         sys.stdout = _Patient(sys.stderr if json_output else stdout)
         try:
-            told = _reported(lambda: _runner.execute(wanted))
+            # The command itself sees to what waited for it.
+            with _wake.seen_to():
+                told = _reported(lambda: _runner.execute(wanted))
         finally:
             sys.stdout.flush()
             sys.stdout = stdout
@@ -171,7 +173,7 @@ def child() -> int:
     """The other interpreter's side of a resume: a job in, what was told out, both in files. Returns 0."""
     import json
 
-    from kitaru import _config, _runner
+    from kitaru import _config, _runner, _wake
 
     job, told, quiet = sys.argv[1:4]
     with open(job, encoding="utf-8") as file:
@@ -181,7 +183,9 @@ def child() -> int:
         _config.configure(interactive=False)
         sys.stdout = sys.stderr
     try:
-        result = _reported(lambda: _runner.execute(wanted))
+        # Whoever asked for it sees to what waited for it.
+        with _wake.seen_to():
+            result = _reported(lambda: _runner.execute(wanted))
     finally:
         sys.stdout = stdout
     with open(told, "w", encoding="utf-8") as file:

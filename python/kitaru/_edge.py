@@ -10,8 +10,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _capture, _config, _context
+from kitaru import _capture, _config, _context, _wake
 from kitaru._calls import _warn, error_tuple
+from kitaru._context import is_cancel
 from kitaru._values import Unencodable, encode
 from kitaru.errors import (
     KitaruDivergenceError,
@@ -48,6 +49,7 @@ def run_sync(run: Run, function: Callable[[], Any]) -> Any:
                     return value
     finally:
         _context.running.discard(run)
+        _wake.after(run.id)
 
 
 def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
@@ -96,6 +98,7 @@ async def run_async(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
         run.drop_side(loop)
         _context.running.discard(run)
         _capture.stop()
+        _wake.after(run.id)
 
 
 async def _drain(run: Run, side: Side) -> None:
@@ -139,9 +142,23 @@ async def _root(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
     _context.enter(run.root)
     run.side(asyncio.get_running_loop()).add(task)
     try:
-        return await function()
+        try:
+            value = await function()
+        except Exception:
+            await _settled(run)
+            raise
+        await _settled(run)
+        return value
     finally:
         run.root_ended = True
+
+
+async def _settled(run: Run) -> None:
+    """What was started beside the flow is paid for already: it ends, and is recorded, before the flow does."""
+    import asyncio
+
+    while run.closing is None and (left := list(run.handles)):
+        await run.side(asyncio.get_running_loop()).join(left[0])
 
 
 _context.transparent(_root)
@@ -199,7 +216,7 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             return False, value
         if isinstance(error, Unwind):
             raise error.error from None
-        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) or _is_cancel(error):
+        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) or is_cancel(error):
             session.interrupt(type(error).__name__)
             raise error.with_traceback(clean(error.__traceback__))
         sources = run.sources(error)
@@ -224,11 +241,6 @@ def _close(value: Any) -> None:
     close = getattr(value, "close", None)
     if callable(close):
         close()
-
-
-def _is_cancel(error: BaseException) -> bool:
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def clean(traceback: TracebackType | None) -> TracebackType | None:
@@ -275,7 +287,9 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
             lines.append("Then wake it with: kitaru resume --due")
         return "\n".join(lines)
     questions = [one for one in parked if one.question is not None]
-    lines.append(f"{run.flow} ({short}) waits for an answer.{_FREE * (not run.here_only)}")
+    asked = questions or [one for one in parked if one.child is not None and one.child.waits]
+    what = "an answer" if asked else "other executions"
+    lines.append(f"{run.flow} ({short}) waits for {what}.{_FREE * (not run.here_only)}")
     for one in questions:
         lines.append(f"  {one.key}: {one.question.text}")
         if run.here_only:
@@ -285,6 +299,10 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
             continue
         lines.append(f"  kitaru input {short} --value {_example(one.question.json_schema)} --wait {one.key}")
     for one in parked:
+        if one.others is not None:
+            shown = ", ".join(id[-8:] for id in one.others.executions[:5])
+            more = ", …" if len(one.others.executions) > 5 else ""
+            lines.append(f"  {one.key}: {shown}{more}")
         if one.child is not None:
             lines.extend("  " + line for line in str(one.child).splitlines()[1:])
     if run.here_only:
@@ -315,15 +333,19 @@ def _example(schema: Any) -> str:
 
 
 def ask_inline(run: Run) -> bool:
-    """On a terminal: asks the oldest open question here. ``True``: it was answered."""
-    if not _config.is_interactive():
+    """On a terminal: asks the oldest open question here. ``True``: it was answered.
+
+    A child leaves its questions to the flow that started it: that one may have the answer. When nothing of it can go
+    on it asks them here.
+    """
+    if not _config.is_interactive() or run.above is not None:
         return False
     questions = [one for one in run.parked.values() if one.question is not None]
-    if not questions:
-        return False
-    from kitaru._inline import ask
+    from kitaru._inline import ask, ask_below
 
-    return ask(run, questions[0])
+    if questions:
+        return ask(run, questions[0])
+    return any(one.child is not None for one in run.parked.values()) and ask_below(run)
 
 
 def abandon_thread(run: Run) -> None:

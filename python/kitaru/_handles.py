@@ -40,9 +40,21 @@ class Handle(concurrent.futures.Future, Generic[T]):  # type: ignore[type-arg]
         concurrent.futures.wait([self])
 
     def __await__(self) -> Any:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> T:
         import asyncio
 
-        return asyncio.shield(asyncio.wrap_future(self)).__await__()
+        value: T
+        run = self._run
+        frame = _context.frame_or_none()
+        if self.done() or run is None or frame is None or frame.run is not run:
+            value = await asyncio.shield(asyncio.wrap_future(self))
+            return value
+        # A flow that waits for a thread of its own can still be left when that one is parked.
+        await run.side(asyncio.get_running_loop()).join(self)
+        value = super().result()
+        return value
 
 
 class _joining:

@@ -18,15 +18,24 @@ __all__ = [
     "blake3",
     "check_schema",
     "cli",
+    "keyed_id",
+    "manage_acted",
     "manage_answer",
     "manage_artifact",
     "manage_artifacts",
     "manage_get",
     "manage_list",
     "manage_logs",
+    "manage_must_not_circle",
     "manage_prepare",
+    "manage_root",
+    "manage_standings",
+    "manage_stirred",
     "manage_stop",
+    "manage_tree",
     "manage_value",
+    "manage_waiters",
+    "manage_waiting",
 ]
 
 __version__: Final[str]
@@ -37,7 +46,9 @@ _Error: TypeAlias = tuple[str, str, str, str, bool]
 """Type, message, traceback, JSON text of the exception tree, whether it rebuilds."""
 _Usage: TypeAlias = tuple[int, int, float]
 """Input tokens, output tokens, US dollars."""
-_CallKind: TypeAlias = Literal["checkpoint", "child", "wait", "sleep", "reading"]
+_CallKind: TypeAlias = Literal["checkpoint", "child", "wait", "sleep", "reading", "client"]
+_Await: TypeAlias = tuple[int, bool, list[str]]
+"""How many must come, whether only their end counts, which executions."""
 _Verdict: TypeAlias = Literal[
     "run", "reuse", "park", "open", "drift", "moved", "in_doubt", "volatile", "mutated", "race"
 ]
@@ -85,7 +96,9 @@ def cli(argv: list[str], host: Any) -> int:
 def manage_get(engine: Engine, id: str) -> str:
     """One execution as a JSON object."""
 
-def manage_list(engine: Engine, status: list[str], flow: str | None, tag: str | None, limit: int, page: int) -> str:
+def manage_list(
+    engine: Engine, status: list[str], flow: str | None, tag: str | None, key: str | None, limit: int, page: int
+) -> str:
     """A page of executions, newest first, as a JSON array."""
 
 def manage_value(engine: Engine, id: str, which: str) -> str | None:
@@ -97,11 +110,38 @@ def manage_logs(engine: Engine, id: str, after: int, limit: int) -> str:
 def manage_answer(engine: Engine, id: str, wait: str | None, value: str, by: str, look: bool) -> str:
     """Records an answer. A JSON object: who asked, and with ``look`` who goes on."""
 
-def manage_prepare(engine: Engine, id: str, on_drift: str | None, rerun: list[str]) -> str:
+def manage_prepare(engine: Engine, id: str, on_drift: str | None, rerun: list[str], asker: str | None, by: str) -> str:
     """Writes what a resume needs. A JSON object: the execution to take up, and its entry point."""
 
-def manage_stop(engine: Engine, id: str, how: str) -> bool:
+def manage_stop(engine: Engine, id: str, how: str, by: str, again: bool) -> bool:
     """Cancels (``cancel``) or pauses (``pause``). ``True``: it has stopped; ``False``: its process was asked to."""
+
+def manage_standings(engine: Engine, ids: list[str]) -> list[tuple[str, str]]:
+    """Recorded status and standing (``ended``, ``asks``, ``paused``, ``interrupted``, ``pending``) of executions."""
+
+def manage_stirred(engine: Engine, id: str, seen: int) -> bool:
+    """Whether a parked execution has moved since that event, or can go on."""
+
+def manage_must_not_circle(engine: Engine, id: str) -> None:
+    """Refuses a wait of an execution for others that wait for it."""
+
+def manage_waiters(engine: Engine, moved: str) -> str:
+    """Executions that can go on because ``moved`` has ended or needs somebody: a JSON array of id, flow and entry."""
+
+def manage_waiting(engine: Engine, parent: str | None, recursive: bool) -> str:
+    """Open questions as a JSON array, oldest first: of all executions, or of those that ``parent`` started."""
+
+def manage_tree(engine: Engine, id: str) -> str:
+    """The tree that an execution stands in, as nested JSON objects."""
+
+def manage_acted(engine: Engine, id: str, by: str) -> str | None:
+    """The execution, of that one and those below it, to which ``by`` has done something."""
+
+def manage_root(engine: Engine, id: str) -> str:
+    """The execution that is carried on where that one is to go on."""
+
+def keyed_id(flow: str, key: str) -> str:
+    """The identifier of the execution of a flow that is known by a key."""
 
 def manage_artifacts(engine: Engine, id: str) -> str:
     """An execution's artifacts, without their values, as a JSON array."""
@@ -124,6 +164,9 @@ class Engine:
         code: str | None,
         parent: tuple[str, str] | None,
         tags: list[str],
+        key: str | None,
+        detached: bool,
+        pause_before: list[str],
     ) -> Session | None:
         """Creates an execution and takes it; ``None``: one with that identifier exists."""
     def take(self, id: str, code: str | None, why: str) -> Session:
@@ -230,6 +273,9 @@ class Session:
         """When the next try of a call is due whose earlier ones failed; 0: at once."""
     def child_id(self, call: int) -> str:
         """The execution that a call of a child flow starts or goes on with."""
+    def standing(self, call: int) -> tuple[Literal["none", "open", "dropped", "ended"], int]:
+        """What is on record of a call whose body is to run, and since when: nothing, a start without an outcome, an
+        outcome that is to be made anew, or one that holds."""
     def record_of(self, call: int) -> tuple[str, int] | None:
         """Key and sequence of the record that a call has."""
     def record_at(self, record: int) -> tuple[str, int, str | None] | None:
@@ -264,11 +310,17 @@ class Session:
 
     # -- how it leaves the process ------------------------------------------------------------------
 
-    def suspend(self, own: list[str], children: list[str], wake_at: int | None, sleeping: bool) -> int | None:
-        """Parks the execution on its own and its children's open waits. Returns the sequence of that event;
-        ``None``: something came first and the flow goes on."""
+    def suspend(
+        self, own: list[str], children: list[str], others: list[_Await], wake_at: int | None, sleeping: bool
+    ) -> int | None:
+        """Parks the execution on its own and its children's open waits and on other executions. Returns the sequence
+        of that event; ``None``: something came first and the flow goes on."""
     def pause(self, reason: str, text: str) -> int:
         """Parks the execution until somebody decides; ``reason`` is JSON. Returns the sequence of that event."""
+    def pause_as_asked(self, by: str, text: str) -> int:
+        """The same because somebody asked from outside; ``by``: who, as far as is known."""
+    def flush(self) -> None:
+        """Writes what rides along."""
     def interrupt(self, by: str) -> None:
         """The process stops before the end, in an orderly way."""
     def complete(self, result: str, volatile: str | None) -> None:

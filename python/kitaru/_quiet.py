@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _config, _context, _loops
 
 if TYPE_CHECKING:
+    import concurrent.futures
+
     from kitaru._calls import Ended
     from kitaru._run import Parked, Run
 
@@ -46,6 +48,8 @@ class Side:
         self.ending: dict[asyncio.Future[None], Ended] = {}
         # What a call with a timeout waits on, and the task of its body.
         self.relays: dict[asyncio.Future[None], asyncio.Task[Any]] = {}
+        # What tasks wait on that wait for a thread of the flow, which counts as busy by itself.
+        self.joining: set[asyncio.Future[None]] = set()
         self.unknown_since: float | None = None
         self.strangers: list[str] = []
         self._polling = False
@@ -194,6 +198,21 @@ class Side:
             if timer is not None:
                 timer.cancel()
 
+    async def join(self, handle: concurrent.futures.Future[Any]) -> None:
+        """Returns when what runs in another thread of the flow has ended."""
+        future: asyncio.Future[None] = self.loop.create_future()
+
+        def finish(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self.loop.call_soon_threadsafe(_finish, future, context=_EMPTY)
+
+        self.joining.add(future)
+        handle.add_done_callback(finish)
+        try:
+            await future
+        finally:
+            self.joining.discard(future)
+
     # -- parked waits ---------------------------------------------------------------------------------
 
     async def park(self, parked: Parked) -> None:
@@ -279,6 +298,8 @@ def has_news(run: Run, parked: Parked) -> bool:
         from kitaru._children import child_has_news
 
         return child_has_news(run, parked.child)
+    if parked.news is not None:
+        return run.session.stop_requested() is not None or parked.news()
     if parked.pause:
         return parked.deadline is None or run.session.now() >= parked.deadline
     return run.session.wait_news(parked.call)[0] != "open"
@@ -336,7 +357,7 @@ def _tasks_wait(side: Side, strangers: list[str]) -> bool:
 
 
 def _known(side: Side, waiter: Any) -> bool:
-    if waiter in side.futures or waiter in side.tasks or waiter in side.cancelled:
+    if waiter in side.futures or waiter in side.tasks or waiter in side.cancelled or waiter in side.joining:
         return True
     relayed = side.relays.get(waiter)
     if relayed is not None:

@@ -28,8 +28,19 @@ if TYPE_CHECKING:
     from kitaru._turns import Asking
 
 
+class Others:
+    """Executions that a call waits for: that so many of them have ended, or (not ``ends``) need somebody."""
+
+    __slots__ = ("ends", "executions", "least")
+
+    def __init__(self, executions: list[str], least: int, *, ends: bool) -> None:
+        self.executions = executions
+        self.least = least
+        self.ends = ends
+
+
 class Parked:
-    """A call that waits for something outside the process: an answer, time, or a child's answer."""
+    """A call that waits for something outside the process: an answer, time, a child's answer, or others' end."""
 
     __slots__ = (
         "call",
@@ -38,6 +49,8 @@ class Parked:
         "deadline",
         "frame",
         "key",
+        "news",
+        "others",
         "pause",
         "question",
         "since",
@@ -55,6 +68,8 @@ class Parked:
         deadline: int | None = None,
         child: KitaruSuspended | None = None,
         pause: bool = False,
+        others: Others | None = None,
+        news: Callable[[], bool] | None = None,
     ) -> None:
         self.call = call
         self.key = key
@@ -62,6 +77,9 @@ class Parked:
         self.sleeping = sleeping
         self.deadline = deadline
         self.child = child
+        # Executions that this process does not carry on, and whether those have come so far.
+        self.others = others
+        self.news = news
         # A pause between tries: its end is not an event of its own, the next try is.
         self.pause = pause
         self.question: Any = None
@@ -106,6 +124,10 @@ class Run:
         self.askers: dict[int, Asking] = {}
         self.known_errors: dict[int, tuple[BaseException, list[int], bool]] = {}
         self.refusals = 0
+        # The execution in this process that this one is a child of.
+        self.above: Run | None = None
+        # Children by identifier, as they were started beside this flow.
+        self.children: dict[str, Any] = {}
         # Whether no other process can load the flow: it was defined in a notebook, at a prompt or in `python -c`.
         self.here_only = False
         # Sequence of the event that parked the execution: what comes later is news to a parent that waits for it.
@@ -238,7 +260,7 @@ class Run:
         how = self.session.stop_requested()
         if how == "pause":
             text = f"paused on request; go on with: kitaru resume {self.id[-8:]}"
-            self.left_at = self.session.pause('{"requested":{"by":"request"}}', text)
+            self.left_at = self.session.pause_as_asked("request", text)
             self.stop(KitaruPaused(text, exec_id=self.id))
         else:
             self.session.cancel("request")
@@ -260,14 +282,17 @@ class Run:
             if self.closing is not None:
                 return True
             parked = list(self.parked.values())
-        own = [one.key for one in parked if one.child is None and not one.pause]
+        own = [one.key for one in parked if one.child is None and one.news is None and not one.pause]
         nested = [f"{one.key}: {wait}" for one in parked if one.child is not None for wait in one.child.waits]
         wakes = [one.deadline for one in parked if one.deadline is not None]
         wakes += [one.child.wake_at for one in parked if one.child is not None and one.child.wake_at is not None]
         wake_at = min(wakes, default=None)
         sleeping = bool(parked) and all(one.sleeping for one in parked)
+        others = [
+            (one.others.least, one.others.ends, one.others.executions) for one in parked if one.others is not None
+        ]
         try:
-            left_at = self.session.suspend(own, nested, wake_at, sleeping)
+            left_at = self.session.suspend(own, nested, others, wake_at, sleeping)
             if left_at is None:
                 return False
             self.left_at = left_at
@@ -277,8 +302,10 @@ class Run:
         from kitaru._edge import suspension_message
 
         text = suspension_message(self, parked, wake_at, sleeping)
-        waits = [one.key for one in parked if one.child is None and not one.sleeping] + nested
+        asked = [one.key for one in parked if one.child is None and one.news is None and not one.sleeping]
+        waits = asked + nested
         suspended = KitaruSuspended(text, exec_id=self.id, waits=waits, wake_at=wake_at)
+        suspended.executions = sorted({id for _, _, ids in others for id in ids})
         suspended.interrupted = self.left_by_interrupt
         self.stop(suspended)
         return True

@@ -171,7 +171,8 @@ class _Message:
 class KitaruSuspended(_Message, KitaruError):
     """The execution waits for an answer or for time; no process needs to run meanwhile.
 
-    ``waits`` are the keys of its open waits, ``answer(value)`` answers one.
+    ``waits`` are the keys of its open waits, ``answer(value)`` answers one; ``executions`` are others that it waits
+    for.
     """
 
     code = "suspended"
@@ -181,6 +182,8 @@ class KitaruSuspended(_Message, KitaruError):
         self.exec_id = exec_id
         self.waits = list(waits)
         self.wake_at = wake_at
+        # Other executions that it waits for.
+        self.executions: list[str] = []
         self.seen = 0
         # Whether somebody pressed Ctrl-C when asked on the terminal.
         self.interrupted = False
@@ -229,9 +232,11 @@ _STATE = {
     "closed",
     "conflict",
     "held",
+    "key-conflict",
     "no-progress",
     "paused",
     "stopping",
+    "wait-cycle",
     "waiting",
 }
 _NOT_FOUND = {"ambiguous-id", "unknown-artifact", "unknown-call", "unknown-execution", "unknown-wait"}

@@ -49,10 +49,10 @@ pub fn width() -> usize {
     given.or_else(|| Table::new().width().map(usize::from)).unwrap_or(100)
 }
 
-/// A status in its colour, where colour is wanted.
-fn tinted(status: &str) -> String {
+/// A status in its colour, where colour is wanted, in a column of that width.
+pub fn tinted(status: &str, width: usize) -> String {
     if !colour() {
-        return status.to_owned();
+        return format!("{status:<width$}");
     }
     let code = match status {
         "completed" => 32,
@@ -60,7 +60,8 @@ fn tinted(status: &str) -> String {
         "running" => 34,
         _ => 33,
     };
-    format!("\u{1b}[{code}m{status}\u{1b}[0m")
+    let padding = " ".repeat(width.saturating_sub(status.chars().count()));
+    format!("\u{1b}[{code}m{status}\u{1b}[0m{padding}")
 }
 
 fn status_colour(status: &str) -> Color {
@@ -138,7 +139,7 @@ fn by_hand(call: &Json) -> impl Iterator<Item = &Json> {
 /// The page of one execution.
 pub fn execution(item: &Json) -> String {
     let mut lines = vec![
-        format!("{}  {}  {}", clean(&field(item, "flow")), field(item, "id"), tinted(&field(item, "status"))),
+        format!("{}  {}  {}", clean(&field(item, "flow")), field(item, "id"), tinted(&field(item, "status"), 0)),
         format!("created  {}", when(item, "created_at")),
         format!("updated  {}", when(item, "updated_at")),
     ];

@@ -390,7 +390,7 @@ fn a_pause_that_is_asked_for_lets_what_runs_end() {
     assert_eq!(call(&session, "step", json!({ "n": 2 })), Did::Held);
     end(&session, running, &json!("paid for"));
     let halted = session.halt(&[]).unwrap().unwrap();
-    assert_eq!(halted.reason, PauseReason::Requested { by: "me".to_owned() });
+    assert_eq!(halted.reason, PauseReason::Requested { by: "me".to_owned(), with: None });
     let session = desk.take(session.id(), "resume");
     assert_eq!(call(&session, "step", json!({ "n": 1 })), Did::Served("\"paid for\"".to_owned()));
     assert_eq!(call(&session, "step", json!({ "n": 2 })), ran());
@@ -408,7 +408,11 @@ fn a_held_flow_may_ask_and_be_answered_and_is_cancelled_at_once() {
     session.decide(wait, false).unwrap();
     let question = Question { question: "sure?".to_owned(), ..Question::default() };
     let key = session.open_wait(wait, question).unwrap();
-    assert_eq!(session.suspend(vec![key], Vec::new(), None, false).unwrap(), None, "it is paused, not suspended");
+    assert_eq!(
+        session.suspend(vec![key], Vec::new(), Vec::new(), None, false).unwrap(),
+        None,
+        "it is paused, not suspended"
+    );
     let row = desk.store.queries().execution(session.id()).unwrap();
     manage::answer(desk.store.as_ref(), &row, None, &json!(true), "me", 1).unwrap();
     session.look();

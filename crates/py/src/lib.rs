@@ -10,6 +10,7 @@ mod cli;
 mod convert;
 mod engine;
 mod errors;
+mod fleet;
 mod manage;
 mod session;
 mod values;
@@ -23,5 +24,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
     manage::register(module)?;
     breakpoints::register(module)?;
+    fleet::register(module)?;
     values::register(module)
 }

@@ -1,7 +1,7 @@
 //! `Session`: one execution that this process owns, for Python. Scopes are 16 bytes, calls are integers,
 //! values are JSON texts.
 
-use crate::convert::{ErrorTuple, UsageTuple, digest, error_data, scope, usage};
+use crate::convert::{AwaitTuple, ErrorTuple, UsageTuple, awaits, digest, error_data, scope, usage};
 use crate::errors::{raise_code, raised};
 use kitaru_core::Value;
 use kitaru_core::delivery::Next;
@@ -110,6 +110,7 @@ impl Session {
             "wait" => CallKind::Wait,
             "sleep" => CallKind::Sleep,
             "reading" => CallKind::Reading,
+            "client" => CallKind::Client,
             other => return Err(raise_code(py, "misuse", &format!("no call kind {other:?}"))),
         };
         let given = Given { scope: scope(py, at)?, name, inputs, kind, named, once, code };
@@ -336,6 +337,11 @@ impl Session {
         Self::out(py, self.inner.child_id(CallId(call))).map(|id| id.to_string())
     }
 
+    /// What is on record of a call whose body is to run (`none`, `open`, `dropped`, `ended`), and since when.
+    fn standing(&self, call: usize) -> (&'static str, i64) {
+        self.inner.standing(CallId(call))
+    }
+
     fn record_of(&self, call: usize) -> Option<(String, u64)> {
         self.inner.record_of(CallId(call))
     }
@@ -403,16 +409,17 @@ impl Session {
     }
 
     /// Sequence of the suspension; `None`: something came first and the flow goes on.
-    #[pyo3(signature = (own, children, wake_at, sleeping))]
+    #[pyo3(signature = (own, children, others, wake_at, sleeping))]
     fn suspend(
         &self,
         py: Python<'_>,
         own: Vec<String>,
         children: Vec<String>,
+        others: Vec<AwaitTuple>,
         wake_at: Option<i64>,
         sleeping: bool,
     ) -> PyResult<Option<u64>> {
-        let done = py.detach(|| self.inner.suspend(own, children, wake_at, sleeping));
+        let done = py.detach(|| self.inner.suspend(own, children, awaits(others), wake_at, sleeping));
         Self::out(py, done)
     }
 

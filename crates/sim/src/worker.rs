@@ -219,7 +219,7 @@ impl Worker {
         let Some(held) = self.held.get_mut(id) else { return Ok(said("gone")) };
         let waits: Vec<String> = key.into_iter().collect();
         let reused = held.pass.matcher.reused();
-        let body = Body::Suspended(Suspended { waits, wake_at: None, sleeping: false, reused });
+        let body = Body::Suspended(Suspended { waits, wake_at: None, sleeping: false, awaits: Vec::new(), reused });
         let (guard, epoch) = (Guard::Unchanged(held.epoch, held.seen), held.epoch);
         // It is taken up again, whatever comes of this.
         self.held.remove(id);

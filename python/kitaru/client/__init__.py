@@ -10,7 +10,8 @@ import os
 
 from kitaru.client.artifacts import Artifacts
 from kitaru.client.executions import Executions
-from kitaru.client.items import Artifact, Call, Execution, Failure, LogLine, Parent, Usage, Wait
+from kitaru.client.handles import ExecutionHandle
+from kitaru.client.items import Artifact, Call, Execution, Failure, LogLine, Parent, Tree, Usage, Wait
 
 
 class KitaruClient:
@@ -29,7 +30,7 @@ class KitaruClient:
         engine = _config.engine() if default else _config.opened(store, folder)
         place = None if default else (store, folder)
         self.executions = Executions(engine, place)
-        self.artifacts = Artifacts(engine)
+        self.artifacts = Artifacts(engine, place)
 
 
 __all__ = [
@@ -37,11 +38,13 @@ __all__ = [
     "Artifacts",
     "Call",
     "Execution",
+    "ExecutionHandle",
     "Executions",
     "Failure",
     "KitaruClient",
     "LogLine",
     "Parent",
+    "Tree",
     "Usage",
     "Wait",
 ]

@@ -20,6 +20,8 @@ pub enum CallKind {
     Sleep,
     /// A recorded `now()`, `random()` or `uuid()`.
     Reading,
+    /// A look at other executions, an act on them, or a wait for them.
+    Client,
 }
 
 /// What a call was given, as far as identity goes.

@@ -13,7 +13,7 @@ pub use call::{
     AttemptFailed, CallEnded, CallHead, CallKind, CallReleased, CallStarted, CallsDropped, DriftDecided, DriftDecision,
     ErrorData, Inputs, InputsSet, Outcome, Usage,
 };
-pub use end::{Cancelled, Completed, Failed, Interrupted, PauseReason, Paused, Reused, Suspended};
+pub use end::{Await, Cancelled, Completed, Failed, Interrupted, PauseReason, Paused, Resumed, Reused, Suspended};
 pub use wait::{ArtifactSaved, Noted, Stop, StopRequested, WaitAnswered, WaitClosed, WaitOpened};
 
 use crate::ids::{Millis, Seq};
@@ -71,6 +71,8 @@ pub enum Body {
     Suspended(Suspended),
     /// The execution is parked until somebody decides.
     Paused(Box<Paused>),
+    /// Somebody decided that it goes on; whoever holds what is above it takes it up.
+    Resumed(Resumed),
     /// The process stopped in an orderly way before the end.
     Interrupted(Interrupted),
     /// The flow returned.
@@ -103,6 +105,7 @@ impl Body {
             Self::StopRequested(_) => "stop_requested",
             Self::Suspended(_) => "suspended",
             Self::Paused(_) => "paused",
+            Self::Resumed(_) => "resumed",
             Self::Interrupted(_) => "interrupted",
             Self::Completed(_) => "completed",
             Self::Failed(_) => "failed",

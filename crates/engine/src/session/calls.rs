@@ -259,10 +259,28 @@ impl Session {
         self.lock().pass.matcher.record_of(call).map_or(0, |record| record.retry_at)
     }
 
-    /// The identifier of the execution that a call of a child flow starts or goes on with.
+    /// The identifier of the execution that a call of a child flow starts or goes on with. Of a call that a replay keeps
+    /// it is the child of the execution that made the call.
     pub fn child_id(&self, call: CallId) -> Result<ExecutionId> {
-        let scope = self.lock().pass.matcher.child_scope(call).ok_or_else(stale)?;
-        Ok(ExecutionId::child_of(self.id(), &scope))
+        let inner = self.lock();
+        let scope = inner.pass.matcher.child_scope(call).ok_or_else(stale)?;
+        let record = inner.pass.matcher.record_of(call).filter(|record| record.state.is_served());
+        let sources = inner.pass.matcher.records.fork.iter().flat_map(|fork| &fork.sources);
+        let source = record.and_then(|record| sources.into_iter().find(|(upto, _)| record.seq <= *upto));
+        Ok(ExecutionId::child_of(source.map_or(self.id(), |(_, id)| id), &scope))
+    }
+
+    /// What is on record of a call whose body is to run: a word, and when its body began last. `none`: nothing; `open`:
+    /// it began and has no outcome; `dropped`: it is to run anew; `ended`.
+    pub fn standing(&self, call: CallId) -> (&'static str, Millis) {
+        let inner = self.lock();
+        let Some(record) = inner.pass.matcher.record_of(call) else { return ("none", 0) };
+        let word = match record.state {
+            State::Open { .. } => "open",
+            State::Dropped => "dropped",
+            _ => "ended",
+        };
+        (word, record.started_at)
     }
 
     /// Key of the record at that index, and the path of a volatile result.

@@ -181,6 +181,13 @@ pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
         conditions.push("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)".to_owned());
         values.push(Box::new(tag.clone()));
     }
+    if let Some(key) = &filter.key {
+        conditions.push("key = ?".to_owned());
+        values.push(Box::new(key.clone()));
+    }
+    if filter.awaits {
+        conditions.push("json_extract(reason, '$.executions') IS NOT NULL".to_owned());
+    }
     if let Some(parent) = &filter.parent {
         conditions.push("parent = ?".to_owned());
         values.push(Box::new(parent.as_str().to_owned()));
@@ -260,6 +267,7 @@ pub fn waits_sql(filter: &WaitFilter, page: Page) -> Statement {
     let mut values: Vec<Box<dyn ToSql>> = Vec::new();
     if filter.open {
         conditions.push("waits.status = 'open'".to_owned());
+        conditions.push("executions.status NOT IN ('completed', 'cancelled')".to_owned());
     }
     if let Some(id) = &filter.execution {
         conditions.push("waits.n = (SELECT n FROM executions WHERE id = ?)".to_owned());

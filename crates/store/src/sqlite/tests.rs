@@ -47,6 +47,8 @@ fn every_listing_is_served_by_an_index() {
     must_use(&store, &list(both), &["executions_"]);
     let children = ExecutionFilter { parent: Some(ExecutionId::new("p")), ..all() };
     must_use(&store, &list(children), &["executions_parent"]);
+    must_use(&store, &list(ExecutionFilter { key: Some("k".to_owned()), ..all() }), &["executions_key"]);
+    must_use(&store, &list(ExecutionFilter { awaits: true, ..all() }), &["executions_awaits"]);
     must_use(&store, &list(ExecutionFilter { due_by: Some(1), ..all() }), &["executions_wake"]);
     // Without a filter the newest page is the end of the table itself.
     let steps = plan(&store, &list(all()));

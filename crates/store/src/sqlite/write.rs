@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::store::{Claim, Created, Guard};
 use kitaru_core::event::CallKind;
 use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
-use kitaru_core::rows::CallStatus;
+use kitaru_core::rows::{CallStatus, Status};
 use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
@@ -132,9 +132,11 @@ pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events
     let refused = match guard {
         _ if is_final => Some(format!("execution {id} is {status}")),
         Guard::NotFinal => None,
-        Guard::Unchanged(known, seq) => {
-            (epoch != *known || last != *seq).then(|| format!("execution {id} has changed meanwhile"))
+        Guard::Unchanged(known, seq) | Guard::AllUnchanged(known, seq, _) if epoch != *known || last != *seq => {
+            Some(format!("execution {id} has changed meanwhile"))
         }
+        Guard::Unchanged(..) => None,
+        Guard::AllUnchanged(_, _, others) => changed(db, others)?,
         Guard::WaitOpen(key) => {
             let open: Option<String> = db
                 .prepare_cached("SELECT status FROM waits WHERE n = ?1 AND key = ?2")?
@@ -157,6 +159,18 @@ pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events
     ])?;
     record(db, n, last + 1, epoch, at, events)?;
     Ok(last + 1)
+}
+
+/// What is wrong with the status of others; `None`: each is as it was seen.
+fn changed(db: &Connection, others: &[(ExecutionId, Status)]) -> Result<Option<String>> {
+    let mut select = db.prepare_cached("SELECT status FROM executions WHERE id = ?1")?;
+    for (id, seen) in others {
+        let now: Option<String> = select.query_row([id.as_str()], |row| row.get(0)).optional()?;
+        if now.as_deref() != Some(seen.as_str()) {
+            return Ok(Some(format!("execution {id} is {} by now", now.as_deref().unwrap_or("gone"))));
+        }
+    }
+    Ok(None)
 }
 
 pub fn renew(db: &Connection, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>> {

@@ -174,9 +174,15 @@ fn body((kind, which, number): Choice, seq: Seq) -> Body {
             taken(&Owner { host: "h".to_owned(), boot: "b".to_owned(), pid: 1, started: 1, slot: 0, nonce: key })
         }
         12 => Body::Noted(Noted { key: None, code: "x".to_owned(), text: "y".to_owned() }),
-        13 => Body::StopRequested(StopRequested { stop: Stop::Pause, by: "cli".to_owned() }),
+        13 => Body::StopRequested(StopRequested { stop: Stop::Pause, by: "cli".to_owned(), with: None }),
         14 => match number % 3 {
-            0 => Body::Suspended(Suspended { waits: vec![key], wake_at: Some(T), sleeping: which == 1, reused }),
+            0 => Body::Suspended(Suspended {
+                waits: vec![key],
+                wake_at: Some(T),
+                sleeping: which == 1,
+                awaits: Vec::new(),
+                reused,
+            }),
             1 => Body::Interrupted(Interrupted { by: "SIGTERM".to_owned(), reused }),
             _ => Body::Paused(Box::new(Paused {
                 reason: PauseReason::NoProgress { taken: 3 },
