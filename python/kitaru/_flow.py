@@ -282,7 +282,7 @@ class FlowHandle(Generic[T]):
         flow: Flow[Any, T],
         create: Callable[[], Run | None],
         given: Given,
-        follow: Callable[[], Any] | None = None,
+        follow: Callable[[], Any] = lambda: None,
     ) -> None:
         import concurrent.futures
         import contextvars
@@ -298,7 +298,7 @@ class FlowHandle(Generic[T]):
                 exec_id = flow._key_id() if run is None else run.id
                 self._created.set_result(exec_id)
                 threading.current_thread().name = f"kitaru-{exec_id[-8:]}"
-                value = flow._enter(run, given) if run is not None or follow is None else follow()
+                value = flow._enter(run, given) if run is not None else follow()
                 if flow.is_async:
                     import asyncio
 
