@@ -51,13 +51,12 @@ class Body:
 class Ended:
     """Make a result durable. A task that is cancelled meanwhile has the cancellation thrown in."""
 
-    __slots__ = ("attempts", "call", "text", "usage")
+    __slots__ = ("attempts", "call", "text")
 
-    def __init__(self, call: int, text: str, attempts: int, usage: tuple[int, int, float]) -> None:
+    def __init__(self, call: int, text: str, attempts: int) -> None:
         self.call = call
         self.text = text
         self.attempts = attempts
-        self.usage = usage
 
 
 class Pause:
@@ -230,7 +229,6 @@ _RUN: Any = object()
 
 def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Generator[Step, Any, Any]:
     run, spec, session = one.run, one.spec, one.run.session
-    used = frame.usage
     if run.closing is not None:
         raise Unwind(run.closing)
     if given_up(frame):
@@ -243,14 +241,14 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
     try:
         if problem is None:
             try:
-                yield Ended(one.call, text, attempt, used)
+                yield Ended(one.call, text, attempt)
             except BaseException as error:
                 # The flow goes on as if it had not ended, so that is what has to stand on record.
                 if _is_cancel(error) and not run.root_ended and run.closing is None:
-                    session.end_cancelled(one.call, attempt, (0, 0, 0.0))
+                    session.end_cancelled(one.call, attempt)
                 raise
         elif spec.once or spec.strict or run.strict:
-            session.end_volatile(one.call, problem.path, spec.rerunnable, attempt, used)
+            session.end_volatile(one.call, problem.path, spec.rerunnable, attempt)
             raise KitaruEncodeError(f"{frame.key}: {problem}. {problem.hint}")
         else:
             session.note(
@@ -259,7 +257,7 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
                 f"{frame.key}: the result was handed on but not stored: {problem}. {problem.hint}",
             )
             _warn(f"{frame.key}: the result is not stored: {problem}. {problem.hint}")
-            session.end_volatile(one.call, problem.path, spec.rerunnable, attempt, used)
+            session.end_volatile(one.call, problem.path, spec.rerunnable, attempt)
     except KitaruEncodeError:
         raise
     except KitaruError as refusal:
@@ -289,11 +287,10 @@ def _dumped(spec: Spec, result: Any) -> Any:
 def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -> Any:
     """Records a failed try. Returns the pause before the next one, `_AT_ONCE`, or ``None``: no more tries."""
     run, spec, session, call = one.run, one.spec, one.run.session, one.call
-    used = frame.usage
     try:
         if _is_cancel(error):
             if not run.root_ended:
-                session.end_cancelled(call, attempt, used)
+                session.end_cancelled(call, attempt)
             return None
         if not isinstance(error, Exception):
             return None
@@ -313,9 +310,9 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
             if sources:
                 session.drop_records(sources, "retry")
             session.restart_body(call, bool(sources))
-            session.attempt_failed(call, attempt, data, until, used)
+            session.attempt_failed(call, attempt, data, until)
             return Pause(frame.key or one.name, retry, until)
-        record = session.end_raised(call, data, attempt, used)
+        record = session.end_raised(call, data, attempt)
         run.remember(error, record, fresh=True)
         if spec.pause_on_failure:
             key = frame.key or one.name
@@ -394,7 +391,7 @@ def _reconcile(one: Identified, record: int) -> Any:
             text_found = encode(found, "reconcile.return", pickle=spec.pickle)
             try:
                 session.start(one.call, one.bound.text, True)
-                session.end_returned(one.call, text_found, 1, (0, 0, 0.0))
+                session.end_returned(one.call, text_found, 1)
             except KitaruError as refusal:
                 raise run.refused(refusal) from None
             session.note(key, "reconciled", f"{key} had happened, says reconcile")

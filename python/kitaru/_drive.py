@@ -40,7 +40,7 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                 continue
             if isinstance(step, Ended):
                 try:
-                    one.run.session.end_returned(step.call, step.text, step.attempts, step.usage)
+                    one.run.session.end_returned(step.call, step.text, step.attempts)
                 except BaseException as error:
                     step = path.throw(error)
                     continue

@@ -156,6 +156,7 @@ async def _await_root(run: Run, root: Any) -> tuple[BaseException | None, Any]:
         # Whoever awaits the flow was cancelled: so is the flow, and it is left interrupted.
         run.root_ended = True
         if run.closing is None:
+            _capture.finish(run)
             run.session.interrupt("cancellation of the task that awaited the flow")
             run.stop(KitaruError("the task that awaited the flow was cancelled", code="interrupted"))
         root.cancel()
@@ -173,6 +174,7 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
     session = run.session
     if run.closing is not None:
         raise run.closing from None
+    _capture.finish(run)
     try:
         if error is None and hasattr(value, "__await__"):
             _close(value)

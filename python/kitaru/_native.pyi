@@ -199,16 +199,18 @@ class Session:
         """Lets a drifted call run, and all that drift after it in its scope."""
     def start(self, call: int, inputs: str | None, once: bool) -> tuple[str, bytes, int]:
         """The body is about to run: its key, the scope inside, tries that failed before. ``once``: durable."""
-    def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int, used: _Usage) -> None:
+    def used(self, key: str, usage: _Usage) -> None:
+        """The call with that key has consumed something: durable with its end, or with the next beat of the heart."""
+    def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int) -> None:
         """A try failed and another is due at ``retry_at``. Durable when this returns, as are all ends below."""
-    def end_returned(self, call: int, result: str, attempts: int, used: _Usage) -> int:
+    def end_returned(self, call: int, result: str, attempts: int) -> int:
         """The call returned. Returns the sequence of its record, as the other ends do."""
-    def end_returned_together(self, ended: list[tuple[int, str, int, tuple[int, int, float]]]) -> None: ...
-    def end_volatile(self, call: int, path: str, rerunnable: bool, attempts: int, used: _Usage) -> int:
+    def end_returned_together(self, ended: list[tuple[int, str, int]]) -> None: ...
+    def end_volatile(self, call: int, path: str, rerunnable: bool, attempts: int) -> int:
         """The call returned something that no codec takes; ``path`` says where in it."""
-    def end_raised(self, call: int, error: _Error, attempts: int, used: _Usage) -> int:
+    def end_raised(self, call: int, error: _Error, attempts: int) -> int:
         """The call raised and is not tried again."""
-    def end_cancelled(self, call: int, attempts: int, used: _Usage) -> int:
+    def end_cancelled(self, call: int, attempts: int) -> int:
         """The flow cancelled the call."""
     def read(self, call: int, value: str) -> None:
         """A recorded reading of a clock or of randomness; written with the next commit."""

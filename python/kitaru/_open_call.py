@@ -65,7 +65,7 @@ class OpenCall:
         ended = self._end(error)
         while ended is not None and self._one is not None:
             try:
-                self._one.run.session.end_returned(ended.call, ended.text, ended.attempts, ended.usage)
+                self._one.run.session.end_returned(ended.call, ended.text, ended.attempts)
             except BaseException as refusal:
                 ended = self._go_on(self._path.throw, refusal)
             else:

@@ -89,7 +89,7 @@ class Side:
         ready = getattr(self.loop, "_ready", None)
         if ready is not None and not ready:
             # Nobody else is: what would be waited for?
-            self.run.session.end_returned(ended.call, ended.text, ended.attempts, ended.usage)
+            self.run.session.end_returned(ended.call, ended.text, ended.attempts)
             return
         if not self.ending:
             self.loop.call_soon(self._commit, context=_EMPTY)
@@ -105,9 +105,7 @@ class Side:
         self.ending = {}
         error: BaseException | None = None
         try:
-            self.run.session.end_returned_together(
-                [(one.call, one.text, one.attempts, one.usage) for one in together.values()]
-            )
+            self.run.session.end_returned_together([(one.call, one.text, one.attempts) for one in together.values()])
         except BaseException as refusal:
             error = refusal
         for future in together:

@@ -10,7 +10,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _context
+from kitaru import _capture, _context
 from kitaru.errors import (
     KitaruCancelledError,
     KitaruError,
@@ -235,6 +235,7 @@ class Run:
         """Somebody asked from outside to cancel or pause: records it and leaves."""
         if self.closing is not None:
             return
+        _capture.finish(self)
         how = self.session.stop_requested()
         if how == "pause":
             text = f"paused on request; go on with: kitaru resume {self.id[-8:]}"
@@ -248,6 +249,7 @@ class Run:
         """Parks the execution until somebody decides."""
         import json
 
+        _capture.finish(self)
         try:
             self.left_at = self.session.pause(reason, text)
         except KitaruError as refusal:
@@ -266,6 +268,7 @@ class Run:
         wakes += [one.child.wake_at for one in parked if one.child is not None and one.child.wake_at is not None]
         wake_at = min(wakes, default=None)
         sleeping = bool(parked) and all(one.sleeping for one in parked)
+        _capture.finish(self)
         try:
             left_at = self.session.suspend(own, nested, wake_at, sleeping)
             if left_at is None:

@@ -161,6 +161,7 @@ impl Records {
                 };
                 self.set(ix, state);
             }
+            Body::UsageReported(reported) => self.usage.add(&reported.usage),
             Body::CallsDropped(dropped) => {
                 for seq in &dropped.records {
                     if let Some(ix) = self.by_seq.get(seq) {

@@ -14,4 +14,5 @@ mod input_less;
 mod journal;
 mod nested;
 mod tasks;
+mod usage;
 mod waits;

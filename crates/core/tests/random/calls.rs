@@ -122,6 +122,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
         world.model.runs(&one.mark);
         let now = world.desk.now;
         let (started, intent) = world.desk.pass.start(one.id, None, call.once, now).expect("a call of this pass");
+        world.desk.pass.used(&started.key, &Usage { input_tokens: 1, ..Usage::default() });
         world.trail.push(format!("pass {} runs {} {}", world.pass, one.mark.path, one.mark.what));
         if call.once {
             world.write(intent)?;
@@ -151,12 +152,12 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
             Ok(()) => {
                 let mark = Mark { acc: inner.acc, ..one.mark.clone() };
                 let outcome = Outcome::Returned { result: desk::value(&mark.text()) };
-                let batch = world.desk.pass.end(one.id, outcome, attempt, Usage::default()).expect("of this pass");
+                let batch = world.desk.pass.end(one.id, outcome, attempt).expect("of this pass");
                 world.write(batch)?;
                 return Ok(hash(&mark.text()));
             }
             Err(Break::Cancelled) => {
-                let batch = world.desk.pass.end(one.id, Outcome::Cancelled, attempt, Usage::default());
+                let batch = world.desk.pass.end(one.id, Outcome::Cancelled, attempt);
                 world.write(batch.expect("of this pass"))?;
                 return Err(Break::Cancelled);
             }
@@ -178,7 +179,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
                         world.model.forget_below(&one.body_path);
                     }
                     world.desk.pass.restart_body(one.id, keep);
-                    let batch = world.desk.pass.attempt_failed(one.id, attempt, data, 0, Usage::default());
+                    let batch = world.desk.pass.attempt_failed(one.id, attempt, data, 0);
                     world.write(batch.expect("of this pass"))?;
                     attempt += 1;
                     if call.once {
@@ -189,7 +190,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
                     continue;
                 }
                 let outcome = Outcome::Raised { error: data };
-                let batch = world.desk.pass.end(one.id, outcome, attempt, Usage::default()).expect("of this pass");
+                let batch = world.desk.pass.end(one.id, outcome, attempt).expect("of this pass");
                 world.write(batch)?;
                 let seq = world.desk.pass.matcher.record_of(one.id).map_or(0, |record| record.seq);
                 world.fresh.push(seq);

@@ -194,6 +194,19 @@ fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events:
                     None => merged = Some(*patch),
                 },
                 Change::Call(patch) => call(db, n, &patch)?,
+                Change::CallUsage(key, usage) => {
+                    db.prepare_cached(
+                        "UPDATE calls SET input_tokens = input_tokens + ?3, output_tokens = output_tokens + ?4,
+                            cost_usd = cost_usd + ?5 WHERE n = ?1 AND key = ?2",
+                    )?
+                    .execute(params![
+                        n,
+                        key,
+                        usage.input_tokens,
+                        usage.output_tokens,
+                        usage.cost_usd
+                    ])?;
+                }
                 Change::DropCalls(records) => drop_calls(db, n, &records)?,
                 Change::Reused(ranges) => reused(db, n, &ranges)?,
                 Change::WaitOpened(opened) => {
