@@ -96,7 +96,7 @@ class Identified:
 def identify(frame: Frame, spec: Spec, bound: Bound, *, id: str | None = None) -> Identified:
     """Gives the call its identity, in the scope of ``frame``."""
     run = frame.run
-    if run.closing is not None or run.draining or given_up(frame):
+    if run.closing is not None or run.draining or run.root_ended or given_up(frame):
         _refuse(run, frame)
     digest: bytes | None = bound.digest
     opaque = bound.kind == "opaque"
@@ -124,9 +124,7 @@ def given_up(frame: Frame) -> bool:
 
 
 def _refuse(run: Run, frame: Frame) -> None:
-    run.check()
-    if run.draining:
-        raise Unwind(KitaruError("the flow is about to begin again from its top", code="earlier-pass"))
+    run.check_new(frame)
     if given_up(frame):
         raise Unwind(KitaruError("this call ran out of its time and was given up; nothing it does is recorded"))
 
@@ -187,7 +185,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
     if due > 0 and (left := (due - session.now()) / 1000) > 0:
         # An earlier process was to wait so long after a failed try.
         yield Pause(one.name, left, due)
-        run.check()
+    run.check_new(one.frame)
     try:
         key, scope, failed = session.start(call, bound.text, spec.once)
     except KitaruError as refusal:
@@ -213,7 +211,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
             if pause is not _AT_ONCE:
                 yield pause
                 attempt += 1
-            run.check()
+            run.check_new(one.frame)
             try:
                 if spec.once:
                     session.start(call, bound.text, True)

@@ -84,7 +84,7 @@ def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any =
         _start(handle, lambda: checkpoint(*args, **kwargs), gate, "kitaru-submit")
         return handle
     run = frame.run
-    run.check()
+    run.check_new(frame)
     spec = checkpoint.spec()
     bound = spec.signature.bind(args, kwargs)
     scope = run.session.open_scope(frame.scope, "item", checkpoint.name, bound.digest)

@@ -58,7 +58,7 @@ def idempotency_key() -> str:
 def usage(*, model: str | None = None, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0) -> None:
     """Adds what a model call consumed to the call it is made in. Outside a flow: nothing.
 
-    Tries that fail count too, and those that a crash cuts off: it is on the disk within a tenth of a second.
+    Tries that fail count too, and those that a crash cuts off: it is on the disk well within a second.
 
     Raises :class:`KitaruUsageError` for a number that is negative, not finite or absurd (2**53 and more).
     """

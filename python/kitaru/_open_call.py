@@ -31,6 +31,7 @@ class OpenCall:
         self._one = one
         self._path: Any = None
         self._token: Any = None
+        self._frame: Any = None
         self._result: Any = _NOTHING
         self.recorded = False
         self.value: Any = None
@@ -114,12 +115,15 @@ class OpenCall:
 
     def _begin(self, step: Body) -> None:
         self._token = _context.enter(step.frame)
+        self._frame = step.frame
+        step.frame.run.bodies[step.frame] = _context.running_task()
 
     def _end(self, error: BaseException | None) -> Ended | None:
         """Ends the block. Returns what has to be made durable, if anything has."""
         if self._token is None:
             return None
         _context.leave(self._token)
+        self._frame.run.bodies.pop(self._frame, None)
         if isinstance(error, GeneratorExit) and self._result is not _NOTHING:
             # Whoever reads the stream has stopped, after its result was known: it is paid for, and kept.
             error = None

@@ -286,7 +286,7 @@ def is_quiet(run: Run) -> bool:
     """Whether the flow can be left: something is parked and everything alive waits for it."""
     sides = run.live_sides()
     cancelled = any(side.cancelled for side in sides)
-    if not (run.parked or cancelled) or run.threads_busy > 0 or not root_waits(run):
+    if run.draining or not (run.parked or cancelled) or run.threads_busy > 0 or not root_waits(run):
         return False
     if run.askers or any(side.waiters for side in sides):
         return False

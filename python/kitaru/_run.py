@@ -90,8 +90,8 @@ class Run:
         self.draining = False
         # The code behind each checkpoint's name, in this pass.
         self.named: dict[str, str] = {}
-        # Bodies of async calls that run now.
-        self.bodies: set[_context.Frame] = set()
+        # Bodies that run now, and the task of each; ``None``: it has a thread.
+        self.bodies: dict[_context.Frame, asyncio.Task[Any] | None] = {}
         self.parked: dict[int, Parked] = {}
         self.items_alive = 0
         self.threads_busy = 0
@@ -201,6 +201,15 @@ class Run:
 
                 abandon_thread(self)
             raise Unwind(self.closing)
+
+    def check_new(self, frame: _context.Frame) -> None:
+        """Refuses to begin anything once the execution is being left or the flow's function has ended.
+
+        Bodies that run then may still make the calls that they need to end.
+        """
+        self.check()
+        if (self.draining or self.root_ended) and frame.body() is None:
+            raise Unwind(KitaruError("the flow's function has ended: nothing new begins in it", code="earlier-pass"))
 
     def stop(self, error: KitaruError) -> Unwind:
         """Leaves the execution with ``error``: parked waits end first, then the root. Returns what to raise."""

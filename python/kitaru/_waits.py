@@ -47,7 +47,7 @@ class _Question:
         default: Any,
     ) -> None:
         run = frame.run
-        run.check()
+        run.check_new(frame)
         self.frame = frame
         self.name = name
         self.text = text
@@ -281,7 +281,7 @@ def sleep(seconds: float, *, name: str = "sleep") -> Any:
             "once. Sleep before it."
         )
     run, session = frame.run, frame.run.session
-    run.check()
+    run.check_new(frame)
     try:
         call = session.identify(frame.scope, name, "sleep", _native.blake3(f"{seconds!r}"), False, False, False, None)
     except KitaruError as refusal:
