@@ -97,7 +97,7 @@ def stop() -> None:
 
 def finish(run: Run) -> None:
     """Keeps the lines of an execution that have not ended. To be called before its end is recorded."""
-    for tee in list(_installed):
+    for tee in _installed:
         tee.finish(run)
 
 
