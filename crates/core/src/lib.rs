@@ -9,6 +9,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+pub mod decisions;
 pub mod delivery;
 pub mod diff;
 pub mod event;

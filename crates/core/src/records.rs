@@ -2,9 +2,8 @@
 //!
 //! Not here: which record a call gets ([`crate::matcher`]) and the rows that people query ([`crate::project`]).
 
-use crate::event::{
-    Body, CallHead, CallKind, DriftDecided, ErrorData, Inputs, Outcome, ScopeOpened, Usage, WaitOpened,
-};
+use crate::decisions::Decisions;
+use crate::event::{Body, CallHead, CallKind, ErrorData, Inputs, Outcome, ScopeOpened, Usage, WaitOpened};
 use crate::ids::{Millis, ScopeId, Seq};
 use crate::value::Value;
 use std::collections::{HashMap, HashSet};
@@ -102,8 +101,8 @@ pub struct Records {
     pub cancelled: usize,
     /// Index of scopes by parent.
     pub scopes_below: HashMap<ScopeId, Vec<usize>>,
-    /// What was decided about drifts, by the body of the call that was met, with the flow's code then.
-    pub decisions: HashMap<ScopeId, (DriftDecided, usize)>,
+    /// What was decided about drifts.
+    pub decisions: Decisions,
     /// Flow code digests in the order in which they were first seen.
     pub codes: Vec<Option<String>>,
     /// Sum over all calls and tries.
@@ -122,7 +121,10 @@ impl Records {
         self.last_seq = self.last_seq.max(seq);
         match body {
             Body::Created(created) => self.current_code = self.code(created.code.as_ref()),
-            Body::Taken(taken) => self.current_code = self.code(taken.code.as_ref()),
+            Body::Taken(taken) => {
+                self.current_code = self.code(taken.code.as_ref());
+                self.decisions.taken(self.known_code());
+            }
             Body::ScopeOpened(opened) => self.open_scope(opened.clone()),
             Body::CallStarted(started) => {
                 let ix = self.begin(seq, &started.call, started.at);
@@ -151,6 +153,8 @@ impl Records {
                 }
                 record.order = seq;
                 record.ended_at = at;
+                // A body that a crash cut off ran again from its top.
+                record.code = self.current_code;
                 let state = match &ended.outcome {
                     Outcome::Returned { result } => State::Returned(result.clone()),
                     Outcome::Volatile { path, rerunnable } => {
@@ -169,11 +173,11 @@ impl Records {
                     }
                 }
             }
-            Body::DriftDecided(decided) => {
-                let after = decided.after.as_ref();
-                let body = body_of(&decided.scope, &decided.name, &decided.inputs, after, decided.occurrence);
-                self.decisions.insert(body, (decided.clone(), self.current_code));
-            }
+            Body::DriftDecided(decided) => self.decisions.decide(seq, decided, self.current_code),
+            Body::Suspended(end) => self.decisions.ended(seq, &end.reused),
+            Body::Paused(end) => self.decisions.ended(seq, &end.reused),
+            Body::Interrupted(end) => self.decisions.ended(seq, &end.reused),
+            Body::Failed(end) => self.decisions.ended(seq, &end.reused),
             Body::WaitOpened(opened) => {
                 let ix = self.begin(seq, &opened.call, at);
                 self.set(ix, State::Asked(opened.clone()));
@@ -337,6 +341,11 @@ impl Records {
     /// Index of the flow's code digest now.
     pub fn current_code(&self) -> usize {
         self.current_code
+    }
+
+    /// The same; `None`: it cannot be told from others.
+    pub fn known_code(&self) -> Option<usize> {
+        self.codes.get(self.current_code).is_some_and(Option::is_some).then_some(self.current_code)
     }
 
     fn set(&mut self, ix: usize, state: State) {

@@ -217,7 +217,7 @@ pub struct CallsDropped {
 pub enum DriftDecision {
     /// Serve the record to this call.
     Reuse,
-    /// Run this call, and any that drifts after it in its scope.
+    /// Run this call, and those that drift after it in its scope from what was recorded by then.
     Rerun,
 }
 

@@ -85,6 +85,8 @@ struct Met {
     count: ScopeId,
     /// The how-manyth of its name in its scope.
     nth: u32,
+    /// The record that it is not, as somebody decided.
+    anew: Option<Seq>,
 }
 
 #[derive(Debug, Default)]
@@ -95,8 +97,8 @@ struct ScopeState {
     last_claimed: Option<usize>,
     /// An input-less record that was served while other tasks were alive, until a call with inputs matched.
     raced: Option<usize>,
-    /// Drifting calls run from here on.
-    rerun: bool,
+    /// Calls that drift from records of before that run from here on.
+    rerun: Option<Seq>,
     /// Not known by name: only calls with inputs match.
     inexact: bool,
     /// Beginning of the keys of its calls.

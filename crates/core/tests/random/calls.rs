@@ -72,7 +72,9 @@ pub async fn drive(w: &W, task: usize, one: One, call: &Call, frame: &mut Frame)
         }
         Verdict::Run => {}
         Verdict::Park(_) => until(w, task, Waits::Forever).await?,
-        Verdict::Drift { record, .. } => return Err(stop(w, Stop::Drift { call: one.id, record })),
+        Verdict::Drift { record, .. } => {
+            return Err(stop(w, Stop::Drift { call: one.id, mark: one.mark.clone(), record }));
+        }
         Verdict::RaceDiverged { .. } => return Err(stop(w, Stop::Raced)),
         Verdict::InDoubt(record) | Verdict::Volatile(record) => {
             let seq = w.borrow().desk.pass.matcher.records.all[record].seq;
@@ -112,7 +114,7 @@ fn is_decided(world: &World, call: CallId) -> bool {
     let matcher = &world.desk.pass.matcher;
     let head = matcher.head(call).expect("of this pass");
     let own = matcher.record_of(call).is_some_and(|record| record.call.body == head.body);
-    !own || matcher.records.decisions.contains_key(&head.body)
+    !own || matcher.records.decisions.of(&head.body).is_some()
 }
 
 async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> Result<u64, Break> {
@@ -218,7 +220,7 @@ pub async fn wait(w: &W, task: usize, frame: &mut Frame, name: u64) -> Result<u6
     let verdict = w.borrow_mut().desk.pass.decide(call, alone).verdict;
     match verdict {
         Verdict::Reuse(_) => {}
-        Verdict::Drift { record, .. } => return Err(stop(w, Stop::Drift { call, record })),
+        Verdict::Drift { record, .. } => return Err(stop(w, Stop::Drift { call, mark, record })),
         other => {
             if !matches!(other, Verdict::Open(_)) {
                 let mut world = w.borrow_mut();
