@@ -215,6 +215,7 @@ class Unwind(BaseException):
 _STATE = {
     "already-answered",
     "already-ended",
+    "already-timed-out",
     "closed",
     "conflict",
     "held",

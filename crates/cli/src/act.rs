@@ -256,5 +256,5 @@ fn asked(context: &Context<'_>, id: &ExecutionId) -> Result<Vec<Json>> {
     let store = context.store.as_ref();
     let row = store.queries().execution(id)?;
     let open = manage::open_waits(store, &row)?;
-    open.iter().map(|wait| view::wait(store, wait)).collect()
+    open.iter().map(|wait| view::wait(store, wait, context.now())).collect()
 }

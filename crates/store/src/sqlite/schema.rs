@@ -3,7 +3,8 @@
 //! Every index names the query it is for. Not here: any other statement.
 
 /// Migrations from version n to n + 1, in order. Forward only.
-pub const MIGRATIONS: &[&str] = &["
+pub const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE executions (
     n           INTEGER PRIMARY KEY,
     id          TEXT NOT NULL UNIQUE,
@@ -130,7 +131,17 @@ CREATE TABLE chunks (
     place  INTEGER,
     stored INTEGER NOT NULL
 );
-"];
+",
+    "
+-- Whether an answer after the deadline is too late.
+ALTER TABLE waits ADD COLUMN on_timeout TEXT;
+UPDATE waits SET on_timeout = (
+    SELECT json_extract(payload, '$.wait_opened.on_timeout') FROM journal
+    WHERE place > waits.n << 32 AND place < waits.n + 1 << 32 AND kind = 'wait_opened' AND call_key = waits.key
+    ORDER BY place DESC LIMIT 1
+) WHERE deadline IS NOT NULL;
+",
+];
 
 /// The version that this code writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

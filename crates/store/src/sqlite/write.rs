@@ -212,7 +212,7 @@ fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events:
                 Change::WaitOpened(opened) => {
                     db.prepare_cached(
                         "INSERT OR REPLACE INTO waits (n, key, name, sleep, question, schema, data, status, deadline,
-                            opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9)",
+                            on_timeout, opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9, ?10)",
                     )?
                     .execute(params![
                         n,
@@ -223,6 +223,7 @@ fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events:
                         opened.schema.as_ref().map(serde_json::Value::to_string),
                         opened.data.as_ref().map(serde_json::to_string).transpose()?,
                         opened.deadline,
+                        opened.on_timeout,
                         at
                     ])?;
                 }

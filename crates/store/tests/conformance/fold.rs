@@ -231,6 +231,7 @@ impl Model {
                     answer: None,
                     answered_by: None,
                     deadline: opened.deadline,
+                    on_timeout: opened.on_timeout.clone(),
                     opened_at: event.at,
                     closed_at: None,
                 };
