@@ -18,6 +18,7 @@ __all__ = [
     "blake3",
     "check_schema",
     "cli",
+    "forget_memory",
     "manage_answer",
     "manage_artifact",
     "manage_artifacts",
@@ -76,6 +77,9 @@ class Decoder:
 
 def check_schema(schema: str | None, value: str) -> str | None:
     """What is wrong with an answer; ``None``: it satisfies the JSON Schema."""
+
+def forget_memory() -> None:
+    """Lets whoever opens the store in memory next begin with an empty one."""
 
 def cli(argv: list[str], host: Any) -> int:
     """Runs a command line; ``host`` runs flows for it (``kitaru._cli.Host``). Returns the exit status."""
