@@ -47,13 +47,12 @@ class Body:
 class Ended:
     """Make a result durable. A task that is cancelled meanwhile has the cancellation thrown in."""
 
-    __slots__ = ("attempts", "call", "text", "usage")
+    __slots__ = ("attempts", "call", "text")
 
-    def __init__(self, call: int, text: str, attempts: int, usage: tuple[int, int, float]) -> None:
+    def __init__(self, call: int, text: str, attempts: int) -> None:
         self.call = call
         self.text = text
         self.attempts = attempts
-        self.usage = usage
 
 
 class Pause:
@@ -109,7 +108,7 @@ class Identified:
 def identify(frame: Frame, spec: Spec, bound: Bound, *, id: str | None = None, beside: Watched = ()) -> Identified:
     """Gives the call its identity, in the scope of ``frame``. ``beside``: arguments that it is not known by."""
     run = frame.run
-    if run.closing is not None or run.draining or given_up(frame):
+    if run.closing is not None or run.draining or run.root_ended or given_up(frame):
         _refuse(run, frame)
     digest: bytes | None = bound.digest
     opaque = bound.kind == "opaque"
@@ -138,9 +137,7 @@ def given_up(frame: Frame) -> bool:
 
 
 def _refuse(run: Run, frame: Frame) -> None:
-    run.check()
-    if run.draining:
-        raise Unwind(KitaruError("the flow is about to begin again from its top", code="earlier-pass"))
+    run.check_new(frame)
     if given_up(frame):
         raise Unwind(KitaruError("this call ran out of its time and was given up; nothing it does is recorded"))
 
@@ -189,7 +186,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
     if due > 0 and (left := (due - session.now()) / 1000) > 0:
         # An earlier process was to wait so long after a failed try.
         yield Pause(one.name, left, due)
-        run.check()
+    run.check_new(one.frame)
     try:
         key, scope, failed, changed = session.start(call, bound.text, spec.once)
         if changed is not None:
@@ -217,7 +214,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
             if pause is not _AT_ONCE:
                 yield pause
                 attempt += 1
-            run.check()
+            run.check_new(one.frame)
             try:
                 if spec.once:
                     session.start(call, bound.text, True)
@@ -232,7 +229,6 @@ _AT_ONCE: Any = object()
 
 def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Generator[Step, Any, Any]:
     run, spec, session = one.run, one.spec, one.run.session
-    used = frame.usage
     if run.closing is not None:
         raise Unwind(run.closing)
     if given_up(frame):
@@ -243,13 +239,13 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
     try:
         if problem is None:
             try:
-                yield Ended(one.call, text, attempt, used)
+                yield Ended(one.call, text, attempt)
             except BaseException as error:
                 # The flow goes on as if it had not ended, so that is what has to stand on record.
                 if is_cancel(error) and not run.root_ended and run.closing is None:
                     if changed is not None:
                         session.mutates(one.call, changed)
-                    session.end_cancelled(one.call, attempt, (0, 0, 0.0))
+                    session.end_cancelled(one.call, attempt)
                     if changed is not None:
                         raise _decisions().mutated(one) from None
                 raise
@@ -262,7 +258,7 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
                     frame.key, "volatile-result", f"{frame.key}: the result was handed on but not stored: {said}"
                 )
                 _warn(f"{frame.key}: the result is not stored: {said}")
-            session.end_volatile(one.call, problem.path, spec.rerunnable, attempt, used)
+            session.end_volatile(one.call, problem.path, spec.rerunnable, attempt)
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     if changed is not None:
@@ -285,12 +281,11 @@ def _changed(one: Identified) -> str | None:
 def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -> Any:
     """Records a failed try. Returns the pause before the next one, `_AT_ONCE`, or ``None``: no more tries."""
     run, spec, session, call = one.run, one.spec, one.run.session, one.call
-    used = frame.usage
     try:
         if is_cancel(error):
             if not run.root_ended:
                 changed = _changed(one)
-                session.end_cancelled(call, attempt, used)
+                session.end_cancelled(call, attempt)
                 if changed is not None:
                     raise _decisions().mutated(one, error=error)
             return None
@@ -298,7 +293,7 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
             return None
         if _changed(one) is not None:
             # Neither a handler nor another try may go on from what it left.
-            session.end_raised(call, error_tuple(error), attempt, used)
+            session.end_raised(call, error_tuple(error), attempt)
             raise _decisions().mutated(one, error=error)
         sources = run.sources(error)
         stale = run.stale(sources)
@@ -316,9 +311,9 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
             if sources:
                 session.drop_records(sources, "retry")
             session.restart_body(call, bool(sources))
-            session.attempt_failed(call, attempt, data, until, used)
+            session.attempt_failed(call, attempt, data, until)
             return Pause(frame.key or one.name, retry, until)
-        record = session.end_raised(call, data, attempt, used)
+        record = session.end_raised(call, data, attempt)
         run.remember(error, record, fresh=True)
         _, _, _, written, rebuilds = data
         if rebuilds:

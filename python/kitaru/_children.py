@@ -175,7 +175,7 @@ class Child(Carried):
 
     def __init__(self, flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> None:
         run = frame.run
-        run.check()
+        run.check_new(frame)
         if any(above.once for above in frame.chain()):
             raise KitaruUsageError(
                 f"flow {flow.name} inside an effect='once' checkpoint is refused: it might wait. Call it before."

@@ -163,7 +163,7 @@ def reconcile(one: Identified, record: int) -> Any:
         raise KitaruEncodeError(f"{key}: {problem}. {problem.hint}")
     try:
         session.start(one.call, one.bound.text, True)
-        session.end_returned(one.call, text, 1, (0, 0, 0.0))
+        session.end_returned(one.call, text, 1)
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     session.note(key, "reconciled", f"{key} had happened, says reconcile")

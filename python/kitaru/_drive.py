@@ -40,7 +40,7 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                 continue
             if isinstance(step, Ended):
                 try:
-                    one.run.session.end_returned(step.call, step.text, step.attempts, step.usage)
+                    one.run.session.end_returned(step.call, step.text, step.attempts)
                 except BaseException as error:
                     step = path.throw(error)
                     continue
@@ -100,9 +100,12 @@ def _body_sync(one: Identified, frame: Frame, body: Callable[[], Any]) -> Any:
     if one.spec.timeout is not None or one.spec.idle_timeout is not None:
         return _body_with_timeout(one, frame, body)
     entered = _context.enter(frame)
+    bodies = one.run.bodies
+    bodies[frame] = None
     try:
         return body()
     finally:
+        del bodies[frame]
         _context.leave(entered)
 
 
@@ -122,6 +125,7 @@ def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -
         ended.set()
 
     is_root = threading.get_ident() == run.root_thread
+    run.bodies[frame] = None
     run.enter_thread()
     if is_root:
         run.root_joining += 1
@@ -137,6 +141,7 @@ def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -
                 frame.abandoned = True
                 raise _timeout(one, frame)
     finally:
+        del run.bodies[frame]
         if is_root:
             run.root_joining -= 1
         else:
@@ -152,7 +157,7 @@ def _time_left(one: Identified, frame: Frame, started: float) -> float:
     """Seconds until a timeout of ours; time spent in waits does not count."""
     spec, now = one.spec, time.monotonic()
     parked = frame.parked_for + sum(
-        now - parked.since for parked in list(one.run.parked.values()) if _below(parked.frame, frame)
+        now - parked.since for parked in list(one.run.parked.values()) if below(parked.frame, frame)
     )
     left = float("inf")
     if spec.timeout is not None:
@@ -162,7 +167,8 @@ def _time_left(one: Identified, frame: Frame, started: float) -> float:
     return left
 
 
-def _below(frame: Frame | None, above: Frame) -> bool:
+def below(frame: Frame | None, above: Frame) -> bool:
+    """Whether a frame is another one or stands in it."""
     while frame is not None:
         if frame is above:
             return True
@@ -180,11 +186,11 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
     if one.spec.timeout is None and one.spec.idle_timeout is None:
         entered = _context.enter(frame)
         bodies = one.run.bodies
-        bodies.add(frame)
+        bodies[frame] = running_task()
         try:
             return await body()
         finally:
-            bodies.discard(frame)
+            del bodies[frame]
             _context.leave(entered)
     import asyncio
 
@@ -196,7 +202,7 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
     side = one.run.side(asyncio.get_running_loop())
     frame.beat = started = time.monotonic()
     task = asyncio.ensure_future(inside())
-    one.run.bodies.add(frame)
+    one.run.bodies[frame] = task
     try:
         while True:
             await side.ended(task, max(0.0, _time_left(one, frame, started)))
@@ -212,7 +218,7 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
         await asyncio.wait({task})
         raise
     finally:
-        one.run.bodies.discard(frame)
+        del one.run.bodies[frame]
 
 
 # -- pauses between tries -----------------------------------------------------------------------------

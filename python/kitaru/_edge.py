@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _capture, _config, _context, _wake
+from kitaru import _capture, _config, _context, _ending, _wake
 from kitaru._calls import _warn, error_tuple
 from kitaru._context import is_cancel
 from kitaru._values import Unencodable, encode
@@ -65,11 +65,8 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
     finally:
         _context.leave(entered)
     if not isinstance(error, (KeyboardInterrupt, SystemExit)):
-        # Submitted bodies are paid for already. Only whoever interrupts does not want to wait for them.
-        run.root_joining += 1
-        for handle in list(run.handles):
-            handle.settled()
-        run.root_joining -= 1
+        # Only whoever interrupts does not want to wait.
+        _ending.settle_threads(run)
     return _outcome(run, value, error)
 
 
@@ -89,49 +86,16 @@ async def run_async(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
             side = run.side(loop)
             root = loop.create_task(_root(run, function))
             side.root = root
-            error, value = await _await_root(run, root)
+            error, value = await _await_root(run, side, root)
             again, value = _outcome(run, value, error)
             if not again:
                 return value
-            await _drain(run, side)
+            await _ending.end_tasks(side)
     finally:
         run.drop_side(loop)
         _context.running.discard(run)
         _capture.stop()
         _wake.after(run.id)
-
-
-async def _drain(run: Run, side: Side) -> None:
-    """Ends what an earlier pass left behind: bodies that run are paid for, so they end and are recorded first."""
-    import asyncio
-
-    run.draining = True
-    try:
-        for parked in list(run.parked.values()):
-            if parked.cancel is not None:
-                parked.cancel()
-        for future in list(side.cancelled):
-            future.cancel()
-        while run.bodies:
-            await asyncio.wait([task for task in side.tasks if not task.done()] or [_tick()], timeout=0.05)
-            if run.closing is not None:
-                return
-        left = [task for task in side.tasks if not task.done()]
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=_UNWIND_SECONDS)
-        for task in list(side.tasks):
-            if task.done() and not task.cancelled():
-                task.exception()
-    finally:
-        run.draining = False
-
-
-def _tick() -> Any:
-    import asyncio
-
-    return asyncio.ensure_future(asyncio.sleep(0.01))
 
 
 async def _root(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
@@ -164,7 +128,7 @@ async def _settled(run: Run) -> None:
 _context.transparent(_root)
 
 
-async def _await_root(run: Run, root: Any) -> tuple[BaseException | None, Any]:
+async def _await_root(run: Run, side: Side, root: Any) -> tuple[BaseException | None, Any]:
     import asyncio
 
     try:
@@ -176,10 +140,13 @@ async def _await_root(run: Run, root: Any) -> tuple[BaseException | None, Any]:
                     return run.closing, None
             else:
                 await asyncio.wait({root}, timeout=0.5 if run.sides else None)
+        if run.closing is None and (root.cancelled() or isinstance(root.exception(), (Exception, type(None)))):
+            await _ending.settle_tasks(run, side)
     except asyncio.CancelledError:
         # Whoever awaits the flow was cancelled: so is the flow, and it is left interrupted.
         run.root_ended = True
         if run.closing is None:
+            _capture.finish(run)
             run.session.interrupt("cancellation of the task that awaited the flow")
             run.stop(KitaruError("the task that awaited the flow was cancelled", code="interrupted"))
         root.cancel()
@@ -201,6 +168,7 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             # Somebody has to mend something, and looks for the line.
             closing = closing.with_traceback(clean(error.__traceback__))
         raise closing from None
+    _capture.finish(run)
     try:
         if error is None and hasattr(value, "__await__"):
             _close(value)

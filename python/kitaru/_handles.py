@@ -96,7 +96,7 @@ def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any =
         _start(handle, lambda: checkpoint(*args, **kwargs), gate, "kitaru-submit")
         return handle
     run = frame.run
-    run.check()
+    run.check_new(frame)
     # Known by what it is given now: the flow may go on to change that while the thread starts.
     call_id = checkpoint.named(kwargs)
     bound = checkpoint.spec().signature.bind(args, kwargs)

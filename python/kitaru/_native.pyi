@@ -18,6 +18,7 @@ __all__ = [
     "blake3",
     "check_schema",
     "cli",
+    "forget_memory",
     "keyed_id",
     "manage_acted",
     "manage_answer",
@@ -89,6 +90,9 @@ class Decoder:
 
 def check_schema(schema: str | None, value: str) -> str | None:
     """What is wrong with an answer; ``None``: it satisfies the JSON Schema."""
+
+def forget_memory() -> None:
+    """Lets whoever opens the store in memory next begin with an empty one."""
 
 def cli(argv: list[str], host: Any) -> int:
     """Runs a command line; ``host`` runs flows for it (``kitaru._cli.Host``). Returns the exit status."""
@@ -245,16 +249,18 @@ class Session:
     def start(self, call: int, inputs: str | None, once: bool) -> tuple[str, bytes, int, tuple[str, list[str]] | None]:
         """The body is about to run: its key, the scope inside, tries that failed before, and where somebody changed
         its inputs all of them with the parameters in which something was changed. ``once``: durable."""
-    def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int, used: _Usage) -> None:
+    def used(self, key: str, usage: _Usage) -> None:
+        """The call with that key has consumed something: durable with its end, or with the next beat of the heart."""
+    def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int) -> None:
         """A try failed and another is due at ``retry_at``. Durable when this returns, as are all ends below."""
-    def end_returned(self, call: int, result: str, attempts: int, used: _Usage) -> int:
+    def end_returned(self, call: int, result: str, attempts: int) -> int:
         """The call returned. Returns the sequence of its record, as the other ends do."""
-    def end_returned_together(self, ended: list[tuple[int, str, int, tuple[int, int, float]]]) -> None: ...
-    def end_volatile(self, call: int, path: str, rerunnable: bool, attempts: int, used: _Usage) -> int:
+    def end_returned_together(self, ended: list[tuple[int, str, int]]) -> None: ...
+    def end_volatile(self, call: int, path: str, rerunnable: bool, attempts: int) -> int:
         """The call returned something that no codec takes; ``path`` says where in it."""
-    def end_raised(self, call: int, error: _Error, attempts: int, used: _Usage) -> int:
+    def end_raised(self, call: int, error: _Error, attempts: int) -> int:
         """The call raised and is not tried again."""
-    def end_cancelled(self, call: int, attempts: int, used: _Usage) -> int:
+    def end_cancelled(self, call: int, attempts: int) -> int:
         """The flow cancelled the call."""
     def mutates(self, call: int, path: str) -> None:
         """An argument of the call, at that path, was changed while it ran: the end that follows is to say so."""

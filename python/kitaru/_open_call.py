@@ -33,6 +33,7 @@ class OpenCall:
         # What `finish` was given, as it was then.
         self._path: Any = None
         self._token: Any = None
+        self._frame: Any = None
         self._result: Any = _NOTHING
         self.recorded = False
         self.value: Any = None
@@ -70,7 +71,7 @@ class OpenCall:
         ended = self._end(error)
         while ended is not None and self._one is not None:
             try:
-                self._one.run.session.end_returned(ended.call, ended.text, ended.attempts, ended.usage)
+                self._one.run.session.end_returned(ended.call, ended.text, ended.attempts)
             except BaseException as refusal:
                 ended = self._go_on(self._path.throw, refusal)
             else:
@@ -119,12 +120,15 @@ class OpenCall:
 
     def _begin(self, step: Body) -> None:
         self._token = _context.enter(step.frame)
+        self._frame = step.frame
+        step.frame.run.bodies[step.frame] = _context.running_task()
 
     def _end(self, error: BaseException | None) -> Ended | None:
         """Ends the block. Returns what has to be made durable, if anything has."""
         if self._token is None:
             return None
         _context.leave(self._token)
+        self._frame.run.bodies.pop(self._frame, None)
         if isinstance(error, GeneratorExit) and self._result is not _NOTHING:
             # Whoever reads the stream has stopped, after its result was known: it is paid for, and kept.
             error = None

@@ -93,7 +93,7 @@ class Side:
         ready = getattr(self.loop, "_ready", None)
         if ready is not None and not ready:
             # Nobody else is: what would be waited for?
-            self.run.session.end_returned(ended.call, ended.text, ended.attempts, ended.usage)
+            self.run.session.end_returned(ended.call, ended.text, ended.attempts)
             return
         if not self.ending:
             self.loop.call_soon(self._commit, context=_EMPTY)
@@ -109,9 +109,7 @@ class Side:
         self.ending = {}
         error: BaseException | None = None
         try:
-            self.run.session.end_returned_together(
-                [(one.call, one.text, one.attempts, one.usage) for one in together.values()]
-            )
+            self.run.session.end_returned_together([(one.call, one.text, one.attempts) for one in together.values()])
         except BaseException as refusal:
             error = refusal
         for future in together:
@@ -309,7 +307,7 @@ def is_quiet(run: Run) -> bool:
     """Whether the flow can be left: something is parked and everything alive waits for it."""
     sides = run.live_sides()
     cancelled = any(side.cancelled for side in sides)
-    if not (run.parked or cancelled) or run.threads_busy > 0 or not root_waits(run):
+    if run.draining or not (run.parked or cancelled) or run.threads_busy > 0 or not root_waits(run):
         return False
     if run.askers or any(side.waiters for side in sides):
         return False

@@ -10,7 +10,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _context
+from kitaru import _capture, _context
 from kitaru.errors import (
     KitaruCancelledError,
     KitaruError,
@@ -108,8 +108,8 @@ class Run:
         self.draining = False
         # The code behind each checkpoint's name, in this pass.
         self.named: dict[str, str] = {}
-        # Bodies of async calls that run now.
-        self.bodies: set[_context.Frame] = set()
+        # Bodies that run now, and the task of each; ``None``: it has a thread.
+        self.bodies: dict[_context.Frame, asyncio.Task[Any] | None] = {}
         self.parked: dict[int, Parked] = {}
         self.items_alive = 0
         self.threads_busy = 0
@@ -224,6 +224,15 @@ class Run:
                 abandon_thread(self)
             raise Unwind(self.closing)
 
+    def check_new(self, frame: _context.Frame) -> None:
+        """Refuses to begin anything once the execution is being left or the flow's function has ended.
+
+        Bodies that run then may still make the calls that they need to end.
+        """
+        self.check()
+        if (self.draining or self.root_ended) and frame.body() is None:
+            raise Unwind(KitaruError("the flow's function has ended: nothing new begins in it", code="earlier-pass"))
+
     def stop(self, error: KitaruError) -> Unwind:
         """Leaves the execution with ``error``: parked waits end first, then the root. Returns what to raise."""
         with self.lock:
@@ -257,6 +266,7 @@ class Run:
         """Somebody asked from outside to cancel or pause: records it and leaves."""
         if self.closing is not None:
             return
+        _capture.finish(self)
         how = self.session.stop_requested()
         if how == "pause":
             text = f"paused on request; go on with: kitaru resume {self.id[-8:]}"
@@ -270,6 +280,7 @@ class Run:
         """Parks the execution until somebody decides."""
         import json
 
+        _capture.finish(self)
         try:
             self.left_at = self.session.pause(reason, text)
         except KitaruError as refusal:
@@ -291,6 +302,7 @@ class Run:
         others = [
             (one.others.least, one.others.ends, one.others.executions) for one in parked if one.others is not None
         ]
+        _capture.finish(self)
         try:
             left_at = self.session.suspend(own, nested, others, wake_at, sleeping)
             if left_at is None:

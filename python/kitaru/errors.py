@@ -229,6 +229,7 @@ class Unwind(BaseException):
 _STATE = {
     "already-answered",
     "already-ended",
+    "already-timed-out",
     "closed",
     "conflict",
     "held",

@@ -335,7 +335,7 @@ fn before_call(context: &Context<'_>, id: &ExecutionId) -> Result<Vec<String>> {
             ExecutionFilter { parent: Some(row.id), status: vec![Status::Paused], ..ExecutionFilter::default() };
         let mut lines = Vec::new();
         for child in store.queries().executions(&filter, Page { limit: 5, offset: 0 })? {
-            let reason = render::reason(&view::brief(store, &child, context.now()));
+            let reason = render::reason(&view::brief(store, &child, context.now())?);
             lines.push(crate::output::clean(&format!("{} {} is paused: {reason}", child.flow, child.id.short())));
             lines.extend(before_call(context, &child.id)?);
         }
@@ -370,5 +370,5 @@ fn asked(context: &Context<'_>, id: &ExecutionId) -> Result<Vec<Json>> {
     let store = context.store.as_ref();
     let row = store.queries().execution(id)?;
     let open = manage::open_waits(store, &row)?;
-    open.iter().map(|wait| view::wait(store, wait)).collect()
+    open.iter().map(|wait| view::wait(store, wait, context.now())).collect()
 }

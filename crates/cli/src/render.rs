@@ -108,6 +108,11 @@ pub fn reason(item: &Json) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
+/// What stands behind the name of a wait whose time has passed.
+pub fn overdue(wait: &Json) -> &'static str {
+    if wait.get("overdue") == Some(&Json::Bool(true)) { " (overdue)" } else { "" }
+}
+
 /// Tokens and dollars, where there are some.
 pub fn usage(item: &Json) -> String {
     let usage = item.get("usage").cloned().unwrap_or_default();
@@ -210,7 +215,7 @@ pub fn execution(item: &Json) -> String {
     }
     for wait in item.get("waits").and_then(Json::as_array).into_iter().flatten() {
         lines.push(String::new());
-        lines.push(clean(&format!("{}: {}", field(wait, "key"), field(wait, "question"))));
+        lines.push(clean(&format!("{}{}: {}", field(wait, "key"), overdue(wait), field(wait, "question"))));
         let shown = wait.get("metadata").filter(|data| !data.is_null());
         lines.extend(shown.map(|data| cut(&clean(&format!("{data}")), WIDE * 8)));
         lines.push(clean(&field(wait, "next")));

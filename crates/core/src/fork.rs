@@ -3,7 +3,7 @@
 //!
 //! Not here: which records are kept ([`crate::plan`]) and how the source's events are found (the store's).
 
-use crate::event::{DriftDecision, Fork, Reuse};
+use crate::event::{Fork, Reuse};
 use crate::ids::{ExecutionId, ScopeId, Seq};
 use crate::records::{Records, State};
 use std::collections::{HashMap, HashSet};
@@ -78,11 +78,7 @@ impl Records {
                 self.open_scope(opened);
             }
         }
-        for (body, (decided, code)) in old.decisions {
-            if decided.decision == DriftDecision::Rerun || self.by_seq.contains_key(&decided.record) {
-                self.decisions.insert(body, (decided, code));
-            }
-        }
+        self.decisions = old.decisions.of_kept(|seq| self.by_seq.contains_key(&seq));
         self.fork = Some(forked);
     }
 }

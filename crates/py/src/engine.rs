@@ -9,6 +9,12 @@ use kitaru_store::Options;
 use pyo3::prelude::*;
 use std::path::Path;
 
+/// Lets whoever opens the store in memory next begin with an empty one.
+#[pyfunction]
+pub fn forget_memory(py: Python<'_>) {
+    py.detach(kitaru_store::forget_memory);
+}
+
 /// An open store.
 #[pyclass(frozen, module = "kitaru._native")]
 pub struct Engine {

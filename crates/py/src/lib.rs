@@ -22,6 +22,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<session::Session>()?;
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::forget_memory, module)?)?;
     manage::register(module)?;
     breakpoints::register(module)?;
     fleet::register(module)?;

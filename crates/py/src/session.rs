@@ -221,6 +221,12 @@ impl Session {
         Ok(Some((halted.seq, reason, halted.text)))
     }
 
+    #[pyo3(signature = (key, usage))]
+    fn used(&self, key: &str, usage: UsageTuple) {
+        let (input_tokens, output_tokens, cost_usd) = usage;
+        self.inner.used(key, &Usage { input_tokens, output_tokens, cost_usd });
+    }
+
     fn attempt_failed(
         &self,
         py: Python<'_>,
@@ -228,38 +234,30 @@ impl Session {
         attempt: u32,
         error: ErrorTuple,
         retry_at: i64,
-        used: UsageTuple,
     ) -> PyResult<()> {
         let error = error_data(py, error)?;
-        let done = py.detach(|| self.inner.attempt_failed(CallId(call), attempt, error, retry_at, usage(used)));
+        let done = py.detach(|| self.inner.attempt_failed(CallId(call), attempt, error, retry_at));
         Self::out(py, done)
     }
 
-    fn end_returned(
-        &self,
-        py: Python<'_>,
-        call: usize,
-        result: String,
-        attempts: u32,
-        used: UsageTuple,
-    ) -> PyResult<u64> {
+    fn end_returned(&self, py: Python<'_>, call: usize, result: String, attempts: u32) -> PyResult<u64> {
         let done = py.detach(|| {
             let result = Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
-            self.inner.end(CallId(call), Outcome::Returned { result }, attempts, usage(used))
+            self.inner.end(CallId(call), Outcome::Returned { result }, attempts)
         });
         Self::out(py, done)
     }
 
-    /// Results of calls that returned together, as (call, result, attempts, usage): one commit for all.
-    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, String, u32, UsageTuple)>) -> PyResult<()> {
+    /// Results of calls that returned together, as (call, result, attempts): one commit for all.
+    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, String, u32)>) -> PyResult<()> {
         let done = py.detach(|| {
             let ended: kitaru_engine::Result<Vec<Ended>> = ended
                 .into_iter()
-                .map(|(call, result, attempts, used)| {
+                .map(|(call, result, attempts)| {
                     let result =
                         Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
                     let outcome = Outcome::Returned { result };
-                    Ok(Ended { call: CallId(call), outcome, attempts, usage: usage(used) })
+                    Ok(Ended { call: CallId(call), outcome, attempts })
                 })
                 .collect();
             self.inner.end_all(ended?).map(|_| ())
@@ -274,28 +272,20 @@ impl Session {
         path: String,
         rerunnable: bool,
         attempts: u32,
-        used: UsageTuple,
     ) -> PyResult<u64> {
         let outcome = Outcome::Volatile { path, rerunnable };
-        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts, usage(used)));
+        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts));
         Self::out(py, done)
     }
 
-    fn end_raised(
-        &self,
-        py: Python<'_>,
-        call: usize,
-        error: ErrorTuple,
-        attempts: u32,
-        used: UsageTuple,
-    ) -> PyResult<u64> {
+    fn end_raised(&self, py: Python<'_>, call: usize, error: ErrorTuple, attempts: u32) -> PyResult<u64> {
         let outcome = Outcome::Raised { error: error_data(py, error)? };
-        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts, usage(used)));
+        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts));
         Self::out(py, done)
     }
 
-    fn end_cancelled(&self, py: Python<'_>, call: usize, attempts: u32, used: UsageTuple) -> PyResult<u64> {
-        let done = py.detach(|| self.inner.end(CallId(call), Outcome::Cancelled, attempts, usage(used)));
+    fn end_cancelled(&self, py: Python<'_>, call: usize, attempts: u32) -> PyResult<u64> {
+        let done = py.detach(|| self.inner.end(CallId(call), Outcome::Cancelled, attempts));
         Self::out(py, done)
     }
 

@@ -47,7 +47,10 @@ class Call:
 
 @dataclasses.dataclass(frozen=True)
 class Wait:
-    """An open question. ``schema`` is a JSON Schema, ``metadata`` what was shown with it."""
+    """An open question. ``schema`` is a JSON Schema, ``metadata`` what was shown with it.
+
+    ``overdue``: its ``deadline`` has passed. With ``on_timeout="escalate"`` it can be answered all the same.
+    """
 
     execution_id: str
     key: str
@@ -56,6 +59,8 @@ class Wait:
     schema: dict[str, Any] | None
     metadata: Any
     deadline: datetime.datetime | None
+    on_timeout: str | None
+    overdue: bool
     opened_at: datetime.datetime
 
 
@@ -259,6 +264,8 @@ def wait_of(item: dict[str, Any]) -> Wait:
         schema=item["schema"],
         metadata=item["metadata"],
         deadline=time_or_none(item["deadline"]),
+        on_timeout=item["on_timeout"],
+        overdue=item["overdue"],
         opened_at=time_of(item["opened_at"]),
     )
 

@@ -16,4 +16,5 @@ mod nested;
 mod plan;
 mod supplied;
 mod tasks;
+mod usage;
 mod waits;

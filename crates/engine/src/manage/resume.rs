@@ -207,7 +207,7 @@ fn must_have_news(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<
     } else {
         format!("execution {} waits for an answer: {}", row.id, asked.join("; "))
     };
-    let hint = open.first().map(next::answer);
+    let hint = open.first().map(|wait| next::wait(wait, now));
     Err(ManageError::new("waiting", message, hint))
 }
 

@@ -52,8 +52,6 @@ pub struct Ended {
     pub outcome: Outcome,
     /// How many tries it took.
     pub attempts: u32,
-    /// What the last try consumed.
-    pub usage: Usage,
 }
 
 /// The record that a drifted call might be.
@@ -181,22 +179,20 @@ impl Session {
         Ok(Some(started))
     }
 
+    /// The call with that key has consumed something. Durable with its end, or with the next beat of the heart.
+    pub fn used(&self, key: &str, usage: &Usage) {
+        self.lock().pass.used(key, usage);
+    }
+
     /// A try failed and another is due at `retry_at`. Durable when this returns.
-    pub fn attempt_failed(
-        &self,
-        call: CallId,
-        attempt: u32,
-        error: ErrorData,
-        retry_at: Millis,
-        usage: Usage,
-    ) -> Result<()> {
-        let batch = self.lock().pass.attempt_failed(call, attempt, error, retry_at, usage).ok_or_else(stale)?;
+    pub fn attempt_failed(&self, call: CallId, attempt: u32, error: ErrorData, retry_at: Millis) -> Result<()> {
+        let batch = self.lock().pass.attempt_failed(call, attempt, error, retry_at).ok_or_else(stale)?;
         self.write(batch).map(|_| ())
     }
 
     /// The call has its outcome. Durable when this returns. Returns the sequence of its record.
-    pub fn end(&self, call: CallId, outcome: Outcome, attempts: u32, usage: Usage) -> Result<Seq> {
-        let seqs = self.end_all(vec![Ended { call, outcome, attempts, usage }])?;
+    pub fn end(&self, call: CallId, outcome: Outcome, attempts: u32) -> Result<Seq> {
+        let seqs = self.end_all(vec![Ended { call, outcome, attempts }])?;
         let seq = seqs.last().copied().unwrap_or_default();
         Ok(self.lock().pass.matcher.record_of(call).map_or(seq, |record| record.seq))
     }
@@ -206,12 +202,12 @@ impl Session {
     pub fn end_all(&self, ended: Vec<Ended>) -> Result<Vec<Seq>> {
         let mut batch = Vec::with_capacity(ended.len());
         let mut inner = self.lock();
-        for Ended { call, outcome, attempts, usage } in ended {
+        for Ended { call, outcome, attempts } in ended {
             // Its start may just be on its way with another call's commit: the record is known after that.
             while inner.pass.is_on_its_way(call) {
                 inner = self.changed.wait(inner).unwrap_or_else(std::sync::PoisonError::into_inner);
             }
-            batch.append(&mut inner.pass.end(call, outcome, attempts, usage).ok_or_else(stale)?);
+            batch.append(&mut inner.pass.end(call, outcome, attempts).ok_or_else(stale)?);
         }
         drop(inner);
         self.write(batch)

@@ -277,7 +277,7 @@ pub fn waits_sql(filter: &WaitFilter, page: Page) -> Statement {
     values.push(Box::new(i64::try_from(page.offset).unwrap_or(i64::MAX)));
     let sql = format!(
         "SELECT executions.id, waits.key, waits.name, question, schema, data, waits.status, answer, answered_by,
-            deadline, opened_at, closed_at FROM waits JOIN executions USING (n)
+            deadline, on_timeout, opened_at, closed_at FROM waits JOIN executions USING (n)
          WHERE {} ORDER BY opened_at, waits.n, waits.key LIMIT ? OFFSET ?",
         conditions.join(" AND ")
     );
@@ -301,8 +301,9 @@ pub fn waits(db: &Connection, filter: &WaitFilter, page: Page) -> Result<Vec<Wai
             answer: json(row.get(7)?)?,
             answered_by: row.get(8)?,
             deadline: row.get(9)?,
-            opened_at: row.get(10)?,
-            closed_at: row.get(11)?,
+            on_timeout: row.get(10)?,
+            opened_at: row.get(11)?,
+            closed_at: row.get(12)?,
         });
     }
     Ok(found)
