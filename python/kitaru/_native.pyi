@@ -249,7 +249,7 @@ class Session:
     def start(self, call: int, inputs: str | None, once: bool) -> tuple[str, bytes, int, tuple[str, list[str]] | None]:
         """The body is about to run: its key, the scope inside, tries that failed before, and where somebody changed
         its inputs all of them with the parameters in which something was changed. ``once``: durable."""
-    def used(self, key: str, usage: _Usage) -> None:
+    def used(self, key: str, used: _Usage) -> None:
         """The call with that key has consumed something: durable with its end, or with the next beat of the heart."""
     def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int) -> None:
         """A try failed and another is due at ``retry_at``. Durable when this returns, as are all ends below."""

@@ -221,10 +221,8 @@ impl Session {
         Ok(Some((halted.seq, reason, halted.text)))
     }
 
-    #[pyo3(signature = (key, usage))]
-    fn used(&self, key: &str, usage: UsageTuple) {
-        let (input_tokens, output_tokens, cost_usd) = usage;
-        self.inner.used(key, &Usage { input_tokens, output_tokens, cost_usd });
+    fn used(&self, key: &str, used: UsageTuple) {
+        self.inner.used(key, &usage(used));
     }
 
     fn attempt_failed(
