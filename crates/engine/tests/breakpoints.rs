@@ -99,7 +99,7 @@ fn begin(session: &Session, call: CallId, inputs: &Json) -> Option<kitaru_engine
 
 fn end(session: &Session, call: CallId, result: &Json) {
     let result = Value::of(result).unwrap();
-    session.end(call, Outcome::Returned { result }, 1, Usage::default()).unwrap();
+    session.end(call, Outcome::Returned { result }, 1).unwrap();
 }
 
 /// A whole call, that returns `"done"`.

@@ -12,6 +12,7 @@ mod engine;
 mod errors;
 mod fleet;
 mod manage;
+mod replay;
 mod session;
 mod values;
 
@@ -26,5 +27,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     manage::register(module)?;
     breakpoints::register(module)?;
     fleet::register(module)?;
+    replay::register(module)?;
     values::register(module)
 }

@@ -6,6 +6,7 @@
 mod desk;
 
 mod cancelled;
+mod compare;
 mod drift;
 mod effects;
 mod failures;
