@@ -17,7 +17,10 @@ fn asked(home: &std::path::Path, on_timeout: &str) -> (Arc<dyn Store>, Execution
         entry: EntryPoint::default(),
         code: None,
         parent: None,
-        forked_from: None,
+        fork: None,
+        key: None,
+        detached: false,
+        pause_before: Vec::new(),
         tags: Vec::new(),
     };
     store.create(&id, 1, vec![Body::Created(Box::new(created))], None).unwrap();
