@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use kitaru_core::delivery::Next;
-use kitaru_core::event::{CallKind, Created, EntryPoint, Inputs, Outcome, PauseReason, Stop, Usage};
+use kitaru_core::event::{CallKind, Created, EntryPoint, Inputs, Outcome, PauseReason, Stop};
 use kitaru_core::matcher::{CallId, Verdict};
 use kitaru_core::rows::{BreakpointRow, Status};
 use kitaru_core::{Digest, ExecutionId, ScopeId, Value};
