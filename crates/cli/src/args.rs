@@ -270,7 +270,7 @@ pub struct Resume {
     /// Identifier.
     #[arg(required_unless_present = "due")]
     pub id: Option<String>,
-    /// For a call that has other inputs than recorded: reuse its result, or rerun it.
+    /// For a call that has other inputs than recorded, or changed them: reuse its result, or rerun it.
     #[arg(long, value_parser = ["reuse", "rerun"])]
     pub on_drift: Option<String>,
     /// Run calls again: `failed`, or a call's key.

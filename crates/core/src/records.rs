@@ -3,8 +3,8 @@
 //! Not here: which record a call gets ([`crate::matcher`]) and the rows that people query ([`crate::project`]).
 
 use crate::event::{
-    Body, CallHead, CallKind, DriftDecided, ErrorData, Inputs, InputsSet, Outcome, PauseReason, ScopeOpened, Usage,
-    WaitOpened,
+    Body, CallHead, CallKind, DriftDecided, DriftDecision, ErrorData, Inputs, InputsSet, Outcome, PauseReason,
+    ScopeOpened, Usage, WaitOpened,
 };
 use crate::fork::Forked;
 use crate::ids::{Millis, ScopeId, Seq};
@@ -76,6 +76,8 @@ pub struct Record {
     pub inputs: Option<Value>,
     /// Whether somebody supplied its outcome: then that is plain JSON.
     pub supplied: bool,
+    /// Path of an argument that was changed while it ran, unless somebody decided to serve the outcome all the same.
+    pub mutated: Option<String>,
     /// The flow's code when it was made, as an index into [`Records::codes`].
     pub code: usize,
     /// Its place in its scope's list.
@@ -169,6 +171,7 @@ impl Records {
                 if ended.inputs.is_some() {
                     record.inputs.clone_from(&ended.inputs);
                 }
+                record.mutated.clone_from(&ended.mutated);
                 record.order = seq;
                 record.ended_at = at;
                 record.supplied = ended.by.is_some();
@@ -190,6 +193,9 @@ impl Records {
                 }
             }
             Body::DriftDecided(decided) => {
+                if let (DriftDecision::Reuse, Some(ix)) = (decided.decision, self.by_seq.get(&decided.record)) {
+                    self.all[*ix].mutated = None;
+                }
                 let after = decided.after.as_ref();
                 let body = body_of(&decided.scope, &decided.name, &decided.inputs, after, decided.occurrence);
                 self.decisions.insert(body, (decided.clone(), self.current_code));
@@ -234,6 +240,7 @@ impl Records {
         // A child that failed goes on as itself; one that returned is made anew.
         self.all[ix].renewed += u32::from(matches!(self.all[ix].state, State::Returned(_) | State::Volatile { .. }));
         self.set(ix, State::Dropped);
+        self.all[ix].mutated = None;
         self.all[ix].failed_attempts = 0;
         self.all[ix].retry_at = 0;
     }
@@ -252,6 +259,7 @@ impl Records {
             record.started_at = started_at;
             record.order = 0;
             record.ended_at = 0;
+            record.mutated = None;
             record.failed_attempts = 0;
             record.retry_at = 0;
             record.code = self.current_code;
@@ -292,6 +300,7 @@ impl Records {
             once: false,
             inputs: None,
             supplied: false,
+            mutated: None,
             code: self.current_code,
             place,
         });

@@ -128,6 +128,7 @@ impl Session {
             Verdict::Drift { record, moved: true } => ("moved", record),
             Verdict::InDoubt(record) => ("in_doubt", record),
             Verdict::Volatile(record) => ("volatile", record),
+            Verdict::Mutated(record) => ("mutated", record),
             Verdict::RaceDiverged { served } => ("race", served),
         };
         Ok((word, record, asked.order))
@@ -295,6 +296,18 @@ impl Session {
     fn end_cancelled(&self, py: Python<'_>, call: usize, attempts: u32, used: UsageTuple) -> PyResult<u64> {
         let done = py.detach(|| self.inner.end(CallId(call), Outcome::Cancelled, attempts, usage(used)));
         Self::out(py, done)
+    }
+
+    fn mutates(&self, call: usize, path: String) {
+        self.inner.mutates(CallId(call), path);
+    }
+
+    /// Key of the record, path of the argument, and the reason to pause as JSON.
+    #[pyo3(signature = (call, record = None))]
+    fn mutated(&self, py: Python<'_>, call: usize, record: Option<usize>) -> PyResult<(String, String, String)> {
+        let (key, path, reason) = Self::out(py, self.inner.mutated(CallId(call), record))?;
+        let reason = serde_json::to_string(&reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+        Ok((key, path, reason))
     }
 
     fn read(&self, py: Python<'_>, call: usize, value: String) -> PyResult<()> {
@@ -468,9 +481,9 @@ impl Session {
         self.inner.log(key, stream, text);
     }
 
-    #[pyo3(signature = (name, value, call))]
-    fn save(&self, py: Python<'_>, name: &str, value: String, call: Option<String>) -> PyResult<()> {
-        let done = py.detach(|| self.inner.save(name, value, call));
+    #[pyo3(signature = (call, name, value, key))]
+    fn save(&self, py: Python<'_>, call: usize, name: &str, value: String, key: Option<String>) -> PyResult<()> {
+        let done = py.detach(|| self.inner.save(CallId(call), name, value, key));
         Self::out(py, done)
     }
 

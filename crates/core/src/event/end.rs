@@ -57,6 +57,17 @@ pub enum PauseReason {
         /// What would not encode.
         path: String,
     },
+    /// A call changed one of its arguments, and its record does not have that change.
+    MutatedArgument {
+        /// The call as it was met.
+        call: CallHead,
+        /// Its record.
+        record: Seq,
+        /// Key of that record.
+        record_key: String,
+        /// What was changed, such as `messages[3]`.
+        path: String,
+    },
     /// A wait is met again with another question, data or schema.
     WaitChanged {
         /// The wait's key.

@@ -14,13 +14,20 @@ impl Matcher {
     pub fn decide(&mut self, id: CallId, alone: bool) -> Verdict {
         let Some(met) = self.met(id) else { return Verdict::Run };
         match met.exact {
+            Some(ix) if self.records.all[ix].mutated.is_some() => Verdict::Mutated(ix),
             Some(ix) => self.decide_known(id, ix, alone),
             None if met.head.kind == CallKind::Reading => Verdict::Run,
             None => {
                 if alone {
                     self.stand_for_next(id);
                 }
-                self.decide_unknown(id, alone)
+                match self.decide_unknown(id, alone) {
+                    // No policy about drift is a decision about what is missing besides.
+                    Verdict::Drift { record, .. } if self.records.all[record].mutated.is_some() => {
+                        Verdict::Mutated(record)
+                    }
+                    verdict => verdict,
+                }
             }
         }
     }

@@ -94,6 +94,7 @@ fn ended(pending: &Pending, value: &Json, by: &str, now: Millis) -> Result<Body>
         effective: None,
         outcome: Outcome::Returned { result },
         by: Some(by.to_owned()),
+        mutated: None,
         attempts: 0,
         started_at: now,
         usage: Usage::default(),

@@ -19,6 +19,9 @@ pub fn after_pause(row: &ExecutionRow) -> String {
         Some(PauseReason::Drift { .. } | PauseReason::WaitChanged { .. }) => {
             format!("kitaru resume {short} --on-drift reuse   # or: --on-drift rerun")
         }
+        Some(PauseReason::MutatedArgument { .. }) => {
+            format!("kitaru resume {short} --on-drift rerun   # or: --on-drift reuse")
+        }
         Some(PauseReason::InDoubt { key, .. } | PauseReason::Volatile { key, .. }) => {
             format!("kitaru resume {short} --rerun {}   # or: --set output=VALUE", quoted(&key))
         }

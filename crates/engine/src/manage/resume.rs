@@ -5,7 +5,7 @@
 use super::by_hand::{self, Given};
 use super::pending::pending;
 use super::{ManageError, Result, hold, next, status};
-use kitaru_core::event::{CallsDropped, DriftDecided, DriftDecision, Noted, PauseReason};
+use kitaru_core::event::{CallHead, CallsDropped, DriftDecided, DriftDecision, Noted, PauseReason};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status};
 use kitaru_core::{Body, Millis, Seq};
@@ -181,6 +181,23 @@ fn sources(row: &ExecutionRow) -> Vec<Seq> {
     listed.into_iter().flatten().filter_map(serde_json::Value::as_u64).collect()
 }
 
+/// A pause that goes on only with a decision, and there is none.
+fn undecided(row: &ExecutionRow, text: String) -> Result<()> {
+    Err(ManageError::new("paused", text, Some(next::after_pause(row))))
+}
+
+fn decided(call: CallHead, record: Seq, decision: DriftDecision) -> Body {
+    Body::DriftDecided(DriftDecided {
+        scope: call.scope,
+        name: call.name,
+        inputs: call.inputs,
+        occurrence: call.occurrence,
+        after: call.after,
+        record,
+        decision,
+    })
+}
+
 fn decide(
     store: &dyn Store,
     row: &ExecutionRow,
@@ -193,7 +210,7 @@ fn decide(
     let known = pending.as_ref().and_then(|pending| calls.iter().find(|call| call.key == pending.call.key));
     // Decided before, by a command that did not get to go on.
     let supplied = known.is_some_and(|call| call.status == CallStatus::Completed && !drop.contains(&call.seq));
-    let decided = supplied || known.is_some_and(|call| call.status == CallStatus::Dropped);
+    let settled = supplied || known.is_some_and(|call| call.status == CallStatus::Dropped);
     let given = match &pending {
         Some(pending) => by_hand::given(store, row, pending, &options.set, supplied, (&options.by, now))?,
         None if options.set.is_empty() => Given::Nothing,
@@ -203,37 +220,34 @@ fn decide(
         }
     };
     let Some(pause) = next::pause(row) else { return Ok(()) };
+    let is_output = matches!(given, Given::Output(_));
+    let is_held = matches!(pause, PauseReason::Breakpoint { .. });
     let text = row.reason.as_ref().and_then(|reason| reason.get("text")).and_then(|text| text.as_str());
     let text = next::said(text.unwrap_or("paused"));
     match pause {
         PauseReason::Drift { call, record, .. } => {
             let Some(decision) = options.on_drift else {
-                if !drop.is_empty() {
-                    return Ok(());
-                }
-                let hint = next::after_pause(row);
-                return Err(ManageError::new("paused", text, Some(hint)));
+                return if drop.is_empty() { undecided(row, text) } else { Ok(()) };
             };
-            events.push(Body::DriftDecided(DriftDecided {
-                scope: call.scope,
-                name: call.name,
-                inputs: call.inputs,
-                occurrence: call.occurrence,
-                after: call.after,
-                record,
-                decision: match decision {
-                    Drift::Reuse => DriftDecision::Reuse,
-                    Drift::Rerun => DriftDecision::Rerun,
-                },
-            }));
+            let decision = match decision {
+                Drift::Reuse => DriftDecision::Reuse,
+                Drift::Rerun => DriftDecision::Rerun,
+            };
+            events.push(decided(call, record, decision));
         }
+        PauseReason::MutatedArgument { call, record, .. } => match options.on_drift {
+            Some(Drift::Reuse) => events.push(decided(call, record, DriftDecision::Reuse)),
+            Some(Drift::Rerun) => drop.push(record),
+            None if drop.is_empty() => return undecided(row, text),
+            None => {}
+        },
         PauseReason::InDoubt { .. } | PauseReason::Volatile { .. } => {
-            if drop.is_empty() && !decided && !matches!(given, Given::Output(_)) {
-                return Err(ManageError::new("paused", text, Some(next::after_pause(row))));
+            if drop.is_empty() && !settled && !is_output {
+                return undecided(row, text);
             }
         }
         PauseReason::RetriesExhausted { record, .. } => {
-            if !decided && !matches!(given, Given::Output(_)) {
+            if !settled && !is_output {
                 drop.push(record);
             }
         }
@@ -243,8 +257,6 @@ fn decide(
         | PauseReason::NoProgress { .. }
         | PauseReason::Requested { .. } => {}
     }
-    let is_held = matches!(next::pause(row), Some(PauseReason::Breakpoint { .. }));
-    let is_output = matches!(given, Given::Output(_));
     match given {
         Given::Nothing => {}
         Given::Inputs(body) | Given::Output(body) => events.push(body),

@@ -5,7 +5,7 @@
 use super::{Session, json};
 use crate::error::{EngineError, Result};
 use kitaru_core::delivery::Next;
-use kitaru_core::event::{CallHead, CallKind, CallsDropped, ErrorData, Inputs, Outcome, Usage};
+use kitaru_core::event::{CallHead, CallKind, CallsDropped, ErrorData, Inputs, Outcome, PauseReason, Usage};
 use kitaru_core::matcher::{Ask, CallId};
 pub use kitaru_core::pass::{Asked, Started};
 use kitaru_core::records::{Record, State};
@@ -274,6 +274,27 @@ impl Session {
             _ => None,
         };
         Some((record.call.key.clone(), record.seq, path))
+    }
+
+    /// An argument of a call, at that path, was changed while it ran: its outcome is to say so.
+    pub fn mutates(&self, call: CallId, path: String) {
+        self.lock().pass.mutates(call, path);
+    }
+
+    /// Why a call pauses whose record (at that index; default: its own) lacks a change that was made to an argument:
+    /// key of the record, path of the argument, and the reason.
+    pub fn mutated(&self, call: CallId, ix: Option<usize>) -> Result<(String, String, PauseReason)> {
+        let inner = self.lock();
+        let matcher = &inner.pass.matcher;
+        let record = ix.map_or_else(|| matcher.record_of(call), |ix| matcher.records.all.get(ix)).ok_or_else(stale)?;
+        let path = record.mutated.clone().unwrap_or_default();
+        let reason = PauseReason::MutatedArgument {
+            call: matcher.head(call).ok_or_else(stale)?.clone(),
+            record: record.seq,
+            record_key: record.call.key.clone(),
+            path: path.clone(),
+        };
+        Ok((record.call.key.clone(), path, reason))
     }
 
     /// JSON text of the inputs that a record was made with.

@@ -18,6 +18,7 @@ pub use waits::{News, Question};
 use crate::clock::Clock;
 use crate::error::{EngineError, Result};
 use kitaru_core::event::Stop;
+use kitaru_core::matcher::CallId;
 use kitaru_core::pass::Pass;
 use kitaru_core::records::Records;
 use kitaru_core::{Body, Digest, Epoch, ExecutionId, Millis, ScopeId, Seq, Value};
@@ -140,10 +141,14 @@ impl Session {
         self.lock().logs.push(line);
     }
 
-    /// Stores a named value; rides along with nothing, it is durable when this returns.
-    pub fn save(&self, name: &str, value: String, call: Option<String>) -> Result<()> {
-        let saved = kitaru_core::event::ArtifactSaved { name: name.to_owned(), value: json(value)?, call };
-        self.write(vec![Body::ArtifactSaved(saved)]).map(|_| ())
+    /// Stores a named value for the body of the call with that key, and records by `call`, a reading, that it was
+    /// stored. Durable when this returns.
+    pub fn save(&self, call: CallId, name: &str, value: String, key: Option<String>) -> Result<()> {
+        let saved = kitaru_core::event::ArtifactSaved { name: name.to_owned(), value: json(value)?, call: key };
+        let now = self.now();
+        let mut batch = self.lock().pass.reading(call, json("null".to_owned())?, now).ok_or_else(calls::stale)?;
+        batch.push(Body::ArtifactSaved(saved));
+        self.write(batch).map(|_| ())
     }
 
     /// The text of a value.
