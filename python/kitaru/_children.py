@@ -102,9 +102,7 @@ class _Child:
         """A child was cancelled: with its parent, or by itself."""
         run = self.one.run
         run.session.look()
-        if run.session.stop_requested() is not None:
-            run.obey()
-            run.check()
+        run.heed()
 
     def body_sync(self) -> Any:
         while True:
@@ -218,8 +216,6 @@ def run_child(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> Any
 def child_has_news(run: Run, suspended: KitaruSuspended) -> bool:
     """Whether something happened to a child since it parked its parent, or its time has come."""
     if suspended.wake_at is not None and run.session.now() >= suspended.wake_at:
-        return True
-    if run.session.stop_requested() is not None:
         return True
     return _position(suspended.exec_id) != suspended.seen
 

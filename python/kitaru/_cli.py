@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kitaru._native import Engine
 
+# (flow, the file that defines it, code, message, hint)
+Found = tuple["str | None", "str | None", "str | None", "str | None", "str | None"]
 # (execution, whether Ctrl-C was pressed at a question, code, message, hint)
 Told = tuple["str | None", bool, "str | None", "str | None", "str | None"]
 
@@ -40,13 +42,10 @@ class Host:
     def run(self, job: str, json_output: bool, engine: Engine, store: str, home: str, normal: bool) -> Told:
         """Runs a job on the command's store. Returns the execution, or a code, a message and a way out."""
         import json
-        import os
 
         from kitaru import _config, _runner
 
-        os.environ["KITARU_HOME"], os.environ["KITARU_STORE"] = home, store
-        os.environ["KITARU_SYNCHRONOUS"] = "normal" if normal else "full"
-        _config.adopt(engine)
+        _settle(engine, store, home, normal)
         wanted: dict[str, Any] = json.loads(job)
         if json_output:
             _config.configure(interactive=False)
@@ -64,6 +63,34 @@ class Host:
         if other is not None and other != store:
             sys.stderr.write(f"note: the flow's code asks for the store {other}; this command used {store}\n")
         return told
+
+    def flow(self, target: str, json_output: bool, engine: Engine, store: str, home: str, normal: bool) -> Found:
+        """Loads the flow of ``FILE.py:FLOW``. Returns its name and file, or a code, a message and a way out."""
+        from kitaru import _entry, _runner
+        from kitaru.errors import KitaruError
+
+        _settle(engine, store, home, normal)
+        stdout = sys.stdout
+        sys.stdout = sys.stderr if json_output else stdout
+        try:
+            flow = _runner.load_target(target)
+        except KitaruError as error:
+            return None, None, error.code, str(error), error.hint
+        finally:
+            sys.stdout.flush()
+            sys.stdout = stdout
+        return flow.name, _entry.entry_point(flow._function)["file"], None, None, None
+
+
+def _settle(engine: Engine, store: str, home: str, normal: bool) -> None:
+    """Makes the command's store that of the user's code."""
+    import os
+
+    from kitaru import _config
+
+    os.environ["KITARU_HOME"], os.environ["KITARU_STORE"] = home, store
+    os.environ["KITARU_SYNCHRONOUS"] = "normal" if normal else "full"
+    _config.adopt(engine)
 
 
 def _reported(work: Any) -> Told:

@@ -61,6 +61,8 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
         for handle in list(run.handles):
             handle.settled()
         run.root_joining -= 1
+    while run.unwinding and run.session.is_held and run.closing is None:
+        run.halt()
     return _outcome(run, value, error)
 
 
@@ -81,6 +83,8 @@ async def run_async(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
             root = loop.create_task(_root(run, function))
             side.root = root
             error, value = await _await_root(run, root)
+            if run.unwinding:
+                await _halt_unwound(run, side)
             again, value = _outcome(run, value, error)
             if not again:
                 return value
@@ -89,6 +93,22 @@ async def run_async(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
         run.drop_side(loop)
         _context.running.discard(run)
         _capture.stop()
+
+
+async def _halt_unwound(run: Run, side: Side) -> None:
+    """Pauses a held execution whose root could not wait for that, when the other tasks' bodies have ended."""
+    import asyncio
+
+    from kitaru._quiet import is_quiet
+
+    while run.closing is None and run.session.is_held:
+        if is_quiet(run, parked=False):
+            run.halt()
+        else:
+            await asyncio.wait([task for task in side.tasks if not task.done()] or [_tick()], timeout=0.02)
+    for task in list(side.tasks):
+        if task.done() and not task.cancelled():
+            task.exception()
 
 
 async def _drain(run: Run, side: Side) -> None:
@@ -173,6 +193,9 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
     session = run.session
     if run.closing is not None:
         raise run.closing from None
+    if run.unwinding:
+        # What held it is gone: it was unwound for nothing, and begins again.
+        return True, None
     try:
         if error is None and hasattr(value, "__await__"):
             _close(value)
@@ -264,7 +287,9 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
             lines.append("Then wake it with: kitaru resume --due")
         return "\n".join(lines)
     questions = [one for one in parked if one.question is not None]
-    lines.append(f"{run.flow} ({short}) waits for an answer.{_FREE * (not run.here_only)}")
+    decides = not questions and any(one.child is not None and one.child.waits == ["paused"] for one in parked)
+    what = "a decision" if decides else "an answer"
+    lines.append(f"{run.flow} ({short}) waits for {what}.{_FREE * (not run.here_only)}")
     for one in questions:
         lines.append(f"  {one.key}: {one.question.text}")
         if run.here_only:

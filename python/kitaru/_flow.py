@@ -27,7 +27,7 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator, Sequence
 
     from kitaru._given import Given
     from kitaru._native import Session
@@ -148,7 +148,12 @@ class Flow(Generic[P, R]):
         return given(self.name, self.signature(), self.signature().bind(args, kwargs))
 
     def _create(
-        self, given: Given, *, id: str | None = None, parent: tuple[str, str] | None = None
+        self,
+        given: Given,
+        *,
+        id: str | None = None,
+        parent: tuple[str, str] | None = None,
+        pause_before: Sequence[str] = (),
     ) -> Callable[[], Run]:
         """What creates an execution: the function that is returned does the writing."""
         from kitaru import _config
@@ -157,7 +162,7 @@ class Flow(Generic[P, R]):
         engine = _config.engine()
 
         def create() -> Run:
-            session = engine.start(id, self.name, given.text, entry, code, parent, list(self._tags))
+            session = engine.start(id, self.name, given.text, entry, code, parent, list(self._tags), list(pause_before))
             if session is None:
                 raise KitaruStateError(f"execution {id} exists already", code="conflict")
             return self._made(session)

@@ -18,13 +18,16 @@ __all__ = [
     "blake3",
     "check_schema",
     "cli",
+    "manage_add_breakpoint",
     "manage_answer",
     "manage_artifact",
     "manage_artifacts",
+    "manage_breakpoints",
     "manage_get",
     "manage_list",
     "manage_logs",
     "manage_prepare",
+    "manage_remove_breakpoint",
     "manage_stop",
     "manage_value",
 ]
@@ -97,10 +100,24 @@ def manage_logs(engine: Engine, id: str, after: int, limit: int) -> str:
 def manage_answer(engine: Engine, id: str, wait: str | None, value: str, by: str, look: bool) -> str:
     """Records an answer. A JSON object: who asked, and with ``look`` who goes on."""
 
-def manage_prepare(engine: Engine, id: str, on_drift: str | None, rerun: list[str]) -> str:
-    """Writes what a resume needs. A JSON object: the execution to take up, and its entry point."""
+def manage_prepare(
+    engine: Engine, id: str, on_drift: str | None, rerun: list[str], set: list[tuple[str, str]], by: str
+) -> str:
+    """Writes what a resume needs; ``set`` are paths and JSON texts. A JSON object: the execution to take up, its
+    entry point, and the process that goes on with it by itself, if one does."""
 
-def manage_stop(engine: Engine, id: str, how: str) -> bool:
+def manage_add_breakpoint(
+    engine: Engine, flow: str, file: str | None, before: str, every: bool, condition: str | None, by: str
+) -> str:
+    """Sets a breakpoint for a flow that has run, or for one of a file. A JSON object: it, and what to know about it."""
+
+def manage_breakpoints(engine: Engine, flow: str | None) -> str:
+    """The breakpoints that are set, as a JSON array."""
+
+def manage_remove_breakpoint(engine: Engine, id: int) -> None:
+    """Removes a breakpoint."""
+
+def manage_stop(engine: Engine, id: str, how: str, by: str) -> bool:
     """Cancels (``cancel``) or pauses (``pause``). ``True``: it has stopped; ``False``: its process was asked to."""
 
 def manage_artifacts(engine: Engine, id: str) -> str:
@@ -124,6 +141,7 @@ class Engine:
         code: str | None,
         parent: tuple[str, str] | None,
         tags: list[str],
+        pause_before: list[str],
     ) -> Session | None:
         """Creates an execution and takes it; ``None``: one with that identifier exists."""
     def take(self, id: str, code: str | None, why: str) -> Session:
@@ -199,9 +217,24 @@ class Session:
         """Serves a drifted call the record after all. Returns its place in delivery order."""
     def rerun(self, call: int) -> None:
         """Lets a drifted call run, and all that drift after it in its scope."""
-    def start(self, call: int, inputs: str | None, once: bool) -> tuple[str, bytes, int, tuple[str, list[str]] | None]:
-        """The body is about to run: its key, the scope inside, tries that failed before, and where somebody changed
-        its inputs all of them with the parameters in which something was changed. ``once``: durable."""
+    def start(
+        self, call: int, inputs: str | None, once: bool, look: bool
+    ) -> tuple[str, bytes, int, tuple[str, list[str]] | None] | None:
+        """The body is about to run: its key, the scope inside, and tries that failed before. ``once``: durable.
+
+        With ``look`` it may be that it must not begin, and nothing is noted of it: ``None``, the flow is held; a last
+        member, somebody changed its inputs, which are then all of them (JSON) with the parameters in which something
+        was changed. If those are good, the same without ``look`` begins it."""
+    @property
+    def is_held(self) -> bool:
+        """Whether no body begins any more."""
+    def hold(self, reason: str, text: str) -> None:
+        """Holds the flow for that reason (JSON), unless it is held already."""
+    def hold_before(self, call: int, inputs: str | None, problem: str) -> None:
+        """Holds the flow before a call that cannot be given or served what somebody put in."""
+    def halt(self, cut: list[str]) -> tuple[int, str, str] | None:
+        """Pauses a held execution: the sequence of that event, the reason (JSON) and what people are told, with what
+        was ``cut`` off. ``None``: something came first, or what held it is gone."""
     def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int, used: _Usage) -> None:
         """A try failed and another is due at ``retry_at``. Durable when this returns, as are all ends below."""
     def end_returned(self, call: int, result: str, attempts: int, used: _Usage) -> int:
@@ -249,7 +282,7 @@ class Session:
         """Asks; durable when this returns. Returns the wait's key."""
     def reopen_wait(self, call: int) -> str:
         """Waits again for what an earlier pass asked. Returns the wait's key."""
-    def wait_news(self, call: int) -> tuple[Literal["open", "over", "due", "cancel", "pause"], int | None]:
+    def wait_news(self, call: int) -> tuple[Literal["open", "over", "due", "cancel"], int | None]:
         """Where a wait stands; its deadline while it is open."""
     def await_news(self, seconds: float) -> None:
         """Blocks, without the interpreter's lock, until something came from outside; at most so long."""
@@ -267,8 +300,6 @@ class Session:
     def suspend(self, own: list[str], children: list[str], wake_at: int | None, sleeping: bool) -> int | None:
         """Parks the execution on its own and its children's open waits. Returns the sequence of that event;
         ``None``: something came first and the flow goes on."""
-    def pause(self, reason: str, text: str) -> int:
-        """Parks the execution until somebody decides; ``reason`` is JSON. Returns the sequence of that event."""
     def interrupt(self, by: str) -> None:
         """The process stops before the end, in an orderly way."""
     def complete(self, result: str, volatile: str | None) -> None:

@@ -37,6 +37,7 @@ class Parked:
         "child",
         "deadline",
         "frame",
+        "hold",
         "key",
         "pause",
         "question",
@@ -55,6 +56,7 @@ class Parked:
         deadline: int | None = None,
         child: KitaruSuspended | None = None,
         pause: bool = False,
+        hold: bool = False,
     ) -> None:
         self.call = call
         self.key = key
@@ -64,6 +66,8 @@ class Parked:
         self.child = child
         # A pause between tries: its end is not an event of its own, the next try is.
         self.pause = pause
+        # A call whose body must not begin, because the execution is about to be paused.
+        self.hold = hold
         self.question: Any = None
         self.since = 0.0
         self.thread: int | None = None
@@ -96,8 +100,8 @@ class Run:
         self.items_alive = 0
         self.threads_busy = 0
         self.item_threads: set[int] = set()
-        # Held while a thread asks inline or suspends, so that two do not.
-        self.leaving = threading.RLock()
+        # Held while a thread asks inline or leaves, so that two do not.
+        self.one_leaves = threading.RLock()
         self.guests_parked = 0
         self.root_thread: int | None = None
         self.root_joining = 0
@@ -114,6 +118,12 @@ class Run:
         self.notes: list[str] = []
         # Somebody pressed Ctrl-C when a wait was asked on the terminal.
         self.left_by_interrupt = False
+        # What a pause raises at the flow's edge, where that is more than `KitaruPaused`.
+        self.held_as: KitaruError | None = None
+        # The flow is held and one of its tasks could not wait for that: it unwinds, while the others end first.
+        self.unwinding = False
+        # What was cut off by that, by key.
+        self.cut: list[str] = []
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.mark_old()
 
@@ -132,7 +142,7 @@ class Run:
         self.named.clear()
         self.known_errors.clear()
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
-        self.root_ended = False
+        self.root_ended = self.unwinding = False
 
     # -- who is alive ---------------------------------------------------------------------------------
 
@@ -232,27 +242,53 @@ class Run:
         return self.stop(error)
 
     def obey(self) -> None:
-        """Somebody asked from outside to cancel or pause: records it and leaves."""
+        """Somebody asked from outside to cancel: records it and leaves."""
         if self.closing is not None:
             return
-        how = self.session.stop_requested()
-        if how == "pause":
-            text = f"paused on request; go on with: kitaru resume {self.id[-8:]}"
-            self.left_at = self.session.pause('{"requested":{"by":"request"}}', text)
-            self.stop(KitaruPaused(text, exec_id=self.id))
-        else:
-            self.session.cancel("request")
-            self.stop(KitaruCancelledError(f"execution {self.id} was cancelled"))
+        self.session.cancel("request")
+        self.stop(KitaruCancelledError(f"execution {self.id} was cancelled"))
 
-    def pause(self, reason: str, text: str, error: KitaruError | None = None) -> Unwind:
-        """Parks the execution until somebody decides."""
+    def heed(self) -> None:
+        """Leaves if somebody asked from outside to cancel."""
+        if self.session.stop_requested() == "cancel":
+            self.obey()
+        self.check()
+
+    @property
+    def leaving(self) -> bool:
+        """Whether what is cancelled now is cancelled by the way the flow ends, and not by what it does."""
+        return self.root_ended or self.unwinding or self.closing is not None
+
+    def hold(self, reason: str, text: str, error: KitaruError | None = None) -> None:
+        """No body begins from here on, and when what runs has ended the execution is paused, for that reason.
+
+        ``error``: what is raised then at the flow's edge, if it is not to be :class:`KitaruPaused`.
+        """
+        with self.lock:
+            if not self.session.is_held:
+                self.held_as = error
+            self.session.hold(reason, text)
+
+    def halt(self) -> bool:
+        """Pauses a held execution. ``False``: something came first, and the flow goes on."""
+        with self.lock:
+            if self.closing is not None:
+                return True
+        cut = [f"{key}: it will run again" for key in self.cut]
+        for side in self.sides.values():
+            cut += [f"the task {name}: it waited for something else" for name in side.strangers]
+        try:
+            halted = self.session.halt(cut)
+        except KitaruError as refusal:
+            self.refused(refusal)
+            return True
+        if halted is None:
+            return False
         import json
 
-        try:
-            self.left_at = self.session.pause(reason, text)
-        except KitaruError as refusal:
-            return self.refused(refusal)
-        return self.stop(error or KitaruPaused(text, exec_id=self.id, reason=json.loads(reason)))
+        self.left_at, reason, text = halted
+        self.stop(self.held_as or KitaruPaused(text, exec_id=self.id, reason=json.loads(reason)))
+        return True
 
     def suspend(self) -> bool:
         """Parks the execution on its open waits. ``False``: an answer came first, and the flow goes on."""

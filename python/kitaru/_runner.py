@@ -244,7 +244,7 @@ def execute(job: dict[str, Any]) -> Ran:
         args, kwargs = arguments(flow, job["run"]["inputs"])
         flow._tags = (*flow._tags, *job["run"].get("tags", ()))
         given = flow._given(args, kwargs)
-        return finish(flow, flow._create(given)(), given)
+        return finish(flow, flow._create(given, pause_before=job["run"].get("pause_before", ()))(), given)
     wanted = job["resume"]
     flow = load_entry(wanted["entry"], wanted["id"])
     try:

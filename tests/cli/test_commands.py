@@ -77,6 +77,7 @@ def test_an_execution_item_has_every_field(lab: Lab) -> None:
             "reused": False,
             "usage": SPENT,
             "record": item["calls"][0]["record"],
+            "by_hand": [],
         },
         {
             "key": "approve",
@@ -89,6 +90,7 @@ def test_an_execution_item_has_every_field(lab: Lab) -> None:
             "reused": False,
             "usage": NOTHING,
             "record": item["calls"][1]["record"],
+            "by_hand": [],
         },
     ]
     assert item["usage"] == SPENT

@@ -9,12 +9,25 @@ from __future__ import annotations
 import os
 
 from kitaru.client.artifacts import Artifacts
+from kitaru.client.breakpoints import Breakpoints
 from kitaru.client.executions import Executions
-from kitaru.client.items import Artifact, Call, Execution, Failure, LogLine, Parent, Usage, Wait
+from kitaru.client.items import (
+    Artifact,
+    Breakpoint,
+    ByHand,
+    Call,
+    Execution,
+    Failure,
+    LogLine,
+    Parent,
+    Pending,
+    Usage,
+    Wait,
+)
 
 
 class KitaruClient:
-    """Executions and artifacts of a store: the configured one, or ``store`` in ``home``.
+    """Executions, artifacts and breakpoints of a store: the configured one, or ``store`` in ``home``.
 
     Raises :class:`~kitaru.errors.KitaruStoreError` when the store cannot be opened.
     """
@@ -30,11 +43,15 @@ class KitaruClient:
         place = None if default else (store, folder)
         self.executions = Executions(engine, place)
         self.artifacts = Artifacts(engine)
+        self.breakpoints = Breakpoints(engine)
 
 
 __all__ = [
     "Artifact",
     "Artifacts",
+    "Breakpoint",
+    "Breakpoints",
+    "ByHand",
     "Call",
     "Execution",
     "Executions",
@@ -42,6 +59,7 @@ __all__ = [
     "KitaruClient",
     "LogLine",
     "Parent",
+    "Pending",
     "Usage",
     "Wait",
 ]

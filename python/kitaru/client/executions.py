@@ -9,12 +9,15 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from kitaru.client.items import Execution, LogLine, execution, time_of
+from kitaru.client.items import Execution, LogLine, execution, plain, time_of, who
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kitaru._native import Engine
+
+NOTHING: Any = object()
+"""What stands for a value that is not given, where ``None`` is one."""
 
 
 class Executions:
@@ -80,29 +83,46 @@ class Executions:
         """
         from kitaru import _entry, _native
 
-        text = _plain(value)
-        told = json.loads(_native.manage_answer(self._engine, id, wait, text, "python", resume))
+        text = plain(value)
+        told = json.loads(_native.manage_answer(self._engine, id, wait, text, who(), resume))
         # A notebook's flow stays where it is, which may be here.
         ours = told["entry"]["module"] is None and told["root"] in _entry.here
         if told["after"] == "carry" or (told["after"] == "stays" and ours):
             self._carry_on(told, "answer", taken_is_fine=True)
         return self.get(told["asked"])
 
-    def resume(self, id: str, *, on_drift: str | None = None, rerun: str | Iterable[str] = ()) -> Execution:
+    def resume(
+        self,
+        id: str,
+        *,
+        on_drift: str | None = None,
+        rerun: str | Iterable[str] = (),
+        set: Mapping[str, Any] | None = None,
+        output: Any = NOTHING,
+    ) -> Execution:
         """Goes on with an execution, and returns it as it is afterwards: ended, or waiting again.
 
         ``on_drift`` decides about a call that is met with other inputs (``"reuse"`` or ``"rerun"``); ``rerun``
-        names calls to run again, by key, or ``"failed"`` for all that failed. What the flow raises is not raised
-        here: it is in ``error``.
+        names calls to run again, by key, or ``"failed"`` for all that failed. ``set`` changes what the call is given
+        that the execution is paused at, by path: ``{"topic": "tea", "messages[3].text": "…"}``; ``output`` is its
+        result instead of running it. Both are plain JSON values, which the call's annotations make into theirs, and
+        are marked with who put them there. What the flow raises is not raised here: it is in ``error``.
 
         Raises :class:`~kitaru.errors.KitaruStateError` when it has ended, is held by a living process or lacks an
-        answer or a decision, :class:`~kitaru.errors.KitaruImportError` when its code cannot be loaded.
+        answer or a decision, :class:`~kitaru.errors.KitaruOverrideError` for a path that the call does not have,
+        :class:`~kitaru.errors.KitaruImportError` when its code cannot be loaded.
         """
         from kitaru import _native
 
         keys = [rerun] if isinstance(rerun, str) else [*rerun]
-        told = json.loads(_native.manage_prepare(self._engine, id, on_drift, keys))
-        self._carry_on(told, "resume", taken_is_fine=False)
+        put = [(path, plain(value)) for path, value in (set or {}).items()]
+        if output is not NOTHING:
+            put.append(("output", plain(output)))
+        told = json.loads(_native.manage_prepare(self._engine, id, on_drift, keys, put, who()))
+        if told["taken"] is None:
+            # What its parent is paused at is another question.
+            why = "resume" if told["root"] == told["asked"] else "child"
+            self._carry_on(told, why, taken_is_fine=False)
         return self.get(told["asked"])
 
     def retry(self, id: str) -> Execution:
@@ -114,14 +134,15 @@ class Executions:
         return self._stop(id, "cancel")
 
     def pause(self, id: str) -> Execution:
-        """Pauses an execution and its children. One that is running stops at its next step."""
+        """Pauses an execution and its children. In one that is running nothing new begins, and it pauses when what
+        runs has ended."""
         return self._stop(id, "pause")
 
     def _stop(self, id: str, how: str) -> Execution:
         from kitaru import _native
 
         found = self.get(id)
-        _native.manage_stop(self._engine, found.id, how)
+        _native.manage_stop(self._engine, found.id, how, who())
         return self.get(found.id)
 
     def _carry_on(self, told: dict[str, Any], why: str, *, taken_is_fine: bool) -> None:
@@ -169,19 +190,3 @@ def _on_own_thread(work: Callable[[], Any]) -> None:
     thread.join()
     if problem:
         raise problem[0]
-
-
-def _plain(value: Any) -> str:
-    """An answer as plain JSON, which its schema is checked against."""
-    try:
-        return json.dumps(value)
-    except TypeError:
-        from pydantic import PydanticSchemaGenerationError
-        from pydantic_core import PydanticSerializationError, to_json
-
-        from kitaru.errors import KitaruAnswerError
-
-        try:
-            return to_json(value).decode()
-        except (PydanticSchemaGenerationError, PydanticSerializationError) as error:
-            raise KitaruAnswerError(f"the answer is no JSON value: {error}") from None
