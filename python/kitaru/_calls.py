@@ -13,7 +13,14 @@ from kitaru import _native
 from kitaru._context import Frame, is_cancel
 from kitaru._results import Kept, keep, restored
 from kitaru._values import decode_error, encode_error, settle_error
-from kitaru.errors import KitaruEncodeError, KitaruError, KitaruTimeoutError, Unwind
+from kitaru.errors import (
+    KitaruEncodeError,
+    KitaruError,
+    KitaruInputsError,
+    KitaruOverrideError,
+    KitaruTimeoutError,
+    Unwind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -72,7 +79,13 @@ class Forever:
     __slots__ = ()
 
 
-Step = Turn | Body | Ended | Pause | Forever
+class Hold:
+    """Park a call whose body must not begin, until the execution is paused or what held it is gone."""
+
+    __slots__ = ()
+
+
+Step = Turn | Body | Ended | Pause | Forever | Hold
 
 
 class Identified:
@@ -152,7 +165,7 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     if verdict in ("drift", "moved"):
-        settled = _decisions().settle_drift(one, record, moved=verdict == "moved")
+        settled = yield from _decisions().settle_drift(one, record, moved=verdict == "moved")
         if settled is not None:
             verdict, order = "reuse", settled
         else:
@@ -161,20 +174,20 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
         if not alone:
             yield Turn(order)
         session.delivered(order)
-        return _serve(one)
+        return (yield from _serve(one))
     if verdict == "park":
         yield Forever()
     elif verdict == "in_doubt":
-        served = _decisions().reconcile(one, record)
+        served = yield from _decisions().reconcile(one, record)
         if served is not _decisions().RUN:
             return served
     elif verdict == "mutated":
-        raise _decisions().mutated(one, record)
+        yield from _decisions().mutated(one, record)
     elif verdict == "volatile" and not one.spec.rerunnable:
-        raise _decisions().volatile(one, record)
+        yield from _decisions().volatile(one, record)
     elif verdict == "race":
         if (one.spec.on_drift or run.on_drift) != "rerun":
-            raise _decisions().race(one, record)
+            yield from _decisions().race(one, record)
         session.rerun(call)
     return (yield from _attempts(one))
 
@@ -187,12 +200,21 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
         # An earlier process was to wait so long after a failed try.
         yield Pause(one.name, left, due)
     run.check_new(one.frame)
-    try:
-        key, scope, failed, changed = session.start(call, bound.text, spec.once)
-        if changed is not None:
-            _decisions().give_changed(one, *changed)
-    except KitaruError as refusal:
-        raise run.refused(refusal) from None
+    while True:
+        try:
+            begun = session.start(call, bound.text, spec.once, True)
+            if begun is not None and begun[3] is not None:
+                # Somebody changed its inputs: it begins if they are what its body takes.
+                _decisions().give_changed(one, *begun[3])
+                begun = session.start(call, bound.text, spec.once, False)
+        except (KitaruInputsError, KitaruOverrideError) as refusal:
+            yield from _decisions().refused_value(one, refusal)
+        except KitaruError as refusal:
+            raise run.refused(refusal) from None
+        if begun is not None:
+            break
+        yield Hold()
+    key, scope, failed, _ = begun
     attempt = failed + 1
     while True:
         frame = Frame(run, scope, parent=one.frame, call=call, key=key, attempt=attempt)
@@ -207,17 +229,22 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
             if one.frame.run is run and given_up(one.frame):
                 raise
             if spec.once and (is_cancel(error) or (frame.abandoned and isinstance(error, KitaruTimeoutError))):
-                _decisions().in_doubt(one, frame.key or one.name)
-            pause = _failed(one, frame, error, attempt)
-            if pause is None:
+                yield from _decisions().in_doubt(one, frame.key or one.name)
+            after = _failed(one, frame, error, attempt)
+            if after is None:
                 raise
-            if pause is not _AT_ONCE:
-                yield pause
+            if type(after) is Pause:
+                yield after
                 attempt += 1
+            elif after is not _AT_ONCE:
+                yield from after
             run.check_new(one.frame)
+            while session.is_held:
+                # Another try is a body too.
+                yield Hold()
             try:
                 if spec.once:
-                    session.start(call, bound.text, True)
+                    session.start(call, bound.text, True, False)
             except KitaruError as refusal:
                 raise run.refused(refusal) from None
             continue
@@ -242,12 +269,12 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
                 yield Ended(one.call, text, attempt)
             except BaseException as error:
                 # The flow goes on as if it had not ended, so that is what has to stand on record.
-                if is_cancel(error) and not run.root_ended and run.closing is None:
+                if is_cancel(error) and not run.leaving:
                     if changed is not None:
                         session.mutates(one.call, changed)
                     session.end_cancelled(one.call, attempt)
                     if changed is not None:
-                        raise _decisions().mutated(one) from None
+                        yield from _decisions().mutated(one)
                 raise
         else:
             said = f"{problem}. {problem.hint}"
@@ -262,7 +289,7 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     if changed is not None:
-        raise _decisions().mutated(one)
+        yield from _decisions().mutated(one)
     if strict is not None:
         raise strict
     return value
@@ -279,22 +306,25 @@ def _changed(one: Identified) -> str | None:
 
 
 def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -> Any:
-    """Records a failed try. Returns the pause before the next one, `_AT_ONCE`, or ``None``: no more tries."""
+    """Records a failed try. Returns the pause before the next one, `_AT_ONCE`, what asks somebody to decide, or
+    ``None``: no more tries."""
     run, spec, session, call = one.run, one.spec, one.run.session, one.call
     try:
         if is_cancel(error):
-            if not run.root_ended:
+            if not run.leaving:
                 changed = _changed(one)
                 session.end_cancelled(call, attempt)
                 if changed is not None:
-                    raise _decisions().mutated(one, error=error)
+                    return _decisions().mutated(one, error=error)
+            elif run.unwinding:
+                run.cut.append(frame.key or one.name)
             return None
         if not isinstance(error, Exception):
             return None
         if _changed(one) is not None:
             # Neither a handler nor another try may go on from what it left.
             session.end_raised(call, error_tuple(error), attempt)
-            raise _decisions().mutated(one, error=error)
+            return _decisions().mutated(one, error=error)
         sources = run.sources(error)
         stale = run.stale(sources)
         if stale:
@@ -319,13 +349,13 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
         if rebuilds:
             settle_error(error, written)
         if spec.pause_on_failure:
-            raise _decisions().exhausted(one, frame.key or one.name, record, attempt, error)
+            return _decisions().exhausted(one, frame.key or one.name, record, attempt, error)
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     return None
 
 
-def _serve(one: Identified) -> Any:
+def _serve(one: Identified) -> Generator[Step, Any, Any]:
     run = one.run
     try:
         kind, text = run.session.serve(one.call)
@@ -338,7 +368,7 @@ def _serve(one: Identified) -> Any:
             run.remember(error, record[1], fresh=record[1] in run.fresh)
         raise error
     if kind == "supplied":
-        return _decisions().supplied_result(one, text or "null")
+        return (yield from _decisions().supplied_result(one, text or "null"))
     return restored(one.spec, text or "null")
 
 
@@ -371,4 +401,4 @@ class KitaruValueNotStored(UserWarning):
     """A result was handed on but could not be stored."""
 
 
-__all__ = ["Body", "Ended", "Forever", "Identified", "Pause", "Turn", "identify", "steps"]
+__all__ = ["Body", "Ended", "Forever", "Hold", "Identified", "Pause", "Turn", "identify", "steps"]

@@ -133,9 +133,7 @@ class Carried:
     def stop_with_it(self) -> None:
         """It was cancelled: with the flow that carries it, or by itself."""
         self.run.session.look()
-        if self.run.session.stop_requested() is not None:
-            self.run.obey()
-            self.run.check()
+        self.run.heed()
 
     def body_sync(self) -> Any:
         """Carries it on to its end. Blocks this thread."""
@@ -385,6 +383,6 @@ def child_has_news(run: Run, suspended: KitaruSuspended) -> bool:
     """Whether something happened to a child since it parked its parent, or it can go on."""
     if suspended.wake_at is not None and run.session.now() >= suspended.wake_at:
         return True
-    if run.session.stop_requested() is not None:
+    if run.session.stop_requested() == "cancel":
         return True
     return _native.manage_stirred(_config.engine(), suspended.exec_id, suspended.seen)

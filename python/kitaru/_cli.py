@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from kitaru._native import Engine
 
+# (flow, the file that defines it, code, message, hint)
+FoundFlow = tuple["str | None", "str | None", "str | None", "str | None", "str | None"]
 # (execution, whether Ctrl-C was pressed at a question, code, message, hint)
 Told = tuple["str | None", bool, "str | None", "str | None", "str | None"]
 # (place of the job, told)
@@ -118,6 +120,23 @@ class Host:
             sys.stderr.write("\n")
             return False
         return said.strip().lower() in ("y", "yes")
+
+    def flow(self, target: str, json_output: bool, engine: Engine, store: str, home: str, normal: bool) -> FoundFlow:
+        """Loads the flow of ``FILE.py:FLOW``. Returns its name and file, or a code, a message and a way out."""
+        from kitaru import _entry, _runner
+        from kitaru.errors import KitaruError
+
+        _adopt(engine, store, home, normal)
+        stdout = sys.stdout
+        sys.stdout = sys.stderr if json_output else stdout
+        try:
+            flow = _runner.load_target(target)
+        except KitaruError as error:
+            return None, None, error.code, str(error), error.hint
+        finally:
+            sys.stdout.flush()
+            sys.stdout = stdout
+        return flow.name, _entry.entry_point(flow._function)["file"], None, None, None
 
 
 def _adopt(engine: Engine, store: str, home: str, normal: bool) -> None:

@@ -142,6 +142,11 @@ def frame_or_none() -> Frame | None:
     return found if found is not None and found.run.pid == os.getpid() else None
 
 
+def of_task(task: asyncio.Task[Any]) -> Frame | None:
+    """The frame of another task."""
+    return _by_task.get(task)
+
+
 def enter(own: Frame | None) -> Any:
     """Makes ``own`` the current frame of this task or thread; ``None``: outside any flow. Returns what :func:`leave`
     needs."""

@@ -67,6 +67,8 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
     if not isinstance(error, (KeyboardInterrupt, SystemExit)):
         # Only whoever interrupts does not want to wait.
         _ending.settle_threads(run)
+    while run.unwinding and run.session.is_held and run.closing is None:
+        run.halt()
     return _outcome(run, value, error)
 
 
@@ -87,6 +89,8 @@ async def run_async(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
             root = loop.create_task(_root(run, function))
             side.root = root
             error, value = await _await_root(run, side, root)
+            if run.unwinding:
+                await _halt_unwound(run, side)
             again, value = _outcome(run, value, error)
             if not again:
                 return value
@@ -96,6 +100,25 @@ async def run_async(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
         _context.running.discard(run)
         _capture.stop()
         _wake.after(run.id)
+
+
+async def _halt_unwound(run: Run, side: Side) -> None:
+    """Pauses a held execution whose root could not wait for that, when the other tasks' bodies have ended."""
+    import asyncio
+
+    from kitaru._quiet import is_quiet
+
+    while run.closing is None and run.session.is_held:
+        tasks = [task for task in side.tasks if not task.done()]
+        if is_quiet(run, parked=False):
+            run.halt()
+        elif tasks:
+            await asyncio.wait(tasks, timeout=0.02)
+        else:
+            await asyncio.sleep(0.01)
+    for task in list(side.tasks):
+        if task.done() and not task.cancelled():
+            task.exception()
 
 
 async def _root(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
@@ -140,7 +163,11 @@ async def _await_root(run: Run, side: Side, root: Any) -> tuple[BaseException | 
                     return run.closing, None
             else:
                 await asyncio.wait({root}, timeout=0.5 if run.sides else None)
-        if run.closing is None and (root.cancelled() or isinstance(root.exception(), (Exception, type(None)))):
+        if (
+            run.closing is None
+            and not run.unwinding
+            and (root.cancelled() or isinstance(root.exception(), (Exception, type(None))))
+        ):
             await _ending.settle_tasks(run, side)
     except asyncio.CancelledError:
         # Whoever awaits the flow was cancelled: so is the flow, and it is left interrupted.
@@ -168,6 +195,9 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             # Somebody has to mend something, and looks for the line.
             closing = closing.with_traceback(clean(error.__traceback__))
         raise closing from None
+    if run.unwinding:
+        # What held it is gone: it was unwound for nothing, and begins again.
+        return True, None
     _capture.finish(run)
     try:
         if error is None and hasattr(value, "__await__"):
@@ -256,7 +286,8 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
         return "\n".join(lines)
     questions = [one for one in parked if one.question is not None]
     asked = questions or [one for one in parked if one.child is not None and one.child.waits]
-    what = "an answer" if asked else "other executions"
+    decides = not questions and any(one.child is not None and one.child.waits == ["paused"] for one in parked)
+    what = "a decision" if decides else "an answer" if asked else "other executions"
     lines.append(f"{run.flow} ({short}) waits for {what}.{_FREE * (not run.here_only)}")
     for one in questions:
         lines.append(f"  {one.key}: {one.question.text}")

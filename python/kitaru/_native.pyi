@@ -21,9 +21,11 @@ __all__ = [
     "forget_memory",
     "keyed_id",
     "manage_acted",
+    "manage_add_breakpoint",
     "manage_answer",
     "manage_artifact",
     "manage_artifacts",
+    "manage_breakpoints",
     "manage_call",
     "manage_delete",
     "manage_diff",
@@ -33,6 +35,7 @@ __all__ = [
     "manage_must_not_circle",
     "manage_plan",
     "manage_prepare",
+    "manage_remove_breakpoint",
     "manage_replay",
     "manage_root",
     "manage_standings",
@@ -119,8 +122,28 @@ def manage_logs(engine: Engine, id: str, after: int, limit: int) -> str:
 def manage_answer(engine: Engine, id: str, wait: str | None, value: str, by: str, look: bool) -> str:
     """Records an answer. A JSON object: who asked, and with ``look`` who goes on."""
 
-def manage_prepare(engine: Engine, id: str, on_drift: str | None, rerun: list[str], asker: str | None, by: str) -> str:
-    """Writes what a resume needs. A JSON object: the execution to take up, and its entry point."""
+def manage_prepare(
+    engine: Engine,
+    id: str,
+    on_drift: str | None,
+    rerun: list[str],
+    set: list[tuple[str, str]],
+    asker: str | None,
+    by: str,
+) -> str:
+    """Writes what a resume needs; ``set`` are paths and JSON texts. A JSON object: the execution to take up, its
+    entry point, and whether it goes on in place, where a living process holds it. ``asker``: the flow that asks."""
+
+def manage_add_breakpoint(
+    engine: Engine, flow: str, file: str | None, before: str, every: bool, condition: str | None, by: str
+) -> str:
+    """Sets a breakpoint for a flow that has run, or for one of a file. A JSON object: it, and what to know about it."""
+
+def manage_breakpoints(engine: Engine, flow: str | None) -> str:
+    """The breakpoints that are set, as a JSON array."""
+
+def manage_remove_breakpoint(engine: Engine, id: int) -> None:
+    """Removes a breakpoint."""
 
 def manage_stop(engine: Engine, id: str, how: str, by: str, again: bool) -> bool:
     """Cancels (``cancel``) or pauses (``pause``). ``True``: it has stopped; ``False``: its process was asked to."""
@@ -271,9 +294,24 @@ class Session:
         """Serves a drifted call the record after all. Returns its place in delivery order."""
     def rerun(self, call: int) -> None:
         """Lets a drifted call run, and all that drift after it in its scope."""
-    def start(self, call: int, inputs: str | None, once: bool) -> tuple[str, bytes, int, tuple[str, list[str]] | None]:
-        """The body is about to run: its key, the scope inside, tries that failed before, and where somebody changed
-        its inputs all of them with the parameters in which something was changed. ``once``: durable."""
+    def start(
+        self, call: int, inputs: str | None, once: bool, look: bool
+    ) -> tuple[str, bytes, int, tuple[str, list[str]] | None] | None:
+        """The body is about to run: its key, the scope inside, and tries that failed before. ``once``: durable.
+
+        With ``look`` it may be that it must not begin, and nothing is noted of it: ``None``, the flow is held; a last
+        member, somebody changed its inputs, which are then all of them (JSON) with the parameters in which something
+        was changed. If those are good, the same without ``look`` begins it."""
+    @property
+    def is_held(self) -> bool:
+        """Whether no body begins any more."""
+    def hold(self, reason: str, text: str) -> None:
+        """Holds the flow for that reason (JSON), unless it is held already."""
+    def hold_before(self, call: int, inputs: str | None, problem: str) -> None:
+        """Holds the flow before a call that cannot be given or served what somebody put in."""
+    def halt(self, cut: list[str]) -> tuple[int, str, str] | None:
+        """Pauses a held execution: the sequence of that event, the reason (JSON) and what people are told, with what
+        was ``cut`` off. ``None``: something came first, or what held it is gone."""
     def used(self, key: str, used: _Usage) -> None:
         """The call with that key has consumed something: durable with its end, or with the next beat of the heart."""
     def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int) -> None:
@@ -326,7 +364,7 @@ class Session:
         """Asks; durable when this returns. Returns the wait's key."""
     def reopen_wait(self, call: int) -> str:
         """Waits again for what an earlier pass asked. Returns the wait's key."""
-    def wait_news(self, call: int) -> tuple[Literal["open", "over", "due", "cancel", "pause"], int | None]:
+    def wait_news(self, call: int) -> tuple[Literal["open", "over", "due", "cancel"], int | None]:
         """Where a wait stands; its deadline while it is open."""
     def await_news(self, seconds: float) -> None:
         """Blocks, without the interpreter's lock, until something came from outside; at most so long."""
@@ -346,12 +384,6 @@ class Session:
     ) -> int | None:
         """Parks the execution on its own and its children's open waits and on other executions. Returns the sequence
         of that event; ``None``: something came first and the flow goes on."""
-    def pause(self, reason: str, text: str) -> int:
-        """Parks the execution until somebody decides; ``reason`` is JSON. Returns the sequence of that event."""
-    def pause_as_asked(self, by: str, text: str) -> int:
-        """The same because somebody asked from outside; ``by``: who, as far as is known."""
-    def flush(self) -> None:
-        """Writes what rides along."""
     def interrupt(self, by: str) -> None:
         """The process stops before the end, in an orderly way."""
     def complete(self, result: str, volatile: str | None) -> None:

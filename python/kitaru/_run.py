@@ -48,6 +48,7 @@ class Parked:
         "child",
         "deadline",
         "frame",
+        "hold",
         "key",
         "news",
         "others",
@@ -70,6 +71,7 @@ class Parked:
         pause: bool = False,
         others: Others | None = None,
         news: Callable[[], bool] | None = None,
+        hold: bool = False,
     ) -> None:
         self.call = call
         self.key = key
@@ -82,6 +84,8 @@ class Parked:
         self.news = news
         # A pause between tries: its end is not an event of its own, the next try is.
         self.pause = pause
+        # A call whose body must not begin, because the execution is about to be paused.
+        self.hold = hold
         self.question: Any = None
         self.since = 0.0
         self.thread: int | None = None
@@ -114,8 +118,8 @@ class Run:
         self.items_alive = 0
         self.threads_busy = 0
         self.item_threads: set[int] = set()
-        # Held while a thread asks inline or suspends, so that two do not.
-        self.leaving = threading.RLock()
+        # Held while a thread asks inline or leaves, so that two do not.
+        self.one_leaves = threading.RLock()
         self.guests_parked = 0
         self.root_thread: int | None = None
         self.root_joining = 0
@@ -136,6 +140,12 @@ class Run:
         self.notes: list[str] = []
         # Somebody pressed Ctrl-C when a wait was asked on the terminal.
         self.left_by_interrupt = False
+        # What a pause raises at the flow's edge, where that is more than `KitaruPaused`.
+        self.held_as: KitaruError | None = None
+        # The flow is held and one of its tasks could not wait for that: it unwinds, while the others end first.
+        self.unwinding = False
+        # What was cut off by that, by key.
+        self.cut: list[str] = []
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.mark_old()
 
@@ -154,7 +164,7 @@ class Run:
         self.named.clear()
         self.known_errors.clear()
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
-        self.root_ended = False
+        self.root_ended = self.unwinding = False
 
     # -- who is alive ---------------------------------------------------------------------------------
 
@@ -263,29 +273,55 @@ class Run:
         return self.stop(error)
 
     def obey(self) -> None:
-        """Somebody asked from outside to cancel or pause: records it and leaves."""
+        """Somebody asked from outside to cancel: records it and leaves."""
         if self.closing is not None:
             return
         _capture.finish(self)
-        how = self.session.stop_requested()
-        if how == "pause":
-            text = f"paused on request; go on with: kitaru resume {self.id[-8:]}"
-            self.left_at = self.session.pause_as_asked("request", text)
-            self.stop(KitaruPaused(text, exec_id=self.id))
-        else:
-            self.session.cancel("request")
-            self.stop(KitaruCancelledError(f"execution {self.id} was cancelled"))
+        self.session.cancel("request")
+        self.stop(KitaruCancelledError(f"execution {self.id} was cancelled"))
 
-    def pause(self, reason: str, text: str, error: KitaruError | None = None) -> Unwind:
-        """Parks the execution until somebody decides."""
-        import json
+    def heed(self) -> None:
+        """Leaves if somebody asked from outside to cancel."""
+        if self.session.stop_requested() == "cancel":
+            self.obey()
+        self.check()
 
+    @property
+    def leaving(self) -> bool:
+        """Whether what is cancelled now is cancelled by the way the flow ends, and not by what it does."""
+        return self.root_ended or self.unwinding or self.closing is not None
+
+    def hold(self, reason: str, text: str, error: KitaruError | None = None) -> None:
+        """No body begins from here on, and when what runs has ended the execution is paused, for that reason.
+
+        ``error``: what is raised then at the flow's edge, if it is not to be :class:`KitaruPaused`.
+        """
+        with self.lock:
+            if not self.session.is_held:
+                self.held_as = error
+            self.session.hold(reason, text)
+
+    def halt(self) -> bool:
+        """Pauses a held execution. ``False``: something came first, and the flow goes on."""
+        with self.lock:
+            if self.closing is not None:
+                return True
+        cut = [f"{key}: it will run again" for key in self.cut]
+        for side in self.sides.values():
+            cut += [f"the task {name}: it waited for something else" for name in side.strangers]
         _capture.finish(self)
         try:
-            self.left_at = self.session.pause(reason, text)
+            halted = self.session.halt(cut)
         except KitaruError as refusal:
-            return self.refused(refusal)
-        return self.stop(error or KitaruPaused(text, exec_id=self.id, reason=json.loads(reason)))
+            self.refused(refusal)
+            return True
+        if halted is None:
+            return False
+        import json
+
+        self.left_at, reason, text = halted
+        self.stop(self.held_as or KitaruPaused(text, exec_id=self.id, reason=json.loads(reason)))
+        return True
 
     def suspend(self) -> bool:
         """Parks the execution on its open waits. ``False``: an answer came first, and the flow goes on."""

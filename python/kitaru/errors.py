@@ -240,8 +240,15 @@ _STATE = {
     "wait-cycle",
     "waiting",
 }
-_NOT_FOUND = {"ambiguous-id", "unknown-artifact", "unknown-call", "unknown-execution", "unknown-wait"}
-_USAGE = {"bad-json", "several-waits", "usage"}
+_NOT_FOUND = {
+    "ambiguous-id",
+    "unknown-artifact",
+    "unknown-breakpoint",
+    "unknown-call",
+    "unknown-execution",
+    "unknown-wait",
+}
+_USAGE = {"bad-expression", "bad-json", "bad-selector", "several-waits", "usage"}
 
 
 def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError:
@@ -252,6 +259,8 @@ def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError
         return KitaruAnswerError(message, hint=hint)
     if code == "bad-override":
         return KitaruOverrideError(message, hint=hint)
+    if code == "unknown-flow":
+        return KitaruFlowNotFoundError(message, hint=hint)
     if code == "misuse":
         return KitaruError(message, code=code, hint=hint)
     kind: type[KitaruError] = KitaruStoreError

@@ -153,7 +153,7 @@ pub fn input(context: &mut Context<'_>, input: &Input) -> Result<Answer> {
     })?;
     let now = context.now();
     let row = manage::find(context.store.as_ref(), &input.id)?;
-    let answered = manage::answer(context.store.as_ref(), &row, input.wait.as_deref(), &value, "cli", now)?;
+    let answered = manage::answer(context.store.as_ref(), &row, input.wait.as_deref(), &value, &who(), now)?;
     let asked = answered.wait.execution_id.clone();
     let root = answered.root.id.clone();
     let key = answered.wait.key.clone();

@@ -193,7 +193,7 @@ impl Pass {
     }
 
     /// What the body of a call is given, where somebody changed that.
-    fn effective(&self, call: CallId, inputs: Option<&Value>) -> Result<Option<Effective>, PathError> {
+    pub fn effective(&self, call: CallId, inputs: Option<&Value>) -> Result<Option<Effective>, PathError> {
         if self.matcher.records.inputs_set.is_empty() {
             return Ok(None);
         }

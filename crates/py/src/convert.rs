@@ -1,7 +1,7 @@
 //! What crosses between Python and the engine, one way and the other.
 
 use crate::errors::raise_code;
-use kitaru_core::event::{Await, ErrorData, Usage};
+use kitaru_core::event::{Await, CallKind, ErrorData, Usage};
 use kitaru_core::{Digest, ExecutionId, ScopeId, Value};
 use pyo3::prelude::*;
 
@@ -42,4 +42,16 @@ pub fn awaits(all: Vec<AwaitTuple>) -> Vec<Await> {
 /// What was consumed.
 pub fn usage((input_tokens, output_tokens, cost_usd): UsageTuple) -> Usage {
     Usage { input_tokens, output_tokens, cost_usd }
+}
+
+/// A kind of call from its word.
+pub fn call_kind(py: Python<'_>, word: &str) -> PyResult<CallKind> {
+    Ok(match word {
+        "checkpoint" => CallKind::Checkpoint,
+        "child" => CallKind::Child,
+        "wait" => CallKind::Wait,
+        "sleep" => CallKind::Sleep,
+        "reading" => CallKind::Reading,
+        other => return Err(raise_code(py, "misuse", &format!("no call kind {other:?}"))),
+    })
 }

@@ -1,13 +1,13 @@
 //! `Session`: one execution that this process owns, for Python. Scopes are 16 bytes, calls are integers,
 //! values are JSON texts.
 
-use crate::convert::{AwaitTuple, ErrorTuple, UsageTuple, awaits, digest, error_data, scope, usage};
+use crate::convert::{AwaitTuple, ErrorTuple, UsageTuple, awaits, call_kind, digest, error_data, scope, usage};
 use crate::errors::{raise_code, raised};
 use kitaru_core::Value;
 use kitaru_core::delivery::Next;
-use kitaru_core::event::{CallKind, Inputs, Outcome, PauseReason, Stop};
+use kitaru_core::event::{Inputs, Outcome, PauseReason, Stop};
 use kitaru_core::matcher::{CallId, Verdict};
-use kitaru_engine::session::{Ended, Given, News, Question, Served, Session as Inner};
+use kitaru_engine::session::{Begun, Ended, Given, News, Question, Served, Session as Inner};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
@@ -104,16 +104,7 @@ impl Session {
             None if opaque => Inputs::Opaque,
             None => Inputs::None,
         };
-        let kind = match kind {
-            "checkpoint" => CallKind::Checkpoint,
-            "child" => CallKind::Child,
-            "wait" => CallKind::Wait,
-            "sleep" => CallKind::Sleep,
-            "reading" => CallKind::Reading,
-            "client" => CallKind::Client,
-            other => return Err(raise_code(py, "misuse", &format!("no call kind {other:?}"))),
-        };
-        let given = Given { scope: scope(py, at)?, name, inputs, kind, named, once, code };
+        let given = Given { scope: scope(py, at)?, name, inputs, kind: call_kind(py, kind)?, named, once, code };
         Self::out(py, self.inner.identify(&given)).map(|call| call.0)
     }
 
@@ -176,22 +167,27 @@ impl Session {
         self.inner.rerun(CallId(call));
     }
 
-    /// Key, scope of the body, tries that failed before; and where somebody changed the inputs, what the body is given
-    /// (JSON, what was put in is plain) with the parameters in which something was changed. `None`, with `held` only:
-    /// the body must not begin.
-    #[pyo3(signature = (call, inputs, once, held))]
+    /// Key, scope of the body, tries that failed before. With `look`, `None`: the body must not begin; a last member:
+    /// somebody changed its inputs, which are then all of them (JSON, what was put in is plain) with the parameters in
+    /// which something was changed, and it has not begun.
+    #[pyo3(signature = (call, inputs, once, look))]
     fn start<'py>(
         &self,
         py: Python<'py>,
         call: usize,
         inputs: Option<String>,
         once: bool,
-        held: bool,
+        look: bool,
     ) -> PyResult<Option<StartTuple<'py>>> {
-        let started = py.detach(|| self.inner.start(CallId(call), inputs, once, held));
-        let Some(started) = Self::out(py, started)? else { return Ok(None) };
-        let effective = started.effective.and_then(|one| Some((one.inputs.inline()?.to_owned(), one.changed)));
-        Ok(Some((started.key, PyBytes::new(py, &started.body.0), started.failed_attempts, effective)))
+        let started = py.detach(|| self.inner.start(CallId(call), inputs, once, look));
+        Ok(match Self::out(py, started)? {
+            Begun::Held => None,
+            Begun::Changed(to) => {
+                let text = to.inputs.inline().unwrap_or_default().to_owned();
+                Some((String::new(), PyBytes::new(py, &[]), 0, Some((text, to.changed))))
+            }
+            Begun::Started(one) => Some((one.key, PyBytes::new(py, &one.body.0), one.failed_attempts, None)),
+        })
     }
 
     #[getter]

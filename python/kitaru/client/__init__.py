@@ -9,13 +9,27 @@ from __future__ import annotations
 import os
 
 from kitaru.client.artifacts import Artifacts
+from kitaru.client.breakpoints import Breakpoints
 from kitaru.client.executions import Executions
 from kitaru.client.handles import ExecutionHandle
-from kitaru.client.items import Artifact, Call, Execution, Failure, LogLine, Parent, Tree, Usage, Wait
+from kitaru.client.items import (
+    Artifact,
+    Breakpoint,
+    ByHand,
+    Call,
+    Execution,
+    Failure,
+    LogLine,
+    Parent,
+    Pending,
+    Tree,
+    Usage,
+    Wait,
+)
 
 
 class KitaruClient:
-    """Executions and artifacts of a store: the configured one, or ``store`` in ``home``.
+    """Executions, artifacts and breakpoints of a store: the configured one, or ``store`` in ``home``.
 
     Raises :class:`~kitaru.errors.KitaruStoreError` when the store cannot be opened.
     """
@@ -31,11 +45,15 @@ class KitaruClient:
         place = None if default else (store, folder)
         self.executions = Executions(engine, place)
         self.artifacts = Artifacts(engine, place)
+        self.breakpoints = Breakpoints(engine)
 
 
 __all__ = [
     "Artifact",
     "Artifacts",
+    "Breakpoint",
+    "Breakpoints",
+    "ByHand",
     "Call",
     "Execution",
     "ExecutionHandle",
@@ -44,6 +62,7 @@ __all__ = [
     "KitaruClient",
     "LogLine",
     "Parent",
+    "Pending",
     "Tree",
     "Usage",
     "Wait",

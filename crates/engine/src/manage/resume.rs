@@ -245,7 +245,7 @@ fn decide(
     let known = pending.as_ref().and_then(|pending| calls.iter().find(|call| call.key == pending.call.key));
     // Decided before, by a command that did not get to go on.
     let supplied = known.is_some_and(|call| call.status == CallStatus::Completed && !drop.contains(&call.seq));
-    let decided = supplied || known.is_some_and(|call| call.status == CallStatus::Dropped);
+    let settled = supplied || known.is_some_and(|call| call.status == CallStatus::Dropped);
     let given = match &pending {
         Some(pending) => by_hand::given(store, row, pending, &options.set, supplied, (&options.by, now))?,
         None if options.set.is_empty() => Given::Nothing,
@@ -255,6 +255,8 @@ fn decide(
         }
     };
     let Some(pause) = next::pause(row) else { return Ok(()) };
+    let is_output = matches!(given, Given::Output(_));
+    let is_held = matches!(pause, PauseReason::Breakpoint { .. });
     let text = row.reason.as_ref().and_then(|reason| reason.get("text")).and_then(|text| text.as_str());
     let text = next::said(text.unwrap_or("paused"));
     match pause {
@@ -275,12 +277,12 @@ fn decide(
             None => {}
         },
         PauseReason::InDoubt { .. } | PauseReason::Volatile { .. } => {
-            if drop.is_empty() && !decided && !matches!(given, Given::Output(_)) {
+            if drop.is_empty() && !settled && !is_output {
                 return undecided(row, text);
             }
         }
         PauseReason::RetriesExhausted { record, .. } => {
-            if !decided && !matches!(given, Given::Output(_)) {
+            if !settled && !is_output {
                 drop.push(record);
             }
         }
@@ -290,8 +292,6 @@ fn decide(
         | PauseReason::NoProgress { .. }
         | PauseReason::Requested { .. } => {}
     }
-    let is_held = matches!(next::pause(row), Some(PauseReason::Breakpoint { .. }));
-    let is_output = matches!(given, Given::Output(_));
     match given {
         Given::Nothing => {}
         Given::Inputs(body) | Given::Output(body) => events.push(body),

@@ -7,6 +7,7 @@ use crate::error::{EngineError, Result};
 use kitaru_core::delivery::Next;
 use kitaru_core::event::{CallHead, CallKind, CallsDropped, ErrorData, Inputs, Outcome, PauseReason, Usage};
 use kitaru_core::matcher::{Ask, CallId};
+use kitaru_core::pass::Effective;
 pub use kitaru_core::pass::{Asked, Started};
 use kitaru_core::records::{Record, State};
 use kitaru_core::{Body, ExecutionId, Millis, ScopeId, Seq};
@@ -41,6 +42,17 @@ pub enum Served {
     Error(String),
     /// A wait that ended without an answer, or a sleep that is over.
     Elapsed,
+}
+
+/// What became of a body that was about to run.
+#[derive(Clone, Debug)]
+pub enum Begun {
+    /// It must not begin: the flow is held. Nothing is noted of it.
+    Held,
+    /// Somebody changed its inputs to these. It has not begun: they may not be what it takes.
+    Changed(Effective),
+    /// It begins.
+    Started(Started),
 }
 
 /// How a call ended.
@@ -154,29 +166,33 @@ impl Session {
     }
 
     /// The call's body is about to run. With `once`, the intent is durable when this returns; else it rides
-    /// along, or is left out when the call ends first. Readings that the body may use are durable. With `held`,
-    /// it may be that the body must not begin: then nothing is noted of it, and this is `None`.
-    pub fn start(&self, call: CallId, inputs: Option<String>, once: bool, held: bool) -> Result<Option<Started>> {
+    /// along, or is left out when the call ends first. Readings that the body may use are durable. Without `look` it
+    /// begins in any case.
+    pub fn start(&self, call: CallId, inputs: Option<String>, once: bool, look: bool) -> Result<Begun> {
         self.must_be_open()?;
         let inputs = inputs.map(json).transpose()?;
         let now = self.now();
         self.lock().must_not_stop(self.id())?;
-        if held && self.holds_back(call, inputs.as_ref())? {
-            return Ok(None);
+        if look && self.holds_back(call, inputs.as_ref())? {
+            return Ok(Begun::Held);
         }
         let (started, intent, owes) = {
             let mut inner = self.lock();
             inner.must_not_stop(self.id())?;
-            let owes = inner.pass.owes_readings();
             let key = inner.pass.matcher.head(call).map(|head| head.name.clone()).unwrap_or_default();
+            let bad = |why| EngineError::BadOverride { key: key.clone(), why };
+            if look && let Some(changed) = inner.pass.effective(call, inputs.as_ref()).map_err(bad)? {
+                return Ok(Begun::Changed(changed));
+            }
+            let owes = inner.pass.owes_readings();
             let started = inner.pass.start(call, inputs, once, now).ok_or_else(stale)?;
-            let (started, intent) = started.map_err(|why| EngineError::BadOverride { key, why })?;
+            let (started, intent) = started.map_err(bad)?;
             (started, intent, owes)
         };
         if once || owes {
             self.write(intent)?;
         }
-        Ok(Some(started))
+        Ok(Begun::Started(started))
     }
 
     /// The call with that key has consumed something. Durable with its end, or with the next beat of the heart.

@@ -11,7 +11,7 @@ mod holds;
 mod waits;
 mod writing;
 
-pub use calls::{Asked, Drifted, Ended, Given, Served, Started};
+pub use calls::{Asked, Begun, Drifted, Ended, Given, Served, Started};
 pub use holds::Halted;
 pub use waits::{News, Question};
 
