@@ -78,6 +78,7 @@ def test_an_execution_item_has_every_field(lab: Lab) -> None:
             "usage": SPENT,
             "record": item["calls"][0]["record"],
             "step": 1,
+            "by_hand": [],
         },
         {
             "key": "approve",
@@ -91,6 +92,7 @@ def test_an_execution_item_has_every_field(lab: Lab) -> None:
             "usage": NOTHING,
             "record": item["calls"][1]["record"],
             "step": 2,
+            "by_hand": [],
         },
     ]
     assert item["usage"] == SPENT

@@ -17,4 +17,5 @@ mod nested;
 mod plan;
 mod supplied;
 mod tasks;
+mod usage;
 mod waits;
