@@ -384,6 +384,8 @@ class Session:
     ) -> int | None:
         """Parks the execution on its own and its children's open waits and on other executions. Returns the sequence
         of that event; ``None``: something came first and the flow goes on."""
+    def flush(self) -> None:
+        """Writes what rides along."""
     def interrupt(self, by: str) -> None:
         """The process stops before the end, in an orderly way."""
     def complete(self, result: str, volatile: str | None) -> None:

@@ -407,6 +407,11 @@ impl Session {
         Self::out(py, done)
     }
 
+    /// Writes what rides along.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        Self::out(py, py.detach(|| self.inner.flush_all()))
+    }
+
     /// The reason to pause on a drift, and the differences as (path, before, after).
     #[pyo3(signature = (call, record, moved, now))]
     fn drift_differences(
