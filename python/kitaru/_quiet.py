@@ -49,7 +49,7 @@ class Side:
         # What a call with a timeout waits on, and the task of its body.
         self.relays: dict[asyncio.Future[None], asyncio.Task[Any]] = {}
         # What tasks wait on that wait for a thread of the flow, which counts as busy by itself.
-        self.joining: set[asyncio.Future[None]] = set()
+        self.joining: dict[asyncio.Future[None], concurrent.futures.Future[Any]] = {}
         self.unknown_since: float | None = None
         self.strangers: list[str] = []
         self._polling = False
@@ -204,12 +204,12 @@ class Side:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self.loop.call_soon_threadsafe(_finish, future, context=_EMPTY)
 
-        self.joining.add(future)
+        self.joining[future] = handle
         handle.add_done_callback(finish)
         try:
             await future
         finally:
-            self.joining.discard(future)
+            del self.joining[future]
 
     # -- parked waits ---------------------------------------------------------------------------------
 
@@ -257,14 +257,14 @@ class Side:
             ready = getattr(self.loop, "_ready", None)
             if (ready is not None and len(ready) == 0) or ready is None:
                 if is_quiet(run):
-                    if self.cancelled and not run.session.is_held:
+                    if run.has_failed():
+                        soon = True
+                    elif self.cancelled and not run.session.is_held:
                         # Nobody cancels it this time: it runs.
                         _finish(self.cancelled[0])
                         soon = True
                     elif leave(run):
                         return
-                    else:
-                        soon = True
             else:
                 self._spins += 1
                 soon = self._spins < 50
@@ -324,6 +324,10 @@ def is_quiet(run: Run, *, parked: bool = True) -> bool:
     if run.draining or (parked and not something) or run.threads_busy > 0 or not root_waits(run):
         return False
     if run.askers or any(side.waiters for side in sides):
+        return False
+    # Whoever waited for what has ended goes on, though it may not have woken yet.
+    joined = [*list(run.joins.values()), *(handle for side in sides for handle in list(side.joining.values()))]
+    if any(handle.done() for handle in joined):
         return False
     held = run.session.is_held
     strangers: list[asyncio.Task[Any]] = []
