@@ -104,11 +104,8 @@ class Checkpoint(Generic[P, R]):
         call_id = kwargs.pop("id", None) if self._named_by_id(kwargs) else None
         spec = self._spec or self.spec()
         code = spec.code()
-        if code is not None and frame.run.named.setdefault(spec.name, code) != code:
-            raise KitaruUsageError(
-                f"two different checkpoints are named {spec.name!r} in this flow, so that one could be given the "
-                "other's results: give one of them a name of its own with @checkpoint(name=...)"
-            )
+        if code is not None and frame.run.named.get(spec.name) != code:
+            frame.run.meet(spec.name, code, self._function)
         one = identify(frame, spec, spec.signature.bind(args, kwargs), id=_as_text(call_id))
         function = self._function
         if self._kind == "async":

@@ -171,6 +171,8 @@ class Flow(Generic[P, R]):
         from kitaru import _config
 
         run = Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
+        if (code := self.code()) is not None:
+            run.keep_code(code, self._function)
         run.here_only = self._here_only
         if run.here_only:
             _entry.here.add(run.id)

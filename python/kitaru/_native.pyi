@@ -126,6 +126,16 @@ class Engine:
         """Creates an execution and takes it; ``None``: one with that identifier exists."""
     def take(self, id: str, code: str | None, why: str) -> Session:
         """Takes up an execution that nobody holds."""
+    def rehearsing(self) -> Engine:
+        """An engine on the same store that writes nothing to it."""
+    def rehearse(self, id: str, code: str | None) -> Session:
+        """Enters an execution again without taking it up; only where nothing is written."""
+    def is_new_code(self, digest: str) -> bool:
+        """Whether this process has kept nothing of that code digest."""
+    def keep_code(self, digest: str, parts: str) -> None:
+        """Keeps what a code digest is made of, a manifest; written when nobody waits for it."""
+    def code(self, digest: str) -> str | None:
+        """What a code digest is made of, if that was kept: a manifest (``_values._changes``)."""
     def artifact(self, id: str, name: str) -> str | None:
         """JSON text of a named value of an execution; ``None``: it has none of that name."""
     def now(self) -> int:
@@ -281,6 +291,8 @@ class Session:
         """Keeps a line of output."""
     def save(self, name: str, value: str, call: str | None) -> None:
         """Stores a named value; durable when this returns."""
+    def recorded_codes(self) -> list[tuple[str, str | None, int]]:
+        """Code digests on record: a checkpoint's name, its digest, and how many of its calls have an outcome."""
     def served_count(self) -> int:
         """How many records this pass was served."""
     def usage(self) -> _Usage:

@@ -16,6 +16,7 @@ from kitaru.errors import (
     KitaruError,
     KitaruPaused,
     KitaruSuspended,
+    KitaruUsageError,
     Unwind,
 )
 
@@ -133,6 +134,30 @@ class Run:
         self.known_errors.clear()
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.root_ended = False
+
+    def meet(self, name: str, code: str, function: Any) -> None:
+        """A checkpoint of that name is called for the first time in this pass: what it is made of is kept.
+
+        Raises :class:`KitaruUsageError` where another one has the name.
+        """
+        if self.named.setdefault(name, code) != code:
+            raise KitaruUsageError(
+                f"two different checkpoints are named {name!r} in this flow, so that one could be given the "
+                "other's results: give one of them a name of its own with @checkpoint(name=...)"
+            )
+        self.keep_code(code, function)
+
+    def keep_code(self, digest: str, function: Any) -> None:
+        """Keeps what a code digest is made of, once in this process, so that it can be told what changed."""
+        from kitaru import _config
+
+        engine = _config.engine()
+        if engine.is_new_code(digest):
+            from kitaru._values import code_of
+
+            code = code_of(function)
+            if code is not None and code.digest == digest:
+                engine.keep_code(digest, code.manifest)
 
     # -- who is alive ---------------------------------------------------------------------------------
 

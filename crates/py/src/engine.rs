@@ -70,6 +70,32 @@ impl Engine {
         taken.map(Session::new).map_err(|error| raised(py, &error))
     }
 
+    /// An engine on the same store that writes nothing to it.
+    fn rehearsing(&self) -> Self {
+        Self { engine: self.engine.rehearsing() }
+    }
+
+    /// Enters an execution again without taking it up; only where nothing is written.
+    fn rehearse(&self, py: Python<'_>, id: String, code: Option<String>) -> PyResult<Session> {
+        let begun = py.detach(|| self.engine.rehearse(&ExecutionId::new(id), code));
+        begun.map(Session::new).map_err(|error| raised(py, &error))
+    }
+
+    /// Whether this process has kept nothing of that code digest.
+    fn is_new_code(&self, digest: &str) -> bool {
+        self.engine.codes().is_new(digest)
+    }
+
+    /// Keeps what a code digest is made of (JSON); written when nobody waits for it.
+    fn keep_code(&self, digest: &str, parts: String) {
+        self.engine.codes().keep(digest, parts);
+    }
+
+    /// What a code digest is made of (JSON), if that was kept.
+    fn code(&self, py: Python<'_>, digest: &str) -> PyResult<Option<String>> {
+        py.detach(|| self.engine.code(digest)).map_err(|error| raised(py, &error))
+    }
+
     /// JSON text of a named value of an execution; `None`: it has none of that name.
     fn artifact(&self, py: Python<'_>, id: String, name: &str) -> PyResult<Option<String>> {
         let found = py.detach(|| -> kitaru_engine::Result<Option<String>> {

@@ -476,6 +476,11 @@ impl Session {
         Self::out(py, done)
     }
 
+    /// Code digests on record, as (name, digest, how many calls have an outcome).
+    fn recorded_codes(&self) -> Vec<(String, Option<String>, usize)> {
+        self.inner.recorded_codes()
+    }
+
     fn served_count(&self) -> usize {
         self.inner.served_count()
     }

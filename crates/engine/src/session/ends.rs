@@ -107,6 +107,8 @@ impl Session {
     fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.changed.notify_all();
+        // The process may be gone before the next beat.
+        self.codes.flush();
     }
 
     /// A conflict is either news for this owner or the end of its ownership.

@@ -14,12 +14,14 @@ pub use calls::{Asked, Drifted, Ended, Given, Served, Started};
 pub use waits::{News, Question};
 
 use crate::clock::Clock;
+use crate::codes::Codes;
 use crate::error::{EngineError, Result};
-use kitaru_core::event::Stop;
+use kitaru_core::event::{CallKind, Stop};
 use kitaru_core::pass::Pass;
 use kitaru_core::records::Records;
 use kitaru_core::{Body, Digest, Epoch, ExecutionId, Millis, ScopeId, Seq, Value};
 use kitaru_store::{LogLine, Store, StoreError};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -27,6 +29,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 pub struct Session {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    codes: Arc<Codes>,
     id: ExecutionId,
     epoch: Epoch,
     inner: Mutex<Inner>,
@@ -48,6 +51,7 @@ impl Session {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
+        codes: Arc<Codes>,
         id: ExecutionId,
         epoch: Epoch,
         records: Records,
@@ -64,6 +68,7 @@ impl Session {
         Self {
             store,
             clock,
+            codes,
             id,
             epoch,
             inner: Mutex::new(inner),
@@ -137,6 +142,19 @@ impl Session {
     pub fn save(&self, name: &str, value: String, call: Option<String>) -> Result<()> {
         let saved = kitaru_core::event::ArtifactSaved { name: name.to_owned(), value: json(value)?, call };
         self.write(vec![Body::ArtifactSaved(saved)]).map(|_| ())
+    }
+
+    /// Digest of each checkpoint's code as it is on record, by name, with how many of its calls have an outcome.
+    pub fn recorded_codes(&self) -> Vec<(String, Option<String>, usize)> {
+        let inner = self.lock();
+        let mut found: BTreeMap<&str, (Option<&String>, usize)> = BTreeMap::new();
+        for record in &inner.pass.matcher.records.all {
+            if matches!(record.call.kind, CallKind::Checkpoint | CallKind::Child) && record.state.is_served() {
+                let known = found.entry(&record.call.name).or_default();
+                *known = (record.call.code.as_ref(), known.1 + 1);
+            }
+        }
+        found.into_iter().map(|(name, (code, count))| (name.to_owned(), code.cloned(), count)).collect()
     }
 
     /// The text of a value.
