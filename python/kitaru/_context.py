@@ -100,13 +100,20 @@ def transparent(function: Callable[..., Any]) -> None:
 
 def running_task() -> asyncio.Task[Any] | None:
     """The task that runs in this thread, without importing asyncio where nobody else did."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
+    # While another thread imports it, it is there without all that belongs to it.
+    current_task = getattr(sys.modules.get("asyncio"), "current_task", None)
+    if current_task is None:
         return None
     try:
-        return asyncio.current_task()  # type: ignore[no-any-return]
+        return current_task()  # type: ignore[no-any-return]
     except RuntimeError:
         return None
+
+
+def is_cancel(error: BaseException) -> bool:
+    """Whether that is asyncio's way to cancel a task."""
+    cancelled = getattr(sys.modules.get("asyncio"), "CancelledError", None)
+    return cancelled is not None and isinstance(error, cancelled)
 
 
 def frame() -> Frame | None:

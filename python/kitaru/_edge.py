@@ -59,8 +59,10 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
         # Submitted bodies are paid for already. Only whoever interrupts does not want to wait for them.
         run.root_joining += 1
         for handle in list(run.handles):
+            run.root_joins = handle
             handle.settled()
         run.root_joining -= 1
+        run.root_joins = None
     return _outcome(run, value, error)
 
 
@@ -188,7 +190,7 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             return False, value
         if isinstance(error, Unwind):
             raise error.error from None
-        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) or _is_cancel(error):
+        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) or _context.is_cancel(error):
             session.interrupt(type(error).__name__)
             raise error.with_traceback(clean(error.__traceback__))
         sources = run.sources(error)
@@ -213,11 +215,6 @@ def _close(value: Any) -> None:
     close = getattr(value, "close", None)
     if callable(close):
         close()
-
-
-def _is_cancel(error: BaseException) -> bool:
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def clean(traceback: TracebackType | None) -> TracebackType | None:

@@ -49,6 +49,7 @@ class _joining:
     """Marks that this thread waits for another of the flow, so that it does not count as busy."""
 
     def __init__(self, handle: Handle[Any]) -> None:
+        self._handle = handle
         self._run = handle._run if not handle.done() else None
 
     def __enter__(self) -> None:
@@ -56,6 +57,7 @@ class _joining:
         if run is None:
             return
         if threading.get_ident() == run.root_thread:
+            run.root_joins = self._handle
             run.root_joining += 1
         elif threading.get_ident() in run.item_threads:
             run.leave_thread()
@@ -68,6 +70,7 @@ class _joining:
             return
         if threading.get_ident() == run.root_thread:
             run.root_joining -= 1
+            run.root_joins = None
         else:
             run.enter_thread()
 

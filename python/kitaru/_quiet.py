@@ -279,6 +279,8 @@ def has_news(run: Run, parked: Parked) -> bool:
         from kitaru._children import child_has_news
 
         return child_has_news(run, parked.child)
+    if parked.rests:
+        return False
     if parked.pause:
         return parked.deadline is None or run.session.now() >= parked.deadline
     return run.session.wait_news(parked.call)[0] != "open"
@@ -288,7 +290,10 @@ def is_quiet(run: Run) -> bool:
     """Whether the flow can be left: something is parked and everything alive waits for it."""
     sides = run.live_sides()
     cancelled = any(side.cancelled for side in sides)
-    if not (run.parked or cancelled) or run.threads_busy > 0 or not root_waits(run):
+    if not (run.parked or cancelled):
+        return False
+    # While the root waits it makes no threads; while it still waits afterwards, none that was busy has woken it.
+    if not root_waits(run) or run.threads_busy > 0 or not root_waits(run):
         return False
     if run.askers or any(side.waiters for side in sides):
         return False
@@ -315,8 +320,12 @@ def root_waits(run: Run) -> bool:
     if run.root_thread is None or any(side.thread == run.root_thread for side in run.live_sides()):
         # An async flow, or a loop that runs inside a sync one: what its tasks wait for is looked at there.
         return True
-    if any(parked.thread == run.root_thread for parked in run.parked.values()) or run.root_joining > 0:
+    if any(parked.thread == run.root_thread for parked in list(run.parked.values())):
         return True
+    if run.root_joining > 0:
+        # What it waits for may be over, and it about to run.
+        joined = run.root_joins
+        return joined is None or not joined.done()
     # concurrent.futures.wait and as_completed leave their mark on what they wait for, and are woken through it.
     marks = [mark for handle in list(run.handles) if not handle.done() for mark in getattr(handle, "_waiters", ())]
     return bool(marks) and not any(mark.event.is_set() for mark in marks)
