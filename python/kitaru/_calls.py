@@ -1,7 +1,8 @@
 """The path of a call, once for sync and async: identify, decide, serve or run, record.
 
 :func:`steps` is a generator that yields what has to be waited for (a body, a pause, a turn in delivery order)
-and is driven by ``_drive``. Not here: how that waiting is done, and options of the decorators (``_checkpoint``).
+and is driven by ``_drive``. Not here: how that waiting is done, what becomes of a drift (``_drift``), and options of
+the decorators (``_checkpoint``).
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _native
-from kitaru._context import Frame
+from kitaru._context import Frame, is_cancel
+from kitaru._drift import settle
 from kitaru._overrides import given, supplied
-from kitaru._values import Unencodable, decode, decode_error, encode, encode_error, harmless_difference
+from kitaru._values import Unencodable, decode, decode_error, encode, encode_error
 from kitaru.errors import (
-    KitaruDivergenceError,
     KitaruEncodeError,
     KitaruError,
     KitaruInDoubtError,
@@ -80,7 +81,16 @@ class Forever:
     __slots__ = ()
 
 
-Step = Turn | Body | Ended | Pause | Forever
+class Rest:
+    """Stay here: this is a rehearsal, and the body would run now."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+Step = Turn | Body | Ended | Pause | Forever | Rest
 
 
 class Identified:
@@ -149,7 +159,7 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     if verdict in ("drift", "moved"):
-        settled = _settle_drift(one, record, moved=verdict == "moved")
+        settled = settle(one, record, moved=verdict == "moved")
         if settled is not None:
             verdict, order = "reuse", settled
         else:
@@ -162,6 +172,8 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
     if verdict == "park":
         yield Forever()
     elif verdict == "in_doubt":
+        if run.rehearses and one.spec.reconcile is not None:
+            yield Rest(f"{one.name} (its reconcile says whether)")
         served = _reconcile(one, record)
         if served is not _RUN:
             return served
@@ -192,7 +204,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
     run, spec, call, bound = one.run, one.spec, one.call, one.bound
     session = run.session
     due = session.retry_at(call)
-    if due > 0 and (left := (due - session.now()) / 1000) > 0:
+    if due > 0 and not run.rehearses and (left := (due - session.now()) / 1000) > 0:
         # An earlier process was to wait so long after a failed try.
         yield Pause(one.name, left, due)
         run.check()
@@ -202,6 +214,8 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
             one.given = given(one.spec, *changed, settable=one.settable)
     except KitaruError as refusal:
         raise _refused_change(run, refusal) from None
+    if run.rehearses:
+        yield Rest(key)
     attempt = failed + 1
     while True:
         frame = Frame(run, scope, parent=one.frame, call=call, key=key, attempt=attempt)
@@ -211,11 +225,11 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
         except Unwind:
             raise
         except BaseException as error:
-            if run.closing is not None or (frame.abandoned and _is_cancel(error)):
+            if run.closing is not None or (frame.abandoned and is_cancel(error)):
                 raise
             if one.frame.run is run and given_up(one.frame):
                 raise
-            if spec.once and (_is_cancel(error) or (frame.abandoned and isinstance(error, KitaruTimeoutError))):
+            if spec.once and (is_cancel(error) or (frame.abandoned and isinstance(error, KitaruTimeoutError))):
                 _in_doubt(one, frame.key or one.name)
             pause = _failed(one, frame, error, attempt)
             if pause is None:
@@ -255,7 +269,7 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
                 yield Ended(one.call, text, attempt, used)
             except BaseException as error:
                 # The flow goes on as if it had not ended, so that is what has to stand on record.
-                if _is_cancel(error) and not run.root_ended and run.closing is None:
+                if is_cancel(error) and not run.root_ended and run.closing is None:
                     session.end_cancelled(one.call, attempt, (0, 0, 0.0))
                 raise
         elif spec.once or spec.strict or run.strict:
@@ -300,7 +314,7 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
     run, spec, session, call = one.run, one.spec, one.run.session, one.call
     used = frame.usage
     try:
-        if _is_cancel(error):
+        if is_cancel(error):
             if not run.root_ended:
                 session.end_cancelled(call, attempt, used)
             return None
@@ -366,43 +380,6 @@ def _refused_change(run: Run, refusal: KitaruError) -> Unwind:
         return run.refused(refusal)
     text = f"{refusal}\nReplay or resume with a value that fits."
     return run.pause('{"requested":{"by":"bad-override"}}', text, refusal)
-
-
-def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
-    """What becomes of a drifted call: the order of the record to serve, or ``None`` to run it. May pause."""
-    run, spec, session = one.run, one.spec, one.run.session
-    key, _, before, recorded_at = session.drifted(one.call, record)
-    policy = spec.on_drift or run.on_drift
-    now = one.bound.text
-    if not moved and before is not None and now is not None and policy != "fail" and not spec.once:
-        reason = harmless_difference(before, now, recorded_at, session.now())
-        if reason is None and spec.signature.encodes_the_same(before, one.bound.digest):
-            reason = "the codec of an argument has changed, its value has not"
-        if reason is not None:
-            session.note(key, "drift-reused", f"{key} is reused: {reason}")
-            return session.reuse(one.call, record, False)
-    if policy == "reuse":
-        session.note(key, "drift-reused", f"{key} is reused with other inputs: on_drift='reuse'")
-        return session.reuse(one.call, record, False)
-    if policy == "rerun":
-        session.rerun(one.call)
-        return None
-    pause, differences = session.drift_differences(one.call, record, moved, now)
-    lines = [f"  {path}: {before or '(nothing)'} -> {after or '(nothing)'}" for path, before, after in differences]
-    what = "stands elsewhere now" if moved else "has other inputs than when it was recorded"
-    text = "\n".join([f"{key} {what}:", *lines])
-    short = run.id[-8:]
-    if not lines:
-        text = (
-            f"{key} has other inputs than when it was recorded; an argument without a codec keeps them from being shown"
-        )
-    text += (
-        f"\nIf it is the same call, use the recorded result of {key}: kitaru resume {short} --on-drift reuse\n"
-        f"If it is another one, run it (may cost): kitaru resume {short} --on-drift rerun"
-    )
-    if policy == "fail":
-        raise run.pause(pause, text, KitaruDivergenceError(text))
-    raise run.pause(pause, text)
 
 
 def _reconcile(one: Identified, record: int) -> Any:
@@ -477,13 +454,6 @@ def _json_text(value: Any) -> str:
     return json.dumps(value)
 
 
-def _is_cancel(error: BaseException) -> bool:
-    import sys
-
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and isinstance(error, asyncio.CancelledError)
-
-
 def _warn(message: str) -> None:
     import warnings
 
@@ -494,4 +464,4 @@ class KitaruValueNotStored(UserWarning):
     """A result was handed on but could not be stored."""
 
 
-__all__ = ["NOT_DONE", "Body", "Forever", "Identified", "KitaruPaused", "Pause", "Turn", "identify", "steps"]
+__all__ = ["NOT_DONE", "Body", "Forever", "Identified", "KitaruPaused", "Pause", "Rest", "Turn", "identify", "steps"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from kitaru import _context
@@ -52,11 +53,15 @@ def kind_of(function: Any) -> str:
     return "async" if flags & _COROUTINE else "sync"
 
 
+# What was decorated in this process, to be found by name: checkpoints, and flows that others call.
+known: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
 class Checkpoint(Generic[P, R]):
     """A decorated unit of work. Calling it in a flow runs it once and records what it returns."""
 
     def __init__(self, function: Callable[P, R], options: dict[str, Any]) -> None:
-        self._function = function
+        self._function = self._coded = function
         self._options = options
         self._kind = kind_of(function)
         name = options.pop("name", None) or _name(function)
@@ -71,6 +76,7 @@ class Checkpoint(Generic[P, R]):
         self._name = name
         self._spec: Spec | None = None
         functools.update_wrapper(self, function)
+        known.add(self)
         if self._ignore:
             # A misspelt name is said here, not at the first call.
             self.spec()
@@ -79,6 +85,10 @@ class Checkpoint(Generic[P, R]):
     def name(self) -> str:
         """The checkpoint's name, as keys print it."""
         return self._name
+
+    def code(self) -> str | None:
+        """Digest of the checkpoint's code, taken once."""
+        return self.spec().code()
 
     def spec(self) -> Spec:
         """Options and signature, made at the first call so that importing a module stays cheap."""

@@ -1,6 +1,6 @@
 """The ``kitaru`` command's way into the Rust command line. Everything it prints is decided there.
 
-Not here: finding and running a flow (``_runner``).
+Not here: finding and running a flow (``_runner``), looking at its code (``_inspect``), rehearsing it (``_check``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # (execution, whether Ctrl-C was pressed at a question, code, message, hint)
 Told = tuple["str | None", bool, "str | None", "str | None", "str | None"]
+# (JSON text of what was found, code, message, hint)
+Found = tuple["str | None", "str | None", "str | None", "str | None"]
 
 
 def main() -> int:
@@ -35,18 +37,15 @@ def _flushed(status: int) -> int:
 
 
 class Host:
-    """What the command line needs Python for: running a flow."""
+    """What the command line needs Python for: running a flow, and looking at its code."""
 
     def run(self, job: str, json_output: bool, engine: Engine, store: str, home: str, normal: bool) -> Told:
         """Runs a job on the command's store. Returns the execution, or a code, a message and a way out."""
         import json
-        import os
 
         from kitaru import _config, _runner
 
-        os.environ["KITARU_HOME"], os.environ["KITARU_STORE"] = home, store
-        os.environ["KITARU_SYNCHRONOUS"] = "normal" if normal else "full"
-        _config.adopt(engine)
+        self._adopt(engine, store, home, normal)
         wanted: dict[str, Any] = json.loads(job)
         if json_output:
             _config.configure(interactive=False)
@@ -65,6 +64,35 @@ class Host:
             sys.stderr.write(f"note: the flow's code asks for the store {other}; this command used {store}\n")
         return told
 
+    def inspect(self, job: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
+        """Looks at the code of an execution as it is now: see :func:`kitaru._inspect.inspect`."""
+        import json
+
+        from kitaru import _inspect
+
+        self._adopt(engine, store, home, normal)
+        return _found(lambda: _inspect.inspected(json.loads(job)))
+
+    def check(self, job: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
+        """Rehearses the open executions of a flow: see :func:`kitaru._check.check`."""
+        import json
+
+        from kitaru import _check
+
+        self._adopt(engine, store, home, normal)
+        return _found(lambda: _check.check(json.loads(job)["check"]["target"]))
+
+    @staticmethod
+    def _adopt(engine: Engine, store: str, home: str, normal: bool) -> None:
+        """The command's store is the one that everything here works on, in other processes too."""
+        import os
+
+        from kitaru import _config
+
+        os.environ["KITARU_HOME"], os.environ["KITARU_STORE"] = home, store
+        os.environ["KITARU_SYNCHRONOUS"] = "normal" if normal else "full"
+        _config.adopt(engine)
+
 
 def _reported(work: Any) -> Told:
     from kitaru.errors import KitaruError
@@ -76,6 +104,23 @@ def _reported(work: Any) -> Told:
     except KeyboardInterrupt:
         return None, False, "interrupted", "interrupted", None
     return ran.exec_id, ran.interrupted, None, None, None
+
+
+def _found(work: Any) -> Found:
+    """Runs what only looks: what the user's code prints meanwhile is no part of the answer."""
+    import json
+
+    from kitaru.errors import KitaruError
+
+    stdout, sys.stdout = sys.stdout, sys.stderr
+    try:
+        return json.dumps(work()), None, None, None
+    except KitaruError as error:
+        return None, error.code, str(error), error.hint
+    except KeyboardInterrupt:
+        return None, "interrupted", "interrupted", None
+    finally:
+        sys.stdout = stdout
 
 
 class _Patient:
@@ -104,11 +149,21 @@ class _Patient:
         return getattr(self._inner, name)
 
 
+def _leave(told: str, found: Any) -> None:
+    """Ends the process of a rehearsal as soon as it is known what it found: nothing of the user's code unwinds."""
+    import os
+
+    from kitaru import _elsewhere
+
+    _elsewhere.tell(told, found)
+    os._exit(0)
+
+
 def child() -> int:
-    """The other interpreter's side of a resume: a job in, what was told out, both in files. Returns 0."""
+    """The other process's side of a job: the job in, what was told out, both in files. Returns 0."""
     import json
 
-    from kitaru import _config, _runner
+    from kitaru import _config, _elsewhere, _runner
 
     job, told, quiet = sys.argv[1:4]
     with open(job, encoding="utf-8") as file:
@@ -118,9 +173,16 @@ def child() -> int:
         _config.configure(interactive=False)
         sys.stdout = sys.stderr
     try:
-        result = _reported(lambda: _runner.execute(wanted))
+        if "inspect" in wanted:
+            from kitaru import _inspect
+
+            _elsewhere.tell(told, _found(lambda: _inspect.inspect(wanted["inspect"])))
+        elif "rehearse" in wanted:
+            from kitaru import _check
+
+            _check.rehearse_one(wanted["rehearse"], lambda found: _leave(told, found))
+        else:
+            _elsewhere.tell(told, _reported(lambda: _runner.execute(wanted)))
     finally:
         sys.stdout = stdout
-    with open(told, "w", encoding="utf-8") as file:
-        json.dump(result, file)
     return _flushed(0)

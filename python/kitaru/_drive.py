@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Identified, Pause, Turn, steps
+from kitaru._calls import Body, Ended, Forever, Identified, Pause, Rest, Turn, steps
 from kitaru._context import Frame, running_task
 from kitaru._run import Parked
 from kitaru._turns import await_turn
@@ -49,6 +49,8 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                     await_turn(one.run, step.order)
             elif isinstance(step, Pause):
                 _pause_sync(one, step)
+            elif isinstance(step, Rest):
+                rest_sync(one, step)
             # A cancelled call in sync code simply runs: nothing could cancel it again.
             step = next(path)
     except StopIteration as done:
@@ -85,6 +87,8 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
             elif isinstance(step, Forever):
                 await side.forever()
                 one.run.check()
+            elif isinstance(step, Rest):
+                await rest_async(one, step)
             step = next(path)
     except StopIteration as done:
         return done.value
@@ -292,6 +296,16 @@ async def park_async(run: Run, parked: Parked) -> None:
         await run.side(asyncio.get_running_loop()).park(parked)
     finally:
         _account(run, parked)
+
+
+def rest_sync(one: Identified, step: Rest) -> None:
+    """Blocks this thread until the rehearsal is over."""
+    park_sync(one.run, Parked(one.call, step.key, one.frame, rests=True))
+
+
+async def rest_async(one: Identified, step: Rest) -> None:
+    """Parks this task until the rehearsal is over."""
+    await park_async(one.run, Parked(one.call, step.key, one.frame, rests=True))
 
 
 def _account(run: Run, parked: Parked) -> None:

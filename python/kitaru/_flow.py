@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from kitaru import _context, _entry
-from kitaru._checkpoint import kind_of
+from kitaru._checkpoint import kind_of, known
 from kitaru._entry import entry_point, is_importable
 from kitaru._run import Run
 from kitaru._values import Signature
@@ -50,6 +50,8 @@ class Flow(Generic[P, R]):
         tags: tuple[str, ...] = (),
     ) -> None:
         self._function = function
+        # Whose code it is: of a method, not what it is bound to.
+        self._coded: Any = function
         self._kind = kind_of(function)
         self.name: str = name or getattr(function, "__qualname__", repr(function)).rsplit("<locals>.", 1)[-1]
         if self._kind == "generator":
@@ -63,6 +65,7 @@ class Flow(Generic[P, R]):
         self._signature: Signature | None = None
         self._code: tuple[str | None] | None = None
         functools.update_wrapper(self, function)
+        known.add(self)
 
     @property
     def is_async(self) -> bool:
@@ -80,7 +83,7 @@ class Flow(Generic[P, R]):
         if self._code is None:
             from kitaru._values import code_digest
 
-            self._code = (code_digest(self._function),)
+            self._code = (code_digest(self._coded),)
         return self._code[0]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -172,7 +175,7 @@ class Flow(Generic[P, R]):
 
         run = Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
         if (code := self.code()) is not None:
-            run.keep_code(code, self._function)
+            run.keep_code(code, self._coded)
         run.here_only = self._here_only
         if run.here_only:
             _entry.here.add(run.id)
@@ -203,6 +206,7 @@ class Flow(Generic[P, R]):
             tags=self._tags,
         )
         bound._kind = self._kind
+        bound._coded = self._coded
         bound.__wrapped__ = self._function  # type: ignore[attr-defined]
         return bound
 

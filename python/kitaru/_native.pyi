@@ -197,8 +197,9 @@ class Session:
 
     def serve(self, call: int) -> tuple[Literal["value", "supplied", "error", "elapsed"], str | None]:
         """What the record of a reused call hands out, as a JSON text."""
-    def drifted(self, call: int, record: int) -> tuple[str, int, str | None, int]:
-        """Key, sequence, inputs (JSON text) and time of the record that a drifted call might be."""
+    def drifted(self, call: int, record: int) -> tuple[str, int, str | None, int, str | None]:
+        """Key, sequence, inputs (JSON text) and time of the record that a drifted call might be, and digest of the
+        flow's code then."""
     def drift_differences(
         self, call: int, record: int, moved: bool, now: str | None
     ) -> tuple[str, list[tuple[str, str | None, str | None]]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Pause, Turn, identify, steps
+from kitaru._calls import Body, Ended, Forever, Pause, Rest, Turn, identify, steps
 from kitaru._checkpoint import _check_options, free_bound
+from kitaru._drive import rest_async, rest_sync
 from kitaru._spec import Spec
 from kitaru._turns import await_turn
 from kitaru.errors import KitaruUsageError
@@ -52,6 +53,8 @@ class OpenCall:
             while type(step) is not Body:
                 if type(step) is Turn and _context.running_task() is None:
                     await_turn(one.run, step.order)
+                elif type(step) is Rest:
+                    rest_sync(one, step)
                 step = next(self._path)
         except StopIteration as served:
             self.recorded, self.value = True, served.value
@@ -89,6 +92,8 @@ class OpenCall:
                 elif type(step) is Forever:
                     await side.forever()
                     one.run.check()
+                elif type(step) is Rest:
+                    await rest_async(one, step)
                 step = next(self._path)
         except StopIteration as served:
             self.recorded, self.value = True, served.value

@@ -41,6 +41,7 @@ class Parked:
         "key",
         "pause",
         "question",
+        "rests",
         "since",
         "sleeping",
         "thread",
@@ -56,6 +57,7 @@ class Parked:
         deadline: int | None = None,
         child: KitaruSuspended | None = None,
         pause: bool = False,
+        rests: bool = False,
     ) -> None:
         self.call = call
         self.key = key
@@ -65,6 +67,8 @@ class Parked:
         self.child = child
         # A pause between tries: its end is not an event of its own, the next try is.
         self.pause = pause
+        # A call whose body would run, in a rehearsal.
+        self.rests = rests
         self.question: Any = None
         self.since = 0.0
         self.thread: int | None = None
@@ -75,6 +79,8 @@ class Run:
     """See the module. Made anew for each time an execution is taken up."""
 
     counts_tasks = True
+    rehearses = False
+    """Whether recorded calls are served and no body runs: see ``_rehearsal``."""
 
     def __init__(self, session: Session, flow: str, *, strict: bool = False, on_drift: str = "ask") -> None:
         self.session = session
@@ -102,6 +108,8 @@ class Run:
         self.guests_parked = 0
         self.root_thread: int | None = None
         self.root_joining = 0
+        # The handle that the root waits for, where it does.
+        self.root_joins: Any = None
         self.handles: set[Any] = set()
         self.sides: dict[int, Side] = {}
         self.askers: dict[int, Asking] = {}

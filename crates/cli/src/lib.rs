@@ -1,11 +1,12 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
-//! `args` is what can be typed, `look` shows, `act` changes, `render` makes text of items, `explain` has the
+//! `args` is what can be typed, `look` shows, `act` changes, `check` rehearses, `render` makes text of items, `explain` has the
 //! error pages. Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
 mod act;
 mod args;
+mod check;
 mod explain;
 mod look;
 mod output;
@@ -84,6 +85,10 @@ pub struct Ran {
 pub trait Host {
     /// Runs a job to the flow's end or suspension; the user's output goes to stderr if `json`.
     fn run(&mut self, job: &Job, json: bool, place: &Place) -> Result<Ran, HostError>;
+
+    /// Rehearses the open executions of `FILE.py:FLOW` or `module:FLOW`: an object with `flow`, `executions` and
+    /// `others`.
+    fn check(&mut self, target: &str, place: &Place) -> Result<serde_json::Value, HostError>;
 }
 
 /// What commands work with.
@@ -144,6 +149,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Waits(Waits::List) => look::waits(context),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
+        Command::Check { target } => check::check(context, &target),
         Command::Doctor { deep } => look::doctor(context, deep),
         Command::Explain { .. } | Command::Version => Ok(Answer::text(String::new())),
     }

@@ -15,26 +15,56 @@ struct PythonHost<'a, 'py> {
 /// (execution, whether Ctrl-C was pressed at a question, code, message, hint)
 type Told = (Option<String>, bool, Option<String>, Option<String>, Option<String>);
 
+/// (JSON text of what was found, code, message, hint)
+type Found = (Option<String>, Option<String>, Option<String>, Option<String>);
+
 impl PythonHost<'_, '_> {
-    fn call(&mut self, job: &str, json: bool, place: &Place) -> PyResult<Told> {
+    fn engine(&mut self, place: &Place) -> PyResult<Py<Engine>> {
         let py = self.host.py();
-        let engine = match &self.engine {
-            Some(known) => known.clone_ref(py),
-            None => {
-                let engine = kitaru_engine::Engine::new(Arc::clone(&place.store));
-                let made = Py::new(py, Engine { engine })?;
-                self.engine = Some(made.clone_ref(py));
-                made
-            }
-        };
+        if let Some(known) = &self.engine {
+            return Ok(known.clone_ref(py));
+        }
+        let made = Py::new(py, Engine { engine: kitaru_engine::Engine::new(Arc::clone(&place.store)) })?;
+        self.engine = Some(made.clone_ref(py));
+        Ok(made)
+    }
+
+    fn call(&mut self, job: &str, json: bool, place: &Place) -> PyResult<Told> {
+        let engine = self.engine(place)?;
         let home = place.home.display().to_string();
         self.host.call_method1("run", (job, json, engine, &place.address, home, place.normal))?.extract()
     }
+
+    /// What a method of the host that only looks has found.
+    fn look(&mut self, method: &str, job: &serde_json::Value, place: &Place) -> Result<serde_json::Value, HostError> {
+        let called = self.engine(place).and_then(|engine| {
+            let home = place.home.display().to_string();
+            let arguments = (job.to_string(), engine, &place.address, home, place.normal);
+            self.host.call_method1(method, arguments)?.extract::<Found>()
+        });
+        match called {
+            Ok((Some(text), ..)) => serde_json::from_str(&text).map_err(|error| failed("kitaru", error.to_string())),
+            Ok((None, code, message, hint)) => {
+                let code = code.unwrap_or_else(|| "kitaru".to_owned());
+                Err(HostError { code, message: message.unwrap_or_default(), hint })
+            }
+            Err(error) => Err(self.mistake(&error)),
+        }
+    }
+
+    /// A mistake of this library: its traceback is what the report needs.
+    fn mistake(&self, error: &PyErr) -> HostError {
+        error.display(self.host.py());
+        failed("kitaru", error.to_string())
+    }
+}
+
+fn failed(code: &str, message: String) -> HostError {
+    HostError { code: code.to_owned(), message, hint: None }
 }
 
 impl Host for PythonHost<'_, '_> {
     fn run(&mut self, job: &Job, json: bool, place: &Place) -> Result<Ran, HostError> {
-        let failed = |code: &str, message: String| HostError { code: code.to_owned(), message, hint: None };
         let job = serde_json::to_string(job).map_err(|error| failed("misuse", error.to_string()))?;
         match self.call(&job, json, place) {
             Ok((Some(id), interrupted, ..)) => Ok(Ran { id: ExecutionId::new(id), interrupted }),
@@ -42,13 +72,12 @@ impl Host for PythonHost<'_, '_> {
                 let code = code.unwrap_or_else(|| "kitaru".to_owned());
                 Err(HostError { code, message: message.unwrap_or_default(), hint })
             }
-            Err(error) => {
-                // A mistake of this library: its traceback is what the report needs.
-                let text = error.to_string();
-                error.display(self.host.py());
-                Err(failed("kitaru", text))
-            }
+            Err(error) => Err(self.mistake(&error)),
         }
+    }
+
+    fn check(&mut self, target: &str, place: &Place) -> Result<serde_json::Value, HostError> {
+        self.look("check", &serde_json::json!({ "check": { "target": target } }), place)
     }
 }
 

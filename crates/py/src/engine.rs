@@ -123,6 +123,7 @@ impl Engine {
             let hold = self.engine.hold(&row);
             Ok(serde_json::json!({
                 "id": row.id, "flow": row.flow, "inputs": inputs, "entry": row.entry, "parent": row.parent,
+                "code": row.code,
                 "status": kitaru_core::lease::visible(row.status, hold), "reason": row.reason,
                 "held": hold == kitaru_core::lease::Hold::Held, "last_seq": row.last_seq, "result": result, "error": error,
             })

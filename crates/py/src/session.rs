@@ -16,8 +16,8 @@ use std::time::Duration;
 type ErrorTuple = (String, String, String, String, bool);
 /// (input tokens, output tokens, US dollars)
 type UsageTuple = (u64, u64, f64);
-/// (key, record, JSON text of its inputs, recorded at, differences as JSON)
-type DriftTuple = (String, u64, Option<String>, i64);
+/// (key, record, JSON text of its inputs, recorded at, digest of the flow's code then)
+type DriftTuple = (String, u64, Option<String>, i64, Option<String>);
 /// (key, scope of the body, tries that failed, inputs that were changed)
 type StartTuple<'py> = (String, Bound<'py, PyBytes>, u32, Option<(String, Vec<String>)>);
 /// Path, before, after.
@@ -185,7 +185,7 @@ impl Session {
 
     fn drifted(&self, py: Python<'_>, call: usize, record: usize) -> PyResult<DriftTuple> {
         let drifted = Self::out(py, self.inner.drifted(CallId(call), record))?;
-        Ok((drifted.key, drifted.seq, drifted.inputs, drifted.recorded_at))
+        Ok((drifted.key, drifted.seq, drifted.inputs, drifted.recorded_at, drifted.flow_code))
     }
 
     fn reuse(&self, py: Python<'_>, call: usize, record: usize, decided: bool) -> PyResult<u64> {
