@@ -1,6 +1,6 @@
 """The ``kitaru`` command's way into the Rust command line. Everything it prints is decided there.
 
-Not here: finding and running a flow (``_runner``), looking at its code (``_inspect``), rehearsing it (``_check``).
+Not here: finding and running a flow (``_runner``), what is found in its code (``_inspect``), rehearsals (``_check``).
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kitaru._native import Engine
 
 # (execution, whether Ctrl-C was pressed at a question, code, message, hint)
 Told = tuple["str | None", bool, "str | None", "str | None", "str | None"]
-# (JSON text of what was found, code, message, hint)
+# (place of the job, told)
+Each = tuple[int, Told]
+# (what was found as JSON, code, message, hint)
 Found = tuple["str | None", "str | None", "str | None", "str | None"]
 
 
@@ -37,7 +41,7 @@ def _flushed(status: int) -> int:
 
 
 class Host:
-    """What the command line needs Python for: running a flow, and looking at its code."""
+    """What the command line needs Python for: running a flow, looking at its code, and asking on a terminal."""
 
     def run(self, job: str, json_output: bool, engine: Engine, store: str, home: str, normal: bool) -> Told:
         """Runs a job on the command's store. Returns the execution, or a code, a message and a way out."""
@@ -45,7 +49,7 @@ class Host:
 
         from kitaru import _config, _runner
 
-        self._adopt(engine, store, home, normal)
+        _adopt(engine, store, home, normal)
         wanted: dict[str, Any] = json.loads(job)
         if json_output:
             _config.configure(interactive=False)
@@ -64,34 +68,68 @@ class Host:
             sys.stderr.write(f"note: the flow's code asks for the store {other}; this command used {store}\n")
         return told
 
+    def run_all(self, jobs: str, at_once: int, engine: Engine, store: str, home: str, normal: bool) -> Iterator[Each]:
+        """Runs jobs that resume, each in a process of its own, at most ``at_once`` together: (place, told) of each.
+
+        Closed or interrupted, it begins no more of them and waits for those that run.
+        """
+        import json
+
+        from kitaru import _runner
+
+        _adopt(engine, store, home, normal)
+        wanted: list[dict[str, Any]] = json.loads(jobs)
+
+        def one(job: dict[str, Any]) -> Told:
+            return _reported(lambda: _runner.execute_elsewhere(job, quiet=True, silent=True))
+
+        import concurrent.futures
+
+        pool = concurrent.futures.ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="kitaru-batch")
+        try:
+            places = {pool.submit(one, job): place for place, job in enumerate(wanted)}
+            for done in concurrent.futures.as_completed(places):
+                yield places[done], done.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
     def inspect(self, job: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
         """Looks at the code of an execution as it is now: see :func:`kitaru._inspect.inspect`."""
         import json
 
         from kitaru import _inspect
 
-        self._adopt(engine, store, home, normal)
+        _adopt(engine, store, home, normal)
         return _found(lambda: _inspect.inspected(json.loads(job)))
 
-    def check(self, job: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
+    def check(self, target: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
         """Rehearses the open executions of a flow: see :func:`kitaru._check.check`."""
-        import json
-
         from kitaru import _check
 
-        self._adopt(engine, store, home, normal)
-        return _found(lambda: _check.check(json.loads(job)["check"]["target"]))
+        _adopt(engine, store, home, normal)
+        return _found(lambda: _check.check(target))
 
-    @staticmethod
-    def _adopt(engine: Engine, store: str, home: str, normal: bool) -> None:
-        """The command's store is the one that everything here works on, in other processes too."""
-        import os
+    def confirm(self, question: str) -> bool:
+        """Asks a question on the terminal; whether the answer is yes."""
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        try:
+            said = sys.stdin.readline()
+        except KeyboardInterrupt:
+            sys.stderr.write("\n")
+            return False
+        return said.strip().lower() in ("y", "yes")
 
-        from kitaru import _config
 
-        os.environ["KITARU_HOME"], os.environ["KITARU_STORE"] = home, store
-        os.environ["KITARU_SYNCHRONOUS"] = "normal" if normal else "full"
-        _config.adopt(engine)
+def _adopt(engine: Engine, store: str, home: str, normal: bool) -> None:
+    """Makes the command's store that of this process and of those that it starts."""
+    import os
+
+    from kitaru import _config
+
+    os.environ["KITARU_HOME"], os.environ["KITARU_STORE"] = home, store
+    os.environ["KITARU_SYNCHRONOUS"] = "normal" if normal else "full"
+    _config.adopt(engine)
 
 
 def _reported(work: Any) -> Told:

@@ -23,11 +23,11 @@ def inspect(wanted: dict[str, Any]) -> dict[str, Any]:
     """Loads the flow of a recorded entry point and looks at its code.
 
     ``wanted`` has ``entry`` and ``id``; ``checks``, each with ``path``, ``kind`` (``flow``, ``input``, ``output`` or
-    ``answer``), ``checkpoint``, ``name`` and ``value`` (plain JSON, of a parameter the whole); and ``recorded``, code
-    digests by name.
+    ``answer``), ``checkpoint``, ``name`` and ``value`` (plain JSON, of a parameter the whole); and what is on record:
+    ``recorded``, code digests by name of checkpoint or child flow, and ``flow_recorded``.
 
-    Returns ``flow_code``; ``codes``, digests by name of checkpoint; ``parts``, what those are made of;
-    ``problems``, each a ``path`` and a ``message``; ``changed``, each a ``name`` and ``why``.
+    Returns ``flow_code``; ``codes``, digests by name; ``problems``, each a ``path`` and a ``message``; and what has
+    changed of the code since it was recorded, ``changes`` by name and ``flow_change``.
 
     Raises :class:`~kitaru.errors.KitaruImportError` and what else loading a flow raises.
     """
@@ -35,13 +35,12 @@ def inspect(wanted: dict[str, Any]) -> dict[str, Any]:
 
     flow = load_entry(wanted["entry"], wanted.get("id"))
     found = _by_name(flow)
-    parts = {name: code for name, one in found.items() if (code := _code_of(one)) is not None}
     return {
         "flow_code": flow.code(),
         "codes": {name: one.code() if one is not None else None for name, one in found.items()},
-        "parts": {name: json.loads(code.manifest) for name, code in parts.items()},
         "problems": list(_problems(flow, found, wanted.get("checks", ()))),
-        "changed": explain_changes(wanted.get("recorded", {}), flow),
+        "changes": explain_changes(wanted.get("recorded") or {}, flow),
+        "flow_change": explain_changes({flow.name: wanted.get("flow_recorded")}, flow).get(flow.name),
     }
 
 
@@ -63,8 +62,8 @@ def inspected(job: dict[str, Any]) -> dict[str, Any]:
         os.chdir(here)
 
 
-def explain_changes(recorded: dict[str, str | None], flow: Flow[Any, Any] | None = None) -> list[dict[str, str]]:
-    """What has changed of the code of checkpoints (and flows), by name, since those digests were recorded.
+def explain_changes(recorded: dict[str, str | None], flow: Flow[Any, Any] | None = None) -> dict[str, str]:
+    """What has changed of the code of checkpoints and flows since those digests were recorded, by name.
 
     What is not known here by its name (``kitaru.call`` takes any) is left out.
     """
@@ -73,14 +72,14 @@ def explain_changes(recorded: dict[str, str | None], flow: Flow[Any, Any] | None
 
     engine = _config.engine()
     found = _by_name(flow)
-    changed = []
+    changed = {}
     for name, digest in recorded.items():
         one = found.get(name)
         if digest is None or one is None or same_code(digest, one.code()):
             continue
         why = what_changed(engine.code(digest), _code_of(one), digest)
         if why is not None:
-            changed.append({"name": name, "why": why})
+            changed[name] = why
     return changed
 
 

@@ -34,7 +34,7 @@ class Rehearsal(Run):
     ) -> None:
         super().__init__(session, flow, strict=strict, on_drift=on_drift)
         self._tell: Callable[[Found], None] | None = tell
-        self.changed: list[dict[str, str]] = []
+        self.changed: dict[str, str] = {}
 
     def found(self, clean: bool, what: Found) -> None:
         """Says what was found. What comes later is only the unwinding."""
@@ -66,6 +66,7 @@ class Rehearsal(Run):
 def rehearse(flow: Flow[Any, Any], exec_id: str, tell: Callable[[Found], None]) -> None:
     """Enters an execution of ``flow`` again, in a process that does nothing else. Tells what a resume would meet."""
     from kitaru import _config
+    from kitaru._runner import given_to
 
     _config.configure(interactive=False, grace=_GRACE)
     engine = _config.engine().rehearsing()
@@ -81,8 +82,7 @@ def rehearse(flow: Flow[Any, Any], exec_id: str, tell: Callable[[Found], None]) 
     recorded = {name: digest for name, digest, _ in session.recorded_codes()}
     run.changed = explain_changes({flow.name: known["code"], **recorded}, flow)
     try:
-        args, kwargs = flow.signature().unbind(known["inputs"])
-        value = flow._enter(run, args, kwargs)
+        value = flow._enter(run, given_to(flow, known))
         if flow.is_async:
             import asyncio
 

@@ -54,8 +54,8 @@ fn shown(one: &Json) -> String {
         lines.push(format!("{head}  stops: {}", render::field(one, "why").replace('_', " ")));
         lines.extend(said(&render::field(one, "text")));
     }
-    for change in list(one, "changed") {
-        lines.push(format!("    changed: {} ({})", render::field(change, "name"), render::field(change, "why")));
+    for (name, why) in one.get("changed").and_then(Json::as_object).into_iter().flatten() {
+        lines.push(format!("    changed: {name} ({})", why.as_str().unwrap_or_default()));
     }
     lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
 }

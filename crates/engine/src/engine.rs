@@ -6,9 +6,11 @@ use crate::clock::{Clock, SystemClock};
 use crate::codes::Codes;
 use crate::error::{EngineError, Result};
 use crate::heartbeat::Heartbeat;
+use crate::manage::next;
 use crate::rehearsal::Rehearsal;
 use crate::session::Session;
-use kitaru_core::event::{Created, Interrupted, PauseReason, Paused, Taken};
+
+use kitaru_core::event::{CallReleased, Created, Interrupted, PauseReason, Paused, Taken};
 use kitaru_core::lease::{self, Hold, Owner, Take};
 use kitaru_core::records::Records;
 use kitaru_core::rows::ExecutionRow;
@@ -68,6 +70,7 @@ impl Engine {
         let now = self.clock.now();
         let owner = self.store.owner()?;
         let code = created.code.clone();
+        let of = (created.flow.clone(), created.entry.file.clone());
         let taken = Taken { owner: owner.clone(), code, why: "start".to_owned() };
         let events = vec![Body::Created(Box::new(created)), Body::Taken(taken)];
         let claim = Claim { owner, lease_until: now + LEASE };
@@ -78,7 +81,7 @@ impl Engine {
                 for (seq, body) in (1..).zip(&events) {
                     records.fold(seq, now, body);
                 }
-                Ok(Some(self.session(id, epoch, records)))
+                self.session(id, epoch, of, records).map(Some)
             }
         }
     }
@@ -103,13 +106,17 @@ impl Engine {
         let owner = self.store.owner()?;
         let taken = Taken { owner: owner.clone(), code, why: why.to_owned() };
         let claim = Claim { owner, lease_until: now + LEASE };
-        let epoch = self.store.claim(id, now, row.epoch, claim, vec![Body::Taken(taken)])?;
+        let mut events = vec![Body::Taken(taken)];
+        if why == "resume" {
+            events.extend(let_go(&row, &records));
+        }
+        let epoch = self.store.claim(id, now, row.epoch, claim, events)?;
         let read = self.read(id, seen, &mut records).and_then(|_| self.fetch_changes(&mut records));
         if let Err(error) = read {
             self.release(id, epoch);
             return Err(error);
         }
-        Ok(self.session(id.clone(), epoch, records))
+        self.session(id.clone(), epoch, (row.flow, row.entry.file), records)
     }
 
     /// Enters an execution again without taking it up, whoever holds it: for an engine that is
@@ -139,7 +146,8 @@ impl Engine {
         let seq = self.store.append(id, now, row.epoch, vec![taken.clone()])?;
         records.fold(seq, now, &taken);
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
-        Ok(Arc::new(Session::new(store, clock, Arc::clone(&self.codes), id.clone(), row.epoch, records)))
+        let of = (row.flow, row.entry.file);
+        Ok(Arc::new(Session::new(store, clock, Arc::clone(&self.codes), id.clone(), row.epoch, of, records)))
     }
 
     /// What this process keeps of code digests.
@@ -214,10 +222,35 @@ impl Engine {
         }
     }
 
-    fn session(&self, id: ExecutionId, epoch: u64, records: Records) -> Arc<Session> {
+    fn session(
+        &self,
+        id: ExecutionId,
+        epoch: Epoch,
+        of: (String, Option<String>),
+        records: Records,
+    ) -> Result<Arc<Session>> {
         let (store, clock, codes) = (Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.codes));
-        let session = Arc::new(Session::new(store, clock, codes, id, epoch, records));
+        let flow = of.0.clone();
+        let session = Arc::new(Session::new(store, clock, codes, id, epoch, of, records));
         self.heartbeat.watch(&session);
-        session
+        // Looked for last: the heartbeat tells of those that are set from here on.
+        match self.store.queries().breakpoints(Some(&flow)) {
+            Ok(rows) => session.take_breakpoints(&rows),
+            Err(error) => {
+                self.release(session.id(), epoch);
+                return Err(error.into());
+            }
+        }
+        Ok(session)
+    }
+}
+
+/// Whoever resumes an execution lets the call go on that it is paused before.
+fn let_go(row: &ExecutionRow, records: &Records) -> Option<Body> {
+    match next::pause(row) {
+        Some(PauseReason::Breakpoint { call, .. }) if records.held.contains_key(&call.body) => {
+            Some(Body::CallReleased(CallReleased { key: call.key, body: call.body, by: "python".to_owned() }))
+        }
+        _ => None,
     }
 }
