@@ -21,10 +21,15 @@ __all__ = [
     "manage_answer",
     "manage_artifact",
     "manage_artifacts",
+    "manage_call",
+    "manage_delete",
+    "manage_diff",
     "manage_get",
     "manage_list",
     "manage_logs",
+    "manage_plan",
     "manage_prepare",
+    "manage_replay",
     "manage_stop",
     "manage_value",
 ]
@@ -108,6 +113,30 @@ def manage_artifacts(engine: Engine, id: str) -> str:
 
 def manage_artifact(engine: Engine, id: str, name: str) -> tuple[str, str]:
     """A named value: its item, and its own JSON text."""
+
+def manage_plan(
+    engine: Engine, id: str, asked: str, inspection: str | None = None, unread: str | None = None
+) -> str:
+    """Plans a replay of what is ``asked`` (a JSON object: ``from``, ``reuse``, ``keep``, ``set`` as pairs of path and
+    value, ``ask_again``, ``tags``). Returns a JSON object: the ``plan`` as an item, the ``checks`` for an inspection of
+    the code, and the source's ``id`` and ``entry``. ``unread``: why the code could not be inspected."""
+
+def manage_replay(
+    engine: Engine, id: str, asked: str, inspection: str | None = None, batch: str | None = None
+) -> str:
+    """Creates a replay, which nobody has taken up then. Returns a JSON object: its ``id``, whether it is ``new``, its
+    ``flow`` and ``entry``. ``batch``: the identifier is derived from that name and the source."""
+
+def manage_diff(engine: Engine, ids: list[str]) -> str:
+    """Compares executions with the first of them, as a JSON object."""
+
+def manage_delete(engine: Engine, id: str) -> str:
+    """Deletes an execution that has ended, and all that it started. Returns a JSON object: ``deleted``, ``read_by``."""
+
+def manage_call(engine: Engine, id: str, key: str) -> str:
+    """One call, by key, checkpoint's name or ``step N``, as a JSON object: the call as an item, with the recorded JSON
+    texts of its ``inputs``, of what its body was ``given`` instead, and of its ``output``; ``by``: who supplied that by
+    hand, which is then plain JSON; and its ``error``, with the text that it is rebuilt from (``value``)."""
 
 @final
 class Engine:

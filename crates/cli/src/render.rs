@@ -135,6 +135,28 @@ fn by_hand(call: &Json) -> impl Iterator<Item = &Json> {
     call.get("by_hand").and_then(Json::as_array).into_iter().flatten()
 }
 
+/// What a replay replays, and what is changed in it.
+fn replays(replay: &Json) -> String {
+    let source = field(replay, "source");
+    let mut text = source.get(source.len().saturating_sub(8)..).unwrap_or_default().to_owned();
+    let from = field(replay, "from");
+    if !from.is_empty() {
+        text.push_str(&format!(" from {from}"));
+    }
+    if field(replay, "reuse") == "unchanged" {
+        text.push_str(", reusing what is unchanged");
+    }
+    let list = |name: &str| replay.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
+    for one in list("overrides") {
+        let value = one.get("value").map(Json::to_string).unwrap_or_default();
+        text.push_str(&format!("\n         {} = {}", field(&one, "path"), cut(&value, WIDE)));
+    }
+    for wait in list("ask_again") {
+        text.push_str(&format!("\n         {} asked again", wait.as_str().unwrap_or_default()));
+    }
+    text
+}
+
 /// The page of one execution.
 pub fn execution(item: &Json) -> String {
     let mut lines = vec![
@@ -156,6 +178,9 @@ pub fn execution(item: &Json) -> String {
     if let Some(parent) = item.get("parent").filter(|parent| !parent.is_null()) {
         add("parent", format!("{} ({})", field(parent, "id"), field(parent, "key")));
     }
+    if let Some(replay) = item.get("replay").filter(|replay| !replay.is_null()) {
+        add("replays", replays(replay));
+    }
     if let Some(error) = item.get("error").filter(|error| !error.is_null()) {
         add("error", format!("{}: {}", field(error, "type"), field(error, "message")));
         lines.push(clean(field(error, "traceback").trim_end()));
@@ -165,7 +190,8 @@ pub fn execution(item: &Json) -> String {
         lines.push(table(
             calls,
             &[
-                ("CALL", |call| cut(&field(call, "key"), 44)),
+                ("STEP", |call| format!("{:>4}", field(call, "step"))),
+                ("CALL", |call| cut(&field(call, "key"), 38)),
                 ("STATUS", |call| field(call, "status")),
                 ("TRIES", |call| if field(call, "attempts") == "0" { String::new() } else { field(call, "attempts") }),
                 ("STARTED", |call| when(call, "started_at").get(11..).unwrap_or_default().to_owned()),

@@ -59,7 +59,9 @@ pub fn replay(context: &mut Context<'_>, asked: &Replay) -> Result<Answer> {
     }
     let mut answer = act::ended(context, &id, &[])?;
     act::say_notes(context, &created, &mut answer)?;
-    answer.messages.push(format!("compare: kitaru diff {} {}", row.id.short(), id.short()));
+    if context.store.queries().execution(&id)?.status.has_ended() {
+        answer.messages.push(format!("compare: kitaru diff {} {}", row.id.short(), id.short()));
+    }
     Ok(answer)
 }
 

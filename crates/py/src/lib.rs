@@ -11,6 +11,7 @@ mod convert;
 mod engine;
 mod errors;
 mod manage;
+mod replay;
 mod session;
 mod values;
 
@@ -23,5 +24,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
     manage::register(module)?;
     breakpoints::register(module)?;
+    replay::register(module)?;
     values::register(module)
 }

@@ -1,6 +1,6 @@
 //! What `KitaruClient` does to executions from outside: the functions of `kitaru_engine::manage`, with JSON texts.
 //!
-//! Not here: typed results (Python's `kitaru.client`) and running user code.
+//! Not here: replays and comparisons (`replay`), typed results (Python's `kitaru.client`) and running user code.
 
 use crate::engine::Engine;
 use crate::errors::raise_hinted;

@@ -6,6 +6,7 @@
 mod answer;
 mod breakpoints;
 mod by_hand;
+mod call;
 mod delete;
 mod diagnose;
 mod diff;
@@ -22,6 +23,7 @@ pub mod view;
 
 pub use answer::{After, Answered, after_answer, answer, check_answer, open_waits};
 pub use breakpoints::{Before, Flow, add_breakpoint, breakpoints, check_before, known_flow, remove_breakpoint};
+pub use call::{CallValues, call};
 pub use delete::{Deletion, delete, deletion};
 pub use diagnose::{Diagnosis, Who, diagnose};
 pub use diff::{diff, found};

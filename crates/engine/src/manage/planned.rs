@@ -8,6 +8,7 @@ use super::view::{self, time};
 use kitaru_core::event::{CallKind, Reuse};
 use kitaru_core::fork::same_code;
 use kitaru_core::plan::{Fate, Line, Sum, Why};
+use kitaru_core::rows::Status;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 
@@ -100,6 +101,9 @@ fn notes(original: &Original, planned: &Planned, inspection: Option<&Inspection>
     let row = &original.row;
     if row.owner.is_some() && !row.status.has_ended() {
         notes.push(format!("the source goes on: what it had recorded by {} counts", time(row.updated_at)));
+    }
+    if row.status != Status::Completed {
+        notes.push("the source did not complete: what it had not begun is not counted".to_owned());
     }
     let set: BTreeSet<String> = original
         .records

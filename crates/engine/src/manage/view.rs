@@ -2,11 +2,11 @@
 
 use super::pending::{self, pending};
 use super::{Diagnosis, Result, by_hand, hold, next, status, text};
-use kitaru_core::event::{CallKind, Usage};
+use kitaru_core::event::{CallKind, Override, Usage};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{BreakpointRow, CallRow, ExecutionRow, Status, WaitRow};
 use kitaru_core::value::plain;
-use kitaru_core::{Millis, Value};
+use kitaru_core::{Body, Millis, Value};
 use kitaru_store::{ArtifactRow, ExecutionFilter, LogLine, Page, Store, WaitFilter};
 use serde_json::{Value as Json, json};
 
@@ -84,7 +84,8 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
     let made = store.queries().calls(&row.id)?;
     let mut by_hand = by_hand::items(store, &row.id, &made)?;
     let mut calls: Vec<Json> = made.iter().map(call).collect();
-    for one in &mut calls {
+    for (at, one) in calls.iter_mut().enumerate() {
+        one["step"] = (at + 1).into();
         let changed = one["key"].as_str().and_then(|key| by_hand.remove(key)).unwrap_or_default();
         one["by_hand"] = Json::Array(changed);
     }
@@ -99,6 +100,7 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
     let waits = open.iter().map(|one| wait(store, one)).collect::<Result<Vec<_>>>()?;
     if let Some(fields) = item.as_object_mut() {
         fields.insert("usage".to_owned(), usage(&usage_of_all(store, row)?));
+        fields.insert("replay".to_owned(), replay(store, row)?);
         fields.insert("inputs".to_owned(), inputs);
         fields.insert("result".to_owned(), result.unwrap_or(Json::Null));
         fields.insert("error".to_owned(), error.unwrap_or(Json::Null));
@@ -107,6 +109,26 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
         fields.insert("pending".to_owned(), waits_for.unwrap_or(Json::Null));
     }
     Ok(item)
+}
+
+/// What a replay replays: from where, and with what changed. `null` for what is none.
+fn replay(store: &dyn Store, row: &ExecutionRow) -> Result<Json> {
+    if row.forked_from.is_none() {
+        return Ok(Json::Null);
+    }
+    let first = store.load(&row.id, row.base, 1)?.into_iter().next();
+    let Some(Body::Created(created)) = first.map(|event| event.body) else { return Ok(Json::Null) };
+    let Some(fork) = created.fork else { return Ok(Json::Null) };
+    let set = |one: &Override| Ok(json!({ "path": one.path, "value": value(store, &one.value)? }));
+    Ok(json!({
+        "source": fork.source,
+        "upto": fork.upto,
+        "from": fork.from,
+        "reuse": fork.reuse,
+        "overrides": fork.overrides.iter().map(set).collect::<Result<Vec<Json>>>()?,
+        "ask_again": fork.asked,
+        "by": fork.by,
+    }))
 }
 
 /// An open execution with why it is not progressing.
