@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kitaru import _native
 from kitaru._results import keep
 from kitaru._values import harmless_difference
 from kitaru.errors import (
@@ -96,7 +97,7 @@ def _since(one: Identified, flow_code: str | None) -> Iterator[str]:
     """What of the code has changed since the call was recorded, which most likely is why it drifted."""
     from kitaru._inspect import explain_changes
 
-    recorded = {name: digest for name, digest, _ in one.run.session.recorded_codes()}
+    recorded = dict(_native.recorded_codes(one.run.session))
     found = explain_changes({one.run.flow: flow_code, **recorded})
     if found:
         yield "Changed since: " + ", ".join(f"{name} ({why})" for name, why in found.items())

@@ -27,7 +27,7 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 
     from kitaru._given import Given
     from kitaru._native import Session
@@ -142,6 +142,37 @@ class Flow(Generic[P, R]):
 
         run, given = take(self, exec_id, "resume")
         return FlowHandle(self, lambda: run, given)
+
+    def replay(
+        self,
+        exec_id: str,
+        *,
+        from_: str | int | None = None,
+        reuse: str | None = None,
+        keep: str | None = None,
+        set: Mapping[str, Any] | None = None,
+        ask_again: str | Iterable[str] = (),
+        on_drift: str | None = None,
+        tags: Iterable[str] = (),
+    ) -> R:
+        """Runs an execution of this flow again as another one, in this process and with this code; returns its result
+        (``await`` for async). What is asked means what it does for ``KitaruClient().executions.replay``.
+
+        Raises what that raises, and what :meth:`resume` does.
+        """
+        from kitaru import _replaying
+
+        if self._kind == "sync" and _context.running_task() is not None:
+            raise KitaruSyncOnLoopError(
+                f"{self.name} is a sync flow and would block the event loop that runs here: "
+                f"use KitaruClient().executions.replay in a thread"
+            )
+        if _context.frame() is not None:
+            raise KitaruUsageError(
+                f"{self.name}.replay(...) inside a flow would not be recorded: use KitaruClient().executions.replay"
+            )
+        wanted = _replaying.asked(from_, reuse, keep, set, ask_again, tags)
+        return self._enter(*_replaying.begin(self, exec_id, wanted, on_drift))  # type: ignore[no-any-return]
 
     def _given(self, args: Any, kwargs: Any) -> Given:
         """The arguments of a new execution. Raises when a module is being loaded for a resume."""

@@ -79,7 +79,7 @@ def fit(name: str, value: Any, hint: Any) -> Any:
     if what is None:
         return fitted
     way_out = f"for a text that looks like JSON: --input {name}='{json.dumps(str(value))}'" if hint is str else None
-    raise KitaruInputsError(f"input {name}={json.dumps(value)}: {what}", hint=way_out) from None
+    raise KitaruInputsError(f"input {name}={json.dumps(value, default=repr)}: {what}", hint=way_out) from None
 
 
 def fitted_or_why(value: Any, hint: Any) -> tuple[Any, str | None]:

@@ -10,6 +10,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from kitaru import _overrides
 from kitaru._inputs import fitted_or_why, hints_of
 from kitaru._values import decode
 
@@ -33,7 +34,11 @@ def inspect(wanted: dict[str, Any]) -> dict[str, Any]:
     """
     from kitaru._runner import load_entry
 
-    flow = load_entry(wanted["entry"], wanted.get("id"))
+    return look(load_entry(wanted["entry"], wanted.get("id")), wanted)
+
+
+def look(flow: Flow[Any, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """The same for a flow that is here."""
     found = _by_name(flow)
     return {
         "flow_code": flow.code(),
@@ -44,22 +49,25 @@ def inspect(wanted: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def inspected(job: dict[str, Any]) -> dict[str, Any]:
-    """The same by the interpreter that the execution was recorded with. Leaves the working directory as it is."""
+def inspected(
+    job: dict[str, Any], *, here: bool | None = None, place: tuple[str | None, str | None] | None = None
+) -> dict[str, Any]:
+    """The same for a job, leaving the working directory as it is: in this process (``here``, the default where it is
+    the interpreter that the execution was recorded with), else in one of its own. ``place``: its store and home."""
     from kitaru import _elsewhere, _runner
 
     interpreter = job["inspect"]["entry"]["interpreter"]
-    if not _runner.is_this_interpreter(interpreter):
-        text, code, message, hint = _elsewhere.told_by(job, interpreter, quiet=True)
+    if not (_runner.is_this_interpreter(interpreter) if here is None else here):
+        text, code, message, hint = _elsewhere.told_by(job, interpreter, quiet=True, silent=here is False, place=place)
         if text is None:
             raise _runner.as_error(code, message, hint)
         found: dict[str, Any] = json.loads(text)
         return found
-    here = os.getcwd()
+    before = os.getcwd()
     try:
         return inspect(job["inspect"])
     finally:
-        os.chdir(here)
+        os.chdir(before)
 
 
 def explain_changes(recorded: dict[str, str | None], flow: Flow[Any, Any] | None = None) -> dict[str, str]:
@@ -115,22 +123,21 @@ def _problems(flow: Flow[Any, Any], found: dict[str, Any], checks: Any) -> Itera
 
 def _problem(flow: Flow[Any, Any], found: dict[str, Any], check: dict[str, Any]) -> str | None:
     """What is wrong with a value; ``None``: nothing, or it shows only when the value is used."""
-    kind, name = check["kind"], check.get("name")
+    kind, name = check["kind"], check.get("name") or ""
     one: Any = flow if kind == "flow" else found.get(check.get("checkpoint") or "")
     if one is None or kind == "answer":
         return None
     function = one._coded
     hints = hints_of(function)
     if kind == "output":
-        name = "return"
-    elif (names := _parameters(function)) is not None and name not in names:
+        return fitted_or_why(check["value"], hints.get("return", Any))[1]
+    if (names := _parameters(function)) is not None and name not in names:
         what = "flow" if kind == "flow" else "checkpoint"
         return f"{what} {one.name} takes no {name}; it takes: {', '.join(names) or 'nothing'}"
-    if name not in hints:
-        return None
-    # Of a parameter it is the whole value, with what was recorded around a part that is changed.
-    value = check["value"] if kind == "output" else decode(json.dumps(check["value"]))
-    return fitted_or_why(value, hints[name])[1]
+    # It is the whole of a parameter, with what was recorded around the part that is changed.
+    whole = decode(json.dumps(check["value"]))
+    steps = _overrides.steps(check["path"].partition(f"flow.{name}" if kind == "flow" else f".inputs.{name}")[2])
+    return _overrides.at_place(whole, hints.get(name, Any), steps)[1]
 
 
 def _parameters(function: Any) -> list[str] | None:

@@ -27,11 +27,13 @@ __all__ = [
     "manage_get",
     "manage_list",
     "manage_logs",
+    "manage_notes",
     "manage_plan",
     "manage_prepare",
     "manage_replay",
     "manage_stop",
     "manage_value",
+    "recorded_codes",
 ]
 
 __version__: Final[str]
@@ -114,16 +116,13 @@ def manage_artifacts(engine: Engine, id: str) -> str:
 def manage_artifact(engine: Engine, id: str, name: str) -> tuple[str, str]:
     """A named value: its item, and its own JSON text."""
 
-def manage_plan(
-    engine: Engine, id: str, asked: str, inspection: str | None = None, unread: str | None = None
-) -> str:
+def manage_plan(engine: Engine, id: str, asked: str, inspection: str | None = None, unread: str | None = None) -> str:
     """Plans a replay of what is ``asked`` (a JSON object: ``from``, ``reuse``, ``keep``, ``set`` as pairs of path and
-    value, ``ask_again``, ``tags``). Returns a JSON object: the ``plan`` as an item, the ``checks`` for an inspection of
-    the code, and the source's ``id`` and ``entry``. ``unread``: why the code could not be inspected."""
+    value, ``ask_again``, ``tags``). Returns a JSON object: the ``plan`` as an item; for an inspection of the
+    code the ``checks``, and the digests that are on record, ``recorded`` and ``flow_recorded``; and the source's
+    ``id``, ``flow`` and ``entry``. ``unread``: why the code could not be inspected."""
 
-def manage_replay(
-    engine: Engine, id: str, asked: str, inspection: str | None = None, batch: str | None = None
-) -> str:
+def manage_replay(engine: Engine, id: str, asked: str, inspection: str | None = None, batch: str | None = None) -> str:
     """Creates a replay, which nobody has taken up then. Returns a JSON object: its ``id``, whether it is ``new``, its
     ``flow`` and ``entry``. ``batch``: the identifier is derived from that name and the source."""
 
@@ -137,6 +136,12 @@ def manage_call(engine: Engine, id: str, key: str) -> str:
     """One call, by key, checkpoint's name or ``step N``, as a JSON object: the call as an item, with the recorded JSON
     texts of its ``inputs``, of what its body was ``given`` instead, and of its ``output``; ``by``: who supplied that by
     hand, which is then plain JSON; and its ``error``, with the text that it is rebuilt from (``value``)."""
+
+def manage_notes(engine: Engine, id: str, code: str) -> list[str]:
+    """What was noted under ``code`` since an execution was created, of a replay in its own events, once each."""
+
+def recorded_codes(session: Session) -> list[tuple[str, str | None]]:
+    """Digests of code that are on record in an execution, by name of checkpoint or child flow."""
 
 @final
 class Engine:
@@ -244,7 +249,7 @@ class Session:
         self, call: int, inputs: str | None, once: bool, held: bool
     ) -> tuple[str, bytes, int, tuple[str, list[str]] | None]:
         """The body is about to run: its key, the scope inside, tries that failed before, and where somebody changed
-        its inputs all of them with the parameters in which something was changed. ``once``: durable."""
+        its inputs all of them with the paths of what was changed. ``once``: durable."""
     def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int, used: _Usage) -> None:
         """A try failed and another is due at ``retry_at``. Durable when this returns, as are all ends below."""
     def end_returned(self, call: int, result: str, attempts: int, used: _Usage) -> int:
@@ -314,10 +319,11 @@ class Session:
         """Parks the execution until somebody decides; ``reason`` is JSON. Returns the sequence of that event."""
     def interrupt(self, by: str) -> None:
         """The process stops before the end, in an orderly way."""
-    def complete(self, result: str, volatile: str | None) -> None:
-        """The flow returned; ``volatile``: the path of what could not be stored in its result."""
-    def fail(self, error: _Error, sources: list[int]) -> None:
-        """The flow raised; ``sources`` are the records of the failed calls that it came from."""
+    def complete(self, result: str, volatile: str | None) -> list[str]:
+        """The flow returned; ``volatile``: the path of what could not be stored in its result. Returns, in sentences,
+        what was put in place in a replay and no call took."""
+    def fail(self, error: _Error, sources: list[int]) -> list[str]:
+        """The flow raised; ``sources`` are the records of the failed calls that it came from. Returns the same."""
     def cancel(self, by: str) -> None:
         """Somebody asked, and the flow has unwound."""
     def stop_requested(self) -> Literal["cancel", "pause"] | None:
@@ -332,8 +338,6 @@ class Session:
     def save(self, call: int, name: str, value: str, key: str | None) -> None:
         """Stores a named value, of the call with that key, and records by the reading ``call`` that it was stored.
         Durable when this returns."""
-    def recorded_codes(self) -> list[tuple[str, str | None, int]]:
-        """Code digests on record: a checkpoint's name, its digest, and how many of its calls have an outcome."""
     def served_count(self) -> int:
         """How many records this pass was served."""
     def usage(self) -> _Usage:

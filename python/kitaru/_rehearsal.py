@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kitaru import _native
 from kitaru._inspect import explain_changes
 from kitaru._run import Run
 from kitaru.errors import KitaruError
@@ -79,7 +80,7 @@ def rehearse(flow: Flow[Any, Any], exec_id: str, tell: Callable[[Found], None]) 
         session.drop_records([pause["retries_exhausted"]["record"]], "asked")
         session.begin_pass()
     run = Rehearsal(session, flow.name, tell, strict=flow._strict, on_drift=flow._on_drift)
-    recorded = {name: digest for name, digest, _ in session.recorded_codes()}
+    recorded = dict(_native.recorded_codes(session))
     run.changed = explain_changes({flow.name: known["code"], **recorded}, flow)
     try:
         value = flow._enter(run, given_to(flow, known))

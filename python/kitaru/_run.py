@@ -123,6 +123,8 @@ class Run:
         self.notes: list[str] = []
         # Somebody pressed Ctrl-C when a wait was asked on the terminal.
         self.left_by_interrupt = False
+        # Whether what was put in place in a replay for nothing is said here, beside being noted.
+        self.says_not_taken = False
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.mark_old()
 

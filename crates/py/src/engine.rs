@@ -113,8 +113,7 @@ impl Engine {
         self.engine.now()
     }
 
-    /// Flow, status, inputs, the names of those that are plain JSON, entry point (JSON), owner and parent of an
-    /// execution.
+    /// Flow, status, inputs, paths of what is plain JSON in them, entry point (JSON), owner and parent of an execution.
     fn describe(&self, py: Python<'_>, id: String) -> PyResult<String> {
         let described = py.detach(|| -> kitaru_engine::Result<String> {
             let store = self.engine.store();
@@ -136,7 +135,7 @@ impl Engine {
     }
 }
 
-/// Parameters of a replay whose values somebody put in place.
+/// Paths into the arguments of a replay where somebody put a value in place.
 fn plain(store: &dyn kitaru_store::Store, row: &kitaru_core::rows::ExecutionRow) -> kitaru_engine::Result<Vec<String>> {
     let first = store.load(&row.id, row.base, 1)?.into_iter().next();
     Ok(match first.map(|event| event.body) {

@@ -23,7 +23,7 @@ type DifferenceTuple = (String, Option<String>, Option<String>);
 /// See the module.
 #[pyclass(frozen, module = "kitaru._native")]
 pub struct Session {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl Session {
@@ -176,7 +176,7 @@ impl Session {
     }
 
     /// Key, scope of the body, tries that failed before; and where somebody changed the inputs, what the body is given
-    /// (JSON, what was put in is plain) with the parameters in which something was changed. `None`, with `held` only:
+    /// (JSON, what was put in is plain) with the paths of what was changed. `None`, with `held` only:
     /// the body must not begin.
     #[pyo3(signature = (call, inputs, once, held))]
     fn start<'py>(
@@ -448,12 +448,12 @@ impl Session {
     }
 
     #[pyo3(signature = (result, volatile))]
-    fn complete(&self, py: Python<'_>, result: String, volatile: Option<String>) -> PyResult<()> {
+    fn complete(&self, py: Python<'_>, result: String, volatile: Option<String>) -> PyResult<Vec<String>> {
         let done = py.detach(|| self.inner.complete(result, volatile));
         Self::out(py, done)
     }
 
-    fn fail(&self, py: Python<'_>, error: ErrorTuple, sources: Vec<u64>) -> PyResult<()> {
+    fn fail(&self, py: Python<'_>, error: ErrorTuple, sources: Vec<u64>) -> PyResult<Vec<String>> {
         let error = error_data(py, error)?;
         let done = py.detach(|| self.inner.fail(error, sources));
         Self::out(py, done)
@@ -485,11 +485,6 @@ impl Session {
     fn save(&self, py: Python<'_>, call: usize, name: &str, value: String, key: Option<String>) -> PyResult<()> {
         let done = py.detach(|| self.inner.save(CallId(call), name, value, key));
         Self::out(py, done)
-    }
-
-    /// Code digests on record, as (name, digest, how many calls have an outcome).
-    fn recorded_codes(&self) -> Vec<(String, Option<String>, usize)> {
-        self.inner.recorded_codes()
     }
 
     fn served_count(&self) -> usize {

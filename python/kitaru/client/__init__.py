@@ -11,6 +11,19 @@ import os
 from kitaru.client.artifacts import Artifacts
 from kitaru.client.executions import Executions
 from kitaru.client.items import Artifact, Call, Execution, Failure, LogLine, Parent, Usage, Wait
+from kitaru.client.planned import (
+    CallRecord,
+    Change,
+    Compared,
+    ComparedCall,
+    Deleted,
+    Diff,
+    Difference,
+    Plan,
+    PlannedCall,
+    Side,
+    Sum,
+)
 
 
 class KitaruClient:
@@ -36,12 +49,23 @@ __all__ = [
     "Artifact",
     "Artifacts",
     "Call",
+    "CallRecord",
+    "Change",
+    "Compared",
+    "ComparedCall",
+    "Deleted",
+    "Diff",
+    "Difference",
     "Execution",
     "Executions",
     "Failure",
     "KitaruClient",
     "LogLine",
     "Parent",
+    "Plan",
+    "PlannedCall",
+    "Side",
+    "Sum",
     "Usage",
     "Wait",
 ]

@@ -6,10 +6,10 @@ Not here: starting them (call the flow), and how one is carried on (``_runner``)
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 from kitaru.client.items import Execution, LogLine, execution, time_of
+from kitaru.client.replays import Replays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kitaru._native import Engine
 
 
-class Executions:
+class Executions(Replays):
     """``client.executions``. An identifier may be a unique beginning or end of one, or ``"latest"``.
 
     Everything here raises :class:`~kitaru.errors.KitaruNotFoundError` for an identifier that is unknown or ambiguous.
@@ -124,26 +124,22 @@ class Executions:
         _native.manage_stop(self._engine, found.id, how)
         return self.get(found.id)
 
-    def _carry_on(self, told: dict[str, Any], why: str, *, taken_is_fine: bool) -> None:
+    def _carry_on(self, told: dict[str, Any], why: str, *, taken_is_fine: bool, on_drift: str | None = None) -> None:
         """Runs an execution to its end or suspension: here where it ran in such surroundings, else in a process of
         its own, so that this one keeps its working directory."""
-        from kitaru import _config, _entry, _runner
+        from kitaru import _runner
         from kitaru.errors import KitaruError, KitaruFlowNotFoundError
 
-        job = {"resume": {"id": told["root"], "entry": told["entry"], "why": why}}
         entry = told["entry"]
+        job = {"resume": {"id": told["root"], "entry": entry, "why": why, "on_drift": on_drift}}
         try:
-            here = _runner.is_this_interpreter(entry["interpreter"]) and entry["cwd"] == os.getcwd()
-            here = here or _config.place(None, None)[0] == "memory:"
-            if entry["module"] is None and told["root"] in _entry.here:
-                here = True
+            if self._runs_here(entry, told["root"]):
+                _on_own_thread(lambda: _runner.execute(job))
             elif entry["module"] is None:
                 raise KitaruFlowNotFoundError(
                     f"{told['flow']} was defined in a notebook or at a prompt: it goes on there, with "
                     f"{told['flow']}.resume({told['root']!r})"
                 )
-            if here and self._place is None:
-                _on_own_thread(lambda: _runner.execute(job))
             else:
                 _runner.execute_elsewhere(job, quiet=True, silent=True, place=self._place)
         except KitaruError as error:

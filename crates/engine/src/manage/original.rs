@@ -30,7 +30,7 @@ pub struct Original {
     pub rows: Vec<CallRow>,
     /// Its questions, by key.
     pub questions: HashMap<String, Box<WaitOpened>>,
-    /// Parameters of its flow whose values somebody put in place.
+    /// Paths into its flow's arguments where somebody put a value in place.
     pub plain: Vec<String>,
     /// What bodies were given where somebody changed that, by key.
     pub given: HashMap<String, Value>,

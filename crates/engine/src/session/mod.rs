@@ -21,7 +21,7 @@ use crate::error::{EngineError, Result};
 use kitaru_core::event::{CallKind, Stop};
 use kitaru_core::matcher::CallId;
 use kitaru_core::pass::Pass;
-use kitaru_core::records::Records;
+use kitaru_core::records::{Record, Records};
 use kitaru_core::{Body, Digest, Epoch, ExecutionId, Millis, ScopeId, Seq, Value};
 use kitaru_store::{LogLine, Store, StoreError};
 use std::collections::BTreeMap;
@@ -156,17 +156,22 @@ impl Session {
         self.write(batch).map(|_| ())
     }
 
-    /// Digest of each checkpoint's code as it is on record, by name, with how many of its calls have an outcome.
-    pub fn recorded_codes(&self) -> Vec<(String, Option<String>, usize)> {
+    /// Digest of each checkpoint's and child flow's code as it is on record, by name; of several the last.
+    pub fn recorded_codes(&self) -> Vec<(String, Option<String>)> {
         let inner = self.lock();
-        let mut found: BTreeMap<&str, (Option<&String>, usize)> = BTreeMap::new();
-        for record in &inner.pass.matcher.records.all {
-            if matches!(record.call.kind, CallKind::Checkpoint | CallKind::Child) && record.state.is_served() {
-                let known = found.entry(&record.call.name).or_default();
-                *known = (record.call.code.as_ref(), known.1 + 1);
-            }
-        }
-        found.into_iter().map(|(name, (code, count))| (name.to_owned(), code.cloned(), count)).collect()
+        let coded = |record: &&Record| {
+            matches!(record.call.kind, CallKind::Checkpoint | CallKind::Child) && record.state.is_served()
+        };
+        let found: BTreeMap<&str, Option<&String>> = inner
+            .pass
+            .matcher
+            .records
+            .all
+            .iter()
+            .filter(coded)
+            .map(|record| (record.call.name.as_str(), record.call.code.as_ref()))
+            .collect();
+        found.into_iter().map(|(name, code)| (name.to_owned(), code.cloned())).collect()
     }
 
     /// The text of a value.
