@@ -35,7 +35,7 @@ def check(target: str) -> dict[str, Any]:
     flow = _runner.load_target(target)
     engine = _config.engine()
     mine = _entry.entry_point(flow._coded)
-    rows = json.loads(_native.manage_list(engine, _OPEN, flow.name, None, 1_000_000, 1))
+    rows = json.loads(_native.manage_list(engine, _OPEN, flow.name, None, None, 1_000_000, 1))
     entries = {row["id"]: json.loads(engine.describe(row["id"]))["entry"] for row in rows}
     own = [row for row in rows if _is_of(mine, entries[row["id"]])]
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:

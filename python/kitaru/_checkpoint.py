@@ -125,15 +125,13 @@ class Checkpoint(Generic[P, R]):
             frame.run.meet(spec.name, code, self._function)
         one = identify(frame, spec, bound, id=call_id)
         function: Any = self._function
-        if self._kind == "async":
-            return call_async(one, lambda: function(*one.given.args, **one.given.kwargs))
 
         def body() -> Any:
             if own:
                 spec.signature.detach(one.given)
             return function(*one.given.args, **one.given.kwargs)
 
-        return call_sync(one, body)
+        return call_async(one, body) if self._kind == "async" else call_sync(one, body)
 
     def named(self, kwargs: dict[str, Any]) -> str | None:
         """Takes ``id=`` out of the arguments if it is ours: given, and no parameter of the function's own."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from kitaru._native import Engine
 
+# (flow, the file that defines it, code, message, hint)
+FoundFlow = tuple["str | None", "str | None", "str | None", "str | None", "str | None"]
 # (execution, whether Ctrl-C was pressed at a question, code, message, hint)
 Told = tuple["str | None", bool, "str | None", "str | None", "str | None"]
 # (place of the job, told)
@@ -47,7 +49,7 @@ class Host:
         """Runs a job on the command's store. Returns the execution, or a code, a message and a way out."""
         import json
 
-        from kitaru import _config, _runner
+        from kitaru import _config, _runner, _wake
 
         _adopt(engine, store, home, normal)
         wanted: dict[str, Any] = json.loads(job)
@@ -59,7 +61,9 @@ class Host:
         stdout = sys.stdout
         sys.stdout = _Patient(sys.stderr if json_output else stdout)
         try:
-            told = _reported(lambda: _runner.execute(wanted))
+            # The command itself sees to what waited for it.
+            with _wake.seen_to():
+                told = _reported(lambda: _runner.execute(wanted))
         finally:
             sys.stdout.flush()
             sys.stdout = stdout
@@ -119,6 +123,23 @@ class Host:
             sys.stderr.write("\n")
             return False
         return said.strip().lower() in ("y", "yes")
+
+    def flow(self, target: str, json_output: bool, engine: Engine, store: str, home: str, normal: bool) -> FoundFlow:
+        """Loads the flow of ``FILE.py:FLOW``. Returns its name and file, or a code, a message and a way out."""
+        from kitaru import _entry, _runner
+        from kitaru.errors import KitaruError
+
+        _adopt(engine, store, home, normal)
+        stdout = sys.stdout
+        sys.stdout = sys.stderr if json_output else stdout
+        try:
+            flow = _runner.load_target(target)
+        except KitaruError as error:
+            return None, None, error.code, str(error), error.hint
+        finally:
+            sys.stdout.flush()
+            sys.stdout = stdout
+        return flow.name, _entry.entry_point(flow._function)["file"], None, None, None
 
 
 def _adopt(engine: Engine, store: str, home: str, normal: bool) -> None:
@@ -201,7 +222,7 @@ def child() -> int:
     """The other process's side of a job: the job in, what was told out, both in files. Returns 0."""
     import json
 
-    from kitaru import _config, _elsewhere, _runner
+    from kitaru import _config, _elsewhere, _runner, _wake
 
     job, told, quiet = sys.argv[1:4]
     with open(job, encoding="utf-8") as file:
@@ -220,7 +241,9 @@ def child() -> int:
 
             _check.rehearse_one(wanted["rehearse"], lambda found: _leave(told, found))
         else:
-            _elsewhere.tell(told, _reported(lambda: _runner.execute(wanted)))
+            # Whoever asked for it sees to what waited for it.
+            with _wake.seen_to():
+                _elsewhere.tell(told, _reported(lambda: _runner.execute(wanted)))
     finally:
         sys.stdout = stdout
     return _flushed(0)

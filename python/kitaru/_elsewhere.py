@@ -51,7 +51,7 @@ def told_by(
                 stdin=subprocess.DEVNULL if quiet or silent else None,
                 stdout=out,
                 stderr=subprocess.PIPE if silent else None,
-                env=_environment(place),
+                env=environment(place),
                 check=False,
                 timeout=timeout,
             )
@@ -77,7 +77,7 @@ def tell(told: str, what: Any) -> None:
     os.replace(f"{told}.new", told)
 
 
-def _environment(place: Place | None) -> dict[str, str]:
+def environment(place: Place | None) -> dict[str, str]:
     """What the other process needs to find the same store."""
     from kitaru import _config
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from kitaru._flow import Flow
     from kitaru._native import Session
-    from kitaru.errors import Unwind
 
 Found = dict[str, Any]
 
@@ -54,11 +53,16 @@ class Rehearsal(Run):
         self.stop(KitaruError("the rehearsal is over"))
         return True
 
-    def pause(self, reason: str, text: str, error: KitaruError | None = None) -> Unwind:
-        """A resume would stop here."""
+    def halt(self) -> bool:
+        """A resume would stop here, and ask."""
+        halted = self.session.halt([])
+        if halted is None:
+            return False
+        _, reason, text = halted
         (kind,) = json.loads(reason)
         self.found(False, {"why": kind, "text": text})
-        return self.stop(error or KitaruError(text))
+        self.stop(self.held_as or KitaruError(text))
+        return True
 
     def keep_code(self, digest: str, function: Any) -> None:
         """Nothing is kept."""
@@ -67,7 +71,7 @@ class Rehearsal(Run):
 def rehearse(flow: Flow[Any, Any], exec_id: str, tell: Callable[[Found], None]) -> None:
     """Enters an execution of ``flow`` again, in a process that does nothing else. Tells what a resume would meet."""
     from kitaru import _config
-    from kitaru._runner import given_to
+    from kitaru._given import recorded_inputs
 
     _config.configure(interactive=False, grace=_GRACE)
     engine = _config.engine().rehearsing()
@@ -83,7 +87,7 @@ def rehearse(flow: Flow[Any, Any], exec_id: str, tell: Callable[[Found], None]) 
     recorded = dict(_native.recorded_codes(session))
     run.changed = explain_changes({flow.name: known["code"], **recorded}, flow)
     try:
-        value = flow._enter(run, given_to(flow, known))
+        value = flow._enter(run, recorded_inputs(flow, known))
         if flow.is_async:
             import asyncio
 

@@ -175,7 +175,8 @@ class _Message:
 class KitaruSuspended(_Message, KitaruError):
     """The execution waits for an answer or for time; no process needs to run meanwhile.
 
-    ``waits`` are the keys of its open waits, ``answer(value)`` answers one.
+    ``waits`` are the keys of its open waits, ``answer(value)`` answers one; ``executions`` are others that it waits
+    for.
     """
 
     code = "suspended"
@@ -185,6 +186,8 @@ class KitaruSuspended(_Message, KitaruError):
         self.exec_id = exec_id
         self.waits = list(waits)
         self.wake_at = wake_at
+        # Other executions that it waits for.
+        self.executions: list[str] = []
         self.seen = 0
         # Whether somebody pressed Ctrl-C when asked on the terminal.
         self.interrupted = False
@@ -230,16 +233,26 @@ class Unwind(BaseException):
 _STATE = {
     "already-answered",
     "already-ended",
+    "already-timed-out",
     "closed",
     "conflict",
     "held",
+    "key-conflict",
     "no-progress",
     "paused",
     "stopping",
+    "wait-cycle",
     "waiting",
 }
-_NOT_FOUND = {"ambiguous-id", "unknown-artifact", "unknown-call", "unknown-execution", "unknown-wait"}
-_USAGE = {"bad-json", "several-waits", "usage"}
+_NOT_FOUND = {
+    "ambiguous-id",
+    "unknown-artifact",
+    "unknown-breakpoint",
+    "unknown-call",
+    "unknown-execution",
+    "unknown-wait",
+}
+_USAGE = {"bad-expression", "bad-json", "bad-selector", "several-waits", "usage"}
 
 
 def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError:
@@ -250,6 +263,8 @@ def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError
         return KitaruAnswerError(message, hint=hint)
     if code == "bad-override":
         return KitaruOverrideError(message, hint=hint)
+    if code == "unknown-flow":
+        return KitaruFlowNotFoundError(message, hint=hint)
     if code == "misuse":
         return KitaruError(message, code=code, hint=hint)
     kind: type[KitaruError] = KitaruStoreError

@@ -147,8 +147,11 @@ def test_what_cannot_be_done_is_refused_with_the_librarys_errors(lab: Lab) -> No
         refused(work, set={"analyze.inputs.config": {"provider": 5}})
         refused(work, set={"flow.count": object()})
         refused(work, from_="start", on_drift="perhaps")
-    refused(later.replay, from_="start")
     refused(executions.call, key="nothing")
+    try:
+        later.replay(source.id, from_="start")
+    except kitaru.KitaruFlowNotFoundError as error:
+        print(str(error).partition(" is ")[2])
     """,
     ) == [
         "KitaruUsageError usage nothing is changed, and nothing is to run again",
@@ -156,7 +159,7 @@ def test_what_cannot_be_done_is_refused_with_the_librarys_errors(lab: Lab) -> No
         "KitaruOverrideError bad-override analyze.inputs.config cannot be set: Input should be a valid string",
         "KitaruOverrideError bad-override a value to put in place is no JSON value: Unable to serialize unknown ",
         "KitaruUsageError usage on_drift='perhaps': it is 'ask', 'reuse', 'rerun' or 'fail'",
-    ] * 2 + ["KitaruFlowNotFoundError unknown-flow later", "KitaruNotFoundError unknown-call there is no call nothing"]
+    ] * 2 + ["KitaruNotFoundError unknown-call there is no call nothing", "one of the flow agent, not of later"]
     assert lab.query("SELECT count(*) FROM executions") == [(1,)]
 
 

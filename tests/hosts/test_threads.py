@@ -88,6 +88,57 @@ def test_carry_to_thread_and_submit_are_recorded(lab: Lab, flow: str) -> None:
     assert len(lab.item("show", lab.only())["calls"]) == 3
 
 
+CHILDREN = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+import kitaru
+from kitaru import checkpoint, flow
+from world import did
+
+met = threading.Barrier(3)
+
+@checkpoint
+def meet(x):
+    met.wait(20)
+    return did(f"met {x}")
+
+@flow
+def alone(x):
+    return meet(x)
+
+@flow
+def carried():
+    with ThreadPoolExecutor(3) as threads:
+        return list(threads.map(kitaru.carry(alone), range(3)))
+
+@flow
+def handles():
+    return [one.get() for one in [alone.run(n) for n in range(3)]]
+
+def host():
+    with ThreadPoolExecutor(3) as threads:
+        return list(threads.map(alone, range(3)))
+
+if __name__ == "__main__":
+    kitaru.configure(strict=True)
+    assert globals()[sys.argv[1]]() == ["met 0", "met 1", "met 2"]
+"""
+
+
+def test_a_host_runs_flows_in_its_threads_at_once_and_hears_nothing_of_it(lab: Lab) -> None:
+    lab.write("agent.py", CHILDREN)
+    assert lab.python("-W", "error", "agent.py", "host").ok().err == ""
+    assert lab.query("SELECT parent FROM executions") == [(None,)] * 3
+
+
+@pytest.mark.parametrize("flow", ["carried", "handles"])
+def test_a_flow_in_a_thread_is_a_child_if_it_is_carried_there_or_run(lab: Lab, flow: str) -> None:
+    lab.write("agent.py", CHILDREN)
+    lab.python("-W", "error", "agent.py", flow).ok()
+    children = lab.query("SELECT parent FROM executions WHERE flow = 'alone'")
+    assert children == [(lab.only(),)] * 3
+
+
 def test_threads_that_start_while_another_imports_asyncio_are_recorded_all_the_same(lab: Lab) -> None:
     """A module that is being imported is there for all threads, without what belongs to it."""
     lab.write(

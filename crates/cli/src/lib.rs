@@ -1,7 +1,8 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
 //! `args` and `asked` are what can be typed, `look` shows, `act` changes, `replay` and `batch` run again what was
-//! recorded, `check` rehearses, `diff` compares, `render` and `plan` make text of items, `explain` has the error pages.
+//! recorded, `check` rehearses, `diff` compares, `render`, `plan` and `tree` make text of items, `explain` has the
+//! error pages.
 //! Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
@@ -18,6 +19,7 @@ mod output;
 mod plan;
 mod render;
 mod replay;
+mod tree;
 mod values;
 
 use args::{Args, Command, Executions, Flows, Waits};
@@ -47,6 +49,8 @@ pub enum Job {
         tags: Vec<String>,
         /// Selectors of calls to pause before.
         pause_before: Vec<String>,
+        /// What the execution is known by.
+        key: Option<String>,
     },
     /// Go on with an execution.
     Resume {
@@ -54,7 +58,7 @@ pub enum Job {
         id: ExecutionId,
         /// Where its code is.
         entry: EntryPoint,
-        /// Why: `resume`, `answer`, `due` or `replay`.
+        /// Why: `resume`, `answer`, `due`, `replay` or `awaited`.
         why: String,
         /// What is done with a call that has other inputs than recorded; `None`: what its flow says.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,8 +208,8 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     let store = Arc::clone(&place.store);
     let context = &mut Context { store, place, host, json: out.json, interrupted: false };
     match args.command {
-        Command::Run { target, input, inputs, tag, pause_before } => {
-            act::run(context, &target, &input, inputs.as_deref(), tag, pause_before)
+        Command::Run { target, input, inputs, tag, pause_before, key } => {
+            act::run(context, &target, &input, inputs.as_deref(), tag, pause_before, key)
         }
         Command::Executions(one) => executions(context, one),
         Command::Ls(list) => look::list(context, &list),
@@ -218,7 +222,8 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
         Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
-        Command::Waits(Waits::List) => look::waits(context),
+        Command::Tree { id } => look::tree(context, &id),
+        Command::Waits(Waits::List { parent, recursive }) => look::waits(context, parent.as_deref(), recursive),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
         Command::Check { target } => check::check(context, &target),
@@ -231,6 +236,7 @@ fn executions(context: &mut Context<'_>, one: Executions) -> Result<Answer, Mana
     match one {
         Executions::List(list) => look::list(context, &list),
         Executions::Get { id } => look::get(context, &id),
+        Executions::Tree { id } => look::tree(context, &id),
         Executions::Logs { id, follow } => look::logs(context, &id, follow),
         Executions::Input(input) => act::input(context, &input),
         Executions::Resume(resume) | Executions::Retry(resume) => act::resume(context, &resume),

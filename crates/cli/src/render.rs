@@ -46,13 +46,13 @@ pub fn table(items: &[Json], columns: &[Column<'_>]) -> String {
 /// Characters in a line: COLUMNS, or the terminal's; 100 where there is neither.
 pub fn width() -> usize {
     let given = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|width| *width > 0);
-    given.or_else(|| Table::new().width().map(usize::from)).unwrap_or(100)
+    given.or_else(|| Table::new().width().map(usize::from).filter(|width| *width > 0)).unwrap_or(100)
 }
 
-/// A status in its colour, where colour is wanted.
-fn tinted(status: &str) -> String {
+/// A status in its colour, where colour is wanted, in a column of that width.
+pub fn tinted(status: &str, width: usize) -> String {
     if !colour() {
-        return status.to_owned();
+        return format!("{status:<width$}");
     }
     let code = match status {
         "completed" => 32,
@@ -60,7 +60,8 @@ fn tinted(status: &str) -> String {
         "running" => 34,
         _ => 33,
     };
-    format!("\u{1b}[{code}m{status}\u{1b}[0m")
+    let padding = " ".repeat(width.saturating_sub(status.chars().count()));
+    format!("\u{1b}[{code}m{status}\u{1b}[0m{padding}")
 }
 
 fn status_colour(status: &str) -> Color {
@@ -107,6 +108,11 @@ pub fn reason(item: &Json) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
+/// What stands behind the name of a wait whose time has passed.
+pub fn overdue(wait: &Json) -> &'static str {
+    if wait.get("overdue") == Some(&Json::Bool(true)) { " (overdue)" } else { "" }
+}
+
 /// Tokens and dollars, where there are some.
 pub fn usage(item: &Json) -> String {
     let usage = item.get("usage").cloned().unwrap_or_default();
@@ -128,11 +134,6 @@ fn took(call: &Json) -> String {
         },
         _ => String::new(),
     }
-}
-
-/// What somebody put in at a call.
-fn by_hand(call: &Json) -> impl Iterator<Item = &Json> {
-    call.get("by_hand").and_then(Json::as_array).into_iter().flatten()
 }
 
 /// What a replay replays, and what is changed in it.
@@ -157,10 +158,15 @@ fn replays(replay: &Json) -> String {
     text
 }
 
+/// What somebody put in at a call.
+fn by_hand(call: &Json) -> impl Iterator<Item = &Json> {
+    call.get("by_hand").and_then(Json::as_array).into_iter().flatten()
+}
+
 /// The page of one execution.
 pub fn execution(item: &Json) -> String {
     let mut lines = vec![
-        format!("{}  {}  {}", clean(&field(item, "flow")), field(item, "id"), tinted(&field(item, "status"))),
+        format!("{}  {}  {}", clean(&field(item, "flow")), field(item, "id"), tinted(&field(item, "status"), 0)),
         format!("created  {}", when(item, "created_at")),
         format!("updated  {}", when(item, "updated_at")),
     ];
@@ -235,7 +241,7 @@ pub fn execution(item: &Json) -> String {
     }
     for wait in item.get("waits").and_then(Json::as_array).into_iter().flatten() {
         lines.push(String::new());
-        lines.push(clean(&format!("{}: {}", field(wait, "key"), field(wait, "question"))));
+        lines.push(clean(&format!("{}{}: {}", field(wait, "key"), overdue(wait), field(wait, "question"))));
         let shown = wait.get("metadata").filter(|data| !data.is_null());
         lines.extend(shown.map(|data| cut(&clean(&format!("{data}")), WIDE * 8)));
         lines.push(clean(&field(wait, "next")));

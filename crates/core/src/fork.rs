@@ -3,8 +3,8 @@
 //!
 //! Not here: which records are kept ([`crate::plan`]) and how the source's events are found (the store's).
 
-use crate::event::{Body, DriftDecision, Fork, Reuse};
-use crate::ids::{ScopeId, Seq};
+use crate::event::{Body, Fork, Reuse};
+use crate::ids::{ExecutionId, ScopeId, Seq};
 use crate::matcher::Matcher;
 use crate::records::{Records, State};
 use std::collections::{HashMap, HashSet};
@@ -20,6 +20,8 @@ pub struct Forked {
     pub free: bool,
     /// Printed keys of calls that the source had and that are not kept, by body.
     pub keys: HashMap<ScopeId, String>,
+    /// Whose records those of the source are: of each execution, those up to a sequence that come after the one before.
+    pub sources: Vec<(Seq, ExecutionId)>,
     /// What was put in place of what the source had, before anybody took the replay up.
     put: Vec<Put>,
     /// Whether somebody has taken it up.
@@ -56,8 +58,10 @@ impl Records {
             base: fork.upto,
             unchanged: fork.reuse == Reuse::Unchanged,
             free: fork.reuse == Reuse::Unchanged || !fork.overrides.is_empty() || !fork.asked.is_empty(),
+            sources: old.fork.map(|fork| fork.sources).unwrap_or_default(),
             ..Forked::default()
         };
+        forked.sources.push((fork.upto, fork.source.clone()));
         let mut stands_in: HashMap<ScopeId, ScopeId> = old.scopes.iter().map(|one| (one.scope, one.parent)).collect();
         stands_in.extend(old.all.iter().map(|record| (record.call.body, record.call.scope)));
         // Where the kept ones went.
@@ -90,11 +94,7 @@ impl Records {
                 self.open_scope(opened);
             }
         }
-        for (body, (decided, code)) in old.decisions {
-            if decided.decision == DriftDecision::Rerun || self.by_seq.contains_key(&decided.record) {
-                self.decisions.insert(body, (decided, code));
-            }
-        }
+        self.decisions = old.decisions.of_kept(|seq| self.by_seq.contains_key(&seq));
         self.fork = Some(forked);
     }
 

@@ -9,6 +9,12 @@ use kitaru_store::Options;
 use pyo3::prelude::*;
 use std::path::Path;
 
+/// Lets whoever opens the store in memory next begin with an empty one.
+#[pyfunction]
+pub fn forget_memory(py: Python<'_>) {
+    py.detach(kitaru_store::forget_memory);
+}
+
 /// An open store.
 #[pyclass(frozen, module = "kitaru._native")]
 pub struct Engine {
@@ -30,7 +36,7 @@ impl Engine {
     }
 
     /// Creates an execution and takes it; `None` when one with that identifier exists.
-    #[pyo3(signature = (id, flow, inputs, entry, code, parent, tags, pause_before))]
+    #[pyo3(signature = (id, flow, inputs, entry, code, parent, tags, key, detached, pause_before))]
     #[allow(clippy::too_many_arguments)]
     fn start(
         &self,
@@ -42,6 +48,8 @@ impl Engine {
         code: Option<String>,
         parent: Option<(String, String)>,
         tags: Vec<String>,
+        key: Option<String>,
+        detached: bool,
         pause_before: Vec<String>,
     ) -> PyResult<Option<Session>> {
         let misuse = |error: serde_json::Error| raise_code(py, "misuse", &error.to_string());
@@ -53,8 +61,8 @@ impl Engine {
             code,
             parent: parent.map(|(id, key)| Parent { id: ExecutionId::new(id), key }),
             fork: None,
-            key: None,
-            detached: false,
+            key,
+            detached,
             pause_before,
             tags,
         };
@@ -128,6 +136,7 @@ impl Engine {
                 "code": row.code,
                 "status": kitaru_core::lease::visible(row.status, hold), "reason": row.reason,
                 "held": hold == kitaru_core::lease::Hold::Held, "last_seq": row.last_seq, "result": result, "error": error,
+                "updated_at": row.updated_at, "detached": row.detached, "epoch": row.epoch,
             })
             .to_string())
         });

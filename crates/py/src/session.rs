@@ -1,13 +1,13 @@
 //! `Session`: one execution that this process owns, for Python. Scopes are 16 bytes, calls are integers,
 //! values are JSON texts.
 
-use crate::convert::{ErrorTuple, UsageTuple, digest, error_data, scope, usage};
+use crate::convert::{AwaitTuple, ErrorTuple, UsageTuple, awaits, call_kind, digest, error_data, scope, usage};
 use crate::errors::{raise_code, raised};
 use kitaru_core::Value;
 use kitaru_core::delivery::Next;
-use kitaru_core::event::{CallKind, Inputs, Outcome, PauseReason, Stop};
+use kitaru_core::event::{Inputs, Outcome, PauseReason, Stop};
 use kitaru_core::matcher::{CallId, Verdict};
-use kitaru_engine::session::{Ended, Given, News, Question, Served, Session as Inner};
+use kitaru_engine::session::{Begun, Ended, Given, News, Question, Served, Session as Inner};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
@@ -104,15 +104,7 @@ impl Session {
             None if opaque => Inputs::Opaque,
             None => Inputs::None,
         };
-        let kind = match kind {
-            "checkpoint" => CallKind::Checkpoint,
-            "child" => CallKind::Child,
-            "wait" => CallKind::Wait,
-            "sleep" => CallKind::Sleep,
-            "reading" => CallKind::Reading,
-            other => return Err(raise_code(py, "misuse", &format!("no call kind {other:?}"))),
-        };
-        let given = Given { scope: scope(py, at)?, name, inputs, kind, named, once, code };
+        let given = Given { scope: scope(py, at)?, name, inputs, kind: call_kind(py, kind)?, named, once, code };
         Self::out(py, self.inner.identify(&given)).map(|call| call.0)
     }
 
@@ -175,22 +167,27 @@ impl Session {
         self.inner.rerun(CallId(call));
     }
 
-    /// Key, scope of the body, tries that failed before; and where somebody changed the inputs, what the body is given
-    /// (JSON, what was put in is plain) with the paths of what was changed. `None`, with `held` only:
-    /// the body must not begin.
-    #[pyo3(signature = (call, inputs, once, held))]
+    /// Key, scope of the body, tries that failed before. With `look`, `None`: the body must not begin; a last member:
+    /// somebody changed its inputs, which are then all of them (JSON, what was put in is plain) with the paths of what
+    /// was changed, and it has not begun.
+    #[pyo3(signature = (call, inputs, once, look))]
     fn start<'py>(
         &self,
         py: Python<'py>,
         call: usize,
         inputs: Option<String>,
         once: bool,
-        held: bool,
+        look: bool,
     ) -> PyResult<Option<StartTuple<'py>>> {
-        let started = py.detach(|| self.inner.start(CallId(call), inputs, once, held));
-        let Some(started) = Self::out(py, started)? else { return Ok(None) };
-        let effective = started.effective.and_then(|one| Some((one.inputs.inline()?.to_owned(), one.changed)));
-        Ok(Some((started.key, PyBytes::new(py, &started.body.0), started.failed_attempts, effective)))
+        let started = py.detach(|| self.inner.start(CallId(call), inputs, once, look));
+        Ok(match Self::out(py, started)? {
+            Begun::Held => None,
+            Begun::Changed(to) => {
+                let text = to.inputs.inline().unwrap_or_default().to_owned();
+                Some((String::new(), PyBytes::new(py, &[]), 0, Some((text, to.changed))))
+            }
+            Begun::Started(one) => Some((one.key, PyBytes::new(py, &one.body.0), one.failed_attempts, None)),
+        })
     }
 
     #[getter]
@@ -220,6 +217,10 @@ impl Session {
         Ok(Some((halted.seq, reason, halted.text)))
     }
 
+    fn used(&self, key: &str, used: UsageTuple) {
+        self.inner.used(key, &usage(used));
+    }
+
     fn attempt_failed(
         &self,
         py: Python<'_>,
@@ -227,38 +228,30 @@ impl Session {
         attempt: u32,
         error: ErrorTuple,
         retry_at: i64,
-        used: UsageTuple,
     ) -> PyResult<()> {
         let error = error_data(py, error)?;
-        let done = py.detach(|| self.inner.attempt_failed(CallId(call), attempt, error, retry_at, usage(used)));
+        let done = py.detach(|| self.inner.attempt_failed(CallId(call), attempt, error, retry_at));
         Self::out(py, done)
     }
 
-    fn end_returned(
-        &self,
-        py: Python<'_>,
-        call: usize,
-        result: String,
-        attempts: u32,
-        used: UsageTuple,
-    ) -> PyResult<u64> {
+    fn end_returned(&self, py: Python<'_>, call: usize, result: String, attempts: u32) -> PyResult<u64> {
         let done = py.detach(|| {
             let result = Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
-            self.inner.end(CallId(call), Outcome::Returned { result }, attempts, usage(used))
+            self.inner.end(CallId(call), Outcome::Returned { result }, attempts)
         });
         Self::out(py, done)
     }
 
-    /// Results of calls that returned together, as (call, result, attempts, usage): one commit for all.
-    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, String, u32, UsageTuple)>) -> PyResult<()> {
+    /// Results of calls that returned together, as (call, result, attempts): one commit for all.
+    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, String, u32)>) -> PyResult<()> {
         let done = py.detach(|| {
             let ended: kitaru_engine::Result<Vec<Ended>> = ended
                 .into_iter()
-                .map(|(call, result, attempts, used)| {
+                .map(|(call, result, attempts)| {
                     let result =
                         Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
                     let outcome = Outcome::Returned { result };
-                    Ok(Ended { call: CallId(call), outcome, attempts, usage: usage(used) })
+                    Ok(Ended { call: CallId(call), outcome, attempts })
                 })
                 .collect();
             self.inner.end_all(ended?).map(|_| ())
@@ -273,28 +266,20 @@ impl Session {
         path: String,
         rerunnable: bool,
         attempts: u32,
-        used: UsageTuple,
     ) -> PyResult<u64> {
         let outcome = Outcome::Volatile { path, rerunnable };
-        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts, usage(used)));
+        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts));
         Self::out(py, done)
     }
 
-    fn end_raised(
-        &self,
-        py: Python<'_>,
-        call: usize,
-        error: ErrorTuple,
-        attempts: u32,
-        used: UsageTuple,
-    ) -> PyResult<u64> {
+    fn end_raised(&self, py: Python<'_>, call: usize, error: ErrorTuple, attempts: u32) -> PyResult<u64> {
         let outcome = Outcome::Raised { error: error_data(py, error)? };
-        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts, usage(used)));
+        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts));
         Self::out(py, done)
     }
 
-    fn end_cancelled(&self, py: Python<'_>, call: usize, attempts: u32, used: UsageTuple) -> PyResult<u64> {
-        let done = py.detach(|| self.inner.end(CallId(call), Outcome::Cancelled, attempts, usage(used)));
+    fn end_cancelled(&self, py: Python<'_>, call: usize, attempts: u32) -> PyResult<u64> {
+        let done = py.detach(|| self.inner.end(CallId(call), Outcome::Cancelled, attempts));
         Self::out(py, done)
     }
 
@@ -334,6 +319,11 @@ impl Session {
 
     fn child_id(&self, py: Python<'_>, call: usize) -> PyResult<String> {
         Self::out(py, self.inner.child_id(CallId(call))).map(|id| id.to_string())
+    }
+
+    /// What is on record of a call whose body is to run (`none`, `open`, `dropped`, `ended`), and since when.
+    fn standing(&self, call: usize) -> (&'static str, i64) {
+        self.inner.standing(CallId(call))
     }
 
     fn record_of(&self, call: usize) -> Option<(String, u64)> {
@@ -403,16 +393,17 @@ impl Session {
     }
 
     /// Sequence of the suspension; `None`: something came first and the flow goes on.
-    #[pyo3(signature = (own, children, wake_at, sleeping))]
+    #[pyo3(signature = (own, children, others, wake_at, sleeping))]
     fn suspend(
         &self,
         py: Python<'_>,
         own: Vec<String>,
         children: Vec<String>,
+        others: Vec<AwaitTuple>,
         wake_at: Option<i64>,
         sleeping: bool,
     ) -> PyResult<Option<u64>> {
-        let done = py.detach(|| self.inner.suspend(own, children, wake_at, sleeping));
+        let done = py.detach(|| self.inner.suspend(own, children, awaits(others), wake_at, sleeping));
         Self::out(py, done)
     }
 

@@ -38,6 +38,8 @@ pub enum Guard {
     NotFinal,
     /// Nobody has taken the execution up since that epoch, and no event came after that sequence.
     Unchanged(Epoch, Seq),
+    /// The same, and each of these executions is recorded in the status that it was seen in.
+    AllUnchanged(Epoch, Seq, Vec<(ExecutionId, Status)>),
 }
 
 /// A line that a call printed or logged.
@@ -140,6 +142,10 @@ pub struct ExecutionFilter {
     pub flow: Option<String>,
     /// Has this tag.
     pub tag: Option<String>,
+    /// Is known by this key.
+    pub key: Option<String>,
+    /// Only those that are parked on other executions.
+    pub awaits: bool,
     /// Was started by this execution.
     pub parent: Option<ExecutionId>,
     /// Replays this execution.
@@ -157,7 +163,7 @@ pub struct ExecutionFilter {
 pub struct WaitFilter {
     /// Of this execution.
     pub execution: Option<ExecutionId>,
-    /// Only open ones.
+    /// Only open ones, of executions that can still take an answer.
     pub open: bool,
 }
 

@@ -6,25 +6,26 @@ Not here: what is told of them (``planned``), and how a replay is carried on (``
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from kitaru.client import planned
+from kitaru.client.carrying import carry_on, runs_here
 from kitaru.client.planned import CallRecord, Deleted, Diff, Plan
+from kitaru.client.recording import flow_frame, looks, seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from kitaru._native import Engine
-    from kitaru.client.items import Execution
+    from kitaru.client.items import Execution, Place
 
 
 class Replays:
     """See the module."""
 
     _engine: Engine
-    _place: tuple[str | None, str | None] | None
+    _place: Place | None
 
     def replay(
         self,
@@ -56,29 +57,52 @@ class Replays:
         :class:`~kitaru.errors.KitaruUsageError` for what contradicts itself, and
         :class:`~kitaru.errors.KitaruImportError` when the code cannot be loaded.
         """
-        from kitaru import _entry, _native, _replaying
-        from kitaru.errors import KitaruImportError, KitaruOverrideNotTaken, KitaruUsageError
+        from kitaru import _replaying
+        from kitaru.errors import KitaruUsageError
 
         if on_drift not in (None, "ask", "reuse", "rerun", "fail"):
             raise KitaruUsageError(f"on_drift={on_drift!r}: it is 'ask', 'reuse', 'rerun' or 'fail'")
-        wanted = _replaying.asked(from_, reuse, keep, set, ask_again, tags)
+        wanted, frame = _replaying.asked(from_, reuse, keep, set, ask_again, tags), flow_frame()
+        if dry_run:
+            return seen("executions.plan", {"id": id, "asked": wanted}, lambda: self._planned(id, wanted))
+        if frame is None:
+            return self._replayed(id, wanted, on_drift)
+        from kitaru import _steer
+
+        target = self._target(id)
+        given = {"id": target, "asked": wanted, "on_drift": on_drift}
+        done: Execution = _steer.act(
+            frame, "executions.replay", given, lambda by, again: self._replayed(target, wanted, on_drift, by)
+        )
+        return done
+
+    def _planned(self, id: str, wanted: str) -> Plan:
+        from kitaru import _native, _replaying
+        from kitaru.errors import KitaruImportError
+
         found = unread = None
         try:
             found = _replaying.planned(self._engine, id, wanted, self._look)
         except KitaruImportError as error:
-            if not dry_run:
-                raise
             unread = str(error)
-        if dry_run:
-            return planned.plan(json.loads(_native.manage_plan(self._engine, id, wanted, found, unread))["plan"])
-        created = json.loads(_native.manage_replay(self._engine, id, wanted, found))
+        return planned.plan(json.loads(_native.manage_plan(self._engine, id, wanted, found, unread))["plan"])
+
+    def _replayed(self, id: str, wanted: str, on_drift: str | None, by: str | None = None) -> Execution:
+        """Creates a replay and carries it on. ``by``: whoever asks for the same once more gets the same replay."""
+        from kitaru import _entry, _native, _replaying
+        from kitaru.errors import KitaruOverrideNotTaken
+
+        found = _replaying.planned(self._engine, id, wanted, self._look)
+        created = json.loads(_native.manage_replay(self._engine, id, wanted, found, by))
         if created["entry"]["module"] is None:
             _entry.here.add(created["id"])
-        self._carry_on({**created, "root": created["id"]}, "replay", taken_is_fine=False, on_drift=on_drift)
+        told = {**created, "root": created["id"]}
+        carry_on(self._engine, self._place, told, "replay", taken_is_fine=not created["new"], on_drift=on_drift)
         for sentence in _native.manage_notes(self._engine, created["id"], "not-taken"):
-            warnings.warn(sentence, KitaruOverrideNotTaken, stacklevel=2)
-        return self.get(created["id"])
+            warnings.warn(sentence, KitaruOverrideNotTaken, stacklevel=3)
+        return self._get(created["id"])
 
+    @looks("executions.diff")
     def diff(self, first: str, second: str, *more: str) -> Diff:
         """Compares executions with the first of them: two call by call, with what differs in their values; more as a
         matrix."""
@@ -91,11 +115,34 @@ class Replays:
 
         Raises :class:`~kitaru.errors.KitaruStateError` when it, or one that it started, has not ended.
         """
+        frame = flow_frame()
+        if frame is None:
+            return self._deleted(id)
+        from kitaru import _steer
+
+        target = self._target(id)
+
+        def delete(_by: str, again: bool) -> Any:
+            from kitaru.errors import KitaruNotFoundError
+
+            try:
+                return self._deleted(target)
+            except KitaruNotFoundError:
+                if again:
+                    # That was this call, before its process was gone.
+                    return Deleted((target,), ())
+                raise
+
+        gone: Deleted = _steer.act(frame, "executions.delete", {"id": target}, delete)
+        return gone
+
+    def _deleted(self, id: str) -> Deleted:
         from kitaru import _native
 
         told = json.loads(_native.manage_delete(self._engine, id))
         return Deleted(tuple(told["deleted"]), tuple(told["read_by"]))
 
+    @looks("executions.call")
     def call(self, id: str, key: str) -> CallRecord:
         """One call of an execution with its values; ``key`` is its key, its checkpoint's name or ``"step N"``.
 
@@ -109,22 +156,11 @@ class Replays:
         """Looks at the code: here where a replay of it would run, else in a process of its own."""
         from kitaru import _inspect
 
-        return _inspect.inspected({"inspect": told}, here=self._runs_here(told["entry"], told["id"]), place=self._place)
+        here = runs_here(self._place, told["entry"], told["id"])
+        return _inspect.inspected({"inspect": told}, here=here, place=self._place)
 
-    def _runs_here(self, entry: dict[str, Any], exec_id: str) -> bool:
-        """Whether an execution is carried on in this process: it keeps its working directory."""
-        from kitaru import _config, _entry, _runner
-
-        if entry["module"] is None:
-            return exec_id in _entry.here
-        if self._place is not None:
-            return False
-        here = _runner.is_this_interpreter(entry["interpreter"]) and entry["cwd"] == os.getcwd()
-        return here or _config.place(None, None)[0] == "memory:"
-
-    def get(self, id: str) -> Execution:
-        """One execution."""
+    def _get(self, id: str) -> Execution:
         raise NotImplementedError
 
-    def _carry_on(self, told: dict[str, Any], why: str, *, taken_is_fine: bool, on_drift: str | None = None) -> None:
+    def _target(self, id: str) -> str:
         raise NotImplementedError

@@ -3,10 +3,10 @@
 //! Not here: what running one means for the records (`run`), and how a person is asked.
 
 use super::scopes::Evidence;
-use super::{CallId, Matcher, Verdict};
+use super::{CallId, Matcher, Met, Verdict};
 use crate::event::{CallKind, Inputs};
 use crate::fork::same_code;
-use crate::ids::ScopeId;
+use crate::ids::{ScopeId, Seq};
 use crate::records::{Record, State, body_of, printed};
 
 impl Matcher {
@@ -116,10 +116,26 @@ impl Matcher {
     fn decide_unknown(&self, id: CallId, alone: bool) -> Verdict {
         let Some(met) = self.met(id) else { return Verdict::Run };
         let scope = met.head.scope;
-        let (rerun, raced) = self.scopes.get(&met.asker).map_or((false, None), |state| (state.rerun, state.raced));
-        if rerun {
-            return Verdict::Run;
-        }
+        let state = self.scopes.get(&met.asker);
+        let verdict = self.judge_unknown(met, alone);
+        let instead = match verdict {
+            Verdict::Drift { record, .. } => Some(record),
+            Verdict::RaceDiverged { .. } => self.next_unclaimed(scope),
+            _ => return verdict,
+        };
+        // Whether somebody decided already that it is not that record.
+        let decided = instead.is_some_and(|ix| {
+            let Record { seq, order, .. } = self.records.all[ix];
+            let until = state.and_then(|state| state.rerun);
+            met.anew == Some(seq)
+                || until.is_some_and(|until| order < until && !self.records.decisions.used_since(seq, until))
+        });
+        if decided { Verdict::Run } else { verdict }
+    }
+
+    fn judge_unknown(&self, met: &Met, alone: bool) -> Verdict {
+        let scope = met.head.scope;
+        let raced = self.scopes.get(&met.asker).and_then(|state| state.raced);
         let next = self.next_unclaimed(scope);
         let diverged = raced.filter(|_| next.is_some());
         if let (false, served) = (alone, diverged) {
@@ -137,7 +153,9 @@ impl Matcher {
             let served = diverged.filter(unedited);
             return served.map_or(Verdict::Run, |served| Verdict::RaceDiverged { served });
         }
-        if let Some(record) = next.filter(|ix| alike(&self.records.all[*ix])) {
+        // Another look, or another act, is no accident.
+        let is_client = met.head.kind == CallKind::Client;
+        if let Some(record) = next.filter(|ix| !is_client && alike(&self.records.all[*ix])) {
             return Verdict::Drift { record, moved: false };
         }
         let input_less = !matches!(met.head.inputs, Inputs::Digest(_));
@@ -188,10 +206,10 @@ impl Matcher {
         }
     }
 
-    /// Runs a drifted call, and every call that drifts after it in its scope.
+    /// Runs a drifted call, and every call that drifts after it in its scope, in this pass.
     pub fn rerun(&mut self, id: CallId) {
         if let Some(met) = self.met(id) {
-            self.scopes.entry(met.asker).or_default().rerun = true;
+            self.scopes.entry(met.asker).or_default().rerun = Some(Seq::MAX);
         }
     }
 
@@ -200,7 +218,13 @@ impl Matcher {
         let list = self.records.by_scope.get(&scope)?;
         let last = self.scopes.get(&scope).and_then(|state| state.last_claimed);
         let start = last.map_or(0, |ix| self.records.all[ix].place + 1);
-        list.iter().skip(start).copied().find(|ix| self.is_unclaimed(*ix))
+        list.iter().skip(start).copied().find(|ix| self.is_unclaimed(*ix) && !self.is_replaced(*ix))
+    }
+
+    /// Whether another call, which this pass has met, was decided to take the record's place.
+    fn is_replaced(&self, ix: usize) -> bool {
+        let successor = self.records.decisions.successor(self.records.all[ix].seq);
+        successor.and_then(|body| self.records.by_body.get(body)).is_some_and(|ix| self.claimed.contains(ix))
     }
 
     /// Whether there is a result that no call of this pass has.

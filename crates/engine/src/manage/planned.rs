@@ -117,7 +117,7 @@ fn notes(original: &Original, planned: &Planned, inspection: Option<&Inspection>
         notes.push(format!("the code as it is now could not be read, so what of it changed is not known: {why}"));
     }
     if let Some(found) = inspection {
-        notes.extend(code(original, planned, found));
+        notes.extend(changes(original, planned, found));
     }
     let children = planned.plan.lines.iter().filter(|line| {
         line.kind == CallKind::Child && line.child.is_some() && matches!(line.fate, Fate::Runs(_) | Fate::MayRun(_))
@@ -135,7 +135,7 @@ fn notes(original: &Original, planned: &Planned, inspection: Option<&Inspection>
 }
 
 /// What of the code is another than recorded.
-fn code(original: &Original, planned: &Planned, found: &Inspection) -> Vec<String> {
+fn changes(original: &Original, planned: &Planned, found: &Inspection) -> Vec<String> {
     let mut notes = Vec::new();
     let is_made =
         |line: &&Line| matches!(line.kind, CallKind::Checkpoint | CallKind::Child) && line.fate != Fate::Unasked;

@@ -5,21 +5,25 @@
 
 use super::{Session, json};
 use crate::error::{EngineError, Result};
-use kitaru_core::event::{Cancelled, Completed, ErrorData, Failed, Interrupted, Reused, Suspended};
-use kitaru_core::{Body, Millis, Seq};
+use crate::manage;
+use kitaru_core::event::{Await, Cancelled, Completed, ErrorData, Failed, Interrupted, Reused, Suspended};
+use kitaru_core::rows::Status;
+use kitaru_core::{Body, ExecutionId, Millis, Seq};
 use kitaru_store::{Guard, StoreError};
 use std::sync::atomic::Ordering;
 
 impl Session {
-    /// Parks the execution on its own open waits and on those of its children. Returns the sequence of that
-    /// event; `None`: an answer or a request came first, nothing was written, and the flow goes on.
+    /// Parks the execution on its own open waits, on those of its children, and on other executions. Returns the
+    /// sequence of that event; `None`: an answer, an end or a request came first, nothing was written, and the flow
+    /// goes on.
     ///
-    /// Guarded by the last event that was seen, so that no answer can slip in between the last look and the
-    /// release: whoever answers later finds the execution free and carries it on.
+    /// Guarded by the last event that was seen, and by how the others stood, so that nothing can slip in between the
+    /// last look and the release: whoever answers or ends later finds the execution free and carries it on.
     pub fn suspend(
         &self,
         own: Vec<String>,
         children: Vec<String>,
+        awaits: Vec<Await>,
         wake_at: Option<Millis>,
         sleeping: bool,
     ) -> Result<Option<Seq>> {
@@ -27,7 +31,16 @@ impl Session {
         let reused = self.reused();
         let waiting = own.clone();
         let waits = own.into_iter().chain(children).collect();
-        let body = Body::Suspended(Suspended { waits, wake_at, sleeping, reused });
+        let mut others: Vec<(ExecutionId, Status)> = Vec::new();
+        for id in awaits.iter().flat_map(|one| &one.executions) {
+            if !others.iter().any(|(known, _)| known == id) {
+                others.push((id.clone(), self.store.queries().execution(id)?.status));
+            }
+        }
+        if manage::have_come(self.store.as_ref(), &awaits, self.now())? {
+            return Ok(None);
+        }
+        let body = Body::Suspended(Suspended { waits, wake_at, sleeping, awaits, reused });
         self.look();
         let (last, news) = {
             let inner = self.lock();
@@ -37,7 +50,7 @@ impl Session {
         if news {
             return Ok(None);
         }
-        match self.store.post(&self.id, self.now(), Guard::Unchanged(self.epoch, last), vec![body]) {
+        match self.store.post(&self.id, self.now(), Guard::AllUnchanged(self.epoch, last, others), vec![body]) {
             Ok(seq) => {
                 self.close();
                 Ok(Some(seq))

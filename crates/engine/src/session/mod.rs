@@ -11,7 +11,7 @@ mod holds;
 mod waits;
 mod writing;
 
-pub use calls::{Asked, Drifted, Ended, Given, Served, Started};
+pub use calls::{Asked, Begun, Drifted, Ended, Given, Served, Started};
 pub use holds::Halted;
 pub use waits::{News, Question};
 
@@ -48,6 +48,8 @@ struct Inner {
     stop: Option<Stop>,
     stop_by: String,
     holds: holds::Holds,
+    /// The execution above it that is to stop too, where that is why.
+    stop_with: Option<ExecutionId>,
     seen: Seq,
     open_waits: usize,
 }
@@ -70,6 +72,7 @@ impl Session {
             stop: None,
             stop_by: String::new(),
             holds: holds::Holds::new(flow, file),
+            stop_with: None,
             seen,
             open_waits: 0,
         };

@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::store::{Claim, Created, Guard};
 use kitaru_core::event::CallKind;
 use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
-use kitaru_core::rows::CallStatus;
+use kitaru_core::rows::{CallStatus, Status};
 use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
@@ -132,9 +132,11 @@ pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events
     let refused = match guard {
         _ if is_final => Some(format!("execution {id} is {status}")),
         Guard::NotFinal => None,
-        Guard::Unchanged(known, seq) => {
-            (epoch != *known || last != *seq).then(|| format!("execution {id} has changed meanwhile"))
+        Guard::Unchanged(known, seq) | Guard::AllUnchanged(known, seq, _) if epoch != *known || last != *seq => {
+            Some(format!("execution {id} has changed meanwhile"))
         }
+        Guard::Unchanged(..) => None,
+        Guard::AllUnchanged(_, _, others) => changed(db, others)?,
         Guard::WaitOpen(key) => {
             let open: Option<String> = db
                 .prepare_cached("SELECT status FROM waits WHERE n = ?1 AND key = ?2")?
@@ -157,6 +159,18 @@ pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events
     ])?;
     record(db, n, last + 1, epoch, at, events)?;
     Ok(last + 1)
+}
+
+/// What is wrong with the status of others; `None`: each is as it was seen.
+fn changed(db: &Connection, others: &[(ExecutionId, Status)]) -> Result<Option<String>> {
+    let mut select = db.prepare_cached("SELECT status FROM executions WHERE id = ?1")?;
+    for (id, seen) in others {
+        let now: Option<String> = select.query_row([id.as_str()], |row| row.get(0)).optional()?;
+        if now.as_deref() != Some(seen.as_str()) {
+            return Ok(Some(format!("execution {id} is {} by now", now.as_deref().unwrap_or("gone"))));
+        }
+    }
+    Ok(None)
 }
 
 pub fn renew(db: &Connection, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>> {
@@ -202,12 +216,25 @@ fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events:
                     None => merged = Some(*patch),
                 },
                 Change::Call(patch) => call(db, n, &patch)?,
+                Change::CallUsage(key, usage) => {
+                    db.prepare_cached(
+                        "UPDATE calls SET input_tokens = input_tokens + ?3, output_tokens = output_tokens + ?4,
+                            cost_usd = cost_usd + ?5 WHERE n = ?1 AND key = ?2",
+                    )?
+                    .execute(params![
+                        n,
+                        key,
+                        usage.input_tokens,
+                        usage.output_tokens,
+                        usage.cost_usd
+                    ])?;
+                }
                 Change::DropCalls(records) => drop_calls(db, n, &records)?,
                 Change::Reused(ranges) => reused(db, n, &ranges)?,
                 Change::WaitOpened(opened) => {
                     db.prepare_cached(
                         "INSERT OR REPLACE INTO waits (n, key, name, sleep, question, schema, data, status, deadline,
-                            opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9)",
+                            on_timeout, opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9, ?10)",
                     )?
                     .execute(params![
                         n,
@@ -218,6 +245,7 @@ fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events:
                         opened.schema.as_ref().map(serde_json::Value::to_string),
                         opened.data.as_ref().map(serde_json::to_string).transpose()?,
                         opened.deadline,
+                        opened.on_timeout,
                         at
                     ])?;
                 }
