@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Turn, steps
+from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Rest, Turn, steps
 from kitaru._context import Frame, running_task
 from kitaru._run import Parked
 from kitaru._turns import await_turn
@@ -54,6 +54,8 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                 _pause_sync(one, step)
             elif isinstance(step, Hold):
                 hold_sync(one.run, one.frame, one.call)
+            elif isinstance(step, Rest):
+                rest_sync(one, step)
             # A cancelled call in sync code simply runs: nothing could cancel it again.
             step = next(path)
     except StopIteration as done:
@@ -92,6 +94,8 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
             elif isinstance(step, Forever):
                 await side.forever()
                 one.run.check()
+            elif isinstance(step, Rest):
+                await rest_async(one, step)
             step = next(path)
     except StopIteration as done:
         return done.value
@@ -346,6 +350,16 @@ async def park_async(run: Run, parked: Parked) -> None:
     finally:
         with run.parting:
             _account(run, parked)
+
+
+def rest_sync(one: Identified, step: Rest) -> None:
+    """Blocks this thread until the rehearsal is over."""
+    park_sync(one.run, Parked(one.call, step.key, one.frame, rests=True))
+
+
+async def rest_async(one: Identified, step: Rest) -> None:
+    """Parks this task until the rehearsal is over."""
+    await park_async(one.run, Parked(one.call, step.key, one.frame, rests=True))
 
 
 def _account(run: Run, parked: Parked) -> None:

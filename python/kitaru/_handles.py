@@ -71,6 +71,7 @@ class _joining:
             return
         me = threading.get_ident()
         if me == run.root_thread:
+            run.root_joins = self._handle
             run.root_joining += 1
         elif me in run.item_threads:
             run.leave_thread()
@@ -85,6 +86,7 @@ class _joining:
             return
         if threading.get_ident() == run.root_thread:
             run.root_joining -= 1
+            run.root_joins = None
         else:
             run.enter_thread()
         run.joins.pop(threading.get_ident(), None)

@@ -306,6 +306,8 @@ def has_news(run: Run, parked: Parked) -> bool:
 
         # A child that goes on would begin bodies.
         return not run.session.is_held and child_has_news(run, parked.child)
+    if parked.rests:
+        return False
     if parked.news is not None:
         return run.session.stop_requested() == "cancel" or (not run.session.is_held and parked.news())
     if parked.pause:
@@ -321,7 +323,10 @@ def is_quiet(run: Run, *, parked: bool = True) -> bool:
     """
     sides = run.live_sides()
     something = run.parked or any(side.cancelled for side in sides)
-    if run.draining or (parked and not something) or run.threads_busy > 0 or not root_waits(run):
+    if run.draining or (parked and not something):
+        return False
+    # While the root waits it makes no threads; while it still waits afterwards, none that was busy has woken it.
+    if not root_waits(run) or run.threads_busy > 0 or not root_waits(run):
         return False
     if run.askers or any(side.waiters for side in sides):
         return False
@@ -381,8 +386,12 @@ def root_waits(run: Run) -> bool:
     if run.root_thread is None or any(side.thread == run.root_thread for side in run.live_sides()):
         # An async flow, or a loop that runs inside a sync one: what its tasks wait for is looked at there.
         return True
-    if any(parked.thread == run.root_thread for parked in run.parked.values()) or run.root_joining > 0:
+    if any(parked.thread == run.root_thread for parked in list(run.parked.values())):
         return True
+    if run.root_joining > 0:
+        # What it waits for may be over, and it about to run.
+        joined = run.root_joins
+        return joined is None or not joined.done()
     # concurrent.futures.wait and as_completed leave their mark on what they wait for, and are woken through it.
     marks = [mark for handle in list(run.handles) if not handle.done() for mark in getattr(handle, "_waiters", ())]
     return bool(marks) and not any(mark.event.is_set() for mark in marks)

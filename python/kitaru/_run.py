@@ -16,6 +16,7 @@ from kitaru.errors import (
     KitaruError,
     KitaruPaused,
     KitaruSuspended,
+    KitaruUsageError,
     Unwind,
 )
 
@@ -54,6 +55,7 @@ class Parked:
         "others",
         "pause",
         "question",
+        "rests",
         "since",
         "sleeping",
         "thread",
@@ -72,6 +74,7 @@ class Parked:
         others: Others | None = None,
         news: Callable[[], bool] | None = None,
         hold: bool = False,
+        rests: bool = False,
     ) -> None:
         self.call = call
         self.key = key
@@ -86,6 +89,8 @@ class Parked:
         self.pause = pause
         # A call whose body must not begin, because the execution is about to be paused.
         self.hold = hold
+        # A call whose body would run, in a rehearsal.
+        self.rests = rests
         self.question: Any = None
         self.since = 0.0
         self.thread: int | None = None
@@ -96,6 +101,8 @@ class Run:
     """See the module. Made anew for each time an execution is taken up."""
 
     counts_tasks = True
+    rehearses = False
+    """Whether recorded calls are served and no body runs: see ``_rehearsal``."""
 
     def __init__(self, session: Session, flow: str, *, strict: bool = False, on_drift: str = "ask") -> None:
         self.session = session
@@ -131,6 +138,8 @@ class Run:
         self.guests_parked = 0
         self.root_thread: int | None = None
         self.root_joining = 0
+        # The handle that the root waits for, where it does.
+        self.root_joins: Any = None
         self.handles: set[Any] = set()
         self.sides: dict[int, Side] = {}
         self.askers: dict[int, Asking] = {}
@@ -148,6 +157,8 @@ class Run:
         self.notes: list[str] = []
         # Somebody pressed Ctrl-C when a wait was asked on the terminal.
         self.left_by_interrupt = False
+        # Whether what was put in place in a replay for nothing is said here, beside being noted.
+        self.says_not_taken = False
         # What a pause raises at the flow's edge, where that is more than `KitaruPaused`.
         self.held_as: KitaruError | None = None
         # The flow is held and one of its tasks could not wait for that: it unwinds, while the others end first.
@@ -174,6 +185,30 @@ class Run:
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.root_ended = self.root_failed = self.unwinding = False
         self.given_up = None
+
+    def meet(self, name: str, code: str, function: Any) -> None:
+        """A checkpoint of that name is called for the first time in this pass: what it is made of is kept.
+
+        Raises :class:`KitaruUsageError` where another one has the name.
+        """
+        if self.named.setdefault(name, code) != code:
+            raise KitaruUsageError(
+                f"two different checkpoints are named {name!r} in this flow, so that one could be given the "
+                "other's results: give one of them a name of its own with @checkpoint(name=...)"
+            )
+        self.keep_code(code, function)
+
+    def keep_code(self, digest: str, function: Any) -> None:
+        """Keeps what a code digest is made of, once in this process, so that it can be told what changed."""
+        from kitaru import _config
+
+        engine = _config.engine()
+        if engine.is_new_code(digest):
+            from kitaru._values import code_of
+
+            code = code_of(function)
+            if code is not None and code.digest == digest:
+                engine.keep_code(digest, code.manifest)
 
     # -- who is alive ---------------------------------------------------------------------------------
 

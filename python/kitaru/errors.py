@@ -45,6 +45,10 @@ class KitaruOverrideError(KitaruUsageError):
     code = "bad-override"
 
 
+class KitaruOverrideNotTaken(UserWarning):
+    """A value was put in place in a replay, and no call was made that takes it."""
+
+
 class KitaruGeneratorError(KitaruUsageError):
     """A generator function was decorated. Collect into a list, or use ``kitaru.open_call`` for streams."""
 

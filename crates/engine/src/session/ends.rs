@@ -70,16 +70,32 @@ impl Session {
         self.finish(Body::Interrupted(Interrupted { by: by.to_owned(), reused }))
     }
 
-    /// The flow returned.
-    pub fn complete(&self, result: String, volatile: Option<String>) -> Result<()> {
+    /// The flow returned. Returns what was put in place in a replay and no call took.
+    pub fn complete(&self, result: String, volatile: Option<String>) -> Result<Vec<String>> {
         let (result, reused) = (json(result)?, self.reused());
-        self.finish(Body::Completed(Completed { result, volatile, reused }))
+        let not_taken = self.not_taken();
+        self.finish(Body::Completed(Completed { result, volatile, reused }))?;
+        Ok(not_taken)
     }
 
-    /// The flow raised; `sources` are the records of the failed calls that it came from.
-    pub fn fail(&self, error: ErrorData, sources: Vec<Seq>) -> Result<()> {
+    /// The flow raised; `sources` are the records of the failed calls that it came from. Returns what
+    /// [`Session::complete`] does.
+    pub fn fail(&self, error: ErrorData, sources: Vec<Seq>) -> Result<Vec<String>> {
         let reused = self.reused();
-        self.finish(Body::Failed(Box::new(Failed { error, sources, reused })))
+        let not_taken = self.not_taken();
+        self.finish(Body::Failed(Box::new(Failed { error, sources, reused })))?;
+        Ok(not_taken)
+    }
+
+    /// Says what was put in place for nothing, and returns it as sentences.
+    fn not_taken(&self) -> Vec<String> {
+        let paths = self.lock().pass.matcher.not_taken();
+        let said = |path: String| format!("{path} was set, but no such call was made");
+        let not_taken: Vec<String> = paths.into_iter().map(said).collect();
+        for text in &not_taken {
+            self.note(None, "not-taken", text.clone());
+        }
+        not_taken
     }
 
     /// Somebody asked, and the flow has unwound.
@@ -110,6 +126,8 @@ impl Session {
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.changed.notify_all();
+        // The process may be gone before the next beat.
+        self.codes.flush();
     }
 
     /// A conflict is either news for this owner or the end of its ownership.
