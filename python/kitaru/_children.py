@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import itertools
 import threading
 from typing import TYPE_CHECKING, Any
@@ -143,9 +144,7 @@ class Carried:
                     over, value, awaitable = self.enter()
                     if over or not awaitable:
                         return value
-                    import asyncio
-
-                    return asyncio.run(_awaited(value))
+                    return _context.in_frame(None, functools.partial(_run_to_end, value))
                 except _LEFT as suspended:
                     waiting = _as_suspended(suspended)
                 except KitaruCancelledError:
@@ -257,6 +256,13 @@ class Child(Carried):
 
 # How a child leaves its process that somebody has to go on with.
 _LEFT = (KitaruSuspended, KitaruPaused, KitaruMutatedArgumentError)
+
+
+def _run_to_end(value: Any) -> Any:
+    """A loop of its own for an async child: its tasks are the child's, not its parent's."""
+    import asyncio
+
+    return asyncio.run(_awaited(value))
 
 
 async def _awaited(value: Any) -> Any:
