@@ -85,7 +85,16 @@ class Hold:
     __slots__ = ()
 
 
-Step = Turn | Body | Ended | Pause | Forever | Hold
+class Rest:
+    """Stay here: this is a rehearsal, and the body would run now."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+Step = Turn | Body | Ended | Pause | Forever | Hold | Rest
 
 
 class Identified:
@@ -178,6 +187,8 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
     if verdict == "park":
         yield Forever()
     elif verdict == "in_doubt":
+        if run.rehearses and one.spec.reconcile is not None:
+            yield Rest(f"{one.name} (its reconcile says whether)")
         served = yield from _decisions().reconcile(one, record)
         if served is not _decisions().RUN:
             return served
@@ -196,7 +207,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
     run, spec, call, bound = one.run, one.spec, one.call, one.bound
     session = run.session
     due = session.retry_at(call)
-    if due > 0 and (left := (due - session.now()) / 1000) > 0:
+    if due > 0 and not run.rehearses and (left := (due - session.now()) / 1000) > 0:
         # An earlier process was to wait so long after a failed try.
         yield Pause(one.name, left, due)
     run.check_new(one.frame)
@@ -215,6 +226,8 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
             break
         yield Hold()
     key, scope, failed, _ = begun
+    if run.rehearses:
+        yield Rest(key)
     attempt = failed + 1
     while True:
         frame = Frame(run, scope, parent=one.frame, call=call, key=key, attempt=attempt)
@@ -401,4 +414,4 @@ class KitaruValueNotStored(UserWarning):
     """A result was handed on but could not be stored."""
 
 
-__all__ = ["Body", "Ended", "Forever", "Hold", "Identified", "Pause", "Turn", "identify", "steps"]
+__all__ = ["Body", "Ended", "Forever", "Hold", "Identified", "Pause", "Rest", "Turn", "identify", "steps"]

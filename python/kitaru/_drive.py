@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Turn, steps
+from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Rest, Turn, steps
 from kitaru._context import Frame, running_task
 from kitaru._run import Parked
 from kitaru._turns import await_turn
@@ -24,6 +24,7 @@ LONG = 60.0
 # How long a task sleeps at a time, in seconds: so late it notices that the flow is held.
 NAP = 0.25
 _LOOK = 0.03
+_SOON = 0.003
 
 
 def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
@@ -53,6 +54,8 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                 _pause_sync(one, step)
             elif isinstance(step, Hold):
                 hold_sync(one.run, one.frame, one.call)
+            elif isinstance(step, Rest):
+                rest_sync(one, step)
             # A cancelled call in sync code simply runs: nothing could cancel it again.
             step = next(path)
     except StopIteration as done:
@@ -91,6 +94,8 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
             elif isinstance(step, Forever):
                 await side.forever()
                 one.run.check()
+            elif isinstance(step, Rest):
+                await rest_async(one, step)
             step = next(path)
     except StopIteration as done:
         return done.value
@@ -306,6 +311,8 @@ def park_sync(run: Run, parked: Parked) -> None:
     try:
         while True:
             run.check()
+            if run.given_up is not None:
+                raise Unwind(run.given_up)
             if has_news(run, parked):
                 run.heed()
                 return
@@ -314,13 +321,16 @@ def park_sync(run: Run, parked: Parked) -> None:
                     side.start_polling_threadsafe()
             elif is_quiet(run):
                 with run.one_leaves:
-                    if is_quiet(run):
-                        leave(run)
+                    if run.has_failed():
+                        continue
+                    if is_quiet(run) and not leave(run):
+                        # Something came for another thread of the flow, which will see it.
+                        run.session.await_news(_SOON)
                 continue
             run.session.await_news(_LOOK)
     finally:
-        _account(run, parked)
-        with run.lock:
+        with run.parting, run.lock:
+            _account(run, parked)
             if guest:
                 run.guests_parked -= 1
             elif me != run.root_thread:
@@ -338,7 +348,18 @@ async def park_async(run: Run, parked: Parked) -> None:
         await run.side(asyncio.get_running_loop()).park(parked)
         run.heed()
     finally:
-        _account(run, parked)
+        with run.parting:
+            _account(run, parked)
+
+
+def rest_sync(one: Identified, step: Rest) -> None:
+    """Blocks this thread until the rehearsal is over."""
+    park_sync(one.run, Parked(one.call, step.key, one.frame, rests=True))
+
+
+async def rest_async(one: Identified, step: Rest) -> None:
+    """Parks this task until the rehearsal is over."""
+    await park_async(one.run, Parked(one.call, step.key, one.frame, rests=True))
 
 
 def _account(run: Run, parked: Parked) -> None:

@@ -64,6 +64,7 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
         error = caught
     finally:
         _context.leave(entered)
+    run.root_failed = isinstance(error, Exception)
     if not isinstance(error, (KeyboardInterrupt, SystemExit)):
         # Only whoever interrupts does not want to wait.
         _ending.settle_threads(run)
@@ -132,6 +133,7 @@ async def _root(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
         try:
             value = await function()
         except Exception:
+            run.root_failed = True
             await _settled(run)
             raise
         await _settled(run)
@@ -207,10 +209,10 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             )
         if error is None:
             try:
-                session.complete(encode(value, "flow.return"), None)
+                _say_not_taken(run, session.complete(encode(value, "flow.return"), None))
             except Unencodable as problem:
                 _warn(f"{run.flow}: its result is not stored: {problem}. {problem.hint}")
-                session.complete("null", problem.path)
+                _say_not_taken(run, session.complete("null", problem.path))
             return False, value
         if isinstance(error, Unwind):
             raise error.error from None
@@ -222,7 +224,7 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
         if stale:
             session.drop_records(stale, "failed")
             return True, None
-        session.fail(error_tuple(error), sources)
+        _say_not_taken(run, session.fail(error_tuple(error), sources))
         last_failed.update(error=id(error), flow=run.flow, exec_id=run.id)
     except KitaruError as refusal:
         if refusal.code == "stopping":
@@ -233,6 +235,17 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             raise refusal.with_traceback(clean(refusal.__traceback__)) from None
         raise refusal from None
     raise error.with_traceback(clean(error.__traceback__))
+
+
+def _say_not_taken(run: Run, sentences: list[str]) -> None:
+    """What somebody put in place for nothing is no small thing: they meant to see what comes of it."""
+    if run.says_not_taken and sentences:
+        import warnings
+
+        from kitaru.errors import KitaruOverrideNotTaken
+
+        for sentence in sentences:
+            warnings.warn(sentence, KitaruOverrideNotTaken, stacklevel=2)
 
 
 def _close(value: Any) -> None:

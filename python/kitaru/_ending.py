@@ -29,7 +29,9 @@ def settle_threads(run: Run) -> None:
     run.root_joining += 1
     try:
         for handle in list(run.handles):
+            run.root_joins = handle
             handle.settled()
+        run.root_joins = None
         patience = _Patience(run)
         while patience.holds(_running(run)):
             run.session.await_news(_LOOK)

@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from kitaru import _context, _entry
-from kitaru._checkpoint import kind_of
+from kitaru._checkpoint import kind_of, known
 from kitaru._entry import entry_point, is_importable
 from kitaru._given import given
 from kitaru._options import Chosen, chosen, split
@@ -28,7 +28,7 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator, Sequence
+    from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 
     from kitaru._given import Given
     from kitaru._native import Session
@@ -52,6 +52,8 @@ class Flow(Generic[P, R]):
         tags: tuple[str, ...] = (),
     ) -> None:
         self._function = function
+        # Whose code it is: of a method, not what it is bound to.
+        self._coded: Any = function
         self._kind = kind_of(function)
         self.name: str = name or getattr(function, "__qualname__", repr(function)).rsplit("<locals>.", 1)[-1]
         if self._kind == "generator":
@@ -65,6 +67,7 @@ class Flow(Generic[P, R]):
         self._signature: Signature | None = None
         self._code: tuple[str | None] | None = None
         functools.update_wrapper(self, function)
+        known.add(self)
 
     @property
     def is_async(self) -> bool:
@@ -82,7 +85,7 @@ class Flow(Generic[P, R]):
         if self._code is None:
             from kitaru._values import code_digest
 
-            self._code = (code_digest(self._function),)
+            self._code = (code_digest(self._coded),)
         return self._code[0]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -179,6 +182,37 @@ class Flow(Generic[P, R]):
         run, given = take(self, exec_id, "resume")
         return FlowHandle(self, lambda: run, given)
 
+    def replay(
+        self,
+        exec_id: str,
+        *,
+        from_: str | int | None = None,
+        reuse: str | None = None,
+        keep: str | None = None,
+        set: Mapping[str, Any] | None = None,
+        ask_again: str | Iterable[str] = (),
+        on_drift: str | None = None,
+        tags: Iterable[str] = (),
+    ) -> R:
+        """Runs an execution of this flow again as another one, in this process and with this code; returns its result
+        (``await`` for async). What is asked means what it does for ``KitaruClient().executions.replay``.
+
+        Raises what that raises, and what :meth:`resume` does.
+        """
+        from kitaru import _replaying
+
+        if self._kind == "sync" and _context.running_task() is not None:
+            raise KitaruSyncOnLoopError(
+                f"{self.name} is a sync flow and would block the event loop that runs here: "
+                f"use KitaruClient().executions.replay in a thread"
+            )
+        if _context.frame() is not None:
+            raise KitaruUsageError(
+                f"{self.name}.replay(...) inside a flow would not be recorded: use KitaruClient().executions.replay"
+            )
+        wanted = _replaying.asked(from_, reuse, keep, set, ask_again, tags)
+        return self._enter(*_replaying.begin(self, exec_id, wanted, on_drift))  # type: ignore[no-any-return]
+
     def _begun(self, args: Any, kwargs: Any) -> Any:
         """Runs a new execution, or goes by that of the same key: its result, or an awaitable of it."""
         __tracebackhide__ = True
@@ -236,6 +270,8 @@ class Flow(Generic[P, R]):
         from kitaru import _config
 
         run = Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
+        if (code := self.code()) is not None:
+            run.keep_code(code, self._coded)
         run.here_only = self._here_only
         if run.here_only:
             _entry.here.add(run.id)
@@ -267,6 +303,7 @@ class Flow(Generic[P, R]):
         )
         bound._chosen = self._chosen
         bound._kind = self._kind
+        bound._coded = self._coded
         bound.__wrapped__ = self._function  # type: ignore[attr-defined]
         return bound
 

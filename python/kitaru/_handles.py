@@ -62,18 +62,23 @@ class _joining:
     """Marks that this thread waits for another of the flow, so that it does not count as busy."""
 
     def __init__(self, handle: Handle[Any]) -> None:
+        self._handle = handle
         self._run = handle._run if not handle.done() else None
 
     def __enter__(self) -> None:
         run = self._run
         if run is None:
             return
-        if threading.get_ident() == run.root_thread:
+        me = threading.get_ident()
+        if me == run.root_thread:
+            run.root_joins = self._handle
             run.root_joining += 1
-        elif threading.get_ident() in run.item_threads:
+        elif me in run.item_threads:
             run.leave_thread()
         else:
             self._run = None
+            return
+        run.joins[me] = self._handle
 
     def __exit__(self, *_: object) -> None:
         run = self._run
@@ -81,8 +86,10 @@ class _joining:
             return
         if threading.get_ident() == run.root_thread:
             run.root_joining -= 1
+            run.root_joins = None
         else:
             run.enter_thread()
+        run.joins.pop(threading.get_ident(), None)
 
 
 def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any = None) -> Any:

@@ -33,6 +33,7 @@ __all__ = [
     "manage_list",
     "manage_logs",
     "manage_must_not_circle",
+    "manage_notes",
     "manage_plan",
     "manage_prepare",
     "manage_remove_breakpoint",
@@ -45,6 +46,7 @@ __all__ = [
     "manage_value",
     "manage_waiters",
     "manage_waiting",
+    "recorded_codes",
 ]
 
 __version__: Final[str]
@@ -151,8 +153,9 @@ def manage_stop(engine: Engine, id: str, how: str, by: str, again: bool) -> bool
 def manage_standings(engine: Engine, ids: list[str]) -> list[tuple[str, str]]:
     """Recorded status and standing (``ended``, ``asks``, ``paused``, ``interrupted``, ``pending``) of executions."""
 
-def manage_stirred(engine: Engine, id: str, seen: int) -> bool:
-    """Whether a parked execution has moved since that event, or can go on."""
+def manage_stirred(engine: Engine, seen: list[tuple[str, int]]) -> bool:
+    """Whether an execution that was left parked can go on: it, or one below it, has moved since its last event, or its
+    time has come. ``seen``: their identifiers and last events, itself first."""
 
 def manage_must_not_circle(engine: Engine, id: str) -> None:
     """Refuses a wait of an execution for others that wait for it."""
@@ -183,8 +186,9 @@ def manage_artifact(engine: Engine, id: str, name: str) -> tuple[str, str]:
 
 def manage_plan(engine: Engine, id: str, asked: str, inspection: str | None = None, unread: str | None = None) -> str:
     """Plans a replay of what is ``asked`` (a JSON object: ``from``, ``reuse``, ``keep``, ``set`` as pairs of path and
-    value, ``ask_again``, ``tags``). Returns a JSON object: the ``plan`` as an item, the ``checks`` for an inspection of
-    the code, and the source's ``id`` and ``entry``. ``unread``: why the code could not be inspected."""
+    value, ``ask_again``, ``tags``). Returns a JSON object: the ``plan`` as an item; for an inspection of the
+    code the ``checks``, and the digests that are on record, ``recorded`` and ``flow_recorded``; and the source's
+    ``id``, ``flow`` and ``entry``. ``unread``: why the code could not be inspected."""
 
 def manage_replay(engine: Engine, id: str, asked: str, inspection: str | None = None, batch: str | None = None) -> str:
     """Creates a replay, which nobody has taken up then. Returns a JSON object: its ``id``, whether it is ``new``, its
@@ -200,6 +204,12 @@ def manage_call(engine: Engine, id: str, key: str) -> str:
     """One call, by key, checkpoint's name or ``step N``, as a JSON object: the call as an item, with the recorded JSON
     texts of its ``inputs``, of what its body was ``given`` instead, and of its ``output``; ``by``: who supplied that by
     hand, which is then plain JSON; and its ``error``, with the text that it is rebuilt from (``value``)."""
+
+def manage_notes(engine: Engine, id: str, code: str) -> list[str]:
+    """What was noted under ``code`` since an execution was created, of a replay in its own events, once each."""
+
+def recorded_codes(session: Session) -> list[tuple[str, str | None]]:
+    """Digests of code that are on record in an execution, by name of checkpoint or child flow."""
 
 @final
 class Engine:
@@ -223,6 +233,16 @@ class Engine:
         """Creates an execution and takes it; ``None``: one with that identifier exists."""
     def take(self, id: str, code: str | None, why: str) -> Session:
         """Takes up an execution that nobody holds."""
+    def rehearsing(self) -> Engine:
+        """An engine on the same store that writes nothing to it."""
+    def rehearse(self, id: str, code: str | None) -> Session:
+        """Enters an execution again without taking it up; only where nothing is written."""
+    def is_new_code(self, digest: str) -> bool:
+        """Whether this process has kept nothing of that code digest."""
+    def keep_code(self, digest: str, parts: str) -> None:
+        """Keeps what a code digest is made of, a manifest; written when nobody waits for it."""
+    def code(self, digest: str) -> str | None:
+        """What a code digest is made of, if that was kept: a manifest (``_values._changes``)."""
     def artifact(self, id: str, name: str) -> str | None:
         """JSON text of a named value of an execution; ``None``: it has none of that name."""
     def now(self) -> int:
@@ -284,8 +304,9 @@ class Session:
 
     def serve(self, call: int) -> tuple[Literal["value", "supplied", "error", "elapsed"], str | None]:
         """What the record of a reused call hands out, as a JSON text."""
-    def drifted(self, call: int, record: int) -> tuple[str, int, str | None, int]:
-        """Key, sequence, inputs (JSON text) and time of the record that a drifted call might be."""
+    def drifted(self, call: int, record: int) -> tuple[str, int, str | None, int, str | None]:
+        """Key, sequence, inputs (JSON text) and time of the record that a drifted call might be, and digest of the
+        flow's code then."""
     def drift_differences(
         self, call: int, record: int, moved: bool, now: str | None
     ) -> tuple[str, list[tuple[str, str | None, str | None]]]:
@@ -380,16 +401,26 @@ class Session:
     # -- how it leaves the process ------------------------------------------------------------------
 
     def suspend(
-        self, own: list[str], children: list[str], others: list[_Await], wake_at: int | None, sleeping: bool
+        self,
+        own: list[str],
+        children: list[str],
+        others: list[_Await],
+        below: list[tuple[str, int]],
+        wake_at: int | None,
+        sleeping: bool,
     ) -> int | None:
-        """Parks the execution on its own and its children's open waits and on other executions. Returns the sequence
-        of that event; ``None``: something came first and the flow goes on."""
+        """Parks the execution on its own and its children's open waits and on other executions; ``below``: what is
+        parked below it, each with its last event. Returns the sequence of the event; ``None``: something came first
+        and the flow goes on."""
+    def flush(self) -> None:
+        """Writes what rides along."""
     def interrupt(self, by: str) -> None:
         """The process stops before the end, in an orderly way."""
-    def complete(self, result: str, volatile: str | None) -> None:
-        """The flow returned; ``volatile``: the path of what could not be stored in its result."""
-    def fail(self, error: _Error, sources: list[int]) -> None:
-        """The flow raised; ``sources`` are the records of the failed calls that it came from."""
+    def complete(self, result: str, volatile: str | None) -> list[str]:
+        """The flow returned; ``volatile``: the path of what could not be stored in its result. Returns, in sentences,
+        what was put in place in a replay and no call took."""
+    def fail(self, error: _Error, sources: list[int]) -> list[str]:
+        """The flow raised; ``sources`` are the records of the failed calls that it came from. Returns the same."""
     def cancel(self, by: str) -> None:
         """Somebody asked, and the flow has unwound."""
     def stop_requested(self) -> Literal["cancel", "pause"] | None:

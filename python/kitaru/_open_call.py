@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Hold, Turn, identify, steps
+from kitaru._calls import Body, Ended, Forever, Hold, Rest, Turn, identify, steps
 from kitaru._checkpoint import _check_options, free_bound, watch
-from kitaru._drive import hold_async, hold_sync
+from kitaru._drive import hold_async, hold_sync, rest_async, rest_sync
 from kitaru._results import Kept, keep
 from kitaru._spec import Spec
 from kitaru._turns import await_turn
@@ -61,6 +61,8 @@ class OpenCall:
                     await_turn(one.run, step.order)
                 elif type(step) is Hold:
                     hold_sync(one.run, one.frame, one.call)
+                elif type(step) is Rest:
+                    rest_sync(one, step)
                 step = next(self._path)
         except StopIteration as served:
             self.recorded, self.value = True, served.value
@@ -104,6 +106,8 @@ class OpenCall:
                     one.run.check()
                 elif type(step) is Hold:
                     await hold_async(one.run, one.frame, one.call)
+                elif type(step) is Rest:
+                    await rest_async(one, step)
                 step = next(self._path)
         except StopIteration as served:
             self.recorded, self.value = True, served.value

@@ -330,38 +330,11 @@ def execute_elsewhere(
     ``quiet``: its output goes to stderr; ``silent``: nowhere (it is kept with the execution all the same).
     ``place``: store and home, where they are not those of the environment.
     """
-    import subprocess
-    import tempfile
+    from kitaru._elsewhere import told_by
 
     interpreter = job["resume"]["entry"]["interpreter"]
-    if not os.path.exists(interpreter):
-        raise KitaruImportError(
-            f"the interpreter that it ran with is gone: {interpreter}",
-            hint="make that environment again, with kitaru in it",
-        )
-    code = "import sys; from kitaru._cli import child; sys.exit(child())"
-    with tempfile.TemporaryDirectory(prefix="kitaru-") as folder:
-        given, told = os.path.join(folder, "job"), os.path.join(folder, "told")
-        with open(given, "w", encoding="utf-8") as file:
-            json.dump(job, file)
-        out: Any = subprocess.DEVNULL if silent else (sys.stderr.fileno() if quiet else None)
-        done = subprocess.run(
-            [interpreter, "-c", code, given, told, "1" if quiet else "0"],
-            stdin=subprocess.DEVNULL if quiet else None,
-            stdout=out,
-            stderr=subprocess.PIPE if silent else None,
-            env=_environment(place),
-            check=False,
-        )
-        if not os.path.exists(told):
-            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] if silent else []
-            said = "".join(f": {line}" for line in last)
-            raise KitaruImportError(
-                f"{interpreter} could not go on with it (exit status {done.returncode}){said}",
-                hint=f"is kitaru installed there? {interpreter} -c 'import kitaru'",
-            )
-        with open(told, encoding="utf-8") as file:
-            exec_id, interrupted, error_code, message, hint = json.load(file)
+    told = told_by(job, interpreter, quiet=quiet, silent=silent, place=place)
+    exec_id, interrupted, error_code, message, hint = told
     if exec_id is None:
         raise as_error(error_code, message, hint)
     return Ran(exec_id, interrupted)
@@ -371,23 +344,17 @@ def leave_elsewhere(job: dict[str, Any]) -> subprocess.Popen[bytes]:
     """Leaves a resume to a process of its own, which nobody waits for. What it says is kept with the execution."""
     import subprocess
 
+    from kitaru._elsewhere import environment
+
     code = "from kitaru._wake import alone; alone()"
     return subprocess.Popen(
         [job["resume"]["entry"]["interpreter"], "-c", code, json.dumps(job)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=_environment(None),
+        env=environment(None),
         start_new_session=True,
     )
-
-
-def _environment(place: tuple[str | None, str | None] | None) -> dict[str, str]:
-    """What the other process needs to find the same store."""
-    from kitaru import _config
-
-    store, home, synchronous = _config.place(*(place or (None, None)))
-    return {**os.environ, "KITARU_STORE": store, "KITARU_HOME": home, "KITARU_SYNCHRONOUS": synchronous}
 
 
 def as_error(code: str, message: str, hint: str | None) -> KitaruError:

@@ -293,7 +293,7 @@ def sleep(seconds: float, *, name: str = "sleep") -> Any:
     over = state == "over"
     while not over:
         left = (until - session.now()) / 1000
-        if left >= LONG or _need_not_pass(frame):
+        if left >= LONG or _need_not_pass(frame) or (left > 0 and run.rehearses):
             park_sync(run, Parked(call, key, frame, sleeping=True, deadline=until))
         elif left > 0:
             session.await_news(min(left, 1.0))
@@ -315,7 +315,7 @@ async def _sleep_async(frame: Frame, call: int, seconds: float) -> None:
     try:
         while not over:
             left = (until - session.now()) / 1000
-            if left >= LONG or _need_not_pass(frame):
+            if left >= LONG or _need_not_pass(frame) or (left > 0 and run.rehearses):
                 await park_async(run, Parked(call, key, frame, sleeping=True, deadline=until))
             else:
                 await asyncio.sleep(max(0.0, min(left, NAP)))

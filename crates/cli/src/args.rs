@@ -110,6 +110,11 @@ pub enum Command {
     /// Flows that have executions.
     #[command(subcommand)]
     Flows(Flows),
+    /// Whether the open executions of a flow would resume with the code as it is now. Exit status 1 if any would stop.
+    Check {
+        /// FILE.py:FLOW or module:FLOW. The flow's name may be left out if there is one only.
+        target: String,
+    },
     /// Explain an error's code.
     Explain {
         /// The code, as in error[CODE]. Left out: lists them.
@@ -354,6 +359,7 @@ impl Command {
             Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",
             Self::Artifacts(Artifacts::Get { .. }) => "artifacts.get",
             Self::Flows(_) => "flows.list",
+            Self::Check { .. } => "check",
             Self::Explain { .. } => "explain",
             Self::Doctor { .. } => "doctor",
             Self::Version => "version",

@@ -1,7 +1,8 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
 //! `args` and `asked` are what can be typed, `look` shows, `act` changes, `replay` and `batch` run again what was
-//! recorded, `diff` compares, `render`, `plan` and `tree` make text of items, `explain` has the error pages.
+//! recorded, `check` rehearses, `diff` compares, `render`, `plan` and `tree` make text of items, `explain` has the
+//! error pages.
 //! Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
@@ -10,6 +11,7 @@ mod args;
 mod asked;
 mod batch;
 mod breakpoints;
+mod check;
 mod diff;
 mod explain;
 mod look;
@@ -29,6 +31,7 @@ use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::{Options, Store, Synchronous};
 use output::{Answer, Out};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -69,6 +72,10 @@ pub enum Job {
         entry: EntryPoint,
         /// Overrides to check against it.
         checks: Vec<Check>,
+        /// Digests of code on record, by checkpoint and child flow.
+        recorded: BTreeMap<String, String>,
+        /// Digest of the flow's code on record.
+        flow_recorded: Option<String>,
     },
 }
 
@@ -132,6 +139,10 @@ pub trait Host {
     /// Loads `FILE.py:FLOW` or `module:FLOW`, to say which flow that is. What its module prints goes to stderr if
     /// `json`.
     fn flow(&mut self, target: &str, json: bool, place: &Place) -> Result<FlowAt, HostError>;
+
+    /// Rehearses the open executions of `FILE.py:FLOW` or `module:FLOW`: an object with `flow`, `executions` and
+    /// `others`.
+    fn check(&mut self, target: &str, place: &Place) -> Result<serde_json::Value, HostError>;
 }
 
 /// Takes the place of a job in its list, and how it ended.
@@ -215,6 +226,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Waits(Waits::List { parent, recursive }) => look::waits(context, parent.as_deref(), recursive),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
+        Command::Check { target } => check::check(context, &target),
         Command::Doctor { deep } => look::doctor(context, deep),
         Command::Explain { .. } | Command::Version => Ok(Answer::text(String::new())),
     }

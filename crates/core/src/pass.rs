@@ -46,7 +46,7 @@ pub struct Started {
 pub struct Effective {
     /// All of them.
     pub inputs: Value,
-    /// The parameters in which something was changed.
+    /// Paths of what was changed.
     pub changed: Vec<String>,
 }
 
@@ -205,11 +205,8 @@ impl Pass {
         let mut bound = json_of(inputs);
         let mut changed = Vec::new();
         for (path, value) in &set.values {
-            let steps = path::parse(path)?;
-            path::set(&mut bound, &steps, json_of(Some(value)))?;
-            if let Some(path::Step::Field(name)) = steps.into_iter().next() {
-                changed.push(name);
-            }
+            path::set(&mut bound, &path::parse(path)?, json_of(Some(value)))?;
+            changed.push(path.clone());
         }
         let inputs = Value::of(&bound).map_err(|_| PathError::Malformed(set.key.clone()))?;
         Ok(Some(Effective { inputs, changed }))

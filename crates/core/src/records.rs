@@ -137,6 +137,9 @@ impl Records {
     /// Adds the event at `seq`.
     pub fn fold(&mut self, seq: Seq, at: Millis, body: &Body) {
         self.last_seq = self.last_seq.max(seq);
+        if self.fork.is_some() {
+            self.note_put(body);
+        }
         match body {
             Body::Created(created) => {
                 if let Some(fork) = &created.fork {

@@ -4,8 +4,9 @@
 
 use crate::engine::Engine;
 use crate::manage::out;
-use kitaru_core::ExecutionId;
+use crate::session::Session;
 use kitaru_core::rows::ExecutionRow;
+use kitaru_core::{Body, ExecutionId};
 use kitaru_engine::manage::{self, Inspection, ManageError, Original, ReplayOptions, view};
 use kitaru_store::Store;
 use pyo3::prelude::*;
@@ -50,8 +51,9 @@ fn read(text: &str, inspection: Option<&str>) -> manage::Result<(ReplayOptions, 
     Ok((options, inspection))
 }
 
-/// Plans a replay. Returns a JSON object: the `plan` as an item, the `checks` for an inspection of the code, and the
-/// source's `id` and `entry`. `unread`: why the code could not be inspected.
+/// Plans a replay. Returns a JSON object: the `plan` as an item; for an inspection of the code the `checks`, and the
+/// digests that are on record, `recorded` and `flow_recorded`; and the source's `id`, `flow` and `entry`. `unread`: why
+/// the code could not be inspected.
 #[pyfunction]
 #[pyo3(signature = (engine, id, asked, inspection=None, unread=None))]
 pub fn manage_plan(
@@ -69,7 +71,13 @@ pub fn manage_plan(
         let planned = manage::plan_replay(store, &original, &options, found)?;
         let item = manage::planned(&original, &planned, &options, found, unread);
         let (row, checks) = (&original.row, &planned.checks);
-        Ok(json!({ "plan": item, "checks": checks, "id": row.id, "entry": row.entry }).to_string())
+        let (recorded, flow_recorded) = (original.codes(), original.code());
+        let (id, flow, entry) = (&row.id, &row.flow, &row.entry);
+        Ok(json!({
+            "plan": item, "checks": checks, "recorded": recorded, "flow_recorded": flow_recorded,
+            "id": id, "flow": flow, "entry": entry,
+        })
+        .to_string())
     })
 }
 
@@ -142,9 +150,33 @@ fn text(store: &dyn Store, value: Option<&kitaru_core::Value>) -> manage::Result
     Ok(value.map(|value| manage::text(store, value)).transpose()?.into())
 }
 
+/// What was noted under `code` since an execution was created, of a replay in its own events, once each.
+#[pyfunction]
+pub fn manage_notes(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, code: &str) -> PyResult<Vec<String>> {
+    out(py, engine, |store, _| {
+        let row = manage::find(store, id)?;
+        let mut texts: Vec<String> = Vec::new();
+        for event in store.load(&row.id, row.base, 0)? {
+            match event.body {
+                Body::Noted(noted) if noted.code == code && !texts.contains(&noted.text) => texts.push(noted.text),
+                _ => {}
+            }
+        }
+        Ok(texts)
+    })
+}
+
+/// Digests of code that are on record in an execution, by name of checkpoint or child flow.
+#[pyfunction]
+pub fn recorded_codes(session: &Bound<'_, Session>) -> Vec<(String, Option<String>)> {
+    session.get().inner.recorded_codes()
+}
+
 /// Adds this file's functions to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(manage_plan, module)?)?;
+    module.add_function(wrap_pyfunction!(recorded_codes, module)?)?;
+    module.add_function(wrap_pyfunction!(manage_notes, module)?)?;
     module.add_function(wrap_pyfunction!(manage_replay, module)?)?;
     module.add_function(wrap_pyfunction!(manage_diff, module)?)?;
     module.add_function(wrap_pyfunction!(manage_delete, module)?)?;

@@ -3,18 +3,18 @@
 
 use crate::convert::{AwaitTuple, ErrorTuple, UsageTuple, awaits, call_kind, digest, error_data, scope, usage};
 use crate::errors::{raise_code, raised};
-use kitaru_core::Value;
 use kitaru_core::delivery::Next;
 use kitaru_core::event::{Inputs, Outcome, PauseReason, Stop};
 use kitaru_core::matcher::{CallId, Verdict};
+use kitaru_core::{ExecutionId, Value};
 use kitaru_engine::session::{Begun, Ended, Given, News, Question, Served, Session as Inner};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// (key, record, JSON text of its inputs, recorded at, differences as JSON)
-type DriftTuple = (String, u64, Option<String>, i64);
+/// (key, record, JSON text of its inputs, recorded at, digest of the flow's code then)
+type DriftTuple = (String, u64, Option<String>, i64, Option<String>);
 /// (key, scope of the body, tries that failed, inputs that were changed)
 type StartTuple<'py> = (String, Bound<'py, PyBytes>, u32, Option<(String, Vec<String>)>);
 /// Path, before, after.
@@ -23,7 +23,7 @@ type DifferenceTuple = (String, Option<String>, Option<String>);
 /// See the module.
 #[pyclass(frozen, module = "kitaru._native")]
 pub struct Session {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl Session {
@@ -156,7 +156,7 @@ impl Session {
 
     fn drifted(&self, py: Python<'_>, call: usize, record: usize) -> PyResult<DriftTuple> {
         let drifted = Self::out(py, self.inner.drifted(CallId(call), record))?;
-        Ok((drifted.key, drifted.seq, drifted.inputs, drifted.recorded_at))
+        Ok((drifted.key, drifted.seq, drifted.inputs, drifted.recorded_at, drifted.flow_code))
     }
 
     fn reuse(&self, py: Python<'_>, call: usize, record: usize, decided: bool) -> PyResult<u64> {
@@ -168,8 +168,8 @@ impl Session {
     }
 
     /// Key, scope of the body, tries that failed before. With `look`, `None`: the body must not begin; a last member:
-    /// somebody changed its inputs, which are then all of them (JSON, what was put in is plain) with the parameters in
-    /// which something was changed, and it has not begun.
+    /// somebody changed its inputs, which are then all of them (JSON, what was put in is plain) with the paths of what
+    /// was changed, and it has not begun.
     #[pyo3(signature = (call, inputs, once, look))]
     fn start<'py>(
         &self,
@@ -393,18 +393,26 @@ impl Session {
     }
 
     /// Sequence of the suspension; `None`: something came first and the flow goes on.
-    #[pyo3(signature = (own, children, others, wake_at, sleeping))]
+    #[pyo3(signature = (own, children, others, below, wake_at, sleeping))]
+    #[allow(clippy::too_many_arguments)]
     fn suspend(
         &self,
         py: Python<'_>,
         own: Vec<String>,
         children: Vec<String>,
         others: Vec<AwaitTuple>,
+        below: Vec<(String, u64)>,
         wake_at: Option<i64>,
         sleeping: bool,
     ) -> PyResult<Option<u64>> {
-        let done = py.detach(|| self.inner.suspend(own, children, awaits(others), wake_at, sleeping));
+        let below = below.into_iter().map(|(id, seq)| (ExecutionId::new(id), seq)).collect();
+        let done = py.detach(|| self.inner.suspend(own, children, awaits(others), below, wake_at, sleeping));
         Self::out(py, done)
+    }
+
+    /// Writes what rides along.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        Self::out(py, py.detach(|| self.inner.flush_all()))
     }
 
     /// The reason to pause on a drift, and the differences as (path, before, after).
@@ -439,12 +447,12 @@ impl Session {
     }
 
     #[pyo3(signature = (result, volatile))]
-    fn complete(&self, py: Python<'_>, result: String, volatile: Option<String>) -> PyResult<()> {
+    fn complete(&self, py: Python<'_>, result: String, volatile: Option<String>) -> PyResult<Vec<String>> {
         let done = py.detach(|| self.inner.complete(result, volatile));
         Self::out(py, done)
     }
 
-    fn fail(&self, py: Python<'_>, error: ErrorTuple, sources: Vec<u64>) -> PyResult<()> {
+    fn fail(&self, py: Python<'_>, error: ErrorTuple, sources: Vec<u64>) -> PyResult<Vec<String>> {
         let error = error_data(py, error)?;
         let done = py.detach(|| self.inner.fail(error, sources));
         Self::out(py, done)

@@ -26,6 +26,19 @@ from kitaru.client.items import (
     Usage,
     Wait,
 )
+from kitaru.client.planned import (
+    CallRecord,
+    Change,
+    Compared,
+    ComparedCall,
+    Deleted,
+    Diff,
+    Difference,
+    Plan,
+    PlannedCall,
+    Side,
+    Sum,
+)
 
 
 class KitaruClient:
@@ -55,6 +68,13 @@ __all__ = [
     "Breakpoints",
     "ByHand",
     "Call",
+    "CallRecord",
+    "Change",
+    "Compared",
+    "ComparedCall",
+    "Deleted",
+    "Diff",
+    "Difference",
     "Execution",
     "ExecutionHandle",
     "Executions",
@@ -63,6 +83,10 @@ __all__ = [
     "LogLine",
     "Parent",
     "Pending",
+    "Plan",
+    "PlannedCall",
+    "Side",
+    "Sum",
     "Tree",
     "Usage",
     "Wait",

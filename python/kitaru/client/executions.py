@@ -14,6 +14,7 @@ from kitaru.client.carrying import carry_on, is_held_here
 from kitaru.client.handles import ExecutionHandle
 from kitaru.client.items import Execution, LogLine, Tree, Wait, execution, plain, time_of, tree, wait_of, who
 from kitaru.client.recording import flow_frame, looks
+from kitaru.client.replays import Replays
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +28,7 @@ NOTHING: Any = object()
 """What stands for a value that is not given, where ``None`` is one."""
 
 
-class Executions:
+class Executions(Replays):
     """``client.executions``. An identifier may be a unique beginning or end of one, or ``"latest"``.
 
     Everything here raises :class:`~kitaru.errors.KitaruNotFoundError` for an identifier that is unknown or ambiguous.
@@ -190,7 +191,7 @@ class Executions:
         from kitaru._outcomes import ENDED
 
         root = json.loads(self._engine.describe(_native.manage_root(self._engine, id)))
-        stirred = _native.manage_stirred(self._engine, root["id"], root["last_seq"])
+        stirred = _native.manage_stirred(self._engine, [(root["id"], root["last_seq"])])
         if root["held"] or root["status"] in (*ENDED, "paused") or not (stirred or root["status"] == "interrupted"):
             return
         told = {"root": root["id"], "flow": root["flow"], "entry": root["entry"]}

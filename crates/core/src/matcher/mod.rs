@@ -190,6 +190,11 @@ impl Matcher {
         self.met(id).map(|met| met.step)
     }
 
+    /// Whether a call of this pass has that record, or one above it.
+    pub(crate) fn is_claimed(&self, ix: usize) -> bool {
+        self.claimed.contains(&ix)
+    }
+
     fn met(&self, id: CallId) -> Option<&Met> {
         self.met.get(self.place(id)?)
     }

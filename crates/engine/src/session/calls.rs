@@ -77,6 +77,8 @@ pub struct Drifted {
     pub inputs: Option<String>,
     /// When it was made.
     pub recorded_at: Millis,
+    /// Digest of the flow's code then.
+    pub flow_code: Option<String>,
     /// The call as met.
     pub head: CallHead,
 }
@@ -141,16 +143,19 @@ impl Session {
 
     /// The record that a drifted call might be.
     pub fn drifted(&self, call: CallId, ix: usize) -> Result<Drifted> {
-        let (record, head) = {
+        let (record, flow_code, head) = {
             let inner = self.lock();
-            let record = inner.pass.matcher.records.all.get(ix).ok_or_else(stale)?.clone();
-            (record, inner.pass.matcher.head(call).ok_or_else(stale)?.clone())
+            let records = &inner.pass.matcher.records;
+            let record = records.all.get(ix).ok_or_else(stale)?.clone();
+            let flow_code = records.codes.get(record.code).cloned().flatten();
+            (record, flow_code, inner.pass.matcher.head(call).ok_or_else(stale)?.clone())
         };
         Ok(Drifted {
             key: record.call.key.clone(),
             seq: record.seq,
             inputs: self.inputs_of(&record)?,
             recorded_at: record.started_at,
+            flow_code,
             head,
         })
     }
