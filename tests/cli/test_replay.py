@@ -148,8 +148,11 @@ def test_show_says_what_a_replay_replays(lab: Lab) -> None:
            1  search     completed  1      <clock>  <took> reused
            2  analyze    completed  1      <clock>  <took> reused
            3  analyze#2  completed  1      <clock>  <took> reused
-           4  analyze#3  completed  1      <clock>  <took> reused
+           4  analyze#3  completed  1      <clock>  <took> reused, inputs by hand
            5  approve    completed         <clock>  <took> reused
+
+        put in by hand
+          analyze#3 inputs.provider = "beta"  cli, <time> UTC
         """,
     )
     item = lab.item("show", "latest")["replay"]
@@ -404,61 +407,61 @@ BAD = {
     ),
     "no path": (
         ("--set", "search=1"),
-        1,
+        2,
         "error[bad-override]: search cannot be set: a path is flow.NAME, CALL.inputs.NAME, CALL.output or waits.NAME",
     ),
     "no value": (("--set", "search.output"), 2, 'error[usage]: --set "search.output" is not PATH=VALUE'),
     "no such input": (
         ("--set", "analyze.inputs.model=x"),
-        1,
+        2,
         "error[bad-override]: analyze.inputs.model cannot be set: there is no model; there is: source, provider",
     ),
     "no such flow input": (
         ("--set", "flow.subject=x"),
-        1,
+        2,
         "error[bad-override]: flow.subject cannot be set: there is no subject; there is: topic, style",
     ),
     "into a text": (
         ("--set", "flow.topic.x=1"),
-        1,
+        2,
         "error[bad-override]: flow.topic.x cannot be set: there is no topic.x; there is: a text",
     ),
     "part of an output": (
         ("--set", "search.output.0=1"),
-        1,
+        2,
         "error[bad-override]: search.output.0 cannot be set: an output is set as a whole",
     ),
     "an answer of another type": (
         ("--set", "waits.approve=3"),
-        1,
+        2,
         'error[bad-override]: waits.approve cannot be set: the answer does not fit: 3 is not of type "boolean"',
     ),
     "no such wait": (("--set", "waits.go=true"), 1, "error[unknown-wait]: there is no wait go; there is: approve"),
     "no such wait to ask": (("--ask-again", "go"), 1, "error[unknown-wait]: there is no wait go; there is: approve"),
     "an output of a wait": (
         ("--set", "approve.output=true"),
-        1,
+        2,
         "error[bad-override]: approve.output cannot be set: it is a wait: waits.approve sets its answer",
     ),
     "twice": (
         ("--set", "search.output=[]", "--set", "search.output=[1]"),
-        1,
+        2,
         "error[bad-override]: search.output cannot be set: it is set twice",
     ),
     "both": (
         ("--set", "search.output=[]", "--set", "search.inputs.topic=x"),
-        1,
+        2,
         "error[bad-override]: search.inputs.topic cannot be set: search does not run where its output is set",
     ),
     "too late": (
         ("--set", "search.output=[]", "--from", "publish"),
-        1,
+        2,
         "error[bad-override]: search.output is changed before publish: what ran between them would be "
         "reused as if it were not changed",
     ),
     "a tag": (
         ("--set", 'search.output={"$kitaru": "set", "v": []}'),
-        1,
+        2,
         "error[bad-override]: search.output cannot be set: "
         "a value with a field $kitaru would be taken for a recorded one",
     ),
@@ -470,7 +473,7 @@ BAD = {
     "no file": (
         ("--set-file", "flow.topic=nowhere.txt"),
         2,
-        "error[usage]: --set-file flow.topic: nowhere.txt: No such file or directory (os error 2)",
+        "error[usage]: --set-file flow.topic: nowhere.txt cannot be read: No such file or directory (os error 2)",
     ),
 }
 
@@ -512,7 +515,7 @@ def test_a_name_of_several_calls_lists_them(lab: Lab) -> None:
 def test_inputs_that_are_not_on_record_cannot_be_set(lab: Lab) -> None:
     lab.write("kinds.py", KINDS)
     lab.kitaru("run", "kinds.py:opaque").ok()
-    told = lab.kitaru("replay", "latest", "--set", "take.inputs.thing=1").ok(1)
+    told = lab.kitaru("replay", "latest", "--set", "take.inputs.thing=1").ok(2)
     assert told.err.splitlines()[0] == (
         "error[bad-override]: take.inputs.thing cannot be set: the inputs of take are not on record; "
         "its output can be set instead"
