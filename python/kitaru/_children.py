@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import itertools
 import threading
 from typing import TYPE_CHECKING, Any
@@ -143,9 +144,7 @@ class Carried:
                     over, value, awaitable = self.enter()
                     if over or not awaitable:
                         return value
-                    import asyncio
-
-                    return asyncio.run(_awaited(value))
+                    return _context.in_frame(None, functools.partial(_run_to_end, value))
                 except _LEFT as suspended:
                     waiting = _as_suspended(suspended)
                 except KitaruCancelledError:
@@ -193,6 +192,10 @@ class Child(Carried):
             raise run.refused(refusal) from None
         super().__init__(run, frame, exec_id, call)
         self.one = Identified(run, frame, Spec(None, flow.name, flow.signature()), flow.name, bound, call)
+        # Set when the execution is on record, or its call is over.
+        self.there = threading.Event()
+        if self._before[0] == "ended":
+            self.there.set()
 
     @property
     def key(self) -> str:
@@ -208,6 +211,7 @@ class Child(Carried):
         """See :class:`Carried`. The first time it makes the execution."""
         arguments = given(self.flow.name, self.one.spec.signature, self.one.given)
         self.made = self.create(arguments)
+        self.there.set()
         if self.made is not None:
             self.made.above = self.run
             self.elsewhere = False
@@ -254,6 +258,13 @@ class Child(Carried):
 _LEFT = (KitaruSuspended, KitaruPaused, KitaruMutatedArgumentError)
 
 
+def _run_to_end(value: Any) -> Any:
+    """A loop of its own for an async child: its tasks are the child's, not its parent's."""
+    import asyncio
+
+    return asyncio.run(_awaited(value))
+
+
 async def _awaited(value: Any) -> Any:
     return await value
 
@@ -275,9 +286,16 @@ def call_child(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> An
 class ChildHandle(Handle[Any]):
     """A child execution that runs on a thread of its own beside its parent."""
 
-    exec_id: str = ""
+    _child: Child | None = None
     # Whether the flow has resumed it after its call was over: then its outcome is no longer that of the call.
     resumed = False
+
+    @property
+    def exec_id(self) -> str:
+        """The execution's identifier, once the execution is on record."""
+        assert self._child is not None
+        self._child.there.wait()
+        return self._child.id
 
     @property
     def status(self) -> str:
@@ -332,9 +350,16 @@ def run_child(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> Any
         return run_detached(flow, frame, args, kwargs)
     child = Child(flow, frame, args, kwargs)
     handle = ChildHandle()
-    handle.exec_id = child.id
+    handle._child = child
     frame.run.children[child.id] = handle
-    beside(frame, child.id, handle, lambda: call_sync(child.one, child.body_sync))
+
+    def work() -> Any:
+        try:
+            return call_sync(child.one, child.body_sync)
+        finally:
+            child.there.set()
+
+    beside(frame, child.id, handle, work)
     return handle
 
 
@@ -385,4 +410,4 @@ def child_has_news(run: Run, suspended: KitaruSuspended) -> bool:
         return True
     if run.session.stop_requested() == "cancel":
         return True
-    return _native.manage_stirred(_config.engine(), suspended.exec_id, suspended.seen)
+    return _native.manage_stirred(_config.engine(), suspended.left())

@@ -24,6 +24,7 @@ LONG = 60.0
 # How long a task sleeps at a time, in seconds: so late it notices that the flow is held.
 NAP = 0.25
 _LOOK = 0.03
+_SOON = 0.003
 
 
 def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
@@ -310,6 +311,8 @@ def park_sync(run: Run, parked: Parked) -> None:
     try:
         while True:
             run.check()
+            if run.given_up is not None:
+                raise Unwind(run.given_up)
             if has_news(run, parked):
                 run.heed()
                 return
@@ -318,13 +321,16 @@ def park_sync(run: Run, parked: Parked) -> None:
                     side.start_polling_threadsafe()
             elif is_quiet(run):
                 with run.one_leaves:
-                    if is_quiet(run):
-                        leave(run)
+                    if run.has_failed():
+                        continue
+                    if is_quiet(run) and not leave(run):
+                        # Something came for another thread of the flow, which will see it.
+                        run.session.await_news(_SOON)
                 continue
             run.session.await_news(_LOOK)
     finally:
-        _account(run, parked)
-        with run.lock:
+        with run.parting, run.lock:
+            _account(run, parked)
             if guest:
                 run.guests_parked -= 1
             elif me != run.root_thread:
@@ -342,7 +348,8 @@ async def park_async(run: Run, parked: Parked) -> None:
         await run.side(asyncio.get_running_loop()).park(parked)
         run.heed()
     finally:
-        _account(run, parked)
+        with run.parting:
+            _account(run, parked)
 
 
 def rest_sync(one: Identified, step: Rest) -> None:

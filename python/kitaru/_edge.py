@@ -64,6 +64,7 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
         error = caught
     finally:
         _context.leave(entered)
+    run.root_failed = isinstance(error, Exception)
     if not isinstance(error, (KeyboardInterrupt, SystemExit)):
         # Only whoever interrupts does not want to wait.
         _ending.settle_threads(run)
@@ -132,6 +133,7 @@ async def _root(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
         try:
             value = await function()
         except Exception:
+            run.root_failed = True
             await _settled(run)
             raise
         await _settled(run)

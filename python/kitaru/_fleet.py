@@ -212,7 +212,7 @@ class _Waited:
         self.handles = handles
         self.least = least
         self.ends = ends
-        given = {"executions": tuple(one.exec_id for one in handles), "least": least, "ends": ends}
+        given = {"executions": [one.exec_id for one in handles], "least": least, "ends": ends}
         self.one: Identified = _steer.identified(frame, name, given)
         self._next_look = 0.0
         self._come: list[bool] = []

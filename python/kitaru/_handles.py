@@ -69,13 +69,16 @@ class _joining:
         run = self._run
         if run is None:
             return
-        if threading.get_ident() == run.root_thread:
+        me = threading.get_ident()
+        if me == run.root_thread:
             run.root_joins = self._handle
             run.root_joining += 1
-        elif threading.get_ident() in run.item_threads:
+        elif me in run.item_threads:
             run.leave_thread()
         else:
             self._run = None
+            return
+        run.joins[me] = self._handle
 
     def __exit__(self, *_: object) -> None:
         run = self._run
@@ -86,6 +89,7 @@ class _joining:
             run.root_joins = None
         else:
             run.enter_thread()
+        run.joins.pop(threading.get_ident(), None)
 
 
 def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any = None) -> Any:

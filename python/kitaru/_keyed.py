@@ -68,10 +68,9 @@ def _followed(flow: Flow[Any, Any], exec_id: str, args: Any, kwargs: Any) -> Ite
             yield None
             continue
         parks = known["status"] in ("waiting", "sleeping", "paused")
-        seen = int(known["last_seq"])
         if root != exec_id or known["status"] == "paused":
             raise parked(known)
-        if parks and not _native.manage_stirred(_config.engine(), exec_id, seen):
+        if parks and not _native.manage_stirred(_config.engine(), [(exec_id, int(known["last_seq"]))]):
             raise parked(known)
         from kitaru._runner import take_up
 

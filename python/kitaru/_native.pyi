@@ -153,8 +153,9 @@ def manage_stop(engine: Engine, id: str, how: str, by: str, again: bool) -> bool
 def manage_standings(engine: Engine, ids: list[str]) -> list[tuple[str, str]]:
     """Recorded status and standing (``ended``, ``asks``, ``paused``, ``interrupted``, ``pending``) of executions."""
 
-def manage_stirred(engine: Engine, id: str, seen: int) -> bool:
-    """Whether a parked execution has moved since that event, or can go on."""
+def manage_stirred(engine: Engine, seen: list[tuple[str, int]]) -> bool:
+    """Whether an execution that was left parked can go on: it, or one below it, has moved since its last event, or its
+    time has come. ``seen``: their identifiers and last events, itself first."""
 
 def manage_must_not_circle(engine: Engine, id: str) -> None:
     """Refuses a wait of an execution for others that wait for it."""
@@ -400,10 +401,19 @@ class Session:
     # -- how it leaves the process ------------------------------------------------------------------
 
     def suspend(
-        self, own: list[str], children: list[str], others: list[_Await], wake_at: int | None, sleeping: bool
+        self,
+        own: list[str],
+        children: list[str],
+        others: list[_Await],
+        below: list[tuple[str, int]],
+        wake_at: int | None,
+        sleeping: bool,
     ) -> int | None:
-        """Parks the execution on its own and its children's open waits and on other executions. Returns the sequence
-        of that event; ``None``: something came first and the flow goes on."""
+        """Parks the execution on its own and its children's open waits and on other executions; ``below``: what is
+        parked below it, each with its last event. Returns the sequence of the event; ``None``: something came first
+        and the flow goes on."""
+    def flush(self) -> None:
+        """Writes what rides along."""
     def interrupt(self, by: str) -> None:
         """The process stops before the end, in an orderly way."""
     def complete(self, result: str, volatile: str | None) -> list[str]:

@@ -115,6 +115,10 @@ class Run:
         self.turned = threading.Condition(self.lock)
         self.closing: KitaruError | None = None
         self.root_ended = False
+        # The flow's function has raised; what was started beside it still ends, but nobody waits for an answer.
+        self.root_failed = False
+        # Why what is parked is not waited for any more.
+        self.given_up: KitaruError | None = None
         # Between two passes: what is still under way ends, and nothing new begins.
         self.draining = False
         # The code behind each checkpoint's name, in this pass.
@@ -127,6 +131,10 @@ class Run:
         self.item_threads: set[int] = set()
         # Held while a thread asks inline or leaves, so that two do not.
         self.one_leaves = threading.RLock()
+        # Held while the flow is left, and by whoever stops being parked: nobody goes on once it was found quiet.
+        self.parting = threading.RLock()
+        # What each thread of the flow waits for that waits for another one.
+        self.joins: dict[int, Any] = {}
         self.guests_parked = 0
         self.root_thread: int | None = None
         self.root_joining = 0
@@ -175,7 +183,8 @@ class Run:
         self.named.clear()
         self.known_errors.clear()
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
-        self.root_ended = self.unwinding = False
+        self.root_ended = self.root_failed = self.unwinding = False
+        self.given_up = None
 
     def meet(self, name: str, code: str, function: Any) -> None:
         """A checkpoint of that name is called for the first time in this pass: what it is made of is kept.
@@ -307,6 +316,12 @@ class Run:
             return Unwind(error)
         return self.stop(error)
 
+    def has_failed(self) -> bool:
+        """The flow is quiet: whether it has failed, so that what is parked is given up instead of waited for."""
+        if self.root_failed and self.given_up is None:
+            self.given_up = KitaruError("the flow has failed meanwhile")
+        return self.root_failed
+
     def obey(self) -> None:
         """Somebody asked from outside to cancel: records it and leaves."""
         if self.closing is not None:
@@ -359,23 +374,31 @@ class Run:
         return True
 
     def suspend(self) -> bool:
-        """Parks the execution on its open waits. ``False``: an answer came first, and the flow goes on."""
-        with self.lock:
+        """Parks the execution on all that it waits for. ``False``: something came first, and the flow goes on."""
+        from kitaru._quiet import is_quiet
+
+        with self.parting:
             if self.closing is not None:
                 return True
-            parked = list(self.parked.values())
+            return is_quiet(self) and self._suspend(list(self.parked.values()))
+
+    def _suspend(self, parked: list[Parked]) -> bool:
         own = [one.key for one in parked if one.child is None and one.news is None and not one.pause]
         nested = [f"{one.key}: {wait}" for one in parked if one.child is not None for wait in one.child.waits]
         wakes = [one.deadline for one in parked if one.deadline is not None]
         wakes += [one.child.wake_at for one in parked if one.child is not None and one.child.wake_at is not None]
         wake_at = min(wakes, default=None)
+        # How the children were left that this process ran: whoever moves one carries the flow on.
+        below = [seen for one in parked if one.child is not None and one.others is None for seen in one.child.left()]
         sleeping = bool(parked) and all(one.sleeping for one in parked)
         others = [
             (one.others.least, one.others.ends, one.others.executions) for one in parked if one.others is not None
         ]
+        # A child that asks nothing waits for time, or for others.
+        quiet = [one.key for one in parked if one.child is not None and one.others is None and not one.child.waits]
         _capture.finish(self)
         try:
-            left_at = self.session.suspend(own, nested, others, wake_at, sleeping)
+            left_at = self.session.suspend(own, nested + quiet, others, below, wake_at, sleeping)
             if left_at is None:
                 return False
             self.left_at = left_at
@@ -389,6 +412,7 @@ class Run:
         waits = asked + nested
         suspended = KitaruSuspended(text, exec_id=self.id, waits=waits, wake_at=wake_at)
         suspended.executions = sorted({id for _, _, ids in others for id in ids})
+        suspended.below = below
         suspended.interrupted = self.left_by_interrupt
         self.stop(suspended)
         return True

@@ -188,9 +188,15 @@ class KitaruSuspended(_Message, KitaruError):
         self.wake_at = wake_at
         # Other executions that it waits for.
         self.executions: list[str] = []
+        # Sequence of the event that parked it, and executions below it with theirs.
         self.seen = 0
+        self.below: list[tuple[str, int]] = []
         # Whether somebody pressed Ctrl-C when asked on the terminal.
         self.interrupted = False
+
+    def left(self) -> list[tuple[str, int]]:
+        """It and what is parked below it, each with the sequence of its last event."""
+        return [(self.exec_id, self.seen), *self.below]
 
     def answer(self, value: Any, *, wait: str | None = None) -> None:
         """Records the answer, from this process. Call the flow's ``resume`` or ``kitaru resume`` to go on."""

@@ -197,3 +197,19 @@ def test_all_submitted_calls_have_asked_before_a_flow_is_left(lab: Lab) -> None:
     )
     for _ in range(3):
         lab.python("many.py").ok()
+
+
+def test_async_flows_on_loops_of_their_own_lose_no_callback_to_each_other(lab: Lab) -> None:
+    program = """
+import asyncio, kitaru
+from kitaru import checkpoint, flow
+@checkpoint
+async def step(n):
+    return n
+@flow
+async def many():
+    return [sum(await asyncio.gather(*(step(round * 10 + i) for i in range(10)))) for round in range(20)]
+print({sum(handle.get()) for handle in [many.run() for _ in range(8)]})
+"""
+    done = lab.python("-c", program).ok()
+    assert (done.out, done.err) == ("{19900}\n", "")

@@ -233,3 +233,197 @@ def test_what_is_in_flight_when_a_pause_is_asked_for_ends_and_is_never_paid_twic
     lab.kitaru("resume", lab.only(), FREE="1").ok(0)
     assert paid(lab) == ALL, "nothing is paid twice"
     assert lab.item("show", lab.only())["result"] == [1, 2, 3, 30]
+
+
+UNWOUND = """
+async def branch():
+    return report(1) + report(2)
+
+@flow
+async def main():
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(fetch(i)) for i in (1, 2, 3)]
+        tasks.append(group.create_task(branch()))
+    return [task.result() for task in tasks]
+"""
+
+
+def test_what_a_task_group_cuts_off_is_said_and_runs_again(lab: Lab) -> None:
+    lab.write("agent.py", HEAD + UNWOUND)
+    lab.kitaru("breakpoints", "add", "agent.py:main", "--before", "report", "--when", "inputs.n == 2").ok(0)
+    # `report` is a plain function: on the loop its task can only unwind, and its group then cancels the others.
+    process = lab.spawn(PYTHON, "-c", "import asyncio, agent; asyncio.run(agent.main())")
+    _, said = process.communicate()
+    assert process.returncode == 75, said
+    cut = sorted(line for line in said.splitlines() if "cut off" in line)
+    assert cut == [f"  cut off: {key}: it will run again" for key in ("fetch", "fetch#2", "fetch#3")], said
+    assert paid(lab) == {"call 1": 1}
+    # They were not cancelled by the flow, which would have them parked now.
+    lab.kitaru("resume", lab.only(), FREE="1").ok(0)
+    assert paid(lab) == ALL
+
+
+OTHERS = """
+@checkpoint(retries=2, backoff=1, jitter=0)
+async def flaky() -> int:
+    did("try")
+    while flies():
+        await asyncio.sleep(0.005)
+    if os.environ.get("FREE"):
+        return 7
+    raise ValueError("not yet")
+
+@checkpoint(effect="once")
+async def charge(n: int) -> int:
+    did(f"charge {n}")
+    while flies():
+        await asyncio.sleep(0.005)
+    did(f"charged {n}")
+    return n
+
+@checkpoint(on_failure="pause")
+async def refuses() -> int:
+    raise ValueError("never")
+
+@checkpoint
+async def patient(n: int) -> int:
+    did(f"begin {n}")
+    while not os.path.exists("go"):
+        await asyncio.sleep(0.005)
+    did(f"fetch {n}")
+    return n
+
+@flow
+async def tries():
+    return await asyncio.gather(flaky(), analyze(2))
+
+@flow
+async def charges():
+    one, two = await asyncio.gather(charge(1), analyze(2))
+    return [one, two, await charge(2)]
+
+@flow
+async def gives_up():
+    return await asyncio.gather(fetch(1), refuses())
+
+@flow
+async def asks():
+    async def then():
+        ok = await kitaru.wait(schema=bool, name="ok")
+        did("answered")
+        return await analyze(1) if ok else 0
+    return await asyncio.gather(patient(1), then(), analyze(2))
+
+@flow
+async def naps():
+    async def nap():
+        await kitaru.sleep(40)
+    async def poll():
+        while True:
+            await asyncio.sleep(1000)
+    polls = asyncio.ensure_future(poll())
+    return await asyncio.gather(nap(), analyze(2))
+
+@flow
+def naps_in_threads():
+    one = report.submit(2)
+    kitaru.sleep(40)
+    return one.result()
+
+@checkpoint
+async def sleeps(n: int) -> int:
+    await kitaru.sleep(0.5)
+    did(f"slept {n}")
+    return n
+
+@flow
+async def sleeps_inside():
+    return await asyncio.gather(sleeps(1), analyze(2))
+"""
+
+
+def others(lab: Lab, flow: str, before: str | None = "analyze") -> str:
+    """Runs one of the other flows until it is paused."""
+    lab.write("agent.py", HEAD + OTHERS)
+    given = [] if before is None else ["--pause-before", before]
+    lab.kitaru("run", f"agent.py:{flow}", *given, timeout=30).ok(75)
+    return lab.only()
+
+
+def test_another_try_is_a_body_too_and_its_pause_is_not_waited_for(lab: Lab) -> None:
+    flow = others(lab, "tries")
+    assert lab.done() == ["try"]
+    assert [(one["key"], one["status"]) for one in lab.item("show", flow)["calls"]] == [("flaky", "retrying")]
+    lab.kitaru("resume", flow, FREE="1").ok(0)
+    assert (lab.done().count("try"), lab.item("show", flow)["calls"][0]["attempts"]) == (2, 2)
+
+
+def test_an_effect_that_must_happen_once_ends_or_has_not_begun(lab: Lab) -> None:
+    flow = others(lab, "charges")
+    assert lab.done() == ["charge 1", "charged 1"]
+    lab.kitaru("breakpoints", "add", "charges", "--before", "charge#2").ok(0)
+    lab.kitaru("resume", flow, FREE="1").ok(75)
+    shown = lab.item("show", flow)
+    # Its intent is not on record: that would be a doubt.
+    assert ([one["key"] for one in shown["calls"]], shown["pending"]["key"]) == (["charge", "analyze"], "charge#2")
+    lab.kitaru("resume", flow, FREE="1").ok(0)
+    assert [what for what in lab.done() if what.startswith("charged")] == ["charged 1", "charged 2"]
+
+
+def test_a_pause_for_a_decision_lets_what_runs_end_too(lab: Lab) -> None:
+    flow = others(lab, "gives_up", None)
+    assert "retries_exhausted" in lab.item("show", flow)["reason"]["pause"]
+    assert lab.done() == ["begin 1", "fetch 1"]
+    assert [(one["key"], one["status"]) for one in lab.item("show", flow)["calls"]] == [
+        ("fetch", "completed"),
+        ("refuses", "failed"),
+    ]
+
+
+def test_a_wait_may_be_answered_while_what_runs_ends_and_that_begins_nothing(lab: Lab) -> None:
+    lab.write("agent.py", HEAD + OTHERS)
+    process = lab.spawn(KITARU, "run", "agent.py:asks", "--pause-before", "analyze")
+    lab.wait_for("begin 1")
+    answered = lab.kitaru("input", lab.only(), "--value", "true").ok(0)
+    assert "goes on with it" in answered.err
+    lab.wait_for("answered")
+    lab.write("go", "")
+    process.communicate()
+    assert process.returncode == 75
+    assert lab.done() == ["begin 1", "answered", "fetch 1"]
+    lab.kitaru("resume", lab.only()).ok(0)
+    assert (
+        sorted(lab.done()[-4:]) == ["begin call 1", "begin call 2", "call 1", "call 2"]
+        or lab.done().count("call 1") == 1
+    )
+
+
+def test_a_wait_stays_open_while_it_is_paused(lab: Lab) -> None:
+    lab.write("go", "")
+    flow = others(lab, "asks")
+    assert lab.item("show", flow)["status"] == "paused"
+    told = lab.kitaru("input", flow, "--value", "true").ok(0)
+    assert "asks is paused; go on with: kitaru resume" in told.err
+    lab.kitaru("resume", flow).ok(0)
+    assert paid(lab) == {"fetch 1": 1, "call 1": 1, "call 2": 1}
+
+
+@pytest.mark.parametrize("flow", ["naps", "naps_in_threads"])
+def test_a_sleep_between_calls_does_not_hold_up_a_pause(lab: Lab, flow: str) -> None:
+    others(lab, flow, "report" if flow == "naps_in_threads" else "analyze")
+    assert lab.item("show", lab.only())["status"] == "paused"
+
+
+def test_a_sleep_inside_a_body_is_part_of_what_ends(lab: Lab) -> None:
+    others(lab, "sleeps_inside")
+    assert lab.done() == ["slept 1"]
+
+
+def test_cancelling_does_not_wait(lab: Lab) -> None:
+    lab.write("agent.py", HEAD + OTHERS)
+    process = lab.spawn(KITARU, "run", "agent.py:asks", "--pause-before", "analyze")
+    lab.wait_for("begin 1")
+    lab.kitaru("cancel", lab.only()).ok(0)
+    process.communicate(timeout=20)
+    assert (process.returncode, lab.item("show", lab.only())["status"]) == (1, "cancelled")
+    assert lab.done() == ["begin 1"]

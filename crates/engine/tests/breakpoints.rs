@@ -419,7 +419,7 @@ fn a_held_flow_may_ask_and_be_answered_and_is_cancelled_at_once() {
     let question = Question { question: "sure?".to_owned(), ..Question::default() };
     let key = session.open_wait(wait, question).unwrap();
     assert_eq!(
-        session.suspend(vec![key], Vec::new(), Vec::new(), None, false).unwrap(),
+        session.suspend(vec![key], Vec::new(), Vec::new(), Vec::new(), None, false).unwrap(),
         None,
         "it is paused, not suspended"
     );

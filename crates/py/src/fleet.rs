@@ -30,10 +30,12 @@ pub fn manage_standings(
     })
 }
 
-/// Whether a parked execution has moved since that event, or can go on.
+/// Whether an execution that was left parked can go on: it, or one parked below it, has moved since its last event, or
+/// its time has come. `seen`: their identifiers and last events, itself first.
 #[pyfunction]
-pub fn manage_stirred(py: Python<'_>, engine: &Bound<'_, Engine>, id: String, seen: u64) -> PyResult<bool> {
-    out(py, engine, |store, now| manage::stirred(store, &ExecutionId::new(id), seen, now))
+pub fn manage_stirred(py: Python<'_>, engine: &Bound<'_, Engine>, seen: Vec<(String, u64)>) -> PyResult<bool> {
+    let seen: Vec<_> = seen.into_iter().map(|(id, last)| (ExecutionId::new(id), last)).collect();
+    out(py, engine, |store, now| manage::stirred(store, &seen, now))
 }
 
 /// Refuses a wait of an execution for others that wait for it.

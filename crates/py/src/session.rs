@@ -3,10 +3,10 @@
 
 use crate::convert::{AwaitTuple, ErrorTuple, UsageTuple, awaits, call_kind, digest, error_data, scope, usage};
 use crate::errors::{raise_code, raised};
-use kitaru_core::Value;
 use kitaru_core::delivery::Next;
 use kitaru_core::event::{Inputs, Outcome, PauseReason, Stop};
 use kitaru_core::matcher::{CallId, Verdict};
+use kitaru_core::{ExecutionId, Value};
 use kitaru_engine::session::{Begun, Ended, Given, News, Question, Served, Session as Inner};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -393,18 +393,26 @@ impl Session {
     }
 
     /// Sequence of the suspension; `None`: something came first and the flow goes on.
-    #[pyo3(signature = (own, children, others, wake_at, sleeping))]
+    #[pyo3(signature = (own, children, others, below, wake_at, sleeping))]
+    #[allow(clippy::too_many_arguments)]
     fn suspend(
         &self,
         py: Python<'_>,
         own: Vec<String>,
         children: Vec<String>,
         others: Vec<AwaitTuple>,
+        below: Vec<(String, u64)>,
         wake_at: Option<i64>,
         sleeping: bool,
     ) -> PyResult<Option<u64>> {
-        let done = py.detach(|| self.inner.suspend(own, children, awaits(others), wake_at, sleeping));
+        let below = below.into_iter().map(|(id, seq)| (ExecutionId::new(id), seq)).collect();
+        let done = py.detach(|| self.inner.suspend(own, children, awaits(others), below, wake_at, sleeping));
         Self::out(py, done)
+    }
+
+    /// Writes what rides along.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        Self::out(py, py.detach(|| self.inner.flush_all()))
     }
 
     /// The reason to pause on a drift, and the differences as (path, before, after).

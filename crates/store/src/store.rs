@@ -38,8 +38,17 @@ pub enum Guard {
     NotFinal,
     /// Nobody has taken the execution up since that epoch, and no event came after that sequence.
     Unchanged(Epoch, Seq),
-    /// The same, and each of these executions is recorded in the status that it was seen in.
-    AllUnchanged(Epoch, Seq, Vec<(ExecutionId, Status)>),
+    /// The same, and others are as they were seen.
+    AllUnchanged(Epoch, Seq, Vec<(ExecutionId, Seen)>),
+}
+
+/// How an execution was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Recorded in that status.
+    In(Status),
+    /// With that as its last event.
+    At(Seq),
 }
 
 /// A line that a call printed or logged.

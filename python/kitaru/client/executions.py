@@ -191,7 +191,7 @@ class Executions(Replays):
         from kitaru._outcomes import ENDED
 
         root = json.loads(self._engine.describe(_native.manage_root(self._engine, id)))
-        stirred = _native.manage_stirred(self._engine, root["id"], root["last_seq"])
+        stirred = _native.manage_stirred(self._engine, [(root["id"], root["last_seq"])])
         if root["held"] or root["status"] in (*ENDED, "paused") or not (stirred or root["status"] == "interrupted"):
             return
         told = {"root": root["id"], "flow": root["flow"], "entry": root["entry"]}

@@ -9,7 +9,7 @@ use kitaru_core::cycle::{Need, Needs, cycle};
 use kitaru_core::event::{Await, Body, CallKind, PauseReason};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallStatus, ExecutionRow, Status, WaitRow};
-use kitaru_core::{ExecutionId, Millis};
+use kitaru_core::{ExecutionId, Millis, Seq};
 use kitaru_store::{ExecutionFilter, Store, StoreError, WaitFilter};
 use serde::Deserialize;
 
@@ -263,9 +263,15 @@ pub(super) fn has_acted(store: &dyn Store, id: &ExecutionId, by: &str) -> Result
     Ok(store.load(id, 0, 0)?.iter().any(|event| is_it(&event.body)))
 }
 
-/// Whether a parked execution can go on, or has moved since `seen`.
-pub fn stirred(store: &dyn Store, id: &ExecutionId, seen: u64, now: Millis) -> Result<bool> {
-    let row = store.queries().execution(id)?;
-    let parked = matches!(row.status, Status::Waiting | Status::Sleeping);
-    Ok(row.last_seq != seen || (parked && super::has_news(store, &row, now)?))
+/// Whether an execution that was left parked can go on: it, or one that was parked below it, has moved since its last
+/// event (`seen`, itself first), or its time has come.
+pub fn stirred(store: &dyn Store, seen: &[(ExecutionId, Seq)], now: Millis) -> Result<bool> {
+    for (id, last) in seen {
+        let row = store.queries().execution(id)?;
+        let parked = matches!(row.status, Status::Waiting | Status::Sleeping);
+        if row.last_seq != *last || (parked && super::has_news(store, &row, now)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

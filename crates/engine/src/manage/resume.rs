@@ -91,12 +91,12 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
     }
     let mut events = Vec::new();
     match status(store, row, now) {
-        Status::Failed => drop.extend(sources(row)),
-        Status::Paused => decide(store, row, options, (&calls, now), &mut drop, &mut events)?,
-        seen if !options.set.is_empty() => {
+        seen if seen != Status::Paused && !options.set.is_empty() => {
             let message = format!("execution {} is {seen}: --set changes the call that a paused one stands at", row.id);
             return Err(ManageError::new("bad-override", message, Some(format!("kitaru show {short}"))));
         }
+        Status::Failed => drop.extend(sources(row)),
+        Status::Paused => decide(store, row, options, (&calls, now), &mut drop, &mut events)?,
         Status::Waiting => must_have_news(store, row, now)?,
         Status::Sleeping if !has_news(store, row, now)? => {
             let until = row.wake_at.map(super::view::time).unwrap_or_default();

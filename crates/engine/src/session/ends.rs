@@ -7,15 +7,14 @@ use super::{Session, json};
 use crate::error::{EngineError, Result};
 use crate::manage;
 use kitaru_core::event::{Await, Cancelled, Completed, ErrorData, Failed, Interrupted, Reused, Suspended};
-use kitaru_core::rows::Status;
 use kitaru_core::{Body, ExecutionId, Millis, Seq};
-use kitaru_store::{Guard, StoreError};
+use kitaru_store::{Guard, Seen, StoreError};
 use std::sync::atomic::Ordering;
 
 impl Session {
-    /// Parks the execution on its own open waits, on those of its children, and on other executions. Returns the
-    /// sequence of that event; `None`: an answer, an end or a request came first, nothing was written, and the flow
-    /// goes on.
+    /// Parks the execution on its own open waits, on those of its children, and on other executions; `below`: those
+    /// children and what is below them, each with its last event. Returns the sequence of the event; `None`: an answer,
+    /// an end or a request came first, nothing was written, and the flow goes on.
     ///
     /// Guarded by the last event that was seen, and by how the others stood, so that nothing can slip in between the
     /// last look and the release: whoever answers or ends later finds the execution free and carries it on.
@@ -24,6 +23,7 @@ impl Session {
         own: Vec<String>,
         children: Vec<String>,
         awaits: Vec<Await>,
+        below: Vec<(ExecutionId, Seq)>,
         wake_at: Option<Millis>,
         sleeping: bool,
     ) -> Result<Option<Seq>> {
@@ -31,10 +31,10 @@ impl Session {
         let reused = self.reused();
         let waiting = own.clone();
         let waits = own.into_iter().chain(children).collect();
-        let mut others: Vec<(ExecutionId, Status)> = Vec::new();
+        let mut others: Vec<(ExecutionId, Seen)> = below.into_iter().map(|(id, seq)| (id, Seen::At(seq))).collect();
         for id in awaits.iter().flat_map(|one| &one.executions) {
             if !others.iter().any(|(known, _)| known == id) {
-                others.push((id.clone(), self.store.queries().execution(id)?.status));
+                others.push((id.clone(), Seen::In(self.store.queries().execution(id)?.status)));
             }
         }
         if manage::have_come(self.store.as_ref(), &awaits, self.now())? {

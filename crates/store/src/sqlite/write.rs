@@ -7,10 +7,10 @@ use super::fault::{Fault, Result};
 use super::read::{self, must_exist};
 use super::{breakpoints, forks};
 use crate::error::StoreError;
-use crate::store::{Claim, Created, Guard};
+use crate::store::{Claim, Created, Guard, Seen};
 use kitaru_core::event::CallKind;
 use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
-use kitaru_core::rows::{CallStatus, Status};
+use kitaru_core::rows::CallStatus;
 use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
@@ -161,13 +161,18 @@ pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events
     Ok(last + 1)
 }
 
-/// What is wrong with the status of others; `None`: each is as it was seen.
-fn changed(db: &Connection, others: &[(ExecutionId, Status)]) -> Result<Option<String>> {
-    let mut select = db.prepare_cached("SELECT status FROM executions WHERE id = ?1")?;
+/// What is wrong with others; `None`: each is as it was seen.
+fn changed(db: &Connection, others: &[(ExecutionId, Seen)]) -> Result<Option<String>> {
+    let mut select = db.prepare_cached("SELECT status, last_seq FROM executions WHERE id = ?1")?;
     for (id, seen) in others {
-        let now: Option<String> = select.query_row([id.as_str()], |row| row.get(0)).optional()?;
-        if now.as_deref() != Some(seen.as_str()) {
-            return Ok(Some(format!("execution {id} is {} by now", now.as_deref().unwrap_or("gone"))));
+        let now: Option<(String, Seq)> =
+            select.query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let is_same = now.as_ref().is_some_and(|(status, last)| match seen {
+            Seen::In(known) => status == known.as_str(),
+            Seen::At(known) => last == known,
+        });
+        if !is_same {
+            return Ok(Some(format!("execution {id} has moved meanwhile")));
         }
     }
     Ok(None)

@@ -5,7 +5,7 @@ use super::{Fixture, T, code, fresh};
 use kitaru_core::event::{Await, CallKind, Cancelled, Suspended};
 use kitaru_core::rows::Status;
 use kitaru_core::{Body, ExecutionId};
-use kitaru_store::{Created, ExecutionFilter, Guard, Page, WaitFilter};
+use kitaru_store::{Created, ExecutionFilter, Guard, Page, Seen, WaitFilter};
 
 const ALL: Page = Page { limit: 1_000, offset: 0 };
 
@@ -56,15 +56,17 @@ pub fn those_that_wait_for_others_are_found_while_they_do(with: &Fixture) {
 
 pub fn a_flow_is_left_only_if_those_it_waits_for_have_not_moved(with: &Fixture) {
     let (master, awaited) = (with.start("master"), with.start("awaited"));
-    let seen = vec![(awaited.clone(), Status::Running)];
-    let guard = |seen: &[(ExecutionId, Status)]| Guard::AllUnchanged(1, 2, seen.to_vec());
+    let seen = |how| [(awaited.clone(), how)];
+    let guard = |seen: &[(ExecutionId, Seen)]| Guard::AllUnchanged(1, 2, seen.to_vec());
     with.store.append(&awaited, T, 1, vec![completed()]).unwrap();
-    assert_eq!(code(with.store.post(&master, T, guard(&seen), parked(&[&awaited]))), "conflict");
-    let gone = [(fresh(), Status::Running)];
+    for stale in [Seen::In(Status::Running), Seen::At(2)] {
+        assert_eq!(code(with.store.post(&master, T, guard(&seen(stale)), parked(&[&awaited]))), "conflict");
+    }
+    let gone = [(fresh(), Seen::In(Status::Running))];
     assert_eq!(code(with.store.post(&master, T, guard(&gone), parked(&[&awaited]))), "conflict");
     let stale = Guard::AllUnchanged(1, 1, Vec::new());
     assert_eq!(code(with.store.post(&master, T, stale, parked(&[]))), "conflict");
-    let now = [(awaited.clone(), Status::Completed)];
+    let now = [(awaited.clone(), Seen::In(Status::Completed)), (awaited.clone(), Seen::At(3))];
     assert_eq!(with.store.post(&master, T, guard(&now), parked(&[])).unwrap(), 3);
 }
 
