@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from kitaru.errors import KitaruNotFoundError as KitaruNotFoundError
     from kitaru.errors import KitaruNotRecordedError as KitaruNotRecordedError
     from kitaru.errors import KitaruOverrideError as KitaruOverrideError
+    from kitaru.errors import KitaruOverrideNotTaken as KitaruOverrideNotTaken
     from kitaru.errors import KitaruPaused as KitaruPaused
     from kitaru.errors import KitaruStateError as KitaruStateError
     from kitaru.errors import KitaruStoreError as KitaruStoreError

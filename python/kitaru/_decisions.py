@@ -109,10 +109,9 @@ def settle_drift(one: Identified, record: int, *, moved: bool) -> Generator[Step
 
 def _since(one: Identified, flow_code: str | None) -> Iterator[str]:
     """What of the code has changed since the call was recorded, which most likely is why it drifted."""
-    from kitaru._inspect import explain_changes
+    from kitaru._inspect import explain_all
 
-    recorded = dict(_native.recorded_codes(one.run.session))
-    found = explain_changes({one.run.flow: flow_code, **recorded})
+    found = explain_all(one.run.flow, flow_code, dict(_native.recorded_codes(one.run.session)))
     if found:
         yield "Changed since: " + ", ".join(f"{name} ({why})" for name, why in found.items())
 

@@ -45,7 +45,7 @@ def look(flow: Flow[Any, Any], wanted: dict[str, Any]) -> dict[str, Any]:
         "codes": {name: one.code() if one is not None else None for name, one in found.items()},
         "problems": list(_problems(flow, found, wanted.get("checks", ()))),
         "changes": explain_changes(wanted.get("recorded") or {}, flow),
-        "flow_change": explain_changes({flow.name: wanted.get("flow_recorded")}, flow).get(flow.name),
+        "flow_change": _flow_change(flow, wanted.get("flow_recorded")),
     }
 
 
@@ -71,24 +71,37 @@ def inspected(
 
 
 def explain_changes(recorded: dict[str, str | None], flow: Flow[Any, Any] | None = None) -> dict[str, str]:
-    """What has changed of the code of checkpoints and flows since those digests were recorded, by name.
+    """What has changed of the code of checkpoints and child flows since those digests were recorded, by name.
 
     What is not known here by its name (``kitaru.call`` takes any) is left out.
     """
-    from kitaru import _config
-    from kitaru._values import same_code, what_changed
-
-    engine = _config.engine()
     found = _by_name(flow)
     changed = {}
     for name, digest in recorded.items():
-        one = found.get(name)
-        if digest is None or one is None or same_code(digest, one.code()):
-            continue
-        why = what_changed(engine.code(digest), _code_of(one), digest)
+        why = _change(found.get(name), digest)
         if why is not None:
             changed[name] = why
     return changed
+
+
+def explain_all(name: str, code: str | None, recorded: dict[str, str | None]) -> dict[str, str]:
+    """The same with the flow of that name, whose code's digest was ``code``, in front of its calls."""
+    flow = _by_name(None).get(name)
+    own = _flow_change(flow, code) if flow is not None else None
+    return {**({name: own} if own is not None else {}), **explain_changes(recorded, flow)}
+
+
+def _flow_change(flow: Any, recorded: str | None) -> str | None:
+    return _change(flow, recorded, own=True)
+
+
+def _change(one: Any, recorded: str | None, *, own: bool = False) -> str | None:
+    from kitaru import _config
+    from kitaru._values import same_code, what_changed
+
+    if recorded is None or one is None or same_code(recorded, one.code()):
+        return None
+    return what_changed(_config.engine().code(recorded), _code_of(one), recorded, own=own)
 
 
 def _code_of(one: Any) -> Any:

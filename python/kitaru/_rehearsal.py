@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _native
-from kitaru._inspect import explain_changes
+from kitaru._inspect import explain_all
 from kitaru._run import Run
 from kitaru.errors import KitaruError
 
@@ -84,8 +84,7 @@ def rehearse(flow: Flow[Any, Any], exec_id: str, tell: Callable[[Found], None]) 
         session.drop_records([pause["retries_exhausted"]["record"]], "asked")
         session.begin_pass()
     run = Rehearsal(session, flow.name, tell, strict=flow._strict, on_drift=flow._on_drift)
-    recorded = dict(_native.recorded_codes(session))
-    run.changed = explain_changes({flow.name: known["code"], **recorded}, flow)
+    run.changed = explain_all(flow.name, known["code"], dict(_native.recorded_codes(session)))
     try:
         value = flow._enter(run, recorded_inputs(flow, known))
         if flow.is_async:

@@ -90,7 +90,15 @@ def test_what_has_changed_is_told_by_name(lab: Lab) -> None:
         "fetch": "calls clean() in text.py, changed",
         "analyze": "its own source",
     }
-    assert found["flow_change"].startswith("its own source; the default of depth; calls ")
+    assert found["flow_change"] == "its own source; the default of depth"
+
+
+def test_changes_of_its_checkpoints_are_none_of_the_flows_own(lab: Lab) -> None:
+    wanted = recorded(lab)
+    lab.write("text.py", TEXT.replace("strip()", "strip().lower()"))
+    found = look(lab, wanted)
+    assert (list(found["changes"]), found["flow_change"]) == (["fetch"], None)
+    assert found["flow_code"] != wanted["flow_recorded"]
 
 
 def test_what_a_digest_was_made_of_is_kept_once(lab: Lab) -> None:

@@ -81,11 +81,11 @@ def code_of(fn: Callable[..., Any] | None) -> Code | None:
     return _code.code_of(fn)
 
 
-def what_changed(before: str | None, now: Code | None, recorded: str | None) -> str | None:
+def what_changed(before: str | None, now: Code | None, recorded: str | None, *, own: bool = False) -> str | None:
     """What of a function's code has changed: see :func:`kitaru._values._changes.what_changed`."""
     from kitaru._values import _changes
 
-    return _changes.what_changed(before, now, recorded)
+    return _changes.what_changed(before, now, recorded, own=own)
 
 
 def same_code(a: str | None, b: str | None) -> bool | None:

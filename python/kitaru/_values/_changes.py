@@ -21,10 +21,11 @@ _TOLD = 3
 Pieces = list[dict[str, Any]]
 
 
-def what_changed(before: str | None, now: Code | None, recorded: str | None) -> str | None:
+def what_changed(before: str | None, now: Code | None, recorded: str | None, *, own: bool = False) -> str | None:
     """What of a function's code is another than when ``recorded`` was taken; ``None``: nothing.
 
-    ``before`` is the manifest that was kept of that digest, if one was.
+    ``before`` is the manifest that was kept of that digest, if one was. ``own``: changes of checkpoints that it calls
+    are theirs, and none of its own.
     """
     from kitaru._values._code import same_code
 
@@ -42,14 +43,14 @@ def what_changed(before: str | None, now: Code | None, recorded: str | None) -> 
         return f"its code cannot be compared: a part of it {had} no source that could be trusted"
     if before is None:
         return "its code; what of it is not on record"
-    reasons = list(_reasons(json.loads(before)["pieces"], json.loads(now.manifest)["pieces"]))
+    reasons = list(_reasons(json.loads(before)["pieces"], json.loads(now.manifest)["pieces"], own=own))
     if not reasons:
-        return "its code"
+        return None if own else "its code"
     more = len(reasons) - _TOLD
     return "; ".join(reasons[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _reasons(before: Pieces, now: Pieces) -> Iterator[str]:
+def _reasons(before: Pieces, now: Pieces, *, own: bool) -> Iterator[str]:
     """The differences, nearest first."""
     ahead: list[tuple[int, int, tuple[str, ...]]] = [(0, 0, ())]
     seen: set[tuple[int, int]] = set()
@@ -61,7 +62,7 @@ def _reasons(before: Pieces, now: Pieces) -> Iterator[str]:
         a, b = before[old], now[new]
         yield from _own(a, b, way)
         for name, place in b["uses"].items():
-            if name in a["uses"]:
+            if name in a["uses"] and not (own and now[place]["kind"] == "call"):
                 ahead.append((a["uses"][name], place, (*way, _called(now[place]))))
         if a["own"].get("source") == b["own"].get("source"):
             # Named as before, but something else stands there now.

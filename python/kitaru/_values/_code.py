@@ -221,6 +221,9 @@ class Code:
                 self._reach(piece, f"{name}.__self__", value.__self__, names, depth + 1, counted)
         elif inner is not None:
             self._reach(piece, name, inner, names, depth + 1, counted)
+            if type(value).__module__.startswith("kitaru.") and name in piece.uses:
+                # A checkpoint or a flow: a call of its own, whose changes are told of it.
+                self.pieces[piece.uses[name]].kind = "call"
         else:
             self._value(piece, name, value, names, depth, counted)
 

@@ -1,6 +1,6 @@
 """Reads a licence paragraph by paragraph and makes a page of points of it.
 
-One paragraph is longer than the model reads at once, so the run fails there: see README.md for what comes then.
+One paragraph is longer than the model reads at once, so the run fails there; README.md says what comes then.
 """
 
 from __future__ import annotations
