@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab import KITARU, PYTHON
+
 if TYPE_CHECKING:
     from lab import Lab
 
@@ -235,7 +237,8 @@ def test_a_script_a_notebook_and_a_program_see_the_pause(lab: Lab) -> None:
         try:
             handle.get()
         except kitaru.KitaruPaused as state:
-            print(type(state).__name__, state.reason["breakpoint"]["before"], client.executions.get(state.exec_id).status)
+            before = state.reason["breakpoint"]["before"]
+            print(type(state).__name__, before, client.executions.get(state.exec_id).status)
         """,
     )
     assert lab.python("program.py").ok(0).out == "KitaruPaused step#2 paused\n"

@@ -1,4 +1,4 @@
-"""What somebody puts in at the call that an execution is paused at: used, marked with who and when, asked again if bad."""
+"""What somebody puts in at the call that an execution is paused at: used, marked with who and when, refused if bad."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import KITARU
+from lab import KITARU, PYTHON
 
 if TYPE_CHECKING:
     from lab import Lab
