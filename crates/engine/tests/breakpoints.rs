@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const ROOT: ScopeId = ScopeId::ROOT;
-const FILE: &str = "/home/me/agent.py";
+const FILE: &str = "/srv/agent.py";
 
 struct Desk {
     store: Arc<dyn Store>,
