@@ -328,7 +328,7 @@ def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, i
                 else:
                     code, log = one.child(one.start, arm=arm, kill_after=after)
                 report["kills"] += code == -9
-                if code == -9 and after is not None and getattr(module, "TWICE", False):
+                if code == -9 and after is not None and getattr(module, "TWICE", False) and one.status() != status:
                     second = one.start if one.status() is None else one.go_on
                     code, log = one.child(second, kill_after=source.uniform(0.0, length))
                 if code not in (0, -9):
