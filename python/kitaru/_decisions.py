@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kitaru import _native
 from kitaru._results import keep
 from kitaru._values import harmless_difference
 from kitaru.errors import (
@@ -22,7 +23,7 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
     from typing import NoReturn
 
     from kitaru._calls import Identified, Step
@@ -71,7 +72,7 @@ def refused_value(
 def settle_drift(one: Identified, record: int, *, moved: bool) -> Generator[Step, Any, int | None]:
     """What becomes of a drifted call: the order of the record to serve, or ``None`` to run it. May pause."""
     run, spec, session = one.run, one.spec, one.run.session
-    key, _, before, recorded_at = session.drifted(one.call, record)
+    key, _, before, recorded_at, flow_code = session.drifted(one.call, record)
     policy = spec.on_drift or run.on_drift
     now = one.bound.text
     if not moved and before is not None and now is not None and policy != "fail" and not spec.once:
@@ -96,6 +97,7 @@ def settle_drift(one: Identified, record: int, *, moved: bool) -> Generator[Step
         text = (
             f"{key} has other inputs than when it was recorded; an argument without a codec keeps them from being shown"
         )
+    text += "".join(f"\n{line}" for line in _since(one, flow_code))
     text += (
         f"\nIf it is the same call, use the recorded result of {key}: kitaru resume {short} --on-drift reuse\n"
         f"If it is another one, run it (may cost): kitaru resume {short} --on-drift rerun"
@@ -103,6 +105,15 @@ def settle_drift(one: Identified, record: int, *, moved: bool) -> Generator[Step
     if policy == "fail":
         return (yield from _ask(one, pause, text, KitaruDivergenceError(text)))
     return (yield from _ask(one, pause, text))
+
+
+def _since(one: Identified, flow_code: str | None) -> Iterator[str]:
+    """What of the code has changed since the call was recorded, which most likely is why it drifted."""
+    from kitaru._inspect import explain_all
+
+    found = explain_all(one.run.flow, flow_code, dict(_native.recorded_codes(one.run.session)))
+    if found:
+        yield "Changed since: " + ", ".join(f"{name} ({why})" for name, why in found.items())
 
 
 def mutated(
@@ -158,9 +169,7 @@ def race(one: Identified, record: int) -> Generator[Step, Any, Any]:
     )
 
 
-def exhausted(
-    one: Identified, key: str, record: int, attempt: int, error: BaseException
-) -> Generator[Step, Any, Any]:
+def exhausted(one: Identified, key: str, record: int, attempt: int, error: BaseException) -> Generator[Step, Any, Any]:
     """Tries ran out, and the checkpoint asks to pause then."""
     run = one.run
     reason = json.dumps({"retries_exhausted": {"key": key, "record": record, "message": str(error)}})
@@ -195,7 +204,7 @@ def reconcile(one: Identified, record: int) -> Generator[Step, Any, Any]:
         raise KitaruEncodeError(f"{key}: {problem}. {problem.hint}")
     try:
         session.start(one.call, one.bound.text, True, False)
-        session.end_returned(one.call, text, 1, (0, 0, 0.0))
+        session.end_returned(one.call, text, 1)
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     session.note(key, "reconciled", f"{key} had happened, says reconcile")

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Turn, steps
+from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Rest, Turn, steps
 from kitaru._context import Frame, running_task
 from kitaru._run import Parked
 from kitaru._turns import await_turn
@@ -24,6 +24,7 @@ LONG = 60.0
 # How long a task sleeps at a time, in seconds: so late it notices that the flow is held.
 NAP = 0.25
 _LOOK = 0.03
+_SOON = 0.003
 
 
 def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
@@ -42,7 +43,7 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                 continue
             if isinstance(step, Ended):
                 try:
-                    one.run.session.end_returned(step.call, step.text, step.attempts, step.usage)
+                    one.run.session.end_returned(step.call, step.text, step.attempts)
                 except BaseException as error:
                     step = path.throw(error)
                     continue
@@ -53,6 +54,8 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                 _pause_sync(one, step)
             elif isinstance(step, Hold):
                 hold_sync(one.run, one.frame, one.call)
+            elif isinstance(step, Rest):
+                rest_sync(one, step)
             # A cancelled call in sync code simply runs: nothing could cancel it again.
             step = next(path)
     except StopIteration as done:
@@ -91,6 +94,8 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
             elif isinstance(step, Forever):
                 await side.forever()
                 one.run.check()
+            elif isinstance(step, Rest):
+                await rest_async(one, step)
             step = next(path)
     except StopIteration as done:
         return done.value
@@ -106,9 +111,12 @@ def _body_sync(one: Identified, frame: Frame, body: Callable[[], Any]) -> Any:
     if one.spec.timeout is not None or one.spec.idle_timeout is not None:
         return _body_with_timeout(one, frame, body)
     entered = _context.enter(frame)
+    bodies = one.run.bodies
+    bodies[frame] = None
     try:
         return body()
     finally:
+        del bodies[frame]
         _context.leave(entered)
 
 
@@ -131,6 +139,7 @@ def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -
         ended.set()
 
     is_root = threading.get_ident() == run.root_thread
+    run.bodies[frame] = None
     run.enter_thread()
     if is_root:
         run.root_joining += 1
@@ -146,6 +155,7 @@ def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -
                 frame.abandoned = True
                 raise _timeout(one, frame)
     finally:
+        del run.bodies[frame]
         if is_root:
             run.root_joining -= 1
         else:
@@ -161,7 +171,7 @@ def _time_left(one: Identified, frame: Frame, started: float) -> float:
     """Seconds until a timeout of ours; time spent in waits does not count."""
     spec, now = one.spec, time.monotonic()
     parked = frame.parked_for + sum(
-        now - parked.since for parked in list(one.run.parked.values()) if _below(parked.frame, frame)
+        now - parked.since for parked in list(one.run.parked.values()) if below(parked.frame, frame)
     )
     left = float("inf")
     if spec.timeout is not None:
@@ -171,7 +181,8 @@ def _time_left(one: Identified, frame: Frame, started: float) -> float:
     return left
 
 
-def _below(frame: Frame | None, above: Frame) -> bool:
+def below(frame: Frame | None, above: Frame) -> bool:
+    """Whether a frame is another one or stands in it."""
     while frame is not None:
         if frame is above:
             return True
@@ -189,11 +200,11 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
     if one.spec.timeout is None and one.spec.idle_timeout is None:
         entered = _context.enter(frame)
         bodies = one.run.bodies
-        bodies.add(frame)
+        bodies[frame] = running_task()
         try:
             return await body()
         finally:
-            bodies.discard(frame)
+            del bodies[frame]
             _context.leave(entered)
     import asyncio
 
@@ -205,7 +216,7 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
     side = one.run.side(asyncio.get_running_loop())
     frame.beat = started = time.monotonic()
     task = asyncio.ensure_future(inside())
-    one.run.bodies.add(frame)
+    one.run.bodies[frame] = task
     try:
         while True:
             await side.ended(task, max(0.0, _time_left(one, frame, started)))
@@ -221,7 +232,7 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
         await asyncio.wait({task})
         raise
     finally:
-        one.run.bodies.discard(frame)
+        del one.run.bodies[frame]
 
 
 # -- pauses between tries -----------------------------------------------------------------------------
@@ -300,6 +311,8 @@ def park_sync(run: Run, parked: Parked) -> None:
     try:
         while True:
             run.check()
+            if run.given_up is not None:
+                raise Unwind(run.given_up)
             if has_news(run, parked):
                 run.heed()
                 return
@@ -308,13 +321,16 @@ def park_sync(run: Run, parked: Parked) -> None:
                     side.start_polling_threadsafe()
             elif is_quiet(run):
                 with run.one_leaves:
-                    if is_quiet(run):
-                        leave(run)
+                    if run.has_failed():
+                        continue
+                    if is_quiet(run) and not leave(run):
+                        # Something came for another thread of the flow, which will see it.
+                        run.session.await_news(_SOON)
                 continue
             run.session.await_news(_LOOK)
     finally:
-        _account(run, parked)
-        with run.lock:
+        with run.parting, run.lock:
+            _account(run, parked)
             if guest:
                 run.guests_parked -= 1
             elif me != run.root_thread:
@@ -332,7 +348,18 @@ async def park_async(run: Run, parked: Parked) -> None:
         await run.side(asyncio.get_running_loop()).park(parked)
         run.heed()
     finally:
-        _account(run, parked)
+        with run.parting:
+            _account(run, parked)
+
+
+def rest_sync(one: Identified, step: Rest) -> None:
+    """Blocks this thread until the rehearsal is over."""
+    park_sync(one.run, Parked(one.call, step.key, one.frame, rests=True))
+
+
+async def rest_async(one: Identified, step: Rest) -> None:
+    """Parks this task until the rehearsal is over."""
+    await park_async(one.run, Parked(one.call, step.key, one.frame, rests=True))
 
 
 def _account(run: Run, parked: Parked) -> None:

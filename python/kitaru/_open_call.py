@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Hold, Turn, identify, steps
+from kitaru._calls import Body, Ended, Forever, Hold, Rest, Turn, identify, steps
 from kitaru._checkpoint import _check_options, free_bound, watch
-from kitaru._drive import hold_async, hold_sync
+from kitaru._drive import hold_async, hold_sync, rest_async, rest_sync
 from kitaru._results import Kept, keep
 from kitaru._spec import Spec
 from kitaru._turns import await_turn
@@ -34,6 +34,7 @@ class OpenCall:
         # What `finish` was given, as it was then.
         self._path: Any = None
         self._token: Any = None
+        self._frame: Any = None
         self._result: Any = _NOTHING
         self.recorded = False
         self.value: Any = None
@@ -60,6 +61,8 @@ class OpenCall:
                     await_turn(one.run, step.order)
                 elif type(step) is Hold:
                     hold_sync(one.run, one.frame, one.call)
+                elif type(step) is Rest:
+                    rest_sync(one, step)
                 step = next(self._path)
         except StopIteration as served:
             self.recorded, self.value = True, served.value
@@ -77,7 +80,7 @@ class OpenCall:
                 if isinstance(step, Hold):
                     hold_sync(one.run, one.frame, one.call)
                 else:
-                    one.run.session.end_returned(step.call, step.text, step.attempts, step.usage)
+                    one.run.session.end_returned(step.call, step.text, step.attempts)
             except BaseException as refusal:
                 step = self._go_on(self._path.throw, refusal)
             else:
@@ -103,6 +106,8 @@ class OpenCall:
                     one.run.check()
                 elif type(step) is Hold:
                     await hold_async(one.run, one.frame, one.call)
+                elif type(step) is Rest:
+                    await rest_async(one, step)
                 step = next(self._path)
         except StopIteration as served:
             self.recorded, self.value = True, served.value
@@ -132,12 +137,15 @@ class OpenCall:
 
     def _begin(self, step: Body) -> None:
         self._token = _context.enter(step.frame)
+        self._frame = step.frame
+        step.frame.run.bodies[step.frame] = _context.running_task()
 
     def _end(self, error: BaseException | None) -> Ended | Hold | None:
         """Ends the block. Returns what has to be waited for, if anything has."""
         if self._token is None:
             return None
         _context.leave(self._token)
+        self._frame.run.bodies.pop(self._frame, None)
         if isinstance(error, GeneratorExit) and self._result is not _NOTHING:
             # Whoever reads the stream has stopped, after its result was known: it is paid for, and kept.
             error = None

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _config, _context, _loops
 
 if TYPE_CHECKING:
+    import concurrent.futures
+
     from kitaru._calls import Ended
     from kitaru._run import Parked, Run
 
 POLL = 0.03
-_EMPTY = contextvars.Context()
 _INTERNAL = ("asyncio/tasks.py", "asyncio/taskgroups.py", "asyncio/locks.py", "asyncio/queues.py")
 _STEPS = ("async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper")
 _INTERNAL_ANYIO = "anyio/_backends/_asyncio.py"
@@ -35,6 +36,8 @@ class Side:
     def __init__(self, run: Run, loop: asyncio.AbstractEventLoop) -> None:
         self.run = run
         self.loop = loop
+        # What its own callbacks run in. Only one thread at a time can be in a context: each loop needs its own.
+        self._empty = contextvars.Context()
         # The thread that runs the loop: a side is made and used there only.
         self.thread = threading.get_ident()
         self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
@@ -46,6 +49,8 @@ class Side:
         self.ending: dict[asyncio.Future[None], Ended] = {}
         # What a call with a timeout waits on, and the task of its body.
         self.relays: dict[asyncio.Future[None], asyncio.Task[Any]] = {}
+        # What tasks wait on that wait for a thread of the flow, which counts as busy by itself.
+        self.joining: dict[asyncio.Future[None], concurrent.futures.Future[Any]] = {}
         self.unknown_since: float | None = None
         self.strangers: list[str] = []
         self._polling = False
@@ -72,7 +77,7 @@ class Side:
     def cancel_root(self) -> None:
         """Unwinds the flow's root, after the parked waits have been told."""
         with contextlib.suppress(RuntimeError):  # its loop is closed: nothing is left to unwind there
-            self.loop.call_soon_threadsafe(self._cancel_root, context=_EMPTY)
+            self.loop.call_soon_threadsafe(self._cancel_root, context=self._empty)
 
     def _cancel_root(self) -> None:
         root = self.root
@@ -89,10 +94,10 @@ class Side:
         ready = getattr(self.loop, "_ready", None)
         if ready is not None and not ready:
             # Nobody else is: what would be waited for?
-            self.run.session.end_returned(ended.call, ended.text, ended.attempts, ended.usage)
+            self.run.session.end_returned(ended.call, ended.text, ended.attempts)
             return
         if not self.ending:
-            self.loop.call_soon(self._commit, context=_EMPTY)
+            self.loop.call_soon(self._commit, context=self._empty)
         future: asyncio.Future[None] = self.loop.create_future()
         self.ending[future] = ended
         try:
@@ -105,9 +110,7 @@ class Side:
         self.ending = {}
         error: BaseException | None = None
         try:
-            self.run.session.end_returned_together(
-                [(one.call, one.text, one.attempts, one.usage) for one in together.values()]
-            )
+            self.run.session.end_returned_together([(one.call, one.text, one.attempts) for one in together.values()])
         except BaseException as refusal:
             error = refusal
         for future in together:
@@ -136,7 +139,7 @@ class Side:
         if not self._checking:
             self._checking = True
             self._spins = 0
-            self.loop.call_soon(self._deliver, context=_EMPTY)
+            self.loop.call_soon(self._deliver, context=self._empty)
 
     def _deliver(self) -> None:
         self._checking = False
@@ -148,7 +151,7 @@ class Side:
         if busy and self._spins < 100:
             self._spins += 1
             self._checking = True
-            self.loop.call_soon(self._deliver, context=_EMPTY)
+            self.loop.call_soon(self._deliver, context=self._empty)
             return
         order, patience = self.run.session.next_delivery()
         if order is not None:
@@ -158,7 +161,7 @@ class Side:
                 self.run.wake(order)
             self._schedule_delivery()
         elif patience is not None:
-            self.loop.call_later(patience / 1000, self._schedule_delivery, context=_EMPTY)
+            self.loop.call_later(patience / 1000, self._schedule_delivery, context=self._empty)
 
     def hand_out(self, order: int) -> None:
         """Wakes the task that asked for this outcome."""
@@ -183,8 +186,8 @@ class Side:
         def finish(_: object = None) -> None:
             _finish(relay)
 
-        timer = None if seconds == float("inf") else self.loop.call_later(seconds, finish, context=_EMPTY)
-        task.add_done_callback(finish, context=_EMPTY)
+        timer = None if seconds == float("inf") else self.loop.call_later(seconds, finish, context=self._empty)
+        task.add_done_callback(finish, context=self._empty)
         self.relays[relay] = task
         try:
             await relay
@@ -194,6 +197,21 @@ class Side:
             if timer is not None:
                 timer.cancel()
 
+    async def join(self, handle: concurrent.futures.Future[Any]) -> None:
+        """Returns when what runs in another thread of the flow has ended."""
+        future: asyncio.Future[None] = self.loop.create_future()
+
+        def finish(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self.loop.call_soon_threadsafe(_finish, future, context=self._empty)
+
+        self.joining[future] = handle
+        handle.add_done_callback(finish)
+        try:
+            await future
+        finally:
+            del self.joining[future]
+
     # -- parked waits ---------------------------------------------------------------------------------
 
     async def park(self, parked: Parked) -> None:
@@ -202,7 +220,7 @@ class Side:
         self.futures[future] = parked
 
         def cancel() -> None:
-            self.loop.call_soon_threadsafe(_cancel, future, context=_EMPTY)
+            self.loop.call_soon_threadsafe(_cancel, future, context=self._empty)
 
         parked.cancel = cancel
         self.start_polling()
@@ -217,13 +235,13 @@ class Side:
         if not self._polling:
             self._polling = True
             self._spins = 0
-            self.loop.call_soon(self._poll, context=_EMPTY)
+            self.loop.call_soon(self._poll, context=self._empty)
 
     def start_polling_threadsafe(self) -> None:
         """The same, from a thread that has parked."""
         if not self._polling:
             with contextlib.suppress(RuntimeError):  # the loop has been closed since it was looked at
-                self.loop.call_soon_threadsafe(self.start_polling, context=_EMPTY)
+                self.loop.call_soon_threadsafe(self.start_polling, context=self._empty)
 
     def _poll(self) -> None:
         self._polling = False
@@ -240,23 +258,23 @@ class Side:
             ready = getattr(self.loop, "_ready", None)
             if (ready is not None and len(ready) == 0) or ready is None:
                 if is_quiet(run):
-                    if self.cancelled and not run.session.is_held:
+                    if run.has_failed():
+                        soon = True
+                    elif self.cancelled and not run.session.is_held:
                         # Nobody cancels it this time: it runs.
                         _finish(self.cancelled[0])
                         soon = True
                     elif leave(run):
                         return
-                    else:
-                        soon = True
             else:
                 self._spins += 1
                 soon = self._spins < 50
         self._polling = True
         if soon or woken:
-            self.loop.call_soon(self._poll, context=_EMPTY)
+            self.loop.call_soon(self._poll, context=self._empty)
         else:
             self._spins = 0
-            self.loop.call_later(POLL, self._poll, context=_EMPTY)
+            self.loop.call_later(POLL, self._poll, context=self._empty)
 
 
 def _finish(future: asyncio.Future[Any]) -> None:
@@ -289,6 +307,10 @@ def has_news(run: Run, parked: Parked) -> bool:
 
         # A child that goes on would begin bodies.
         return not run.session.is_held and child_has_news(run, parked.child)
+    if parked.rests:
+        return False
+    if parked.news is not None:
+        return run.session.stop_requested() == "cancel" or (not run.session.is_held and parked.news())
     if parked.pause:
         return parked.deadline is None or run.session.now() >= parked.deadline
     return run.session.wait_news(parked.call)[0] != "open"
@@ -302,9 +324,16 @@ def is_quiet(run: Run, *, parked: bool = True) -> bool:
     """
     sides = run.live_sides()
     something = run.parked or any(side.cancelled for side in sides)
-    if (parked and not something) or run.threads_busy > 0 or not root_waits(run):
+    if run.draining or (parked and not something):
+        return False
+    # While the root waits it makes no threads; while it still waits afterwards, none that was busy has woken it.
+    if not root_waits(run) or run.threads_busy > 0 or not root_waits(run):
         return False
     if run.askers or any(side.waiters for side in sides):
+        return False
+    # Whoever waited for what has ended goes on, though it may not have woken yet.
+    joined = [*list(run.joins.values()), *(handle for side in sides for handle in list(side.joining.values()))]
+    if any(handle.done() for handle in joined):
         return False
     held = run.session.is_held
     strangers: list[asyncio.Task[Any]] = []
@@ -358,8 +387,12 @@ def root_waits(run: Run) -> bool:
     if run.root_thread is None or any(side.thread == run.root_thread for side in run.live_sides()):
         # An async flow, or a loop that runs inside a sync one: what its tasks wait for is looked at there.
         return True
-    if any(parked.thread == run.root_thread for parked in run.parked.values()) or run.root_joining > 0:
+    if any(parked.thread == run.root_thread for parked in list(run.parked.values())):
         return True
+    if run.root_joining > 0:
+        # What it waits for may be over, and it about to run.
+        joined = run.root_joins
+        return joined is None or not joined.done()
     # concurrent.futures.wait and as_completed leave their mark on what they wait for, and are woken through it.
     marks = [mark for handle in list(run.handles) if not handle.done() for mark in getattr(handle, "_waiters", ())]
     return bool(marks) and not any(mark.event.is_set() for mark in marks)
@@ -379,7 +412,7 @@ def _tasks_wait(side: Side, strangers: list[asyncio.Task[Any]]) -> bool:
 
 
 def _known(side: Side, waiter: Any) -> bool:
-    if waiter in side.futures or waiter in side.tasks or waiter in side.cancelled:
+    if waiter in side.futures or waiter in side.tasks or waiter in side.cancelled or waiter in side.joining:
         return True
     relayed = side.relays.get(waiter)
     if relayed is not None:

@@ -47,7 +47,7 @@ class _Question:
         default: Any,
     ) -> None:
         run = frame.run
-        run.check()
+        run.check_new(frame)
         self.frame = frame
         self.name = name
         self.text = text
@@ -188,11 +188,7 @@ def wait(
         raise KitaruUsageError(f"on_timeout={on_timeout!r}: it is 'raise', 'default' or 'escalate'")
     if timeout is not None and not timeout >= 0:
         raise KitaruUsageError(f"timeout={timeout!r}: it is a number of seconds, from 0 on")
-    frame = _inside("wait")
-    if any(above.once for above in frame.chain()):
-        raise KitaruUsageError(
-            "a wait inside an effect='once' checkpoint is refused: its body must run through at once. Ask before it."
-        )
+    frame = _inside("wait", "Ask before it.")
     try:
         data = None if metadata is None else encode(metadata, "wait.metadata")
     except Unencodable as problem:
@@ -276,17 +272,15 @@ class Awaitable(Coroutine[Any, Any, Any]):
 
 
 def sleep(seconds: float, *, name: str = "sleep") -> Any:
-    """Lets time pass durably; in async code, await it. From a minute on no process runs meanwhile."""
+    """Lets time pass durably; in async code, await it. From a minute on no process runs meanwhile.
+
+    Raises :class:`KitaruUsageError` outside a flow and in the body of an ``effect="once"`` checkpoint.
+    """
     if not 0 <= seconds < float("inf"):
         raise KitaruUsageError(f"sleep({seconds!r}): it is a number of seconds, from 0 on")
-    frame = _inside("sleep")
-    if seconds >= LONG and any(above.once for above in frame.chain()):
-        raise KitaruUsageError(
-            "a sleep of a minute or more inside an effect='once' checkpoint is refused: its body must run through at "
-            "once. Sleep before it."
-        )
+    frame = _inside("sleep", "Sleep before it; a short pause of its own needs no record (time.sleep, asyncio.sleep).")
     run, session = frame.run, frame.run.session
-    run.check()
+    run.check_new(frame)
     try:
         call = session.identify(frame.scope, name, "sleep", _native.blake3(f"{seconds!r}"), False, False, False, None)
     except KitaruError as refusal:
@@ -299,7 +293,7 @@ def sleep(seconds: float, *, name: str = "sleep") -> Any:
     over = state == "over"
     while not over:
         left = (until - session.now()) / 1000
-        if left >= LONG or _need_not_pass(frame):
+        if left >= LONG or _need_not_pass(frame) or (left > 0 and run.rehearses):
             park_sync(run, Parked(call, key, frame, sleeping=True, deadline=until))
         elif left > 0:
             session.await_news(min(left, 1.0))
@@ -321,7 +315,7 @@ async def _sleep_async(frame: Frame, call: int, seconds: float) -> None:
     try:
         while not over:
             left = (until - session.now()) / 1000
-            if left >= LONG or _need_not_pass(frame):
+            if left >= LONG or _need_not_pass(frame) or (left > 0 and run.rehearses):
                 await park_async(run, Parked(call, key, frame, sleeping=True, deadline=until))
             else:
                 await asyncio.sleep(max(0.0, min(left, NAP)))
@@ -434,8 +428,12 @@ def recorded(frame: Frame, name: str, digest: bytes | None, read: Callable[[], s
     return text
 
 
-def _inside(what: str) -> Frame:
+def _inside(what: str, instead: str) -> Frame:
     frame = _context.frame()
     if frame is None:
         raise KitaruUsageError(f"kitaru.{what}() was called outside any flow: decorate the caller with @flow")
+    if any(above.once for above in frame.chain()):
+        raise KitaruUsageError(
+            f"a {what} inside an effect='once' checkpoint is refused: its body must run through at once. {instead}"
+        )
     return frame

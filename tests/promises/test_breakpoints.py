@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING
 
 from lab import KITARU, PYTHON
@@ -65,7 +64,7 @@ def test_the_next_run_stops_before_step_20_is_looked_at_changed_and_goes_on(lab:
         ("step#20", "inputs.provider", "fast")
     ]
     page = lab.kitaru("show", short).ok(0).out
-    assert "step#20 inputs.provider = \"fast\"  alice (cli), " in page, page
+    assert 'step#20 inputs.provider = "fast"  alice (cli), ' in page, page
     # On the way back in it is the same call, with what it really gave.
     assert "20 by fast" in str(lab.query("SELECT payload FROM journal WHERE payload LIKE '%20 by%'"))
 
@@ -83,7 +82,7 @@ def test_set_for_one_run_when_it_is_started(lab: Lab) -> None:
 
 
 def test_it_stops_before_what_runs_and_not_before_what_is_reused(lab: Lab) -> None:
-    lab.write("agent.py", AGENT.replace("did(f\"step", "os.environ.get('DIE') == str(n) and os._exit(1); did(f\"step"))
+    lab.write("agent.py", AGENT.replace('did(f"step', "os.environ.get('DIE') == str(n) and os._exit(1); did(f\"step"))
     lab.write("agent.py", "import os\n" + (lab.folder / "agent.py").read_text())
     assert lab.python("agent.py", DIE="5").code == 1
     lab.kitaru("breakpoints", "add", "agent", "--before", "step").ok(0)
@@ -108,7 +107,7 @@ def test_one_that_stays_stops_every_run_and_counts(lab: Lab) -> None:
 
 
 def test_of_two_runs_at_once_one_stops_and_the_other_goes_on(lab: Lab) -> None:
-    slow = AGENT.replace('did(f"step', "time.sleep(0.02); did(f\"step")
+    slow = AGENT.replace('did(f"step', 'time.sleep(0.02); did(f"step')
     lab.write("agent.py", "import time\n" + slow)
     lab.kitaru("breakpoints", "add", "agent.py:agent", "--before", "step 20").ok(0)
     both = [lab.spawn(PYTHON, "agent.py") for _ in range(2)]
@@ -238,7 +237,8 @@ def test_a_script_a_notebook_and_a_program_see_the_pause(lab: Lab) -> None:
         try:
             handle.get()
         except kitaru.KitaruPaused as state:
-            print(type(state).__name__, state.reason["breakpoint"]["before"], client.executions.get(state.exec_id).status)
+            before = state.reason["breakpoint"]["before"]
+            print(type(state).__name__, before, client.executions.get(state.exec_id).status)
         """,
     )
     assert lab.python("program.py").ok(0).out == "KitaruPaused step#2 paused\n"
@@ -248,12 +248,27 @@ def test_bad_input_is_one_line_with_a_way_out(lab: Lab) -> None:
     lab.write("agent.py", AGENT)
     add = ("breakpoints", "add")
     for given, code, said, hint in [
-        (["agnt", "--before", "step"], 1, "error[unknown-flow]: no flow \"agnt\" has run in this store; none has", "FILE.py:agnt"),
+        (
+            ["agnt", "--before", "step"],
+            1,
+            'error[unknown-flow]: no flow "agnt" has run in this store; none has',
+            "FILE.py:agnt",
+        ),
         (["gone.py:agent", "--before", "step"], 1, "error[flow-import]: there is no file", None),
-        (["agent.py:agnt", "--before", "step"], 1, "error[unknown-flow]: agent.py has no flow 'agnt'; it has: agent", None),
+        (
+            ["agent.py:agnt", "--before", "step"],
+            1,
+            "error[unknown-flow]: agent.py has no flow 'agnt'; it has: agent",
+            None,
+        ),
         (["agent.py:agent", "--before", "step 0"], 2, 'error[bad-selector]: "step 0" counts from 1', None),
         (["agent.py:agent", "--before", ""], 2, 'error[bad-selector]: "" names no call', None),
-        (["agent.py:agent", "--before", "a", "--when", "n > 1"], 2, "error[bad-expression]: \"n > 1\": there is no n", "inputs, key"),
+        (
+            ["agent.py:agent", "--before", "a", "--when", "n > 1"],
+            2,
+            'error[bad-expression]: "n > 1": there is no n',
+            "inputs, key",
+        ),
         (["agent.py:agent", "--before", "a", "--when", "inputs.n >"], 2, "error[bad-expression]: ", "inputs, key"),
         (["agent.py:agent"], 2, "error[usage]: the following required arguments", None),
     ]:
@@ -300,7 +315,9 @@ def test_a_long_input_is_shown_in_80_columns(lab: Lab) -> None:
     paused = lab.kitaru("run", "agent.py:agent", "--pause-before", "step").ok(75)
     lab.kitaru("resume", lab.only(), "--set", f"provider={long}", "--set", "n=no").ok(75)
     assert max(len(line) for line in paused.err.splitlines()) <= 80
-    many = AGENT.replace("provider: str = \"slow\"", "provider: str = \"" + long + "\", " + ", ".join(f"p{i}=0" for i in range(20)))
+    many = AGENT.replace(
+        'provider: str = "slow"', 'provider: str = "' + long + '", ' + ", ".join(f"p{i}=0" for i in range(20))
+    )
     lab.write("agent.py", many)
     lines = lab.kitaru("run", "agent.py:agent", "--pause-before", "step").ok(75).err.splitlines()
     assert all(len(line) <= 80 for line in lines)

@@ -1,14 +1,11 @@
-"""What somebody puts in at the call that an execution is paused at: used, marked with who and when, asked again if bad."""
+"""What somebody puts in at the call that an execution is paused at: used, marked with who and when, refused if bad."""
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from lab import KITARU
 
 if TYPE_CHECKING:
     from lab import Lab
@@ -109,7 +106,7 @@ def test_inputs_are_set_by_path_and_are_of_their_annotated_types(lab: Lab) -> No
         ("inputs.temperature", 1, "alice (cli)"),
         ("inputs.topics", ["mate"], "alice (cli)"),
     ]
-    assert "analyze inputs.config.model = \"m-2\"" in lab.kitaru("show", flow).ok(0).out
+    assert 'analyze inputs.config.model = "m-2"' in lab.kitaru("show", flow).ok(0).out
 
 
 @pytest.mark.parametrize(
@@ -216,7 +213,7 @@ def test_only_a_paused_execution_takes_values(lab: Lab) -> None:
     lab.kitaru("resume", name).ok(0)
     ended = lab.kitaru("resume", name, "--set", "output=1")
     assert (ended.code, "already-ended" in ended.err) == (1, True)
-    lab.write("agent.py", AGENT.replace("did(f\"after {x!r}\")", "raise OSError"))
+    lab.write("agent.py", AGENT.replace('did(f"after {x!r}")', "raise OSError"))
     failed = str(lab.item("run", "agent.py:analyzes", code=1)["id"])
     refused = lab.kitaru("resume", failed, "--set", "output=1").ok(2)
     assert "is failed: --set changes the call that a paused one stands at" in refused.err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -189,6 +189,8 @@ FANS = {
     "open_call": OPENED,
     "child": CHILD,
 }
+
+
 def paid(lab: Lab) -> dict[str, int]:
     """How often was done what costs, by what it was."""
     done = [what for what in lab.done() if what.startswith(("fetch", "call"))]
@@ -390,7 +392,10 @@ def test_a_wait_may_be_answered_while_what_runs_ends_and_that_begins_nothing(lab
     assert process.returncode == 75
     assert lab.done() == ["begin 1", "answered", "fetch 1"]
     lab.kitaru("resume", lab.only()).ok(0)
-    assert sorted(lab.done()[-4:]) == ["begin call 1", "begin call 2", "call 1", "call 2"] or lab.done().count("call 1") == 1
+    assert (
+        sorted(lab.done()[-4:]) == ["begin call 1", "begin call 2", "call 1", "call 2"]
+        or lab.done().count("call 1") == 1
+    )
 
 
 def test_a_wait_stays_open_while_it_is_paused(lab: Lab) -> None:

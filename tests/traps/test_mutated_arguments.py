@@ -56,6 +56,11 @@ def test_no_handler_of_the_flow_takes_another_branch(lab: Lab, caught: str) -> N
     assert lab.done()[:1] == ["step"] and lab.done().count("step") == 1
 
 
+def test_the_traceback_leads_to_the_call(lab: Lab) -> None:
+    err = run(lab, SWALLOWED.format(caught="ValueError"))
+    assert "saw(step(messages))" in err and "_calls.py" not in err
+
+
 def test_its_result_is_not_served_without_the_change_before_somebody_decides(lab: Lab) -> None:
     run(lab, SWALLOWED.format(caught="ValueError"))
     for _ in range(2):

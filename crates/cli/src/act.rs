@@ -11,6 +11,7 @@ use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stop
 use kitaru_store::{ExecutionFilter, Page};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashSet;
+use std::io::IsTerminal;
 
 type Result<T> = std::result::Result<T, ManageError>;
 
@@ -22,6 +23,7 @@ pub fn run(
     whole: Option<&str>,
     tags: Vec<String>,
     pause_before: Vec<String>,
+    key: Option<String>,
 ) -> Result<Answer> {
     let mut inputs = Map::new();
     if let Some(text) = whole {
@@ -35,7 +37,7 @@ pub fn run(
     for before in &pause_before {
         manage::check_before(before)?;
     }
-    let job = Job::Run { target: target.to_owned(), inputs, tags, pause_before: pause_before.clone() };
+    let job = Job::Run { target: target.to_owned(), inputs, tags, pause_before: pause_before.clone(), key };
     let id = carry_out(context, &job)?;
     let mut answer = ended(context, &id, &[])?;
     if matches!(answer.item.as_ref().map(|item| render::field(item, "status")).as_deref(), Some("completed" | "failed"))
@@ -45,6 +47,7 @@ pub fn run(
             pause_before.iter().map(|before| format!("note: --pause-before {before}: no such call was about to run"));
         answer.messages.extend(unmet.map(|note| crate::output::clean(&note)));
     }
+    wake(context, &id, &mut answer)?;
     Ok(answer)
 }
 
@@ -61,19 +64,56 @@ pub fn resume(context: &mut Context<'_>, resume: &Resume) -> Result<Answer> {
         },
         rerun: resume.rerun.clone(),
         set: [values::pairs("--set", &resume.set)?, values::files("--set-file", &resume.set_file)?].concat(),
+        asker: None,
         by: who(),
     };
     let row = manage::find(context.store.as_ref(), resume.id.as_deref().unwrap_or_default())?;
     let prepared = manage::prepare(context.store.as_ref(), &row, &options, context.now())?;
-    if let Some(pid) = prepared.taken {
+    if prepared.in_place {
+        let pid = prepared.row.owner.as_ref().map_or(0, |owner| owner.pid);
         let message = format!("{} {}: process {pid} goes on with it", row.flow, row.id.short());
         return Ok(Answer { item: Some(item(context, &row.id)?), messages: vec![message], ..Answer::default() });
     }
     // What its parent is paused at is another question.
     go_on(context, &prepared.row, if prepared.row.id == row.id { "resume" } else { "child" })?;
+    let left = context.store.queries().execution(&row.id)?;
+    if row.id != prepared.row.id && manage::status(context.store.as_ref(), &left, context.now()) == Status::Interrupted
+    {
+        // What it belongs to had done with it, and does not wait for it any more.
+        go_on(context, &left, "resume")?;
+    }
     let mut answer = ended(context, &row.id, &prepared.failed)?;
     say_notes(context, &prepared.row, &mut answer)?;
+    wake(context, &prepared.row.id, &mut answer)?;
     Ok(answer)
+}
+
+/// Carries on what was parked on an execution that has ended, or needs somebody now.
+fn wake(context: &mut Context<'_>, moved: &ExecutionId, answer: &mut Answer) -> Result<()> {
+    let mut seen = HashSet::new();
+    let mut ahead = vec![moved.clone()];
+    while let Some(id) = ahead.pop() {
+        for row in manage::waiters(context.store.as_ref(), &id, context.now())? {
+            if !seen.insert(row.id.clone()) {
+                continue;
+            }
+            let head = format!("{} {}", crate::output::clean(&row.flow), row.id.short());
+            match go_on(context, &row, "awaited") {
+                Ok(()) => {
+                    let now = context.store.queries().execution(&row.id)?.status;
+                    answer.messages.push(format!("{head} waited for it, and is {now} now"));
+                    ahead.push(row.id);
+                }
+                Err(error) if matches!(error.code.as_str(), "held" | "conflict" | "fenced" | "already-ended") => {}
+                Err(error) => answer.messages.push(crate::output::clean(&format!(
+                    "{head} waited for it and cannot go on: {}; then: kitaru resume {}",
+                    error.message,
+                    row.id.short()
+                ))),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn resume_due(context: &mut Context<'_>) -> Result<Answer> {
@@ -128,6 +168,7 @@ pub fn input(context: &mut Context<'_>, input: &Input) -> Result<Answer> {
             Ok(()) => {
                 let mut answer = ended(context, &root, &[])?;
                 say_notes(context, &answered.root, &mut answer)?;
+                wake(context, &root, &mut answer)?;
                 return Ok(answer);
             }
             // Whoever answered another of its waits at the same time was faster.
@@ -165,15 +206,50 @@ pub fn stop(context: &mut Context<'_>, id: &str, how: Stop) -> Result<Answer> {
             format!("{short} is asked to pause; nothing new begins, and it pauses when what runs has ended")
         }
     };
-    Ok(Answer { item: Some(item), text, ..Answer::default() })
+    let mut answer = Answer { item: Some(item), text, ..Answer::default() };
+    wake(context, &row.id, &mut answer)?;
+    Ok(answer)
+}
+
+/// `executions delete`
+pub fn delete(context: &mut Context<'_>, id: &str, yes: bool) -> Result<Answer> {
+    let row = manage::find(context.store.as_ref(), id)?;
+    let deletion = manage::deletion(context.store.as_ref(), &row, context.now())?;
+    let short = row.id.short();
+    let children = deletion.rows.len() - 1;
+    let mut what = format!("{} {short}", row.flow);
+    if children > 0 {
+        what.push_str(&format!(" and {children} that it started"));
+    }
+    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !yes && !context.json && terminal && !context.host.confirm(&format!("Delete {what}?")) {
+        return Ok(Answer { messages: vec!["nothing was deleted".to_owned()], status: 1, ..Answer::default() });
+    }
+    manage::delete(context.store.as_ref(), &deletion)?;
+    let mut messages = Vec::new();
+    if !deletion.readers.is_empty() {
+        let readers: Vec<&str> = deletion.readers.iter().map(|reader| reader.id.short()).collect();
+        let who = if readers.len() == 1 { "the replay" } else { "the replays" };
+        messages.push(format!("what {who} {} read of it stays as long as they do", readers.join(", ")));
+    }
+    let ids: Vec<&ExecutionId> = deletion.rows.iter().map(|row| &row.id).collect();
+    let readers: Vec<&ExecutionId> = deletion.readers.iter().map(|row| &row.id).collect();
+    let item = json!({ "deleted": ids, "read_by": readers });
+    Ok(Answer {
+        item: Some(item),
+        text: crate::output::clean(&format!("{what} deleted")),
+        messages,
+        ..Answer::default()
+    })
 }
 
 fn go_on(context: &mut Context<'_>, row: &ExecutionRow, why: &str) -> Result<()> {
-    let job = Job::Resume { id: row.id.clone(), entry: row.entry.clone(), why: why.to_owned() };
+    let job = Job::Resume { id: row.id.clone(), entry: row.entry.clone(), why: why.to_owned(), on_drift: None };
     carry_out(context, &job).map(|_| ())
 }
 
-fn carry_out(context: &mut Context<'_>, job: &Job) -> Result<ExecutionId> {
+/// Runs a job to the flow's end or suspension.
+pub fn carry_out(context: &mut Context<'_>, job: &Job) -> Result<ExecutionId> {
     match context.host.run(job, context.json, &context.place) {
         Ok(ran) => {
             context.interrupted |= ran.interrupted;
@@ -183,13 +259,14 @@ fn carry_out(context: &mut Context<'_>, job: &Job) -> Result<ExecutionId> {
     }
 }
 
-fn item(context: &Context<'_>, id: &ExecutionId) -> Result<Json> {
+/// An execution as an item.
+pub fn item(context: &Context<'_>, id: &ExecutionId) -> Result<Json> {
     let row = context.store.queries().execution(id)?;
     view::execution(context.store.as_ref(), &row, context.now())
 }
 
 /// What a flow's end looks like. `failed`: calls that failed before, to be named if the flow fails by itself.
-fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Result<Answer> {
+pub fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Result<Answer> {
     let item = item(context, id)?;
     let short = id.short();
     let text = |name: &str| render::field(&item, name);
@@ -258,7 +335,7 @@ fn before_call(context: &Context<'_>, id: &ExecutionId) -> Result<Vec<String>> {
             ExecutionFilter { parent: Some(row.id), status: vec![Status::Paused], ..ExecutionFilter::default() };
         let mut lines = Vec::new();
         for child in store.queries().executions(&filter, Page { limit: 5, offset: 0 })? {
-            let reason = render::reason(&view::brief(store, &child, context.now()));
+            let reason = render::reason(&view::brief(store, &child, context.now())?);
             lines.push(crate::output::clean(&format!("{} {} is paused: {reason}", child.flow, child.id.short())));
             lines.extend(before_call(context, &child.id)?);
         }
@@ -274,7 +351,7 @@ fn before_call(context: &Context<'_>, id: &ExecutionId) -> Result<Vec<String>> {
 
 /// What was noted while an execution went on from where `before` shows it: a record that was used although its code
 /// or its inputs changed, a result that could not be stored.
-fn say_notes(context: &Context<'_>, before: &ExecutionRow, answer: &mut Answer) -> Result<()> {
+pub fn say_notes(context: &Context<'_>, before: &ExecutionRow, answer: &mut Answer) -> Result<()> {
     let mut said = HashSet::new();
     let mut notes = Vec::new();
     for event in context.store.load(&before.id, before.last_seq, 0)? {
@@ -293,5 +370,5 @@ fn asked(context: &Context<'_>, id: &ExecutionId) -> Result<Vec<Json>> {
     let store = context.store.as_ref();
     let row = store.queries().execution(id)?;
     let open = manage::open_waits(store, &row)?;
-    open.iter().map(|wait| view::wait(store, wait)).collect()
+    open.iter().map(|wait| view::wait(store, wait, context.now())).collect()
 }

@@ -1,5 +1,6 @@
 //! What can be typed. Help, completion and the reference page are made of this.
 
+use crate::asked::{Diff, Replay};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -49,6 +50,9 @@ pub enum Command {
         /// Pause this run before a call: its key, a checkpoint's name, or `step 14`.
         #[arg(long, value_name = "SELECTOR")]
         pause_before: Vec<String>,
+        /// What the execution is known by: the same key starts once.
+        #[arg(long)]
+        key: Option<String>,
     },
     /// Look at executions and act on them.
     #[command(subcommand)]
@@ -75,6 +79,10 @@ pub enum Command {
     Resume(Resume),
     /// The same as resume: what failed runs again.
     Retry(Resume),
+    /// Run an execution again as another one, from any call, with anything changed.
+    Replay(Box<Replay>),
+    /// Compare executions.
+    Diff(Diff),
     /// Cancel an execution and its children.
     Cancel {
         /// Identifier.
@@ -88,6 +96,11 @@ pub enum Command {
     /// Places to pause before.
     #[command(subcommand)]
     Breakpoints(Breakpoints),
+    /// Show what an execution started, what it was started by, and its replays.
+    Tree {
+        /// Identifier of any execution of the tree.
+        id: String,
+    },
     /// Open questions of all executions.
     #[command(subcommand)]
     Waits(Waits),
@@ -97,6 +110,11 @@ pub enum Command {
     /// Flows that have executions.
     #[command(subcommand)]
     Flows(Flows),
+    /// Whether the open executions of a flow would resume with the code as it is now. Exit status 1 if any would stop.
+    Check {
+        /// FILE.py:FLOW or module:FLOW. The flow's name may be left out if there is one only.
+        target: String,
+    },
     /// Explain an error's code.
     Explain {
         /// The code, as in error[CODE]. Left out: lists them.
@@ -124,6 +142,11 @@ pub enum Executions {
         /// Identifier, a unique beginning or end of it, or `latest`.
         id: String,
     },
+    /// Show what it started, what it was started by, and its replays.
+    Tree {
+        /// Identifier.
+        id: String,
+    },
     /// Show what it printed and logged.
     Logs {
         /// Identifier.
@@ -138,6 +161,19 @@ pub enum Executions {
     Resume(Resume),
     /// The same as resume: what failed runs again.
     Retry(Resume),
+    /// Run it again as another one, from any call, with anything changed.
+    Replay(Box<Replay>),
+    /// Compare executions.
+    Diff(Diff),
+    /// Delete one that has ended, and its children.
+    #[command(alias = "rm")]
+    Delete {
+        /// Identifier.
+        id: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Cancel it and its children.
     Cancel {
         /// Identifier.
@@ -191,7 +227,14 @@ pub struct AddBreakpoint {
 pub enum Waits {
     /// List open questions, oldest first.
     #[command(alias = "ls")]
-    List,
+    List {
+        /// Only those of executions that this one started.
+        #[arg(long, value_name = "ID")]
+        parent: Option<String>,
+        /// With --parent: of all executions below it.
+        #[arg(long, requires = "parent")]
+        recursive: bool,
+    },
 }
 
 /// `kitaru flows …`
@@ -232,6 +275,9 @@ pub struct List {
     /// Only with this label.
     #[arg(long)]
     pub tag: Option<String>,
+    /// Only those known by this key.
+    #[arg(long)]
+    pub key: Option<String>,
     /// How many.
     #[arg(long, default_value_t = 20, value_parser = from_one)]
     pub limit: usize,
@@ -240,7 +286,8 @@ pub struct List {
     pub page: usize,
 }
 
-fn from_one(text: &str) -> Result<usize, String> {
+/// A number that counts from 1.
+pub fn from_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("it counts from 1".to_owned()),
         Ok(number) => Ok(number),
@@ -299,15 +346,20 @@ impl Command {
             Self::Executions(Executions::Input(_)) | Self::Input(_) => "executions.input",
             Self::Executions(Executions::Resume(_)) | Self::Resume(_) => "executions.resume",
             Self::Executions(Executions::Retry(_)) | Self::Retry(_) => "executions.retry",
+            Self::Executions(Executions::Replay(_)) | Self::Replay(_) => "executions.replay",
+            Self::Executions(Executions::Diff(_)) | Self::Diff(_) => "executions.diff",
+            Self::Executions(Executions::Delete { .. }) => "executions.delete",
             Self::Executions(Executions::Cancel { .. }) | Self::Cancel { .. } => "executions.cancel",
             Self::Executions(Executions::Pause { .. }) | Self::Pause { .. } => "executions.pause",
             Self::Breakpoints(Breakpoints::Add(_)) => "breakpoints.add",
             Self::Breakpoints(Breakpoints::List { .. }) => "breakpoints.list",
             Self::Breakpoints(Breakpoints::Remove { .. }) => "breakpoints.remove",
+            Self::Executions(Executions::Tree { .. }) | Self::Tree { .. } => "executions.tree",
             Self::Waits(_) => "waits.list",
             Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",
             Self::Artifacts(Artifacts::Get { .. }) => "artifacts.get",
             Self::Flows(_) => "flows.list",
+            Self::Check { .. } => "check",
             Self::Explain { .. } => "explain",
             Self::Doctor { .. } => "doctor",
             Self::Version => "version",

@@ -117,6 +117,11 @@ pub fn print(text: &str) -> std::io::Result<()> {
     out.flush()
 }
 
+/// Says something to people while a command goes on.
+pub fn say(text: &str) {
+    complain(&clean(text));
+}
+
 fn complain(text: &str) {
     // Nothing can be said where nobody listens.
     drop(writeln!(std::io::stderr().lock(), "{text}"));

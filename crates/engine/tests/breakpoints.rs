@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use kitaru_core::delivery::Next;
-use kitaru_core::event::{CallKind, Created, EntryPoint, Inputs, Outcome, PauseReason, Stop, Usage};
+use kitaru_core::event::{CallKind, Created, EntryPoint, Inputs, Outcome, PauseReason, Stop};
 use kitaru_core::matcher::{CallId, Verdict};
 use kitaru_core::rows::{BreakpointRow, Status};
 use kitaru_core::{Digest, ExecutionId, ScopeId, Value};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const ROOT: ScopeId = ScopeId::ROOT;
-const FILE: &str = "/home/me/agent.py";
+const FILE: &str = "/srv/agent.py";
 
 struct Desk {
     store: Arc<dyn Store>,
@@ -109,7 +109,7 @@ fn begin(session: &Session, call: CallId, inputs: &Json) -> Option<(Option<Strin
 
 fn end(session: &Session, call: CallId, result: &Json) {
     let result = Value::of(result).unwrap();
-    session.end(call, Outcome::Returned { result }, 1, Usage::default()).unwrap();
+    session.end(call, Outcome::Returned { result }, 1).unwrap();
 }
 
 /// A whole call, that returns `"done"`.
@@ -400,7 +400,7 @@ fn a_pause_that_is_asked_for_lets_what_runs_end() {
     assert_eq!(call(&session, "step", json!({ "n": 2 })), Did::Held);
     end(&session, running, &json!("paid for"));
     let halted = session.halt(&[]).unwrap().unwrap();
-    assert_eq!(halted.reason, PauseReason::Requested { by: "me".to_owned() });
+    assert_eq!(halted.reason, PauseReason::Requested { by: "me".to_owned(), with: None });
     let session = desk.take(session.id(), "resume");
     assert_eq!(call(&session, "step", json!({ "n": 1 })), Did::Served("\"paid for\"".to_owned()));
     assert_eq!(call(&session, "step", json!({ "n": 2 })), ran());
@@ -418,7 +418,11 @@ fn a_held_flow_may_ask_and_be_answered_and_is_cancelled_at_once() {
     session.decide(wait, false).unwrap();
     let question = Question { question: "sure?".to_owned(), ..Question::default() };
     let key = session.open_wait(wait, question).unwrap();
-    assert_eq!(session.suspend(vec![key], Vec::new(), None, false).unwrap(), None, "it is paused, not suspended");
+    assert_eq!(
+        session.suspend(vec![key], Vec::new(), Vec::new(), Vec::new(), None, false).unwrap(),
+        None,
+        "it is paused, not suspended"
+    );
     let row = desk.store.queries().execution(session.id()).unwrap();
     manage::answer(desk.store.as_ref(), &row, None, &json!(true), "me", 1).unwrap();
     session.look();

@@ -1,14 +1,17 @@
 //! What crosses between Python and the engine, one way and the other.
 
 use crate::errors::raise_code;
-use kitaru_core::event::{CallKind, ErrorData, Usage};
-use kitaru_core::{Digest, ScopeId, Value};
+use kitaru_core::event::{Await, CallKind, ErrorData, Usage};
+use kitaru_core::{Digest, ExecutionId, ScopeId, Value};
 use pyo3::prelude::*;
 
 /// (type, message, traceback, JSON text of the exception tree, whether it rebuilds)
 pub type ErrorTuple = (String, String, String, String, bool);
 /// (input tokens, output tokens, US dollars)
 pub type UsageTuple = (u64, u64, f64);
+/// (how many must come, whether only their end counts, which executions)
+pub type AwaitTuple = (usize, bool, Vec<String>);
+
 /// A scope from Python's 16 bytes.
 pub fn scope(py: Python<'_>, bytes: &[u8]) -> PyResult<ScopeId> {
     bytes.try_into().map(ScopeId).map_err(|_| raise_code(py, "misuse", "a scope has 16 bytes"))
@@ -24,6 +27,16 @@ pub fn error_data(py: Python<'_>, error: ErrorTuple) -> PyResult<ErrorData> {
     let (kind, message, traceback, value, rebuilds) = error;
     let value = Value::json(value).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
     Ok(ErrorData { kind, message, traceback, value, rebuilds })
+}
+
+/// What the executions are that a flow waits for.
+pub fn awaits(all: Vec<AwaitTuple>) -> Vec<Await> {
+    let made = |(least, ends, ids): AwaitTuple| Await {
+        least,
+        ends,
+        executions: ids.into_iter().map(ExecutionId::new).collect(),
+    };
+    all.into_iter().map(made).collect()
 }
 
 /// What was consumed.

@@ -11,6 +11,7 @@ import os
 from kitaru.client.artifacts import Artifacts
 from kitaru.client.breakpoints import Breakpoints
 from kitaru.client.executions import Executions
+from kitaru.client.handles import ExecutionHandle
 from kitaru.client.items import (
     Artifact,
     Breakpoint,
@@ -21,8 +22,22 @@ from kitaru.client.items import (
     LogLine,
     Parent,
     Pending,
+    Tree,
     Usage,
     Wait,
+)
+from kitaru.client.planned import (
+    CallRecord,
+    Change,
+    Compared,
+    ComparedCall,
+    Deleted,
+    Diff,
+    Difference,
+    Plan,
+    PlannedCall,
+    Side,
+    Sum,
 )
 
 
@@ -42,7 +57,7 @@ class KitaruClient:
         engine = _config.engine() if default else _config.opened(store, folder)
         place = None if default else (store, folder)
         self.executions = Executions(engine, place)
-        self.artifacts = Artifacts(engine)
+        self.artifacts = Artifacts(engine, place)
         self.breakpoints = Breakpoints(engine)
 
 
@@ -53,13 +68,26 @@ __all__ = [
     "Breakpoints",
     "ByHand",
     "Call",
+    "CallRecord",
+    "Change",
+    "Compared",
+    "ComparedCall",
+    "Deleted",
+    "Diff",
+    "Difference",
     "Execution",
+    "ExecutionHandle",
     "Executions",
     "Failure",
     "KitaruClient",
     "LogLine",
     "Parent",
     "Pending",
+    "Plan",
+    "PlannedCall",
+    "Side",
+    "Sum",
+    "Tree",
     "Usage",
     "Wait",
 ]

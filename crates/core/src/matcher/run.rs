@@ -114,7 +114,7 @@ impl Matcher {
 
     /// Begins the body of a call anew: its nested calls are counted from the start again. With `keep`, what
     /// they recorded is served again; without, it is dropped, and the sequences of the dropped records returned.
-    /// What must happen at most once is never dropped here.
+    /// What must happen at most once, and what somebody put in place, is never dropped here.
     pub fn restart_body(&mut self, id: CallId, keep: bool) -> Vec<Seq> {
         let Some(met) = self.met(id) else { return Vec::new() };
         let scopes = self.scopes_under(met.head.body);
@@ -124,7 +124,7 @@ impl Matcher {
             for ix in self.records.by_scope.get(scope).cloned().unwrap_or_default() {
                 self.claimed.remove(&ix);
                 let record = &self.records.all[ix];
-                if !keep && !record.once && record.seq != 0 && record.state != State::Dropped {
+                if !keep && !record.once && !record.supplied && record.seq != 0 && record.state != State::Dropped {
                     dropped.push(record.seq);
                     self.records.drop_at(ix);
                 }

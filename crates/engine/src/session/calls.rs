@@ -64,8 +64,6 @@ pub struct Ended {
     pub outcome: Outcome,
     /// How many tries it took.
     pub attempts: u32,
-    /// What the last try consumed.
-    pub usage: Usage,
 }
 
 /// The record that a drifted call might be.
@@ -79,6 +77,8 @@ pub struct Drifted {
     pub inputs: Option<String>,
     /// When it was made.
     pub recorded_at: Millis,
+    /// Digest of the flow's code then.
+    pub flow_code: Option<String>,
     /// The call as met.
     pub head: CallHead,
 }
@@ -143,16 +143,19 @@ impl Session {
 
     /// The record that a drifted call might be.
     pub fn drifted(&self, call: CallId, ix: usize) -> Result<Drifted> {
-        let (record, head) = {
+        let (record, flow_code, head) = {
             let inner = self.lock();
-            let record = inner.pass.matcher.records.all.get(ix).ok_or_else(stale)?.clone();
-            (record, inner.pass.matcher.head(call).ok_or_else(stale)?.clone())
+            let records = &inner.pass.matcher.records;
+            let record = records.all.get(ix).ok_or_else(stale)?.clone();
+            let flow_code = records.codes.get(record.code).cloned().flatten();
+            (record, flow_code, inner.pass.matcher.head(call).ok_or_else(stale)?.clone())
         };
         Ok(Drifted {
             key: record.call.key.clone(),
             seq: record.seq,
             inputs: self.inputs_of(&record)?,
             recorded_at: record.started_at,
+            flow_code,
             head,
         })
     }
@@ -197,22 +200,20 @@ impl Session {
         Ok(Begun::Started(started))
     }
 
+    /// The call with that key has consumed something. Durable with its end, or with the next beat of the heart.
+    pub fn used(&self, key: &str, usage: &Usage) {
+        self.lock().pass.used(key, usage);
+    }
+
     /// A try failed and another is due at `retry_at`. Durable when this returns.
-    pub fn attempt_failed(
-        &self,
-        call: CallId,
-        attempt: u32,
-        error: ErrorData,
-        retry_at: Millis,
-        usage: Usage,
-    ) -> Result<()> {
-        let batch = self.lock().pass.attempt_failed(call, attempt, error, retry_at, usage).ok_or_else(stale)?;
+    pub fn attempt_failed(&self, call: CallId, attempt: u32, error: ErrorData, retry_at: Millis) -> Result<()> {
+        let batch = self.lock().pass.attempt_failed(call, attempt, error, retry_at).ok_or_else(stale)?;
         self.write(batch).map(|_| ())
     }
 
     /// The call has its outcome. Durable when this returns. Returns the sequence of its record.
-    pub fn end(&self, call: CallId, outcome: Outcome, attempts: u32, usage: Usage) -> Result<Seq> {
-        let seqs = self.end_all(vec![Ended { call, outcome, attempts, usage }])?;
+    pub fn end(&self, call: CallId, outcome: Outcome, attempts: u32) -> Result<Seq> {
+        let seqs = self.end_all(vec![Ended { call, outcome, attempts }])?;
         let seq = seqs.last().copied().unwrap_or_default();
         Ok(self.lock().pass.matcher.record_of(call).map_or(seq, |record| record.seq))
     }
@@ -222,12 +223,12 @@ impl Session {
     pub fn end_all(&self, ended: Vec<Ended>) -> Result<Vec<Seq>> {
         let mut batch = Vec::with_capacity(ended.len());
         let mut inner = self.lock();
-        for Ended { call, outcome, attempts, usage } in ended {
+        for Ended { call, outcome, attempts } in ended {
             // Its start may just be on its way with another call's commit: the record is known after that.
             while inner.pass.is_on_its_way(call) {
                 inner = self.changed.wait(inner).unwrap_or_else(std::sync::PoisonError::into_inner);
             }
-            batch.append(&mut inner.pass.end(call, outcome, attempts, usage).ok_or_else(stale)?);
+            batch.append(&mut inner.pass.end(call, outcome, attempts).ok_or_else(stale)?);
         }
         drop(inner);
         self.write(batch)
@@ -275,10 +276,28 @@ impl Session {
         self.lock().pass.matcher.record_of(call).map_or(0, |record| record.retry_at)
     }
 
-    /// The identifier of the execution that a call of a child flow starts or goes on with.
+    /// The identifier of the execution that a call of a child flow starts or goes on with. Of a call that a replay keeps
+    /// it is the child of the execution that made the call.
     pub fn child_id(&self, call: CallId) -> Result<ExecutionId> {
-        let scope = self.lock().pass.matcher.child_scope(call).ok_or_else(stale)?;
-        Ok(ExecutionId::child_of(self.id(), &scope))
+        let inner = self.lock();
+        let scope = inner.pass.matcher.child_scope(call).ok_or_else(stale)?;
+        let record = inner.pass.matcher.record_of(call).filter(|record| record.state.is_served());
+        let sources = inner.pass.matcher.records.fork.iter().flat_map(|fork| &fork.sources);
+        let source = record.and_then(|record| sources.into_iter().find(|(upto, _)| record.seq <= *upto));
+        Ok(ExecutionId::child_of(source.map_or(self.id(), |(_, id)| id), &scope))
+    }
+
+    /// What is on record of a call whose body is to run: a word, and when its body began last. `none`: nothing; `open`:
+    /// it began and has no outcome; `dropped`: it is to run anew; `ended`.
+    pub fn standing(&self, call: CallId) -> (&'static str, Millis) {
+        let inner = self.lock();
+        let Some(record) = inner.pass.matcher.record_of(call) else { return ("none", 0) };
+        let word = match record.state {
+            State::Open { .. } => "open",
+            State::Dropped => "dropped",
+            _ => "ended",
+        };
+        (word, record.started_at)
     }
 
     /// Key of the record at that index, and the path of a volatile result.

@@ -1,4 +1,4 @@
-//! Breakpoints: set, listed, removed, and hit in the transaction of the pause.
+//! Breakpoints, set, listed, removed, and hit in the transaction of the pause; and what code digests are made of.
 
 use super::events::{completed, head, value};
 use super::{Fixture, T, code, fresh};
@@ -11,7 +11,7 @@ fn set(store: &dyn Store, flow: &str, every: bool) -> u64 {
     let row = BreakpointRow {
         id: 0,
         flow: flow.to_owned(),
-        file: Some("/home/me/agent.py".to_owned()),
+        file: Some("/srv/agent.py".to_owned()),
         before: "step#2".to_owned(),
         every,
         condition: Some("inputs.n > 1".to_owned()),
@@ -66,4 +66,13 @@ pub fn a_breakpoint_that_does_not_stay_stops_one_run(with: &Fixture) {
     let left = store.queries().breakpoints(Some(&flow)).unwrap();
     assert_eq!(left.iter().map(|one| (one.id, one.hits)).collect::<Vec<_>>(), [(every, 1)]);
     assert!(store.append(&one, T, 1, vec![completed()]).is_err(), "who paused let go");
+}
+
+pub fn what_a_code_digest_is_made_of_is_kept_once(with: &Fixture) {
+    let digest = format!("source:{}", fresh());
+    assert_eq!(with.store.queries().code(&digest).unwrap(), None);
+    with.store.keep_code(&digest, "{\"analyze\":\"1\"}").unwrap();
+    with.store.keep_code(&digest, "{\"analyze\":\"1\"}").unwrap();
+    assert_eq!(with.store.queries().code(&digest).unwrap().as_deref(), Some("{\"analyze\":\"1\"}"));
+    assert_eq!(with.again().queries().code(&digest).unwrap().as_deref(), Some("{\"analyze\":\"1\"}"));
 }
