@@ -181,7 +181,7 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
             verdict, order = "reuse", settled
         else:
             verdict = "run"
-    elif verdict == "volatile" and one.kept and _record(run, record)[2] is None:
+    elif verdict == "volatile" and one.kept and _decisions().is_failure(run, record):
         # A failure of another execution: as it stands on record it is what anybody has of it.
         verdict, order = "reuse", session.reuse(call, record, False)
     if verdict == "reuse":

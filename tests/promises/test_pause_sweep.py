@@ -1,4 +1,4 @@
-"""Killed wherever the engine writes while an execution is paused and gone on with, what somebody put in is used once."""
+"""Killed wherever the engine writes while an execution is paused and goes on, what somebody put in is used once."""
 
 from __future__ import annotations
 
