@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kitaru._calls import NOT_DONE as NOT_DONE
     from kitaru._checkpoint import call as call
     from kitaru._checkpoint import checkpoint as checkpoint
     from kitaru._config import configure as configure
+    from kitaru._decisions import NOT_DONE as NOT_DONE
     from kitaru._fleet import gather as gather
     from kitaru._fleet import wait_for as wait_for
     from kitaru._flow import FlowHandle as FlowHandle
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from kitaru.errors import KitaruNotFoundError as KitaruNotFoundError
     from kitaru.errors import KitaruNotRecordedError as KitaruNotRecordedError
     from kitaru.errors import KitaruOverrideError as KitaruOverrideError
+    from kitaru.errors import KitaruOverrideNotTaken as KitaruOverrideNotTaken
     from kitaru.errors import KitaruPaused as KitaruPaused
     from kitaru.errors import KitaruStateError as KitaruStateError
     from kitaru.errors import KitaruStoreError as KitaruStoreError
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
     from kitaru.errors import KitaruWaitTimeoutError as KitaruWaitTimeoutError
 
 _WHERE: dict[str, tuple[str, str]] = {
-    "NOT_DONE": ("kitaru._calls", "NOT_DONE"),
+    "NOT_DONE": ("kitaru._decisions", "NOT_DONE"),
     "call": ("kitaru._checkpoint", "call"),
     "checkpoint": ("kitaru._checkpoint", "checkpoint"),
     "configure": ("kitaru._config", "configure"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from kitaru import _context
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeVarTuple, Unpack
 
+    from kitaru._calls import Watched
+    from kitaru._context import Frame
     from kitaru._handles import Handle
     from kitaru._spec import Codec, Options
     from kitaru._values import Bound
@@ -52,11 +55,15 @@ def kind_of(function: Any) -> str:
     return "async" if flags & _COROUTINE else "sync"
 
 
+# What was decorated in this process, to be found by name: checkpoints, and flows that others call.
+known: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
 class Checkpoint(Generic[P, R]):
     """A decorated unit of work. Calling it in a flow runs it once and records what it returns."""
 
     def __init__(self, function: Callable[P, R], options: dict[str, Any]) -> None:
-        self._function = function
+        self._function = self._coded = function
         self._options = options
         self._kind = kind_of(function)
         name = options.pop("name", None) or _name(function)
@@ -71,6 +78,7 @@ class Checkpoint(Generic[P, R]):
         self._name = name
         self._spec: Spec | None = None
         functools.update_wrapper(self, function)
+        known.add(self)
         if self._ignore:
             # A misspelt name is said here, not at the first call.
             self.spec()
@@ -79,6 +87,10 @@ class Checkpoint(Generic[P, R]):
     def name(self) -> str:
         """The checkpoint's name, as keys print it."""
         return self._name
+
+    def code(self) -> str | None:
+        """Digest of the checkpoint's code, taken once."""
+        return self.spec().code()
 
     def spec(self) -> Spec:
         """Options and signature, made at the first call so that importing a module stays cheap."""
@@ -101,29 +113,35 @@ class Checkpoint(Generic[P, R]):
             if _context.running:
                 _not_recorded(self._name)
             return self._function(*args, **kwargs)
-        call_id = kwargs.pop("id", None) if self._named_by_id(kwargs) else None
+        call_id = self.named(kwargs)
+        spec = self._spec or self.spec()
+        return self.made(frame, spec.signature.bind(args, kwargs), call_id)  # type: ignore[no-any-return]
+
+    def made(self, frame: Frame, bound: Bound, call_id: str | None, *, own: bool = False) -> Any:
+        """Makes a call whose arguments are bound. ``own``: its body has copies, as they were when they were bound."""
         spec = self._spec or self.spec()
         code = spec.code()
-        if code is not None and frame.run.named.setdefault(spec.name, code) != code:
-            raise KitaruUsageError(
-                f"two different checkpoints are named {spec.name!r} in this flow, so that one could be given the "
-                "other's results: give one of them a name of its own with @checkpoint(name=...)"
-            )
-        one = identify(frame, spec, spec.signature.bind(args, kwargs), id=_as_text(call_id))
-        function = self._function
-        if self._kind == "async":
-            body: Any = lambda: function(*one.given.args, **one.given.kwargs)  # noqa: E731
-            return call_async(one, body)  # type: ignore[return-value]
-        return call_sync(one, lambda: function(*one.given.args, **one.given.kwargs))  # type: ignore[no-any-return]
+        if code is not None and frame.run.named.get(spec.name) != code:
+            frame.run.meet(spec.name, code, self._function)
+        one = identify(frame, spec, bound, id=call_id)
+        function: Any = self._function
 
-    def _named_by_id(self, kwargs: dict[str, Any]) -> bool:
-        """Whether ``id=`` is ours: it is given and the function has no parameter of that name."""
+        def body() -> Any:
+            if own:
+                spec.signature.detach(one.given)
+            return function(*one.given.args, **one.given.kwargs)
+
+        return call_async(one, body) if self._kind == "async" else call_sync(one, body)
+
+    def named(self, kwargs: dict[str, Any]) -> str | None:
+        """Takes ``id=`` out of the arguments if it is ours: given, and no parameter of the function's own."""
         if "id" not in kwargs:
-            return False
+            return None
         code = getattr(self._function, "__code__", None)
-        if code is None:
-            return False
-        return "id" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if code is None or "id" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+            return None
+        call_id = kwargs.pop("id")
+        return None if call_id is None else str(call_id)
 
     @overload
     def submit(  # type: ignore[overload-overlap]
@@ -292,10 +310,6 @@ def _name(function: Any) -> str:
     return name.rsplit("<locals>.", 1)[-1]
 
 
-def _as_text(call_id: Any) -> str | None:
-    return None if call_id is None else str(call_id)
-
-
 _warned: set[str] = set()
 _warned_lock = threading.Lock()
 
@@ -361,7 +375,8 @@ def call(
         return body(*args)
     _check_options(options)
     signature, bound = free_bound(args if identity is None else identity, empty=identity is None and not args)
-    one = identify(frame, Spec(body, name, signature, codec=codec, **options), bound, id=id)
+    spec = Spec(body, name, signature, codec=codec, **options)
+    one = identify(frame, spec, bound, id=id, beside=watch(body, args, identity, bound))
     one.settable = False
     if asynchronous:
         return call_async(one, lambda: body(*args))  # type: ignore[arg-type, return-value]
@@ -372,6 +387,23 @@ def free_bound(value: Any, *, empty: bool) -> tuple[Signature, Bound]:
     """What tells a call without a signature apart: any value, or nothing."""
     signature = Signature(_anything)
     return signature, signature.bind((), {} if empty else {"identity": value})
+
+
+def watch(body: Any, args: tuple[Any, ...], identity: Any, bound: Bound) -> Watched:
+    """The arguments of a call that is known by something else, or as a whole by nothing."""
+    if not args or (identity is None and bound.text is not None):
+        return ()
+    signature = Signature(body or _several)
+    try:
+        found = signature.bind(args, {})
+    except TypeError:
+        # They do not fit: the body will say so, as a failure of the call.
+        return ()
+    return ((signature, found),) if found.mutable else ()
+
+
+def _several(*arguments: Any) -> None:
+    """The signature of a block's arguments."""
 
 
 def _anything(**identity: Any) -> None:

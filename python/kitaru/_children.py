@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _config, _context, _native
 from kitaru._calls import Identified
 from kitaru._drive import call_async, call_sync, park_async, park_sync
+from kitaru._given import given, recorded_inputs
 from kitaru._handles import Handle
 from kitaru._outcomes import ENDED, describe, is_paused_alone, must_be_the_same, outcome, parked
 from kitaru._run import Others, Parked, Run
@@ -24,6 +25,7 @@ from kitaru._spec import Spec
 from kitaru.errors import (
     KitaruCancelledError,
     KitaruError,
+    KitaruMutatedArgumentError,
     KitaruPaused,
     KitaruStateError,
     KitaruSuspended,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from kitaru._context import Frame
     from kitaru._flow import Flow
+    from kitaru._given import Given
 
 # Executions whose call is under way in this process, and how many calls that is.
 _carried: dict[str, int] = {}
@@ -96,8 +99,7 @@ class Carried:
             raise parked(known)
         flow = self.flow_of(known)
         self.made = self.taken(flow, known)
-        args, kwargs = flow.signature().unbind(known["inputs"])
-        return False, flow._enter(self.made, args, kwargs), flow.is_async
+        return False, flow._enter(self.made, recorded_inputs(flow, known)), flow.is_async
 
     def taken(self, flow: Flow[Any, Any], known: dict[str, Any]) -> Run:
         """Takes it up. Where somebody was faster, it is as if that one had held it before."""
@@ -132,9 +134,7 @@ class Carried:
     def stop_with_it(self) -> None:
         """It was cancelled: with the flow that carries it, or by itself."""
         self.run.session.look()
-        if self.run.session.stop_requested() is not None:
-            self.run.obey()
-            self.run.check()
+        self.run.heed()
 
     def body_sync(self) -> Any:
         """Carries it on to its end. Blocks this thread."""
@@ -145,7 +145,7 @@ class Carried:
                     if over or not awaitable:
                         return value
                     return _context.in_frame(None, functools.partial(_run_to_end, value))
-                except (KitaruSuspended, KitaruPaused) as suspended:
+                except _LEFT as suspended:
                     waiting = _as_suspended(suspended)
                 except KitaruCancelledError:
                     self.stop_with_it()
@@ -159,7 +159,7 @@ class Carried:
                 try:
                     over, value, _ = self.enter()
                     return value if over else await value
-                except (KitaruSuspended, KitaruPaused) as suspended:
+                except _LEFT as suspended:
                     waiting = _as_suspended(suspended)
                 except KitaruCancelledError:
                     self.stop_with_it()
@@ -172,7 +172,7 @@ class Child(Carried):
 
     def __init__(self, flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> None:
         run = frame.run
-        run.check()
+        run.check_new(frame)
         if any(above.once for above in frame.chain()):
             raise KitaruUsageError(
                 f"flow {flow.name} inside an effect='once' checkpoint is refused: it might wait. Call it before."
@@ -204,20 +204,19 @@ class Child(Carried):
         record = self.run.session.record_of(self.call)
         return record[0] if record is not None else self.flow.name
 
-    def create(self) -> Run | None:
+    def create(self, arguments: Given) -> Run | None:
         """Makes the execution; ``None``: it is there already."""
-        given = self.one.given
-        return self.flow._prepare(given.args, given.kwargs, id=self.id, parent=(self.run.id, self.key))()
+        return self.flow._create(arguments, id=self.id, parent=(self.run.id, self.key))()
 
     def enter(self) -> tuple[bool, Any, bool]:
         """See :class:`Carried`. The first time it makes the execution."""
-        given = self.one.given
-        self.made = self.create()
+        arguments = given(self.flow.name, self.one.spec.signature, self.one.given)
+        self.made = self.create(arguments)
         self.there.set()
         if self.made is not None:
             self.made.above = self.run
             self.elsewhere = False
-            return False, self.flow._enter(self.made, given.args, given.kwargs), self.flow.is_async
+            return False, self.flow._enter(self.made, arguments), self.flow.is_async
         return self.go_on(describe(self.id))
 
     def go_on(self, known: dict[str, Any]) -> tuple[bool, Any, bool]:
@@ -225,10 +224,9 @@ class Child(Carried):
         if self.flow._chosen.key is not None:
             must_be_the_same(self.flow, known, self.flow._chosen.key, self.one.bound)
         if known["status"] == "failed" and self._is_to_run_again(known):
-            given = self.one.given
             self.held_at, self.elsewhere = int(known["last_seq"]), False
             self.made = self.taken(self.flow, known)
-            return False, self.flow._enter(self.made, given.args, given.kwargs), self.flow.is_async
+            return False, self.flow._enter(self.made, recorded_inputs(self.flow, known)), self.flow.is_async
         return super().go_on(known)
 
     def _is_to_run_again(self, known: dict[str, Any]) -> bool:
@@ -257,6 +255,10 @@ class Child(Carried):
         return made
 
 
+# How a child leaves its process that somebody has to go on with.
+_LEFT = (KitaruSuspended, KitaruPaused, KitaruMutatedArgumentError)
+
+
 def _run_to_end(value: Any) -> Any:
     """A loop of its own for an async child: its tasks are the child's, not its parent's."""
     import asyncio
@@ -268,7 +270,7 @@ async def _awaited(value: Any) -> Any:
     return await value
 
 
-def _as_suspended(error: KitaruSuspended | KitaruPaused) -> KitaruSuspended:
+def _as_suspended(error: KitaruSuspended | KitaruPaused | KitaruMutatedArgumentError) -> KitaruSuspended:
     if isinstance(error, KitaruSuspended):
         return error
     return KitaruSuspended(f"paused\n{error}", exec_id=error.exec_id, waits=["paused"], wake_at=None)
@@ -407,6 +409,6 @@ def child_has_news(run: Run, suspended: KitaruSuspended) -> bool:
     """Whether something happened to a child since it parked its parent, or it can go on."""
     if suspended.wake_at is not None and run.session.now() >= suspended.wake_at:
         return True
-    if run.session.stop_requested() is not None:
+    if run.session.stop_requested() == "cancel":
         return True
     return _native.manage_stirred(_config.engine(), suspended.left())

@@ -38,7 +38,6 @@ class Frame:
         "run",
         "scope",
         "thread",
-        "usage",
     )
 
     def __init__(
@@ -60,8 +59,6 @@ class Frame:
         self.attempt = attempt
         # Whether this is the body of a call whose effect must happen at most once.
         self.once = False
-        # Input tokens, output tokens, dollars.
-        self.usage: tuple[int, int, float] = (0, 0, 0.0)
         self.parked_for = 0.0
         self.beat = 0.0
         self.abandoned = False
@@ -143,6 +140,11 @@ def frame_or_none() -> Frame | None:
     task = running_task()
     found = current.get() if task is None else _by_task.get(task)
     return found if found is not None and found.run.pid == os.getpid() else None
+
+
+def of_task(task: asyncio.Task[Any]) -> Frame | None:
+    """The frame of another task."""
+    return _by_task.get(task)
 
 
 def enter(own: Frame | None) -> Any:

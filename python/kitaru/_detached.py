@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru._children import Child
 from kitaru._drive import call_sync
+from kitaru._given import given, recorded_inputs
 from kitaru._outcomes import describe, must_be_the_same
 from kitaru.errors import KitaruStateError
 
 if TYPE_CHECKING:
     from kitaru._context import Frame
     from kitaru._flow import Flow
+    from kitaru._given import Given
     from kitaru.client.handles import ExecutionHandle
 
 
@@ -25,25 +27,26 @@ def run_detached(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> 
     child = Child(flow, frame, args, kwargs)
 
     def start() -> str:
-        made = child.create()
+        arguments = given(flow.name, flow.signature(), child.one.given)
+        made = child.create(arguments)
         if made is not None:
-            _let_go(flow, made, args, kwargs)
+            _let_go(flow, made, arguments)
         elif flow._chosen.key is not None:
             must_be_the_same(flow, describe(child.id), flow._chosen.key, child.one.bound)
         return child.id
 
     exec_id = call_sync(child.one, start)
-    _go_on(flow, exec_id, args, kwargs)
+    _go_on(flow, exec_id)
     return ExecutionHandle(exec_id)
 
 
-def _let_go(flow: Flow[Any, Any], run: Any, args: Any, kwargs: Any) -> None:
+def _let_go(flow: Flow[Any, Any], run: Any, arguments: Given) -> None:
     from kitaru._flow import FlowHandle
 
-    FlowHandle(flow, lambda: run, args, kwargs)._looked = True
+    FlowHandle(flow, lambda: run, arguments)._looked = True
 
 
-def _go_on(flow: Flow[Any, Any], exec_id: str, args: Any, kwargs: Any) -> None:
+def _go_on(flow: Flow[Any, Any], exec_id: str) -> None:
     """Takes up one whose process is gone: that of the flow that started it, most likely."""
     known = describe(exec_id)
     if known["status"] != "interrupted" or known["held"]:
@@ -55,4 +58,4 @@ def _go_on(flow: Flow[Any, Any], exec_id: str, args: Any, kwargs: Any) -> None:
     except KitaruStateError:
         # Somebody was faster, or it is to be looked at first.
         return
-    _let_go(flow, run, args, kwargs)
+    _let_go(flow, run, recorded_inputs(flow, known))

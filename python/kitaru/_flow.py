@@ -13,13 +13,13 @@ import threading
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from kitaru import _context, _entry
-from kitaru._checkpoint import kind_of
+from kitaru._checkpoint import kind_of, known
 from kitaru._entry import entry_point, is_importable
+from kitaru._given import given
 from kitaru._options import Chosen, chosen, split
 from kitaru._run import Run
 from kitaru._values import Signature
 from kitaru.errors import (
-    KitaruEncodeError,
     KitaruGeneratorError,
     KitaruPaused,
     KitaruSuspended,
@@ -28,8 +28,9 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator, Sequence
+    from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 
+    from kitaru._given import Given
     from kitaru._native import Session
 
 P = ParamSpec("P")
@@ -51,6 +52,8 @@ class Flow(Generic[P, R]):
         tags: tuple[str, ...] = (),
     ) -> None:
         self._function = function
+        # Whose code it is: of a method, not what it is bound to.
+        self._coded: Any = function
         self._kind = kind_of(function)
         self.name: str = name or getattr(function, "__qualname__", repr(function)).rsplit("<locals>.", 1)[-1]
         if self._kind == "generator":
@@ -64,6 +67,7 @@ class Flow(Generic[P, R]):
         self._signature: Signature | None = None
         self._code: tuple[str | None] | None = None
         functools.update_wrapper(self, function)
+        known.add(self)
 
     @property
     def is_async(self) -> bool:
@@ -81,7 +85,7 @@ class Flow(Generic[P, R]):
         if self._code is None:
             from kitaru._values import code_digest
 
-            self._code = (code_digest(self._function),)
+            self._code = (code_digest(self._coded),)
         return self._code[0]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -144,7 +148,14 @@ class Flow(Generic[P, R]):
             from kitaru._children import run_child
 
             return run_child(self, frame, args, kwargs)
-        return FlowHandle(self, self._prepare(args, kwargs), args, kwargs)
+        given = self._given(args, kwargs)
+
+        def follow() -> Any:
+            from kitaru import _keyed
+
+            return _keyed.follow(self, self._key_id(), args, kwargs)
+
+        return FlowHandle(self, self._create(given), given, follow)
 
     def resume(self, exec_id: str) -> R:
         """Goes on with an execution of this flow in this process; returns its result (``await`` for async).
@@ -158,8 +169,7 @@ class Flow(Generic[P, R]):
                 f"{self.name} is a sync flow and would block the event loop that runs here: "
                 f"use `await {self.name}.resumed({exec_id!r})`"
             )
-        run, args, kwargs = take(self, exec_id, "resume")
-        return self._enter(run, args, kwargs)  # type: ignore[no-any-return]
+        return self._enter(*take(self, exec_id, "resume"))  # type: ignore[no-any-return]
 
     @overload
     def resumed(self: Flow[Q, Coroutine[Any, Any, T]], exec_id: str) -> FlowHandle[T]: ...
@@ -169,15 +179,47 @@ class Flow(Generic[P, R]):
         """The same on a thread of its own, as :meth:`run` does: returns the handle at once."""
         from kitaru._runner import take
 
-        run, args, kwargs = take(self, exec_id, "resume")
-        return FlowHandle(self, lambda: run, args, kwargs)
+        run, given = take(self, exec_id, "resume")
+        return FlowHandle(self, lambda: run, given)
+
+    def replay(
+        self,
+        exec_id: str,
+        *,
+        from_: str | int | None = None,
+        reuse: str | None = None,
+        keep: str | None = None,
+        set: Mapping[str, Any] | None = None,
+        ask_again: str | Iterable[str] = (),
+        on_drift: str | None = None,
+        tags: Iterable[str] = (),
+    ) -> R:
+        """Runs an execution of this flow again as another one, in this process and with this code; returns its result
+        (``await`` for async). What is asked means what it does for ``KitaruClient().executions.replay``.
+
+        Raises what that raises, and what :meth:`resume` does.
+        """
+        from kitaru import _replaying
+
+        if self._kind == "sync" and _context.running_task() is not None:
+            raise KitaruSyncOnLoopError(
+                f"{self.name} is a sync flow and would block the event loop that runs here: "
+                f"use KitaruClient().executions.replay in a thread"
+            )
+        if _context.frame() is not None:
+            raise KitaruUsageError(
+                f"{self.name}.replay(...) inside a flow would not be recorded: use KitaruClient().executions.replay"
+            )
+        wanted = _replaying.asked(from_, reuse, keep, set, ask_again, tags)
+        return self._enter(*_replaying.begin(self, exec_id, wanted, on_drift))  # type: ignore[no-any-return]
 
     def _begun(self, args: Any, kwargs: Any) -> Any:
         """Runs a new execution, or goes by that of the same key: its result, or an awaitable of it."""
         __tracebackhide__ = True
-        run = self._prepare(args, kwargs)()
+        given = self._given(args, kwargs)
+        run = self._create(given)()
         if run is not None:
-            return self._enter(run, args, kwargs)
+            return self._enter(run, given)
         from kitaru._keyed import follow
 
         return follow(self, self._key_id(), args, kwargs)
@@ -188,21 +230,21 @@ class Flow(Generic[P, R]):
 
         return _native.keyed_id(self.name, self._chosen.key or "")
 
-    def _prepare(
-        self, args: Any, kwargs: Any, *, id: str | None = None, parent: tuple[str, str] | None = None
-    ) -> Callable[[], Run | None]:
-        """What creates an execution, or gives ``None`` if one with its identifier is there. Raises when a module is
-        being loaded for a resume."""
-        from kitaru import _config, _runner
+    def _given(self, args: Any, kwargs: Any) -> Given:
+        """The arguments of a new execution. Raises when a module is being loaded for a resume."""
+        from kitaru import _runner
 
         _runner.refuse_while_loading(self)
-        bound = self.signature().bind(args, kwargs)
-        if bound.text is None:
-            raise KitaruEncodeError(
-                f"flow {self.name}: its argument {bound.blocked} has no codec, so that a resume could not give it "
-                "again. Pass plain data, or register a codec with kitaru.codec"
-            )
-        text, entry, code = bound.text, json.dumps(entry_point(self._function)), self.code()
+        return given(self.name, self.signature(), self.signature().bind(args, kwargs))
+
+    def _create(
+        self, given: Given, *, id: str | None = None, parent: tuple[str, str] | None = None
+    ) -> Callable[[], Run | None]:
+        """What creates an execution, or gives ``None`` if one with its identifier is there: the function that is
+        returned does the writing."""
+        from kitaru import _config
+
+        entry, code = json.dumps(entry_point(self._function)), self.code()
         engine, wished = _config.engine(), self._chosen
         if id is None and wished.key is not None:
             id = self._key_id()
@@ -211,7 +253,7 @@ class Flow(Generic[P, R]):
             session = engine.start(
                 id,
                 self.name,
-                text,
+                given.text,
                 entry,
                 code,
                 parent,
@@ -228,20 +270,23 @@ class Flow(Generic[P, R]):
         from kitaru import _config
 
         run = Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
+        if (code := self.code()) is not None:
+            run.keep_code(code, self._coded)
         run.here_only = self._here_only
         if run.here_only:
             _entry.here.add(run.id)
         return run
 
-    def _enter(self, run: Run, args: Any, kwargs: Any) -> Any:
+    def _enter(self, run: Run, given: Given) -> Any:
         """Runs an execution: here for a sync flow, as an awaitable for an async one."""
         __tracebackhide__ = True
         from kitaru import _edge
 
-        function = self._function
-        if self._kind == "async":
-            return _edge.run_async(run, lambda: function(*args, **kwargs))  # type: ignore[arg-type, return-value]
-        return _edge.run_sync(run, lambda: function(*args, **kwargs))
+        def once() -> Any:
+            args, kwargs = given.arguments()
+            return self._function(*args, **kwargs)
+
+        return _edge.run_async(run, once) if self._kind == "async" else _edge.run_sync(run, once)
 
     @overload
     def __get__(self, instance: None, owner: Any = None) -> Flow[P, R]: ...
@@ -258,6 +303,7 @@ class Flow(Generic[P, R]):
         )
         bound._chosen = self._chosen
         bound._kind = self._kind
+        bound._coded = self._coded
         bound.__wrapped__ = self._function  # type: ignore[attr-defined]
         return bound
 
@@ -268,7 +314,13 @@ class Flow(Generic[P, R]):
 class FlowHandle(Generic[T]):
     """An execution that runs on a thread of its own. Awaitable; the interpreter's exit waits for it."""
 
-    def __init__(self, flow: Flow[Any, T], create: Callable[[], Run | None], args: Any, kwargs: Any) -> None:
+    def __init__(
+        self,
+        flow: Flow[Any, T],
+        create: Callable[[], Run | None],
+        given: Given,
+        follow: Callable[[], Any] = lambda: None,
+    ) -> None:
         import concurrent.futures
         import contextvars
 
@@ -283,12 +335,7 @@ class FlowHandle(Generic[T]):
                 exec_id = flow._key_id() if run is None else run.id
                 self._created.set_result(exec_id)
                 threading.current_thread().name = f"kitaru-{exec_id[-8:]}"
-                if run is not None:
-                    value = flow._enter(run, args, kwargs)
-                else:
-                    from kitaru._keyed import follow
-
-                    value = follow(flow, exec_id, args, kwargs)
+                value = flow._enter(run, given) if run is not None else follow()
                 if flow.is_async:
                     import asyncio
 

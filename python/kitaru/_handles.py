@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kitaru._checkpoint import Checkpoint
+    from kitaru._context import Frame
     from kitaru._run import Run
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class _joining:
             return
         me = threading.get_ident()
         if me == run.root_thread:
+            run.root_joins = self._handle
             run.root_joining += 1
         elif me in run.item_threads:
             run.leave_thread()
@@ -84,6 +86,7 @@ class _joining:
             return
         if threading.get_ident() == run.root_thread:
             run.root_joining -= 1
+            run.root_joins = None
         else:
             run.enter_thread()
         run.joins.pop(threading.get_ident(), None)
@@ -95,16 +98,16 @@ def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any =
     if checkpoint._kind == "async":
         import asyncio
 
-        return asyncio.ensure_future(_gated(checkpoint, args, kwargs, gate))
+        submitted = _Submitted(checkpoint, args, kwargs) if frame is not None else None
+        return asyncio.ensure_future(_gated(checkpoint, args, kwargs, gate, submitted))
     handle: Handle[Any] = Handle()
     if frame is None:
         _start(handle, lambda: checkpoint(*args, **kwargs), gate, "kitaru-submit")
         return handle
     run = frame.run
-    run.check()
-    spec = checkpoint.spec()
-    bound = spec.signature.bind(args, kwargs)
-    scope = run.session.open_scope(frame.scope, "item", checkpoint.name, bound.digest)
+    run.check_new(frame)
+    submitted = _Submitted(checkpoint, args, kwargs)
+    scope = run.session.open_scope(frame.scope, "item", checkpoint.name, submitted.bound.digest)
     own = _context.Frame(run, scope, parent=frame, key=frame.key)
     handle._run = run
     # What queues at a gate is not busy: it starts when another has ended.
@@ -121,7 +124,7 @@ def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any =
         own.thread = me
         _context.enter(own)
         try:
-            return checkpoint(*args, **kwargs)
+            return submitted.made(own)
         finally:
             with run.lock:
                 run.item_threads.discard(me)
@@ -140,11 +143,29 @@ def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any =
     return handle
 
 
-async def _gated(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any) -> Any:
-    if gate is None:
-        return await checkpoint(*args, **kwargs)
-    async with gate:
-        return await checkpoint(*args, **kwargs)
+class _Submitted:
+    """A call that begins later, known by what it is given now: until then the flow may go on to change that."""
+
+    def __init__(self, checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any) -> None:
+        kwargs = dict(kwargs)
+        self._checkpoint = checkpoint
+        self._id = checkpoint.named(kwargs)
+        self.bound = checkpoint.spec().signature.bind(args, kwargs)
+
+    def made(self, frame: Frame) -> Any:
+        """Makes the call in that frame. Its body has copies of what could have changed."""
+        return self._checkpoint.made(frame, self.bound, self._id, own=self.bound.mutable)
+
+
+async def _gated(
+    checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any, submitted: _Submitted | None
+) -> Any:
+    # Tasks are told apart by what they are given: by the arguments, that is.
+    if gate is not None:
+        async with gate:
+            return await _gated(checkpoint, args, kwargs, None, submitted)
+    frame = _context.frame()
+    return await (checkpoint(*args, **kwargs) if submitted is None or frame is None else submitted.made(frame))
 
 
 def _start(
@@ -189,7 +210,7 @@ async def _map_async(checkpoint: Checkpoint[Any, Any], calls: list[Any], limit: 
     import asyncio
 
     gate = asyncio.Semaphore(limit) if limit is not None else None
-    tasks = [asyncio.ensure_future(_gated(checkpoint, call, {}, gate)) for call in calls]
+    tasks = [submit(checkpoint, call, {}, gate) for call in calls]
     results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):

@@ -40,6 +40,9 @@ def ask(run: Run, parked: Parked) -> bool:
     text = _answer(run, parked.question)
     if text is None:
         return False
+    if run.session.wait_news(parked.call)[0] == "due":
+        sys.stderr.write("(too late: the flow goes on without an answer)\n")
+        return True
     run.session.answer_wait(parked.call, text, "inline")
     return True
 

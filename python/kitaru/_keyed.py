@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _config, _native
+from kitaru._given import recorded_inputs
 from kitaru._outcomes import ENDED, describe, must_be_the_same, outcome, parked
 from kitaru._run import Run
 from kitaru.errors import KitaruStateError
@@ -34,7 +35,7 @@ def follow(flow: Flow[Any, Any], exec_id: str, args: Any, kwargs: Any) -> Any:
         if found is None:
             time.sleep(_LOOK)
         elif isinstance(found, Run):
-            return flow._enter(found, *flow.signature().unbind(describe(exec_id)["inputs"]))
+            return flow._enter(found, recorded_inputs(flow, describe(exec_id)))
         else:
             return found[0]
     raise AssertionError("a follower that found nothing")
@@ -47,7 +48,7 @@ async def _follow_async(flow: Flow[Any, Any], exec_id: str, args: Any, kwargs: A
         if found is None:
             await asyncio.sleep(_LOOK)
         elif isinstance(found, Run):
-            return await flow._enter(found, *flow.signature().unbind(describe(exec_id)["inputs"]))
+            return await flow._enter(found, recorded_inputs(flow, describe(exec_id)))
         else:
             return found[0]
     raise AssertionError("a follower that found nothing")

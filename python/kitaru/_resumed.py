@@ -25,7 +25,12 @@ _PATIENCE = 5.0
 
 
 def resume_in_flow(
-    executions: Executions, frame: Frame, target: str, on_drift: str | None, keys: Sequence[str]
+    executions: Executions,
+    frame: Frame,
+    target: str,
+    on_drift: str | None,
+    keys: Sequence[str],
+    put: Sequence[tuple[str, str]],
 ) -> Execution:
     """See :meth:`Executions.resume`."""
     run, engine = frame.run, executions._engine
@@ -37,13 +42,13 @@ def resume_in_flow(
                 return _steer.NOT_DONE
             beside = _native.manage_root(engine, target) != target
         else:
-            told = json.loads(_native.manage_prepare(engine, target, on_drift, [*keys], run.id, by))
+            told = json.loads(_native.manage_prepare(engine, target, on_drift, [*keys], [*put], run.id, by))
             beside = told["in_place"]
             if not beside:
                 executions._go_on(told)
         return {"execution": executions._get(target), "beside": beside and alone}
 
-    given = {"id": target, "on_drift": on_drift, "rerun": tuple(keys)}
+    given = {"id": target, "on_drift": on_drift, "rerun": tuple(keys), "set": tuple(put)}
     found = _steer.act(frame, "executions.resume", given, resume)
     if found["beside"]:
         handle = run.children.get(target)

@@ -16,6 +16,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kitaru import _entry
+from kitaru._given import Given, recorded_inputs
 from kitaru._inputs import arguments
 from kitaru.errors import (
     KitaruCancelledError,
@@ -210,16 +211,16 @@ def _flow_in(module: ModuleType, name: str, place: str) -> Flow[Any, Any]:
     return found
 
 
-def take(flow: Flow[Any, Any], exec_id: str, why: str) -> tuple[Run, Any, Any]:
+def take(flow: Flow[Any, Any], exec_id: str, why: str) -> tuple[Run, Given]:
     """Takes an execution of ``flow`` up. Returns its run and the flow's arguments."""
     from kitaru import _config
 
     known = json.loads(_config.engine().describe(exec_id))
     if known["flow"] != flow.name:
         raise KitaruFlowNotFoundError(f"execution {exec_id} is one of the flow {known['flow']}, not of {flow.name}")
-    run = take_up(flow, known, why)
-    args, kwargs = flow.signature().unbind(known["inputs"])
-    return run, args, kwargs
+    # Before it is taken up: inputs that do not fit must leave it as it is.
+    given = recorded_inputs(flow, known)
+    return take_up(flow, known, why), given
 
 
 def take_up(flow: Flow[Any, Any], known: dict[str, Any], why: str) -> Run:
@@ -256,26 +257,28 @@ def execute(job: dict[str, Any]) -> Ran:
     recorded is raised.
     """
     if "run" in job:
-        given = job["run"]
-        flow = load_target(given["target"])
-        args, kwargs = arguments(flow, given["inputs"])
-        flow = flow._with(tags=given.get("tags", ()), key=given.get("key"))
-        run = flow._prepare(args, kwargs)()
+        asked = job["run"]
+        flow = load_target(asked["target"])
+        args, kwargs = arguments(flow, asked["inputs"])
+        flow = flow._with(tags=asked.get("tags", ()), key=asked.get("key"), pause_before=asked.get("pause_before", ()))
+        given = flow._given(args, kwargs)
+        run = flow._create(given)()
         if run is None:
             return _finished(flow, flow._key_id(), lambda: _followed(flow, args, kwargs))
-        return finish(flow, run, args, kwargs)
+        return finish(flow, run, given)
     wanted = job["resume"]
     flow = load_entry(wanted["entry"], wanted["id"])
     try:
         taken = take(flow, wanted["id"], wanted.get("why", "resume"))
     except KitaruPaused as paused:
         return Ran(paused.exec_id, interrupted=False)
+    taken[0].on_drift = wanted.get("on_drift") or taken[0].on_drift
     return finish(flow, *taken)
 
 
-def finish(flow: Flow[Any, Any], run: Run, args: Any, kwargs: Any) -> Ran:
+def finish(flow: Flow[Any, Any], run: Run, given: Given) -> Ran:
     """Runs an execution that this process has taken."""
-    return _finished(flow, run.id, lambda: flow._enter(run, args, kwargs), run)
+    return _finished(flow, run.id, lambda: flow._enter(run, given), run)
 
 
 def _followed(flow: Flow[Any, Any], args: Any, kwargs: Any) -> Any:
@@ -327,38 +330,11 @@ def execute_elsewhere(
     ``quiet``: its output goes to stderr; ``silent``: nowhere (it is kept with the execution all the same).
     ``place``: store and home, where they are not those of the environment.
     """
-    import subprocess
-    import tempfile
+    from kitaru._elsewhere import told_by
 
     interpreter = job["resume"]["entry"]["interpreter"]
-    if not os.path.exists(interpreter):
-        raise KitaruImportError(
-            f"the interpreter that it ran with is gone: {interpreter}",
-            hint="make that environment again, with kitaru in it",
-        )
-    code = "import sys; from kitaru._cli import child; sys.exit(child())"
-    with tempfile.TemporaryDirectory(prefix="kitaru-") as folder:
-        given, told = os.path.join(folder, "job"), os.path.join(folder, "told")
-        with open(given, "w", encoding="utf-8") as file:
-            json.dump(job, file)
-        out: Any = subprocess.DEVNULL if silent else (sys.stderr.fileno() if quiet else None)
-        done = subprocess.run(
-            [interpreter, "-c", code, given, told, "1" if quiet else "0"],
-            stdin=subprocess.DEVNULL if quiet else None,
-            stdout=out,
-            stderr=subprocess.PIPE if silent else None,
-            env=_environment(place),
-            check=False,
-        )
-        if not os.path.exists(told):
-            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] if silent else []
-            said = "".join(f": {line}" for line in last)
-            raise KitaruImportError(
-                f"{interpreter} could not go on with it (exit status {done.returncode}){said}",
-                hint=f"is kitaru installed there? {interpreter} -c 'import kitaru'",
-            )
-        with open(told, encoding="utf-8") as file:
-            exec_id, interrupted, error_code, message, hint = json.load(file)
+    told = told_by(job, interpreter, quiet=quiet, silent=silent, place=place)
+    exec_id, interrupted, error_code, message, hint = told
     if exec_id is None:
         raise as_error(error_code, message, hint)
     return Ran(exec_id, interrupted)
@@ -368,23 +344,17 @@ def leave_elsewhere(job: dict[str, Any]) -> subprocess.Popen[bytes]:
     """Leaves a resume to a process of its own, which nobody waits for. What it says is kept with the execution."""
     import subprocess
 
+    from kitaru._elsewhere import environment
+
     code = "from kitaru._wake import alone; alone()"
     return subprocess.Popen(
         [job["resume"]["entry"]["interpreter"], "-c", code, json.dumps(job)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=_environment(None),
+        env=environment(None),
         start_new_session=True,
     )
-
-
-def _environment(place: tuple[str | None, str | None] | None) -> dict[str, str]:
-    """What the other process needs to find the same store."""
-    from kitaru import _config
-
-    store, home, synchronous = _config.place(*(place or (None, None)))
-    return {**os.environ, "KITARU_STORE": store, "KITARU_HOME": home, "KITARU_SYNCHRONOUS": synchronous}
 
 
 def as_error(code: str, message: str, hint: str | None) -> KitaruError:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import NOT_DONE, Identified, _refuse, given_up
+from kitaru._calls import Identified, _refuse, given_up
+from kitaru._decisions import NOT_DONE
 from kitaru._drive import call_sync
 from kitaru._outcomes import describe
 from kitaru._spec import Spec

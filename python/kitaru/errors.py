@@ -45,6 +45,10 @@ class KitaruOverrideError(KitaruUsageError):
     code = "bad-override"
 
 
+class KitaruOverrideNotTaken(UserWarning):
+    """A value was put in place in a replay, and no call was made that takes it."""
+
+
 class KitaruGeneratorError(KitaruUsageError):
     """A generator function was decorated. Collect into a list, or use ``kitaru.open_call`` for streams."""
 
@@ -102,10 +106,15 @@ class KitaruNotRecordedError(KitaruError):
 class KitaruMutatedArgumentError(KitaruError):
     """A checkpoint changed one of its arguments; on re-entry that change would be missing.
 
-    The result was recorded before this was raised.
+    What became of the call is recorded, and the execution ``exec_id`` is paused until somebody decides about it. No
+    code of the flow can go on from this: it is raised at the flow's edge.
     """
 
     code = "mutated-argument"
+
+    def __init__(self, message: str, *, exec_id: str = "") -> None:
+        super().__init__(message)
+        self.exec_id = exec_id
 
 
 class KitaruEncodeError(KitaruError, TypeError):
@@ -230,6 +239,7 @@ class Unwind(BaseException):
 _STATE = {
     "already-answered",
     "already-ended",
+    "already-timed-out",
     "closed",
     "conflict",
     "held",
@@ -240,8 +250,15 @@ _STATE = {
     "wait-cycle",
     "waiting",
 }
-_NOT_FOUND = {"ambiguous-id", "unknown-artifact", "unknown-call", "unknown-execution", "unknown-wait"}
-_USAGE = {"bad-json", "several-waits", "usage"}
+_NOT_FOUND = {
+    "ambiguous-id",
+    "unknown-artifact",
+    "unknown-breakpoint",
+    "unknown-call",
+    "unknown-execution",
+    "unknown-wait",
+}
+_USAGE = {"bad-expression", "bad-json", "bad-selector", "several-waits", "usage"}
 
 
 def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError:
@@ -252,6 +269,8 @@ def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError
         return KitaruAnswerError(message, hint=hint)
     if code == "bad-override":
         return KitaruOverrideError(message, hint=hint)
+    if code == "unknown-flow":
+        return KitaruFlowNotFoundError(message, hint=hint)
     if code == "misuse":
         return KitaruError(message, code=code, hint=hint)
     kind: type[KitaruError] = KitaruStoreError

@@ -1,26 +1,37 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
-//! `args` is what can be typed, `look` shows, `act` changes, `render` and `tree` make text of items, `explain`
-//! has the error pages. Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
+//! `args` and `asked` are what can be typed, `look` shows, `act` changes, `replay` and `batch` run again what was
+//! recorded, `check` rehearses, `diff` compares, `render`, `plan` and `tree` make text of items, `explain` has the
+//! error pages.
+//! Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
 mod act;
 mod args;
+mod asked;
+mod batch;
+mod breakpoints;
+mod check;
+mod diff;
 mod explain;
 mod look;
 mod output;
+mod plan;
 mod render;
+mod replay;
 mod tree;
+mod values;
 
 use args::{Args, Command, Executions, Flows, Waits};
 use clap::Parser;
 use kitaru_core::event::EntryPoint;
 use kitaru_core::{ExecutionId, Millis};
-use kitaru_engine::manage::ManageError;
+use kitaru_engine::manage::{Check, Inspection, ManageError};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::{Options, Store, Synchronous};
 use output::{Answer, Out};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,6 +47,8 @@ pub enum Job {
         inputs: serde_json::Map<String, serde_json::Value>,
         /// Labels.
         tags: Vec<String>,
+        /// Selectors of calls to pause before.
+        pause_before: Vec<String>,
         /// What the execution is known by.
         key: Option<String>,
     },
@@ -45,8 +58,24 @@ pub enum Job {
         id: ExecutionId,
         /// Where its code is.
         entry: EntryPoint,
-        /// Why: `resume`, `answer`, `due` or `awaited`.
+        /// Why: `resume`, `answer`, `due`, `replay` or `awaited`.
         why: String,
+        /// What is done with a call that has other inputs than recorded; `None`: what its flow says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        on_drift: Option<String>,
+    },
+    /// Look at the code of an execution as it is now.
+    Inspect {
+        /// Which.
+        id: ExecutionId,
+        /// Where its code is.
+        entry: EntryPoint,
+        /// Overrides to check against it.
+        checks: Vec<Check>,
+        /// Digests of code on record, by checkpoint and child flow.
+        recorded: BTreeMap<String, String>,
+        /// Digest of the flow's code on record.
+        flow_recorded: Option<String>,
     },
 }
 
@@ -83,11 +112,41 @@ pub struct Ran {
     pub interrupted: bool,
 }
 
+/// A flow that was found in the user's code.
+#[derive(Clone, Debug)]
+pub struct FlowAt {
+    /// Its name.
+    pub name: String,
+    /// Absolute path of the file that defines it.
+    pub file: Option<String>,
+}
+
 /// Runs user code.
 pub trait Host {
     /// Runs a job to the flow's end or suspension; the user's output goes to stderr if `json`.
     fn run(&mut self, job: &Job, json: bool, place: &Place) -> Result<Ran, HostError>;
+
+    /// Runs jobs that resume, each in a process of its own, at most `at_once` together, and tells how each ended. What
+    /// they print is kept with them and shown nowhere. Returns whether it was interrupted before all were begun.
+    fn run_all(&mut self, jobs: &[Job], at_once: usize, place: &Place, told: &mut Told<'_>) -> bool;
+
+    /// Loads the code of an execution and looks at it; runs nothing of it but its import. `job`: [`Job::Inspect`].
+    fn inspect(&mut self, job: &Job, place: &Place) -> Result<Inspection, HostError>;
+
+    /// Asks a question on the terminal; `true`: yes.
+    fn confirm(&mut self, question: &str) -> bool;
+
+    /// Loads `FILE.py:FLOW` or `module:FLOW`, to say which flow that is. What its module prints goes to stderr if
+    /// `json`.
+    fn flow(&mut self, target: &str, json: bool, place: &Place) -> Result<FlowAt, HostError>;
+
+    /// Rehearses the open executions of `FILE.py:FLOW` or `module:FLOW`: an object with `flow`, `executions` and
+    /// `others`.
+    fn check(&mut self, target: &str, place: &Place) -> Result<serde_json::Value, HostError>;
 }
+
+/// Takes the place of a job in its list, and how it ended.
+pub type Told<'a> = dyn FnMut(usize, Result<Ran, HostError>) + 'a;
 
 /// What commands work with.
 struct Context<'a> {
@@ -105,6 +164,13 @@ impl Context<'_> {
     }
 }
 
+/// Who types: the user's name, and that it was here.
+fn who() -> String {
+    let names = ["USER", "LOGNAME", "USERNAME"];
+    let name = names.iter().filter_map(|name| std::env::var(name).ok()).find(|name| !name.is_empty());
+    name.map_or_else(|| "cli".to_owned(), |name| format!("{name} (cli)"))
+}
+
 /// Runs a command line (without the program's name). Returns the exit status: 0 completed, 1 failed, 2 usage,
 /// 75 waiting, sleeping or paused, 130 interrupted.
 pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
@@ -114,7 +180,7 @@ pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
         Err(error) => {
             let json = argv.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json")
                 || argv.iter().any(|word| word == "--output=json");
-            return output::usage(&error, json);
+            return output::usage(&error, json, hint(argv));
         }
     };
     let out = Out { json: args.output == args::Output::Json, command: args.command.name() };
@@ -122,6 +188,13 @@ pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
         Ok(answer) => out.show(&answer),
         Err(error) => out.fail(&error),
     }
+}
+
+/// A way out of a mistake that is likely: what a call returns is its output, but `--output` is how answers look.
+fn hint(argv: &[String]) -> Option<&'static str> {
+    let resumes = argv.iter().any(|word| matches!(word.as_str(), "resume" | "retry"));
+    let output = argv.iter().any(|word| word == "--output" || word.starts_with("--output="));
+    (resumes && output).then_some("to supply the output of the call that it is paused at: --set output=VALUE")
 }
 
 fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, ManageError> {
@@ -135,8 +208,8 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     let store = Arc::clone(&place.store);
     let context = &mut Context { store, place, host, json: out.json, interrupted: false };
     match args.command {
-        Command::Run { target, input, inputs, tag, key } => {
-            act::run(context, &target, &input, inputs.as_deref(), tag, key)
+        Command::Run { target, input, inputs, tag, pause_before, key } => {
+            act::run(context, &target, &input, inputs.as_deref(), tag, pause_before, key)
         }
         Command::Executions(one) => executions(context, one),
         Command::Ls(list) => look::list(context, &list),
@@ -144,12 +217,16 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Logs { id, follow } => look::logs(context, &id, follow),
         Command::Input(input) => act::input(context, &input),
         Command::Resume(resume) | Command::Retry(resume) => act::resume(context, &resume),
+        Command::Replay(one) => replay::replay(context, &one),
+        Command::Diff(one) => diff::diff(context, &one),
         Command::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
+        Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
         Command::Tree { id } => look::tree(context, &id),
         Command::Waits(Waits::List { parent, recursive }) => look::waits(context, parent.as_deref(), recursive),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
+        Command::Check { target } => check::check(context, &target),
         Command::Doctor { deep } => look::doctor(context, deep),
         Command::Explain { .. } | Command::Version => Ok(Answer::text(String::new())),
     }
@@ -163,6 +240,9 @@ fn executions(context: &mut Context<'_>, one: Executions) -> Result<Answer, Mana
         Executions::Logs { id, follow } => look::logs(context, &id, follow),
         Executions::Input(input) => act::input(context, &input),
         Executions::Resume(resume) | Executions::Retry(resume) => act::resume(context, &resume),
+        Executions::Replay(one) => replay::replay(context, &one),
+        Executions::Diff(one) => diff::diff(context, &one),
+        Executions::Delete { id, yes } => act::delete(context, &id, yes),
         Executions::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
         Executions::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
     }

@@ -30,7 +30,7 @@ pub fn list(context: &mut Context<'_>, list: &List) -> Result<Answer> {
         let items = rows.iter().map(|row| view::execution(store, row, now)).collect::<Result<_>>()?;
         return Ok(Answer { items: Some(items), ..Answer::default() });
     }
-    let items: Vec<Json> = rows.iter().map(|row| view::brief(store, row, now)).collect();
+    let items = rows.iter().map(|row| view::brief(store, row, now)).collect::<Result<Vec<Json>>>()?;
     let text = if items.is_empty() {
         "no executions".to_owned()
     } else {
@@ -105,10 +105,10 @@ pub fn tree(context: &mut Context<'_>, id: &str) -> Result<Answer> {
 
 /// `waits list`
 pub fn waits(context: &mut Context<'_>, parent: Option<&str>, recursive: bool) -> Result<Answer> {
-    let store = context.store.as_ref();
+    let (store, now) = (context.store.as_ref(), context.now());
     let parent = parent.map(|id| manage::find(store, id)).transpose()?;
     let rows = manage::waiting(store, parent.as_ref(), recursive)?;
-    let items = rows.iter().map(|row| view::wait(store, row)).collect::<Result<Vec<Json>>>()?;
+    let items = rows.iter().map(|row| view::wait(store, row, now)).collect::<Result<Vec<Json>>>()?;
     let text = if items.is_empty() {
         "nobody is asked anything".to_owned()
     } else {
@@ -119,7 +119,7 @@ pub fn waits(context: &mut Context<'_>, parent: Option<&str>, recursive: bool) -
                     let id = render::field(item, "execution_id");
                     id.get(id.len().saturating_sub(8)..).unwrap_or_default().to_owned()
                 }),
-                ("WAIT", |item| render::cut(&render::field(item, "key"), 20)),
+                ("WAIT", |item| render::cut(&render::field(item, "key"), 20) + render::overdue(item)),
                 ("ASKED (UTC)", |item| render::when(item, "opened_at")),
                 ("QUESTION", |item| render::field(item, "question")),
             ],

@@ -46,7 +46,7 @@ pub fn table(items: &[Json], columns: &[Column<'_>]) -> String {
 /// Characters in a line: COLUMNS, or the terminal's; 100 where there is neither.
 pub fn width() -> usize {
     let given = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|width| *width > 0);
-    given.or_else(|| Table::new().width().map(usize::from)).unwrap_or(100)
+    given.or_else(|| Table::new().width().map(usize::from).filter(|width| *width > 0)).unwrap_or(100)
 }
 
 /// A status in its colour, where colour is wanted, in a column of that width.
@@ -108,6 +108,11 @@ pub fn reason(item: &Json) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
+/// What stands behind the name of a wait whose time has passed.
+pub fn overdue(wait: &Json) -> &'static str {
+    if wait.get("overdue") == Some(&Json::Bool(true)) { " (overdue)" } else { "" }
+}
+
 /// Tokens and dollars, where there are some.
 pub fn usage(item: &Json) -> String {
     let usage = item.get("usage").cloned().unwrap_or_default();
@@ -131,6 +136,33 @@ fn took(call: &Json) -> String {
     }
 }
 
+/// What a replay replays, and what is changed in it.
+fn replays(replay: &Json) -> String {
+    let source = field(replay, "source");
+    let mut text = source.get(source.len().saturating_sub(8)..).unwrap_or_default().to_owned();
+    let from = field(replay, "from");
+    if !from.is_empty() {
+        text.push_str(&format!(" from {from}"));
+    }
+    if field(replay, "reuse") == "unchanged" {
+        text.push_str(", reusing what is unchanged");
+    }
+    let list = |name: &str| replay.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
+    for one in list("overrides") {
+        let value = one.get("value").map(Json::to_string).unwrap_or_default();
+        text.push_str(&format!("\n         {} = {}", field(&one, "path"), cut(&value, WIDE)));
+    }
+    for wait in list("ask_again") {
+        text.push_str(&format!("\n         {} asked again", wait.as_str().unwrap_or_default()));
+    }
+    text
+}
+
+/// What somebody put in at a call.
+fn by_hand(call: &Json) -> impl Iterator<Item = &Json> {
+    call.get("by_hand").and_then(Json::as_array).into_iter().flatten()
+}
+
 /// The page of one execution.
 pub fn execution(item: &Json) -> String {
     let mut lines = vec![
@@ -152,6 +184,9 @@ pub fn execution(item: &Json) -> String {
     if let Some(parent) = item.get("parent").filter(|parent| !parent.is_null()) {
         add("parent", format!("{} ({})", field(parent, "id"), field(parent, "key")));
     }
+    if let Some(replay) = item.get("replay").filter(|replay| !replay.is_null()) {
+        add("replays", replays(replay));
+    }
     if let Some(error) = item.get("error").filter(|error| !error.is_null()) {
         add("error", format!("{}: {}", field(error, "type"), field(error, "message")));
         lines.push(clean(field(error, "traceback").trim_end()));
@@ -161,23 +196,52 @@ pub fn execution(item: &Json) -> String {
         lines.push(table(
             calls,
             &[
-                ("CALL", |call| cut(&field(call, "key"), 44)),
+                ("STEP", |call| format!("{:>4}", field(call, "step"))),
+                ("CALL", |call| cut(&field(call, "key"), 38)),
                 ("STATUS", |call| field(call, "status")),
                 ("TRIES", |call| if field(call, "attempts") == "0" { String::new() } else { field(call, "attempts") }),
                 ("STARTED", |call| when(call, "started_at").get(11..).unwrap_or_default().to_owned()),
                 ("TOOK", |call| took(call)),
-                (
-                    "",
-                    |call| {
-                        if call.get("reused") == Some(&Json::Bool(true)) { "reused".to_owned() } else { String::new() }
-                    },
-                ),
+                ("", |call| {
+                    let made = |what: &str| by_hand(call).any(|one| field(one, "what") == what);
+                    let words = [
+                        (call["reused"] == true, "reused"),
+                        (made("output"), "output by hand"),
+                        (by_hand(call).next().is_some() && !made("output"), "inputs by hand"),
+                    ];
+                    let words = words.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word);
+                    words.collect::<Vec<_>>().join(", ")
+                }),
             ],
         ));
     }
+    if let Some(pending) = item.get("pending").filter(|pending| !pending.is_null()) {
+        lines.push(String::new());
+        lines.push(clean(&format!("paused at {}", field(pending, "key"))));
+        let inputs = pending.get("inputs").and_then(Json::as_object);
+        lines.extend(
+            inputs.into_iter().flatten().map(|(name, value)| cut(&clean(&format!("  {name}: {value}")), width())),
+        );
+    }
+    let calls = item.get("calls").and_then(Json::as_array).into_iter().flatten();
+    let changed: Vec<String> = calls
+        .chain(item.get("pending"))
+        .flat_map(|call| by_hand(call).map(|one| (field(call, "key"), one)))
+        .map(|(key, one)| {
+            let who = format!("  {}, {} UTC", field(one, "by"), when(one, "at"));
+            let left = width().saturating_sub(who.chars().count() + 2);
+            let what = format!("{key} {} = {}", field(one, "what"), one.get("value").unwrap_or(&Json::Null));
+            format!("  {}{who}", cut(&clean(&what), left.max(20)))
+        })
+        .collect();
+    if !changed.is_empty() {
+        lines.push(String::new());
+        lines.push("put in by hand".to_owned());
+        lines.extend(changed);
+    }
     for wait in item.get("waits").and_then(Json::as_array).into_iter().flatten() {
         lines.push(String::new());
-        lines.push(clean(&format!("{}: {}", field(wait, "key"), field(wait, "question"))));
+        lines.push(clean(&format!("{}{}: {}", field(wait, "key"), overdue(wait), field(wait, "question"))));
         let shown = wait.get("metadata").filter(|data| !data.is_null());
         lines.extend(shown.map(|data| cut(&clean(&format!("{data}")), WIDE * 8)));
         lines.push(clean(&field(wait, "next")));

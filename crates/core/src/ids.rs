@@ -29,6 +29,12 @@ impl ExecutionId {
         Self::derived(&[b"kitaru child\0", parent.0.as_bytes(), &scope.0])
     }
 
+    /// The identifier of the replay of `source` in a batch of that name: a function of both, so that a batch that is
+    /// started again replays each once.
+    pub fn replay_of(batch: &str, source: &Self) -> Self {
+        Self::derived(&[b"kitaru replay\0", source.0.as_bytes(), b"\0", batch.as_bytes()])
+    }
+
     /// The identifier of the execution of `flow` that is known by `key`: a function of both, so that a key starts once,
     /// whoever comes first.
     pub fn keyed(flow: &str, key: &str) -> Self {

@@ -9,7 +9,7 @@
 use crate::delivery::Delivery;
 use crate::event::{
     AttemptFailed, Body, CallEnded, CallHead, CallKind, CallStarted, CallsDropped, DriftDecided, DriftDecision,
-    ErrorData, Noted, Outcome, Usage, WaitClosed, WaitOpened,
+    ErrorData, Noted, Outcome, Usage, UsageReported, WaitClosed, WaitOpened,
 };
 use crate::fork::same_code;
 use crate::ids::{Digest, Millis, ScopeId, Seq};
@@ -46,7 +46,7 @@ pub struct Started {
 pub struct Effective {
     /// All of them.
     pub inputs: Value,
-    /// The parameters in which something was changed.
+    /// Paths of what was changed.
     pub changed: Vec<String>,
 }
 
@@ -77,6 +77,11 @@ pub struct Pass {
     starting: BTreeMap<CallId, CallStarted>,
     /// Starts that [`Pass::riding`] handed out and that are not written yet, and how often each was.
     leaving: BTreeMap<CallId, usize>,
+    /// Paths of arguments that were changed while their call ran, until its outcome says so.
+    mutated: BTreeMap<CallId, String>,
+    /// What calls have consumed that is not on its way to the journal, by key: a body that was given up may spend
+    /// after its pass.
+    used: BTreeMap<String, Usage>,
     /// Names of changed checkpoints of which it was said.
     changed: BTreeSet<String>,
 }
@@ -93,6 +98,7 @@ impl Pass {
     pub fn begin(&mut self) {
         self.matcher.restart();
         self.starting.clear();
+        self.mutated.clear();
         let all = self.matcher.records.all.iter();
         let outcomes = all.filter(|record| record.state.is_served() && record.call.kind != CallKind::Reading);
         self.delivery = Delivery::new(outcomes.map(|record| record.order));
@@ -187,7 +193,7 @@ impl Pass {
     }
 
     /// What the body of a call is given, where somebody changed that.
-    fn effective(&self, call: CallId, inputs: Option<&Value>) -> Result<Option<Effective>, PathError> {
+    pub fn effective(&self, call: CallId, inputs: Option<&Value>) -> Result<Option<Effective>, PathError> {
         if self.matcher.records.inputs_set.is_empty() {
             return Ok(None);
         }
@@ -199,14 +205,18 @@ impl Pass {
         let mut bound = json_of(inputs);
         let mut changed = Vec::new();
         for (path, value) in &set.values {
-            let steps = path::parse(path)?;
-            path::set(&mut bound, &steps, json_of(Some(value)))?;
-            if let Some(path::Step::Field(name)) = steps.into_iter().next() {
-                changed.push(name);
-            }
+            path::set(&mut bound, &path::parse(path)?, json_of(Some(value)))?;
+            changed.push(path.clone());
         }
         let inputs = Value::of(&bound).map_err(|_| PathError::Malformed(set.key.clone()))?;
         Ok(Some(Effective { inputs, changed }))
+    }
+
+    /// The call with that key has consumed something. It is written with the call's end, or rides along before.
+    pub fn used(&mut self, key: &str, usage: &Usage) {
+        if !usage.is_zero() {
+            self.used.entry(key.to_owned()).or_default().add(usage);
+        }
     }
 
     /// A try failed and another is due at `retry_at`: what is to be written now.
@@ -216,9 +226,9 @@ impl Pass {
         attempt: u32,
         error: ErrorData,
         retry_at: Millis,
-        usage: Usage,
     ) -> Option<Vec<Body>> {
         let head = self.matcher.head(call)?.clone();
+        let usage = self.used.remove(&head.key).unwrap_or_default();
         let mut batch = Vec::new();
         if let Some(started) = self.starting.remove(&call) {
             self.announce(head.scope, &mut batch);
@@ -233,8 +243,13 @@ impl Pass {
         self.leaving.contains_key(&call)
     }
 
+    /// An argument of a call, at that path, was changed while it ran: its outcome is to say so.
+    pub fn mutates(&mut self, call: CallId, path: String) {
+        self.mutated.insert(call, path);
+    }
+
     /// The call has its outcome: what is to be written now. Not while its start [`Pass::is_on_its_way`].
-    pub fn end(&mut self, call: CallId, outcome: Outcome, attempts: u32, usage: Usage) -> Option<Vec<Body>> {
+    pub fn end(&mut self, call: CallId, outcome: Outcome, attempts: u32) -> Option<Vec<Body>> {
         let head = self.matcher.head(call)?.clone();
         let record = self.matcher.record_of(call)?;
         // A call that had returned and was cancelled before its caller had the result ends twice.
@@ -245,8 +260,10 @@ impl Pass {
             Some(started) => (started.inputs, started.effective, started.at),
             None => (None, None, started_at),
         };
+        let usage = self.used.remove(&head.key).unwrap_or_default();
         let mut batch = Vec::new();
         self.announce(head.scope, &mut batch);
+        let mutated = self.mutated.remove(&call);
         let by = None;
         batch.push(Body::CallEnded(Box::new(CallEnded {
             call: head,
@@ -255,6 +272,7 @@ impl Pass {
             effective,
             outcome,
             by,
+            mutated,
             attempts,
             started_at,
             usage,
@@ -264,6 +282,13 @@ impl Pass {
 
     /// A recorded reading of a clock or of randomness: known from here on, rides along.
     pub fn read(&mut self, call: CallId, value: Value, now: Millis) -> Option<()> {
+        let mut batch = self.reading(call, value, now)?;
+        self.riding.append(&mut batch);
+        Some(())
+    }
+
+    /// The same where it is to be written now, with what was done at that.
+    pub fn reading(&mut self, call: CallId, value: Value, now: Millis) -> Option<Vec<Body>> {
         let (head, _) = self.matcher.run(call)?;
         let mut batch = Vec::new();
         self.announce(head.scope, &mut batch);
@@ -274,12 +299,12 @@ impl Pass {
             effective: None,
             outcome: Outcome::Returned { result: value },
             by: None,
+            mutated: None,
             attempts: 1,
             started_at: now,
             usage: Usage::default(),
         })));
-        self.riding.append(&mut batch);
-        Some(())
+        Some(batch)
     }
 
     /// A question is asked, or a sleep begins: its key and what is to be written now. A question of the same name
@@ -317,7 +342,7 @@ impl Pass {
 
     /// Whether something rides along, or a call that began by `before` has nothing written of it.
     pub fn is_due(&self, before: Millis) -> bool {
-        !self.riding.is_empty() || self.starting.values().any(|started| started.at <= before)
+        !self.riding.is_empty() || !self.used.is_empty() || self.starting.values().any(|started| started.at <= before)
     }
 
     /// Everything that rides along, to be written in front of what else is written now, and the calls that are said
@@ -331,6 +356,9 @@ impl Pass {
             *self.leaving.entry(call).or_insert(0) += 1;
             starts.push(call);
         }
+        // After the starts: a call has its row before something is added to it.
+        let used = std::mem::take(&mut self.used);
+        batch.extend(used.into_iter().map(|(key, usage)| Body::UsageReported(UsageReported { key, usage })));
         (batch, starts)
     }
 
@@ -356,6 +384,13 @@ impl Pass {
     pub fn put_back(&mut self, mut batch: Vec<Body>) {
         batch.append(&mut self.riding);
         self.riding = batch;
+    }
+
+    /// Lets the journal know of `scope` though no call of it is on record.
+    pub fn tell_scopes(&mut self, scope: ScopeId) {
+        let mut batch = Vec::new();
+        self.announce(scope, &mut batch);
+        self.riding.append(&mut batch);
     }
 
     /// Takes what was written, by this pass or for it, into the records.

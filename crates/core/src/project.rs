@@ -16,6 +16,8 @@ pub enum Change {
     Execution(Box<ExecutionPatch>),
     /// Inserts the call's row, or updates it when `key` exists.
     Call(Box<CallPatch>),
+    /// Adds to the usage of the call with that key, if it has a row.
+    CallUsage(String, Usage),
     /// Marks these records' rows as dropped.
     DropCalls(Vec<Seq>),
     /// Sets `reused` on rows whose record lies in a range, and clears it on the others.
@@ -161,6 +163,11 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
             }
             changes
         }
+        // No progress: a step that consumes and kills its process must not go on for ever.
+        Body::UsageReported(reported) => vec![
+            Change::CallUsage(reported.key.clone(), reported.usage),
+            patch(ExecutionPatch { usage: reported.usage, ..ExecutionPatch::default() }),
+        ],
         Body::CallsDropped(dropped) => vec![Change::DropCalls(dropped.records.clone())],
         Body::WaitOpened(opened) => vec![
             Change::Call(Box::new(CallPatch {

@@ -3,11 +3,15 @@
 //! Not here: what happens inside an execution ([`crate::session`]); management ([`crate::manage`]).
 
 use crate::clock::{Clock, SystemClock};
+use crate::codes::Codes;
 use crate::error::{EngineError, Result};
 use crate::heartbeat::Heartbeat;
+use crate::manage::next;
+use crate::rehearsal::Rehearsal;
 use crate::session::Session;
-use kitaru_core::event::{Created, Interrupted, PauseReason, Paused, Taken};
-use kitaru_core::lease::{self, Hold, Take};
+
+use kitaru_core::event::{CallReleased, Created, Interrupted, PauseReason, Paused, Taken};
+use kitaru_core::lease::{self, Hold, Owner, Take};
 use kitaru_core::records::Records;
 use kitaru_core::rows::ExecutionRow;
 use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq, Value};
@@ -23,7 +27,10 @@ const PAGE: usize = 2_000;
 pub struct Engine {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    codes: Arc<Codes>,
     heartbeat: Heartbeat,
+    /// Set where nothing is written: see [`Engine::rehearsing`].
+    rehearsal: Option<Arc<Rehearsal>>,
 }
 
 impl Engine {
@@ -34,8 +41,17 @@ impl Engine {
 
     /// An engine on `store` with that clock.
     pub fn with_clock(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        let heartbeat = Heartbeat::new(Arc::clone(&store), Arc::clone(&clock));
-        Self { store, clock, heartbeat }
+        let codes = Arc::new(Codes::new(Arc::clone(&store)));
+        let heartbeat = Heartbeat::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&codes));
+        Self { store, clock, codes, heartbeat, rehearsal: None }
+    }
+
+    /// An engine on the same store that reads it and writes nothing: what [`Engine::rehearse`] enters again adds to
+    /// its own memory, and all else is refused.
+    pub fn rehearsing(&self) -> Self {
+        let rehearsal = Arc::new(Rehearsal::new(Arc::clone(&self.store)));
+        let engine = Self::with_clock(Arc::clone(&rehearsal) as Arc<dyn Store>, Arc::clone(&self.clock));
+        Self { rehearsal: Some(rehearsal), ..engine }
     }
 
     /// The store.
@@ -54,6 +70,7 @@ impl Engine {
         let now = self.clock.now();
         let owner = self.store.owner()?;
         let code = created.code.clone();
+        let of = (created.flow.clone(), created.entry.file.clone());
         let taken = Taken { owner: owner.clone(), code, why: "start".to_owned() };
         let events = vec![Body::Created(Box::new(created)), Body::Taken(taken)];
         let claim = Claim { owner, lease_until: now + LEASE };
@@ -64,7 +81,7 @@ impl Engine {
                 for (seq, body) in (1..).zip(&events) {
                     records.fold(seq, now, body);
                 }
-                Ok(Some(self.session(id, epoch, records)))
+                self.session(id, epoch, of, records).map(Some)
             }
         }
     }
@@ -89,13 +106,58 @@ impl Engine {
         let owner = self.store.owner()?;
         let taken = Taken { owner: owner.clone(), code, why: why.to_owned() };
         let claim = Claim { owner, lease_until: now + LEASE };
-        let epoch = self.store.claim(id, now, row.epoch, claim, vec![Body::Taken(taken)])?;
+        let mut events = vec![Body::Taken(taken)];
+        if why == "resume" {
+            events.extend(let_go(&row, &records));
+        }
+        let epoch = self.store.claim(id, now, row.epoch, claim, events)?;
         let read = self.read(id, seen, &mut records).and_then(|_| self.fetch_changes(&mut records));
         if let Err(error) = read {
             self.release(id, epoch);
             return Err(error);
         }
-        Ok(self.session(id.clone(), epoch, records))
+        self.session(id.clone(), epoch, (row.flow, row.entry.file), records)
+    }
+
+    /// Enters an execution again without taking it up, whoever holds it: for an engine that is
+    /// [`Engine::rehearsing`].
+    pub fn rehearse(&self, id: &ExecutionId, code: Option<String>) -> Result<Arc<Session>> {
+        let Some(rehearsal) = &self.rehearsal else {
+            return Err(EngineError::Misuse("this engine writes: it rehearses nothing".to_owned()));
+        };
+        let row = self.store.queries().execution(id)?;
+        if row.status.is_final() {
+            return Err(EngineError::Ended { id: id.clone(), status: row.status });
+        }
+        let mut records = Records::default();
+        let last = self.read(id, 0, &mut records)?;
+        self.fetch_changes(&mut records)?;
+        rehearsal.begin(id, last);
+        let now = self.clock.now();
+        let owner = Owner {
+            host: String::new(),
+            boot: String::new(),
+            pid: std::process::id(),
+            started: 0,
+            slot: 0,
+            nonce: String::new(),
+        };
+        let taken = Body::Taken(Taken { owner, code, why: "rehearsal".to_owned() });
+        let seq = self.store.append(id, now, row.epoch, vec![taken.clone()])?;
+        records.fold(seq, now, &taken);
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        let of = (row.flow, row.entry.file);
+        Ok(Arc::new(Session::new(store, clock, Arc::clone(&self.codes), id.clone(), row.epoch, of, records)))
+    }
+
+    /// What this process keeps of code digests.
+    pub fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    /// What a code digest is made of, if that was kept.
+    pub fn code(&self, digest: &str) -> Result<Option<String>> {
+        Ok(self.store.queries().code(digest)?)
     }
 
     /// Folds the events after `after`, a page at a time; returns the last one's sequence.
@@ -160,9 +222,35 @@ impl Engine {
         }
     }
 
-    fn session(&self, id: ExecutionId, epoch: u64, records: Records) -> Arc<Session> {
-        let session = Arc::new(Session::new(Arc::clone(&self.store), Arc::clone(&self.clock), id, epoch, records));
+    fn session(
+        &self,
+        id: ExecutionId,
+        epoch: Epoch,
+        of: (String, Option<String>),
+        records: Records,
+    ) -> Result<Arc<Session>> {
+        let (store, clock, codes) = (Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.codes));
+        let flow = of.0.clone();
+        let session = Arc::new(Session::new(store, clock, codes, id, epoch, of, records));
         self.heartbeat.watch(&session);
-        session
+        // Looked for last: the heartbeat tells of those that are set from here on.
+        match self.store.queries().breakpoints(Some(&flow)) {
+            Ok(rows) => session.take_breakpoints(&rows),
+            Err(error) => {
+                self.release(session.id(), epoch);
+                return Err(error.into());
+            }
+        }
+        Ok(session)
+    }
+}
+
+/// Whoever resumes an execution lets the call go on that it is paused before.
+fn let_go(row: &ExecutionRow, records: &Records) -> Option<Body> {
+    match next::pause(row) {
+        Some(PauseReason::Breakpoint { call, .. }) if records.held.contains_key(&call.body) => {
+            Some(Body::CallReleased(CallReleased { key: call.key, body: call.body, by: "python".to_owned() }))
+        }
+        _ => None,
     }
 }

@@ -1,9 +1,10 @@
-//! The one background thread of an engine: extends leases, writes what rides along when nothing else does,
-//! and tells sessions what other processes wrote for them.
+//! The one background thread of an engine: extends leases, writes what rides along when nothing else does and what
+//! nobody waits for, and tells sessions what other processes wrote for them.
 //!
 //! It runs only while there are sessions. Not here: any decision about an execution.
 
 use crate::clock::Clock;
+use crate::codes::Codes;
 use crate::engine::LEASE;
 use crate::session::Session;
 use kitaru_core::Millis;
@@ -15,8 +16,8 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(25);
 /// How often leases are extended.
 const RENEW: Millis = LEASE / 3;
-/// How often a session without open waits is told of news: only requests to stop can come for it. News or not,
-/// each is told with each renewal, should a look have failed.
+/// How often a session without open waits is told of news: only requests to stop and breakpoints can come for it. News
+/// or not, each is told with each renewal, should a look have failed.
 const TELL: Millis = 200;
 /// How long a started call may stay unwritten.
 const FLUSH: Millis = 500;
@@ -31,13 +32,14 @@ struct Watched {
 pub struct Heartbeat {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    codes: Arc<Codes>,
     watched: Arc<(Mutex<Watched>, Condvar)>,
 }
 
 impl Heartbeat {
     /// A heartbeat for sessions on `store`.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, watched: Arc::default() }
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, codes: Arc<Codes>) -> Self {
+        Self { store, clock, codes, watched: Arc::default() }
     }
 
     /// Cares for `session` until it closes or is dropped.
@@ -48,9 +50,10 @@ impl Heartbeat {
             return;
         }
         let (store, clock, shared) = (Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.watched));
+        let codes = Arc::clone(&self.codes);
         let spawned = std::thread::Builder::new()
             .name("kitaru-heartbeat".to_owned())
-            .spawn(move || beat(store.as_ref(), clock.as_ref(), &shared));
+            .spawn(move || beat(store.as_ref(), clock.as_ref(), &codes, &shared));
         // Without a thread leases are still extended by the writer when an append finds them expired.
         watched.running = spawned.is_ok();
     }
@@ -62,7 +65,7 @@ impl Drop for Heartbeat {
     }
 }
 
-fn beat(store: &dyn Store, clock: &dyn Clock, shared: &(Mutex<Watched>, Condvar)) {
+fn beat(store: &dyn Store, clock: &dyn Clock, codes: &Codes, shared: &(Mutex<Watched>, Condvar)) {
     let mut seen = None;
     let mut renewed = clock.now();
     let mut told = renewed;
@@ -98,13 +101,18 @@ fn beat(store: &dyn Store, clock: &dyn Clock, shared: &(Mutex<Watched>, Condvar)
         if tell_all {
             (told, untold) = (now, false);
         }
+        let breakpoints = if tell_all { store.queries().breakpoints(None).ok() } else { None };
         for session in &sessions {
+            if let Some(rows) = &breakpoints {
+                session.take_breakpoints(rows);
+            }
             if session.has_open_waits() && news || tell_all {
                 session.look();
             }
             session.flush(now - FLUSH);
         }
         drop(sessions);
+        codes.flush();
         let watched = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
         drop(shared.1.wait_timeout(watched, LOOK));
     }

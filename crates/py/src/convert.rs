@@ -1,7 +1,7 @@
-//! Scopes, digests, exceptions and usage between Python's plain types and the engine's.
+//! What crosses between Python and the engine, one way and the other.
 
 use crate::errors::raise_code;
-use kitaru_core::event::{Await, ErrorData, Usage};
+use kitaru_core::event::{Await, CallKind, ErrorData, Usage};
 use kitaru_core::{Digest, ExecutionId, ScopeId, Value};
 use pyo3::prelude::*;
 
@@ -22,7 +22,7 @@ pub fn digest(py: Python<'_>, bytes: &[u8]) -> PyResult<Digest> {
     bytes.try_into().map(Digest).map_err(|_| raise_code(py, "misuse", "a digest has 32 bytes"))
 }
 
-/// An exception as the journal keeps it.
+/// An exception as data.
 pub fn error_data(py: Python<'_>, error: ErrorTuple) -> PyResult<ErrorData> {
     let (kind, message, traceback, value, rebuilds) = error;
     let value = Value::json(value).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
@@ -39,7 +39,19 @@ pub fn awaits(all: Vec<AwaitTuple>) -> Vec<Await> {
     all.into_iter().map(made).collect()
 }
 
-/// Tokens and dollars.
+/// What was consumed.
 pub fn usage((input_tokens, output_tokens, cost_usd): UsageTuple) -> Usage {
     Usage { input_tokens, output_tokens, cost_usd }
+}
+
+/// A kind of call from its word.
+pub fn call_kind(py: Python<'_>, word: &str) -> PyResult<CallKind> {
+    Ok(match word {
+        "checkpoint" => CallKind::Checkpoint,
+        "child" => CallKind::Child,
+        "wait" => CallKind::Wait,
+        "sleep" => CallKind::Sleep,
+        "reading" => CallKind::Reading,
+        other => return Err(raise_code(py, "misuse", &format!("no call kind {other:?}"))),
+    })
 }

@@ -9,6 +9,12 @@ use kitaru_store::Options;
 use pyo3::prelude::*;
 use std::path::Path;
 
+/// Lets whoever opens the store in memory next begin with an empty one.
+#[pyfunction]
+pub fn forget_memory(py: Python<'_>) {
+    py.detach(kitaru_store::forget_memory);
+}
+
 /// An open store.
 #[pyclass(frozen, module = "kitaru._native")]
 pub struct Engine {
@@ -73,6 +79,32 @@ impl Engine {
         taken.map(Session::new).map_err(|error| raised(py, &error))
     }
 
+    /// An engine on the same store that writes nothing to it.
+    fn rehearsing(&self) -> Self {
+        Self { engine: self.engine.rehearsing() }
+    }
+
+    /// Enters an execution again without taking it up; only where nothing is written.
+    fn rehearse(&self, py: Python<'_>, id: String, code: Option<String>) -> PyResult<Session> {
+        let begun = py.detach(|| self.engine.rehearse(&ExecutionId::new(id), code));
+        begun.map(Session::new).map_err(|error| raised(py, &error))
+    }
+
+    /// Whether this process has kept nothing of that code digest.
+    fn is_new_code(&self, digest: &str) -> bool {
+        self.engine.codes().is_new(digest)
+    }
+
+    /// Keeps what a code digest is made of (JSON); written when nobody waits for it.
+    fn keep_code(&self, digest: &str, parts: String) {
+        self.engine.codes().keep(digest, parts);
+    }
+
+    /// What a code digest is made of (JSON), if that was kept.
+    fn code(&self, py: Python<'_>, digest: &str) -> PyResult<Option<String>> {
+        py.detach(|| self.engine.code(digest)).map_err(|error| raised(py, &error))
+    }
+
     /// JSON text of a named value of an execution; `None`: it has none of that name.
     fn artifact(&self, py: Python<'_>, id: String, name: &str) -> PyResult<Option<String>> {
         let found = py.detach(|| -> kitaru_engine::Result<Option<String>> {
@@ -89,7 +121,7 @@ impl Engine {
         self.engine.now()
     }
 
-    /// Flow, status, inputs, entry point (JSON), owner and parent of an execution.
+    /// Flow, status, inputs, paths of what is plain JSON in them, entry point (JSON), owner and parent of an execution.
     fn describe(&self, py: Python<'_>, id: String) -> PyResult<String> {
         let described = py.detach(|| -> kitaru_engine::Result<String> {
             let store = self.engine.store();
@@ -97,9 +129,11 @@ impl Engine {
             let inputs = text(store.as_ref(), &row.inputs)?;
             let result = row.result.as_ref().map(|value| text(store.as_ref(), value)).transpose()?;
             let error = row.error.as_ref().map(|error| text(store.as_ref(), &error.value)).transpose()?;
+            let plain = if row.base > 0 { plain(store.as_ref(), &row)? } else { Vec::new() };
             let hold = self.engine.hold(&row);
             Ok(serde_json::json!({
-                "id": row.id, "flow": row.flow, "inputs": inputs, "entry": row.entry, "parent": row.parent,
+                "id": row.id, "flow": row.flow, "inputs": inputs, "plain": plain, "entry": row.entry, "parent": row.parent,
+                "code": row.code,
                 "status": kitaru_core::lease::visible(row.status, hold), "reason": row.reason,
                 "held": hold == kitaru_core::lease::Hold::Held, "last_seq": row.last_seq, "result": result, "error": error,
                 "updated_at": row.updated_at, "detached": row.detached, "epoch": row.epoch,
@@ -108,6 +142,15 @@ impl Engine {
         });
         described.map_err(|error| raised(py, &error))
     }
+}
+
+/// Paths into the arguments of a replay where somebody put a value in place.
+fn plain(store: &dyn kitaru_store::Store, row: &kitaru_core::rows::ExecutionRow) -> kitaru_engine::Result<Vec<String>> {
+    let first = store.load(&row.id, row.base, 1)?.into_iter().next();
+    Ok(match first.map(|event| event.body) {
+        Some(kitaru_core::Body::Created(created)) => created.fork.map(|fork| fork.plain).unwrap_or_default(),
+        _ => Vec::new(),
+    })
 }
 
 fn text(store: &dyn kitaru_store::Store, value: &Value) -> kitaru_engine::Result<String> {

@@ -63,10 +63,10 @@ pub fn manage_waiting(
     parent: Option<&str>,
     recursive: bool,
 ) -> PyResult<String> {
-    out(py, engine, |store, _| {
+    out(py, engine, |store, now| {
         let parent = parent.map(|id| manage::find(store, id)).transpose()?;
         let found = manage::waiting(store, parent.as_ref(), recursive)?;
-        let items = found.iter().map(|wait| view::wait(store, wait)).collect::<manage::Result<_>>()?;
+        let items = found.iter().map(|wait| view::wait(store, wait, now)).collect::<manage::Result<_>>()?;
         Ok(serde_json::Value::Array(items).to_string())
     })
 }

@@ -1,6 +1,6 @@
 //! What `KitaruClient` does to executions from outside: the functions of `kitaru_engine::manage`, with JSON texts.
 //!
-//! Not here: typed results (Python's `kitaru.client`) and running user code.
+//! Not here: replays and comparisons (`replay`), typed results (Python's `kitaru.client`) and running user code.
 
 use crate::engine::Engine;
 use crate::errors::raise_hinted;
@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use serde_json::json;
 
 /// Runs `work` without the interpreter's lock.
-pub fn out<T: Send>(
+pub(crate) fn out<T: Send>(
     py: Python<'_>,
     engine: &Bound<'_, Engine>,
     work: impl FnOnce(&dyn Store, i64) -> manage::Result<T> + Send,
@@ -128,18 +128,21 @@ pub fn manage_answer(
     })
 }
 
-/// Writes what a resume needs. Returns a JSON object: the execution to take up (`root`) with its `entry`, and whether
-/// it goes on `in_place`, where a living process holds it. `asker`: the flow that asks, where one does.
+/// Writes what a resume needs; `set`: paths and JSON texts. Returns a JSON object: the execution to take up (`root`)
+/// with its `entry`, and whether it goes on `in_place`, where a living process holds it. `asker`: the flow that asks,
+/// where one does.
 #[pyfunction]
-#[pyo3(signature = (engine, id, on_drift, rerun, asker, by))]
+#[pyo3(signature = (engine, id, on_drift, rerun, set, asker, by))]
+#[allow(clippy::too_many_arguments)]
 pub fn manage_prepare(
     py: Python<'_>,
     engine: &Bound<'_, Engine>,
     id: &str,
     on_drift: Option<&str>,
     rerun: Vec<String>,
+    set: Vec<(String, String)>,
     asker: Option<String>,
-    by: &str,
+    by: String,
 ) -> PyResult<String> {
     out(py, engine, |store, now| {
         let on_drift = match on_drift {
@@ -151,8 +154,13 @@ pub fn manage_prepare(
                 return Err(ManageError::new("usage", format!("on_drift={other:?}"), hint));
             }
         };
+        let read = |(path, value): (String, String)| match manage::exact(&value) {
+            Ok(value) => Ok((path, value)),
+            Err(why) => Err(ManageError::new("bad-override", format!("{path}: {why}"), None)),
+        };
+        let set = set.into_iter().map(read).collect::<manage::Result<_>>()?;
         let row = manage::find(store, id)?;
-        let options = ResumeOptions { on_drift, rerun, asker: asker.map(ExecutionId::new), by: by.to_owned() };
+        let options = ResumeOptions { on_drift, rerun, set, asker: asker.map(ExecutionId::new), by };
         let prepared = manage::prepare(store, &row, &options, now)?;
         let (asked, root) = (&row.id, &prepared.row);
         let told = json!({

@@ -1,20 +1,20 @@
 //! `Session`: one execution that this process owns, for Python. Scopes are 16 bytes, calls are integers,
 //! values are JSON texts.
 
-use crate::convert::{AwaitTuple, ErrorTuple, UsageTuple, awaits, digest, error_data, scope, usage};
+use crate::convert::{AwaitTuple, ErrorTuple, UsageTuple, awaits, call_kind, digest, error_data, scope, usage};
 use crate::errors::{raise_code, raised};
-use kitaru_core::{ExecutionId, Value};
 use kitaru_core::delivery::Next;
-use kitaru_core::event::{CallKind, Inputs, Outcome, PauseReason, Stop};
+use kitaru_core::event::{Inputs, Outcome, PauseReason, Stop};
 use kitaru_core::matcher::{CallId, Verdict};
-use kitaru_engine::session::{Ended, Given, News, Question, Served, Session as Inner};
+use kitaru_core::{ExecutionId, Value};
+use kitaru_engine::session::{Begun, Ended, Given, News, Question, Served, Session as Inner};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// (key, record, JSON text of its inputs, recorded at, differences as JSON)
-type DriftTuple = (String, u64, Option<String>, i64);
+/// (key, record, JSON text of its inputs, recorded at, digest of the flow's code then)
+type DriftTuple = (String, u64, Option<String>, i64, Option<String>);
 /// (key, scope of the body, tries that failed, inputs that were changed)
 type StartTuple<'py> = (String, Bound<'py, PyBytes>, u32, Option<(String, Vec<String>)>);
 /// Path, before, after.
@@ -23,7 +23,7 @@ type DifferenceTuple = (String, Option<String>, Option<String>);
 /// See the module.
 #[pyclass(frozen, module = "kitaru._native")]
 pub struct Session {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl Session {
@@ -104,16 +104,7 @@ impl Session {
             None if opaque => Inputs::Opaque,
             None => Inputs::None,
         };
-        let kind = match kind {
-            "checkpoint" => CallKind::Checkpoint,
-            "child" => CallKind::Child,
-            "wait" => CallKind::Wait,
-            "sleep" => CallKind::Sleep,
-            "reading" => CallKind::Reading,
-            "client" => CallKind::Client,
-            other => return Err(raise_code(py, "misuse", &format!("no call kind {other:?}"))),
-        };
-        let given = Given { scope: scope(py, at)?, name, inputs, kind, named, once, code };
+        let given = Given { scope: scope(py, at)?, name, inputs, kind: call_kind(py, kind)?, named, once, code };
         Self::out(py, self.inner.identify(&given)).map(|call| call.0)
     }
 
@@ -129,6 +120,7 @@ impl Session {
             Verdict::Drift { record, moved: true } => ("moved", record),
             Verdict::InDoubt(record) => ("in_doubt", record),
             Verdict::Volatile(record) => ("volatile", record),
+            Verdict::Mutated(record) => ("mutated", record),
             Verdict::RaceDiverged { served } => ("race", served),
         };
         Ok((word, record, asked.order))
@@ -164,7 +156,7 @@ impl Session {
 
     fn drifted(&self, py: Python<'_>, call: usize, record: usize) -> PyResult<DriftTuple> {
         let drifted = Self::out(py, self.inner.drifted(CallId(call), record))?;
-        Ok((drifted.key, drifted.seq, drifted.inputs, drifted.recorded_at))
+        Ok((drifted.key, drifted.seq, drifted.inputs, drifted.recorded_at, drifted.flow_code))
     }
 
     fn reuse(&self, py: Python<'_>, call: usize, record: usize, decided: bool) -> PyResult<u64> {
@@ -175,20 +167,58 @@ impl Session {
         self.inner.rerun(CallId(call));
     }
 
-    /// Key, scope of the body, tries that failed before; and where somebody changed the inputs, what the body is given
-    /// (JSON, what was put in is plain) with the parameters in which something was changed.
-    #[pyo3(signature = (call, inputs, once))]
+    /// Key, scope of the body, tries that failed before. With `look`, `None`: the body must not begin; a last member:
+    /// somebody changed its inputs, which are then all of them (JSON, what was put in is plain) with the paths of what
+    /// was changed, and it has not begun.
+    #[pyo3(signature = (call, inputs, once, look))]
     fn start<'py>(
         &self,
         py: Python<'py>,
         call: usize,
         inputs: Option<String>,
         once: bool,
-    ) -> PyResult<StartTuple<'py>> {
-        let started = py.detach(|| self.inner.start(CallId(call), inputs, once));
-        let started = Self::out(py, started)?;
-        let effective = started.effective.and_then(|one| Some((one.inputs.inline()?.to_owned(), one.changed)));
-        Ok((started.key, PyBytes::new(py, &started.body.0), started.failed_attempts, effective))
+        look: bool,
+    ) -> PyResult<Option<StartTuple<'py>>> {
+        let started = py.detach(|| self.inner.start(CallId(call), inputs, once, look));
+        Ok(match Self::out(py, started)? {
+            Begun::Held => None,
+            Begun::Changed(to) => {
+                let text = to.inputs.inline().unwrap_or_default().to_owned();
+                Some((String::new(), PyBytes::new(py, &[]), 0, Some((text, to.changed))))
+            }
+            Begun::Started(one) => Some((one.key, PyBytes::new(py, &one.body.0), one.failed_attempts, None)),
+        })
+    }
+
+    #[getter]
+    fn is_held(&self) -> bool {
+        self.inner.is_held()
+    }
+
+    /// `reason`: JSON of a `PauseReason`.
+    fn hold(&self, py: Python<'_>, reason: &str, text: String) -> PyResult<()> {
+        let reason: PauseReason =
+            serde_json::from_str(reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+        self.inner.hold(reason, text);
+        Ok(())
+    }
+
+    #[pyo3(signature = (call, inputs, problem))]
+    fn hold_before(&self, py: Python<'_>, call: usize, inputs: Option<String>, problem: String) -> PyResult<()> {
+        Self::out(py, self.inner.hold_before(CallId(call), inputs, problem))
+    }
+
+    /// Sequence of the pause, JSON of its reason and what people are told; `None`: something came first.
+    fn halt(&self, py: Python<'_>, cut: Vec<String>) -> PyResult<Option<(u64, String, String)>> {
+        let halted = py.detach(|| self.inner.halt(&cut));
+        let Some(halted) = Self::out(py, halted)? else { return Ok(None) };
+        let reason =
+            serde_json::to_string(&halted.reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+        Ok(Some((halted.seq, reason, halted.text)))
+    }
+
+    fn used(&self, key: &str, used: UsageTuple) {
+        self.inner.used(key, &usage(used));
     }
 
     fn attempt_failed(
@@ -198,38 +228,30 @@ impl Session {
         attempt: u32,
         error: ErrorTuple,
         retry_at: i64,
-        used: UsageTuple,
     ) -> PyResult<()> {
         let error = error_data(py, error)?;
-        let done = py.detach(|| self.inner.attempt_failed(CallId(call), attempt, error, retry_at, usage(used)));
+        let done = py.detach(|| self.inner.attempt_failed(CallId(call), attempt, error, retry_at));
         Self::out(py, done)
     }
 
-    fn end_returned(
-        &self,
-        py: Python<'_>,
-        call: usize,
-        result: String,
-        attempts: u32,
-        used: UsageTuple,
-    ) -> PyResult<u64> {
+    fn end_returned(&self, py: Python<'_>, call: usize, result: String, attempts: u32) -> PyResult<u64> {
         let done = py.detach(|| {
             let result = Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
-            self.inner.end(CallId(call), Outcome::Returned { result }, attempts, usage(used))
+            self.inner.end(CallId(call), Outcome::Returned { result }, attempts)
         });
         Self::out(py, done)
     }
 
-    /// Results of calls that returned together, as (call, result, attempts, usage): one commit for all.
-    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, String, u32, UsageTuple)>) -> PyResult<()> {
+    /// Results of calls that returned together, as (call, result, attempts): one commit for all.
+    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, String, u32)>) -> PyResult<()> {
         let done = py.detach(|| {
             let ended: kitaru_engine::Result<Vec<Ended>> = ended
                 .into_iter()
-                .map(|(call, result, attempts, used)| {
+                .map(|(call, result, attempts)| {
                     let result =
                         Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
                     let outcome = Outcome::Returned { result };
-                    Ok(Ended { call: CallId(call), outcome, attempts, usage: usage(used) })
+                    Ok(Ended { call: CallId(call), outcome, attempts })
                 })
                 .collect();
             self.inner.end_all(ended?).map(|_| ())
@@ -244,29 +266,33 @@ impl Session {
         path: String,
         rerunnable: bool,
         attempts: u32,
-        used: UsageTuple,
     ) -> PyResult<u64> {
         let outcome = Outcome::Volatile { path, rerunnable };
-        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts, usage(used)));
+        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts));
         Self::out(py, done)
     }
 
-    fn end_raised(
-        &self,
-        py: Python<'_>,
-        call: usize,
-        error: ErrorTuple,
-        attempts: u32,
-        used: UsageTuple,
-    ) -> PyResult<u64> {
+    fn end_raised(&self, py: Python<'_>, call: usize, error: ErrorTuple, attempts: u32) -> PyResult<u64> {
         let outcome = Outcome::Raised { error: error_data(py, error)? };
-        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts, usage(used)));
+        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts));
         Self::out(py, done)
     }
 
-    fn end_cancelled(&self, py: Python<'_>, call: usize, attempts: u32, used: UsageTuple) -> PyResult<u64> {
-        let done = py.detach(|| self.inner.end(CallId(call), Outcome::Cancelled, attempts, usage(used)));
+    fn end_cancelled(&self, py: Python<'_>, call: usize, attempts: u32) -> PyResult<u64> {
+        let done = py.detach(|| self.inner.end(CallId(call), Outcome::Cancelled, attempts));
         Self::out(py, done)
+    }
+
+    fn mutates(&self, call: usize, path: String) {
+        self.inner.mutates(CallId(call), path);
+    }
+
+    /// Key of the record, path of the argument, and the reason to pause as JSON.
+    #[pyo3(signature = (call, record = None))]
+    fn mutated(&self, py: Python<'_>, call: usize, record: Option<usize>) -> PyResult<(String, String, String)> {
+        let (key, path, reason) = Self::out(py, self.inner.mutated(CallId(call), record))?;
+        let reason = serde_json::to_string(&reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+        Ok((key, path, reason))
     }
 
     fn read(&self, py: Python<'_>, call: usize, value: String) -> PyResult<()> {
@@ -333,14 +359,13 @@ impl Session {
         Self::out(py, self.inner.reopen_wait(CallId(call)))
     }
 
-    /// `("open", deadline)`, `("over", None)`, `("due", None)`, `("cancel", None)` or `("pause", None)`.
+    /// `("open", deadline)`, `("over", None)`, `("due", None)` or `("cancel", None)`.
     fn wait_news(&self, py: Python<'_>, call: usize) -> PyResult<(&'static str, Option<i64>)> {
         Ok(match Self::out(py, self.inner.wait_news(CallId(call)))? {
             News::Open { deadline } => ("open", deadline),
             News::Over => ("over", None),
             News::Due => ("due", None),
-            News::Stopping(Stop::Cancel) => ("cancel", None),
-            News::Stopping(Stop::Pause) => ("pause", None),
+            News::Cancelled => ("cancel", None),
         })
     }
 
@@ -385,26 +410,12 @@ impl Session {
         Self::out(py, done)
     }
 
-    /// `reason`: JSON of a `PauseReason`, completed here with the call and the differences for a drift.
-    fn pause(&self, py: Python<'_>, reason: &str, text: String) -> PyResult<u64> {
-        let reason: PauseReason =
-            serde_json::from_str(reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
-        let done = py.detach(|| self.inner.pause(reason, text));
-        Self::out(py, done)
-    }
-
-    /// Pauses because somebody asked.
-    fn pause_as_asked(&self, py: Python<'_>, by: &str, text: String) -> PyResult<u64> {
-        let reason = self.inner.pause_requested(by);
-        Self::out(py, py.detach(|| self.inner.pause(reason, text)))
-    }
-
     /// Writes what rides along.
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         Self::out(py, py.detach(|| self.inner.flush_all()))
     }
 
-    /// Pauses on a drift. Returns the differences as (path, before, after).
+    /// The reason to pause on a drift, and the differences as (path, before, after).
     #[pyo3(signature = (call, record, moved, now))]
     fn drift_differences(
         &self,
@@ -436,12 +447,12 @@ impl Session {
     }
 
     #[pyo3(signature = (result, volatile))]
-    fn complete(&self, py: Python<'_>, result: String, volatile: Option<String>) -> PyResult<()> {
+    fn complete(&self, py: Python<'_>, result: String, volatile: Option<String>) -> PyResult<Vec<String>> {
         let done = py.detach(|| self.inner.complete(result, volatile));
         Self::out(py, done)
     }
 
-    fn fail(&self, py: Python<'_>, error: ErrorTuple, sources: Vec<u64>) -> PyResult<()> {
+    fn fail(&self, py: Python<'_>, error: ErrorTuple, sources: Vec<u64>) -> PyResult<Vec<String>> {
         let error = error_data(py, error)?;
         let done = py.detach(|| self.inner.fail(error, sources));
         Self::out(py, done)
@@ -469,9 +480,9 @@ impl Session {
         self.inner.log(key, stream, text);
     }
 
-    #[pyo3(signature = (name, value, call))]
-    fn save(&self, py: Python<'_>, name: &str, value: String, call: Option<String>) -> PyResult<()> {
-        let done = py.detach(|| self.inner.save(name, value, call));
+    #[pyo3(signature = (call, name, value, key))]
+    fn save(&self, py: Python<'_>, call: usize, name: &str, value: String, key: Option<String>) -> PyResult<()> {
+        let done = py.detach(|| self.inner.save(CallId(call), name, value, key));
         Self::out(py, done)
     }
 

@@ -15,6 +15,7 @@ pub mod store;
 mod values;
 
 pub use error::StoreError;
+pub use sqlite::forget_memory;
 pub use store::{ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Seen, Store, WaitFilter};
 
 use std::path::{Path, PathBuf};

@@ -27,17 +27,26 @@ def is_held_here(engine: Engine, id: str) -> bool:
     return any(run.id == root and run.session.is_open for run in list(_context.running))
 
 
-def carry_on(engine: Engine, place: Place | None, told: dict[str, Any], why: str, *, taken_is_fine: bool) -> None:
+def carry_on(
+    engine: Engine,
+    place: Place | None,
+    told: dict[str, Any],
+    why: str,
+    *,
+    taken_is_fine: bool,
+    on_drift: str | None = None,
+) -> None:
     """Runs an execution to its end or suspension, then what waited for that.
 
-    Raises what keeps it from going on; with ``taken_is_fine`` not that somebody else was faster.
+    ``on_drift`` is what happens then to a call with other inputs than recorded. Raises what keeps it from going on;
+    with ``taken_is_fine`` not that somebody else was faster.
     """
     from kitaru import _wake
     from kitaru.errors import KitaruError
 
     try:
         with _wake.seen_to():
-            _run(place, told, why)
+            _run(place, told, why, on_drift)
     except KitaruError as error:
         if not taken_is_fine or error.code not in ("held", "conflict", "fenced", "already-ended"):
             raise
@@ -63,25 +72,33 @@ def wake(engine: Engine, place: Place | None, moved: str) -> None:
             ahead.append(one["id"])
 
 
-def _run(place: Place | None, told: dict[str, Any], why: str) -> None:
-    from kitaru import _config, _entry, _runner
+def _run(place: Place | None, told: dict[str, Any], why: str, on_drift: str | None = None) -> None:
+    from kitaru import _runner
     from kitaru.errors import KitaruFlowNotFoundError
 
-    job = {"resume": {"id": told["root"], "entry": told["entry"], "why": why}}
     entry = told["entry"]
-    here = _runner.is_this_interpreter(entry["interpreter"]) and entry["cwd"] == os.getcwd()
-    here = here or _config.place(None, None)[0] == "memory:"
-    if entry["module"] is None and told["root"] in _entry.here:
-        here = True
+    job = {"resume": {"id": told["root"], "entry": entry, "why": why, "on_drift": on_drift}}
+    if runs_here(place, entry, told["root"]):
+        _on_own_thread(lambda: _runner.execute(job))
     elif entry["module"] is None:
         raise KitaruFlowNotFoundError(
             f"{told['flow']} was defined in a notebook or at a prompt: it goes on there, with "
             f"{told['flow']}.resume({told['root']!r})"
         )
-    if here and place is None:
-        _on_own_thread(lambda: _runner.execute(job))
     else:
         _runner.execute_elsewhere(job, quiet=True, silent=True, place=place)
+
+
+def runs_here(place: Place | None, entry: dict[str, Any], exec_id: str) -> bool:
+    """Whether an execution is carried on in this process, which keeps its working directory."""
+    from kitaru import _config, _entry, _runner
+
+    if place is not None:
+        return False
+    if entry["module"] is None:
+        return exec_id in _entry.here
+    here = _runner.is_this_interpreter(entry["interpreter"]) and entry["cwd"] == os.getcwd()
+    return here or _config.place(None, None)[0] == "memory:"
 
 
 def _on_own_thread(work: Callable[[], Any]) -> None:

@@ -12,19 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru.client.carrying import carry_on, is_held_here
 from kitaru.client.handles import ExecutionHandle
-from kitaru.client.items import Execution, LogLine, Tree, Wait, execution, time_of, tree, wait_of
+from kitaru.client.items import Execution, LogLine, Tree, Wait, execution, plain, time_of, tree, wait_of, who
 from kitaru.client.recording import flow_frame, looks
+from kitaru.client.replays import Replays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kitaru._native import Engine
     from kitaru.client.items import Place
 
 _WHOLE = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
+NOTHING: Any = object()
+"""What stands for a value that is not given, where ``None`` is one."""
 
-class Executions:
+
+class Executions(Replays):
     """``client.executions``. An identifier may be a unique beginning or end of one, or ``"latest"``.
 
     Everything here raises :class:`~kitaru.errors.KitaruNotFoundError` for an identifier that is unknown or ambiguous.
@@ -149,9 +153,9 @@ class Executions:
         :class:`~kitaru.errors.KitaruStateError` if it was answered before or the execution has ended,
         :class:`~kitaru.errors.KitaruNotFoundError` if nothing is asked.
         """
-        text, frame = _plain(value), flow_frame()
+        text, frame = plain(value), flow_frame()
         if frame is None:
-            return self._get(self._input(id, text, wait, resume, "python", again=False))
+            return self._get(self._input(id, text, wait, resume, who(), again=False))
         from kitaru import _steer
 
         target = self._target(id)
@@ -193,34 +197,52 @@ class Executions:
         told = {"root": root["id"], "flow": root["flow"], "entry": root["entry"]}
         carry_on(self._engine, self._place, told, "answer", taken_is_fine=True)
 
-    def resume(self, id: str, *, on_drift: str | None = None, rerun: str | Iterable[str] = ()) -> Execution:
+    def resume(
+        self,
+        id: str,
+        *,
+        on_drift: str | None = None,
+        rerun: str | Iterable[str] = (),
+        set: Mapping[str, Any] | None = None,
+        output: Any = NOTHING,
+    ) -> Execution:
         """Goes on with an execution, and returns it as it is afterwards: ended, or waiting again.
 
         ``on_drift`` decides about a call that is met with other inputs (``"reuse"`` or ``"rerun"``); ``rerun``
-        names calls to run again, by key, or ``"failed"`` for all that failed. What the flow raises is not raised
-        here: it is in ``error``. Inside a flow, what it started goes on beside it, and this returns at once: wait
-        for its handle.
+        names calls to run again, by key, or ``"failed"`` for all that failed. ``set`` changes what the call is given
+        that the execution is paused at, by path: ``{"topic": "tea", "messages[3].text": "…"}``; ``output`` is its
+        result instead of running it. Both are plain JSON values, which the call's annotations make into theirs, and
+        are marked with who put them there. What the flow raises is not raised here: it is in ``error``. Inside a flow,
+        what it started goes on beside it, and this returns at once: wait for its handle.
 
         Raises :class:`~kitaru.errors.KitaruStateError` when it has ended, is held by a living process or lacks an
-        answer or a decision, :class:`~kitaru.errors.KitaruImportError` when its code cannot be loaded.
+        answer or a decision, :class:`~kitaru.errors.KitaruOverrideError` for a path that the call does not have,
+        :class:`~kitaru.errors.KitaruImportError` when its code cannot be loaded.
         """
         keys, frame = [rerun] if isinstance(rerun, str) else [*rerun], flow_frame()
+        put = [(path, plain(value)) for path, value in (set or {}).items()]
+        if output is not NOTHING:
+            put.append(("output", plain(output)))
         if frame is not None:
             from kitaru._resumed import resume_in_flow
 
-            return resume_in_flow(self, frame, self._target(id), on_drift, keys)
-        return self._resume(id, on_drift, keys)
+            return resume_in_flow(self, frame, self._target(id), on_drift, keys, put)
+        return self._resume(id, on_drift, keys, put)
 
-    def _resume(self, id: str, on_drift: str | None, keys: Sequence[str]) -> Execution:
+    def _resume(
+        self, id: str, on_drift: str | None, keys: Sequence[str], put: Sequence[tuple[str, str]] = ()
+    ) -> Execution:
         from kitaru import _native
 
-        told = json.loads(_native.manage_prepare(self._engine, id, on_drift, [*keys], None, "python"))
+        told = json.loads(_native.manage_prepare(self._engine, id, on_drift, [*keys], [*put], None, who()))
         if not told["in_place"]:
             self._go_on(told)
         return self._get(told["asked"])
 
     def _go_on(self, told: dict[str, Any]) -> None:
-        carry_on(self._engine, self._place, told, "resume", taken_is_fine=False)
+        # What its parent is paused at is another question.
+        why = "resume" if told["root"] == told["asked"] else "child"
+        carry_on(self._engine, self._place, told, why, taken_is_fine=False)
         if told["asked"] == told["root"]:
             return
         left = json.loads(self._engine.describe(told["asked"]))
@@ -238,14 +260,15 @@ class Executions:
         return self._stop(id, "cancel")
 
     def pause(self, id: str) -> Execution:
-        """Pauses an execution and its children. One that is running stops at its next step."""
+        """Pauses an execution and its children. In one that is running nothing new begins, and it pauses when what
+        runs has ended."""
         return self._stop(id, "pause")
 
     def _stop(self, id: str, how: str) -> Execution:
         frame = flow_frame()
         if frame is None:
             found = self._get(id)
-            return self._stopped(found.id, how, "python", again=False)
+            return self._stopped(found.id, how, who(), again=False)
         from kitaru import _native, _steer
 
         target = self._target(id)
@@ -265,19 +288,3 @@ class Executions:
         _native.manage_stop(self._engine, id, how, by, again)
         wake(self._engine, self._place, id)
         return self._get(id)
-
-
-def _plain(value: Any) -> str:
-    """An answer as plain JSON, which its schema is checked against."""
-    try:
-        return json.dumps(value)
-    except TypeError:
-        from pydantic import PydanticSchemaGenerationError
-        from pydantic_core import PydanticSerializationError, to_json
-
-        from kitaru.errors import KitaruAnswerError
-
-        try:
-            return to_json(value).decode()
-        except (PydanticSchemaGenerationError, PydanticSerializationError) as error:
-            raise KitaruAnswerError(f"the answer is no JSON value: {error}") from None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 from typing import TYPE_CHECKING, Any
 
 from kitaru.client.recording import seen
@@ -31,8 +32,45 @@ class Usage:
 
 
 @dataclasses.dataclass(frozen=True)
+class ByHand:
+    """A value that somebody put in: ``what`` is ``output``, or ``inputs.`` and a path; ``value`` is plain JSON."""
+
+    what: str
+    value: Any
+    by: str
+    at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class Pending:
+    """The call that an execution is paused at. ``inputs`` are plain JSON, ``None`` if they have no codec."""
+
+    key: str
+    name: str
+    inputs: dict[str, Any] | None
+    by_hand: tuple[ByHand, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Breakpoint:
+    """A place to pause before. ``file`` is ``None`` where it is for every flow of that name, ``every`` says that it
+    stays, ``when`` is its condition, ``hits`` is how often it was met."""
+
+    id: int
+    flow: str
+    file: str | None
+    before: str
+    every: bool
+    when: str | None
+    hits: int
+    by: str
+    at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True)
 class Call:
-    """One call of an execution. ``attempts`` is 0 for a wait or a sleep; ``reused``: the last pass was served it."""
+    """One call of an execution. ``attempts`` is 0 for a wait, a sleep and an output that was put in by hand;
+    ``reused``: the last pass was served it."""
 
     key: str
     name: str
@@ -43,11 +81,15 @@ class Call:
     ended_at: datetime.datetime | None
     reused: bool
     usage: Usage
+    by_hand: tuple[ByHand, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Wait:
-    """An open question. ``schema`` is a JSON Schema, ``metadata`` what was shown with it."""
+    """An open question. ``schema`` is a JSON Schema, ``metadata`` what was shown with it.
+
+    ``overdue``: its ``deadline`` has passed. With ``on_timeout="escalate"`` it can be answered all the same.
+    """
 
     execution_id: str
     key: str
@@ -56,6 +98,8 @@ class Wait:
     schema: dict[str, Any] | None
     metadata: Any
     deadline: datetime.datetime | None
+    on_timeout: str | None
+    overdue: bool
     opened_at: datetime.datetime
 
 
@@ -115,6 +159,7 @@ class Execution:
     updated_at: datetime.datetime
     calls: tuple[Call, ...]
     waits: tuple[Wait, ...]
+    pending: Pending | None
     _place: Place | None = dataclasses.field(repr=False, compare=False)
 
     @property
@@ -231,6 +276,7 @@ def execution(place: Place | None, item: dict[str, Any]) -> Execution:
         updated_at=time_of(item["updated_at"]),
         calls=tuple(_call(one) for one in item["calls"]),
         waits=tuple(wait_of(one) for one in item["waits"]),
+        pending=_pending(item["pending"]),
         _place=place,
     )
 
@@ -246,7 +292,21 @@ def _call(item: dict[str, Any]) -> Call:
         ended_at=time_or_none(item["ended_at"]),
         reused=item["reused"],
         usage=Usage(**item["usage"]),
+        by_hand=_by_hand(item),
     )
+
+
+def _by_hand(item: dict[str, Any]) -> tuple[ByHand, ...]:
+    return tuple(ByHand(one["what"], one["value"], one["by"], time_of(one["at"])) for one in item["by_hand"])
+
+
+def _pending(item: dict[str, Any] | None) -> Pending | None:
+    return None if item is None else Pending(item["key"], item["name"], item["inputs"], _by_hand(item))
+
+
+def breakpoint_of(item: dict[str, Any]) -> Breakpoint:
+    """A breakpoint of its item."""
+    return Breakpoint(**{**item, "at": time_of(item["at"])})
 
 
 def wait_of(item: dict[str, Any]) -> Wait:
@@ -259,6 +319,8 @@ def wait_of(item: dict[str, Any]) -> Wait:
         schema=item["schema"],
         metadata=item["metadata"],
         deadline=time_or_none(item["deadline"]),
+        on_timeout=item["on_timeout"],
+        overdue=item["overdue"],
         opened_at=time_of(item["opened_at"]),
     )
 
@@ -281,6 +343,30 @@ def tree(item: dict[str, Any]) -> Tree:
     )
 
 
+def plain(value: Any) -> str:
+    """A value that somebody gives as plain JSON, which it is checked as."""
+    try:
+        return json.dumps(value)
+    except TypeError:
+        from pydantic import PydanticSchemaGenerationError
+        from pydantic_core import PydanticSerializationError, to_json
+
+        from kitaru.errors import KitaruAnswerError
+
+        try:
+            return to_json(value).decode()
+        except (PydanticSchemaGenerationError, PydanticSerializationError) as error:
+            raise KitaruAnswerError(f"the answer is no JSON value: {error}") from None
+
+
+def who() -> str:
+    """Who acts: the user's name, and that it was from Python."""
+    import os
+
+    name = next((name for key in ("USER", "LOGNAME", "USERNAME") if (name := os.environ.get(key))), None)
+    return "python" if name is None else f"{name} (python)"
+
+
 # They are recorded under the name that users know them by.
-for _kind in (Usage, Call, Wait, Failure, Parent, LogLine, Execution, Artifact, Tree):
+for _kind in (Usage, ByHand, Call, Pending, Wait, Failure, Parent, LogLine, Execution, Artifact, Tree):
     _kind.__module__ = "kitaru.client"

@@ -171,7 +171,7 @@ pub struct AttemptFailed {
     pub error: ErrorData,
     /// When the next try is due.
     pub retry_at: Millis,
-    /// What this try consumed.
+    /// What this try consumed and no [`UsageReported`] said before.
     #[serde(default, skip_serializing_if = "Usage::is_zero")]
     pub usage: Usage,
 }
@@ -195,12 +195,25 @@ pub struct CallEnded {
     /// Who supplied the outcome, where no body ran for it: then it is plain JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// Path of an argument that was changed in place while it ran: a re-entry that is served the outcome lacks that
+    /// change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutated: Option<String>,
     /// How many tries it took.
     pub attempts: u32,
     /// When the first try began.
     pub started_at: Millis,
-    /// What the last try consumed.
+    /// What the last try consumed and no [`UsageReported`] said before.
     #[serde(default, skip_serializing_if = "Usage::is_zero")]
+    pub usage: Usage,
+}
+
+/// [`super::Body::UsageReported`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UsageReported {
+    /// The call's key.
+    pub key: String,
+    /// What it consumed since what is on record of it.
     pub usage: Usage,
 }
 
@@ -219,7 +232,7 @@ pub struct CallsDropped {
 pub enum DriftDecision {
     /// Serve the record to this call.
     Reuse,
-    /// Run this call, and any that drifts after it in its scope.
+    /// Run this call, and those that drift after it in its scope from what was recorded by then.
     Rerun,
 }
 

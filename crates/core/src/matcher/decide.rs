@@ -3,24 +3,35 @@
 //! Not here: what running one means for the records (`run`), and how a person is asked.
 
 use super::scopes::Evidence;
-use super::{CallId, Matcher, Verdict};
+use super::{CallId, Matcher, Met, Verdict};
 use crate::event::{CallKind, Inputs};
 use crate::fork::same_code;
-use crate::ids::ScopeId;
-use crate::records::{Record, State, body_of};
+use crate::ids::{ScopeId, Seq};
+use crate::records::{Record, State, body_of, printed};
 
 impl Matcher {
     /// Decides what is to be done. `alone`: no other task or thread of the flow is alive.
     pub fn decide(&mut self, id: CallId, alone: bool) -> Verdict {
         let Some(met) = self.met(id) else { return Verdict::Run };
         match met.exact {
+            Some(ix) if self.records.all[ix].mutated.is_some() => Verdict::Mutated(ix),
             Some(ix) => self.decide_known(id, ix, alone),
             None if met.head.kind == CallKind::Reading => Verdict::Run,
             None => {
+                if let Some(ix) = self.supplied_for(id) {
+                    self.reuse(id, ix);
+                    return Verdict::Reuse(ix);
+                }
                 if alone {
                     self.stand_for_next(id);
                 }
-                self.decide_unknown(id, alone)
+                match self.decide_unknown(id, alone) {
+                    // No policy about drift is a decision about what is missing besides.
+                    Verdict::Drift { record, .. } if self.records.all[record].mutated.is_some() => {
+                        Verdict::Mutated(record)
+                    }
+                    verdict => verdict,
+                }
             }
         }
     }
@@ -69,6 +80,20 @@ impl Matcher {
         fork.unchanged && record.seq <= fork.base && has_code && !(told_apart && same())
     }
 
+    /// The outcome that somebody put in place of that of the call of this key, where a replay calls it with other
+    /// inputs than its source did: it was named by its key, and is meant for that.
+    fn supplied_for(&self, id: CallId) -> Option<usize> {
+        let (fork, met) = (self.records.fork.as_ref()?, self.met(id)?);
+        if fork.keys.contains_key(&met.head.body) {
+            return None;
+        }
+        let key = printed(&self.label(met.head.scope), &met.head.name, met.nth, '#');
+        let ix = *self.records.by_key.get(&key)?;
+        let record = &self.records.all[ix];
+        let is_it = record.supplied && record.call.kind == met.head.kind && !self.claimed.contains(&ix);
+        (is_it && record.seq > fork.base && record.state.is_served()).then_some(ix)
+    }
+
     /// A task that nothing on record was found for, in a flow that does one thing at a time, stands where the
     /// next recorded task of its function stood: what it asks for with other inputs is then asked about.
     fn stand_for_next(&mut self, id: CallId) {
@@ -91,10 +116,26 @@ impl Matcher {
     fn decide_unknown(&self, id: CallId, alone: bool) -> Verdict {
         let Some(met) = self.met(id) else { return Verdict::Run };
         let scope = met.head.scope;
-        let (rerun, raced) = self.scopes.get(&met.asker).map_or((false, None), |state| (state.rerun, state.raced));
-        if rerun {
-            return Verdict::Run;
-        }
+        let state = self.scopes.get(&met.asker);
+        let verdict = self.judge_unknown(met, alone);
+        let instead = match verdict {
+            Verdict::Drift { record, .. } => Some(record),
+            Verdict::RaceDiverged { .. } => self.next_unclaimed(scope),
+            _ => return verdict,
+        };
+        // Whether somebody decided already that it is not that record.
+        let decided = instead.is_some_and(|ix| {
+            let Record { seq, order, .. } = self.records.all[ix];
+            let until = state.and_then(|state| state.rerun);
+            met.anew == Some(seq)
+                || until.is_some_and(|until| order < until && !self.records.decisions.used_since(seq, until))
+        });
+        if decided { Verdict::Run } else { verdict }
+    }
+
+    fn judge_unknown(&self, met: &Met, alone: bool) -> Verdict {
+        let scope = met.head.scope;
+        let raced = self.scopes.get(&met.asker).and_then(|state| state.raced);
         let next = self.next_unclaimed(scope);
         let diverged = raced.filter(|_| next.is_some());
         if let (false, served) = (alone, diverged) {
@@ -165,10 +206,10 @@ impl Matcher {
         }
     }
 
-    /// Runs a drifted call, and every call that drifts after it in its scope.
+    /// Runs a drifted call, and every call that drifts after it in its scope, in this pass.
     pub fn rerun(&mut self, id: CallId) {
         if let Some(met) = self.met(id) {
-            self.scopes.entry(met.asker).or_default().rerun = true;
+            self.scopes.entry(met.asker).or_default().rerun = Some(Seq::MAX);
         }
     }
 
@@ -177,7 +218,13 @@ impl Matcher {
         let list = self.records.by_scope.get(&scope)?;
         let last = self.scopes.get(&scope).and_then(|state| state.last_claimed);
         let start = last.map_or(0, |ix| self.records.all[ix].place + 1);
-        list.iter().skip(start).copied().find(|ix| self.is_unclaimed(*ix))
+        list.iter().skip(start).copied().find(|ix| self.is_unclaimed(*ix) && !self.is_replaced(*ix))
+    }
+
+    /// Whether another call, which this pass has met, was decided to take the record's place.
+    fn is_replaced(&self, ix: usize) -> bool {
+        let successor = self.records.decisions.successor(self.records.all[ix].seq);
+        successor.and_then(|body| self.records.by_body.get(body)).is_some_and(|ix| self.claimed.contains(ix))
     }
 
     /// Whether there is a result that no call of this pass has.

@@ -6,7 +6,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use kitaru_core::event::{
-    CallKind, CallsDropped, Created, DriftDecided, DriftDecision, EntryPoint, ErrorData, Inputs, Outcome, Taken, Usage,
+    CallKind, CallsDropped, Created, DriftDecided, DriftDecision, EntryPoint, ErrorData, Inputs, Outcome, Taken,
     WaitAnswered, WaitClosed,
 };
 use kitaru_core::lease::Owner;
@@ -51,6 +51,7 @@ pub enum Said {
     Moved(String),
     InDoubt,
     Volatile,
+    Mutated(String),
     /// The key of the call that was served.
     Raced(String),
 }
@@ -173,6 +174,7 @@ impl Desk {
             Verdict::Drift { record, moved: true } => Said::Moved(key(record)),
             Verdict::InDoubt(_) => Said::InDoubt,
             Verdict::Volatile(_) => Said::Volatile,
+            Verdict::Mutated(record) => Said::Mutated(key(record)),
             Verdict::RaceDiverged { served } => Said::Raced(key(served)),
         }
     }
@@ -216,7 +218,15 @@ impl Desk {
     }
 
     pub fn end(&mut self, call: CallId, outcome: Outcome) {
-        let batch = self.pass.end(call, outcome, 1, Usage::default()).expect("a call of this pass");
+        self.end_mutated(call, outcome, None);
+    }
+
+    /// Ends a call that changed the argument at that path.
+    pub fn end_mutated(&mut self, call: CallId, outcome: Outcome, mutated: Option<&str>) {
+        if let Some(path) = mutated {
+            self.pass.mutates(call, path.to_owned());
+        }
+        let batch = self.pass.end(call, outcome, 1).expect("a call of this pass");
         self.write(batch);
     }
 
@@ -305,6 +315,9 @@ impl Desk {
             if !read.by_key.contains_key(&record.call.key) {
                 return Some(format!("{} is known only live", record.call.key));
             }
+        }
+        if live.usage != read.usage {
+            return Some(format!("live {:?}, read {:?}", live.usage, read.usage));
         }
         let mut keys: Vec<&str> = live.all.iter().map(|record| record.call.key.as_str()).collect();
         keys.sort_unstable();

@@ -6,6 +6,7 @@
 mod desk;
 
 mod cancelled;
+mod compare;
 mod drift;
 mod effects;
 mod failures;
@@ -13,5 +14,8 @@ mod identity;
 mod input_less;
 mod journal;
 mod nested;
+mod plan;
+mod supplied;
 mod tasks;
+mod usage;
 mod waits;

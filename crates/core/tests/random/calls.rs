@@ -72,13 +72,16 @@ pub async fn drive(w: &W, task: usize, one: One, call: &Call, frame: &mut Frame)
         }
         Verdict::Run => {}
         Verdict::Park(_) => until(w, task, Waits::Forever).await?,
-        Verdict::Drift { record, .. } => return Err(stop(w, Stop::Drift { call: one.id, record })),
+        Verdict::Drift { record, .. } => {
+            return Err(stop(w, Stop::Drift { call: one.id, mark: one.mark.clone(), record }));
+        }
         Verdict::RaceDiverged { .. } => return Err(stop(w, Stop::Raced)),
         Verdict::InDoubt(record) | Verdict::Volatile(record) => {
             let seq = w.borrow().desk.pass.matcher.records.all[record].seq;
             return Err(stop(w, Stop::InDoubt(seq)));
         }
         Verdict::Open(_) => panic!("a checkpoint is no wait"),
+        Verdict::Mutated(_) => panic!("no body of these changes its arguments"),
     }
     attempts(w, task, &one, call, frame).await
 }
@@ -112,7 +115,7 @@ fn is_decided(world: &World, call: CallId) -> bool {
     let matcher = &world.desk.pass.matcher;
     let head = matcher.head(call).expect("of this pass");
     let own = matcher.record_of(call).is_some_and(|record| record.call.body == head.body);
-    !own || matcher.records.decisions.contains_key(&head.body)
+    !own || matcher.records.decisions.of(&head.body).is_some()
 }
 
 async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> Result<u64, Break> {
@@ -123,6 +126,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
         let now = world.desk.now;
         let (started, intent) =
             world.desk.pass.start(one.id, None, call.once, now).expect("a call of this pass").expect("as recorded");
+        world.desk.pass.used(&started.key, &Usage { input_tokens: 1, ..Usage::default() });
         world.trail.push(format!("pass {} runs {} {}", world.pass, one.mark.path, one.mark.what));
         if call.once {
             world.write(intent)?;
@@ -152,12 +156,12 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
             Ok(()) => {
                 let mark = Mark { acc: inner.acc, ..one.mark.clone() };
                 let outcome = Outcome::Returned { result: desk::value(&mark.text()) };
-                let batch = world.desk.pass.end(one.id, outcome, attempt, Usage::default()).expect("of this pass");
+                let batch = world.desk.pass.end(one.id, outcome, attempt).expect("of this pass");
                 world.write(batch)?;
                 return Ok(hash(&mark.text()));
             }
             Err(Break::Cancelled) => {
-                let batch = world.desk.pass.end(one.id, Outcome::Cancelled, attempt, Usage::default());
+                let batch = world.desk.pass.end(one.id, Outcome::Cancelled, attempt);
                 world.write(batch.expect("of this pass"))?;
                 return Err(Break::Cancelled);
             }
@@ -179,7 +183,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
                         world.model.forget_below(&one.body_path);
                     }
                     world.desk.pass.restart_body(one.id, keep);
-                    let batch = world.desk.pass.attempt_failed(one.id, attempt, data, 0, Usage::default());
+                    let batch = world.desk.pass.attempt_failed(one.id, attempt, data, 0);
                     world.write(batch.expect("of this pass"))?;
                     attempt += 1;
                     if call.once {
@@ -191,7 +195,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
                     continue;
                 }
                 let outcome = Outcome::Raised { error: data };
-                let batch = world.desk.pass.end(one.id, outcome, attempt, Usage::default()).expect("of this pass");
+                let batch = world.desk.pass.end(one.id, outcome, attempt).expect("of this pass");
                 world.write(batch)?;
                 let seq = world.desk.pass.matcher.record_of(one.id).map_or(0, |record| record.seq);
                 world.fresh.push(seq);
@@ -219,7 +223,7 @@ pub async fn wait(w: &W, task: usize, frame: &mut Frame, name: u64) -> Result<u6
     let verdict = w.borrow_mut().desk.pass.decide(call, alone).verdict;
     match verdict {
         Verdict::Reuse(_) => {}
-        Verdict::Drift { record, .. } => return Err(stop(w, Stop::Drift { call, record })),
+        Verdict::Drift { record, .. } => return Err(stop(w, Stop::Drift { call, mark, record })),
         other => {
             if !matches!(other, Verdict::Open(_)) {
                 let mut world = w.borrow_mut();

@@ -1,7 +1,7 @@
 //! What is promised of a run, kept apart from core: every result carries the true identity of the call that it
 //! was made by, and what is paid for is read from the journal by the keys in it.
 
-use kitaru_core::event::Outcome;
+use kitaru_core::event::{DriftDecision, Outcome};
 use kitaru_core::{Body, Event, Seq};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,6 +50,15 @@ pub enum Strict {
     Edited,
 }
 
+/// A decision to run a call and what drifts after it: for what was recorded then, until it is used or the flow edited.
+#[derive(Clone, Debug)]
+struct Rerun {
+    path: String,
+    recorded: Vec<Mark>,
+    /// The version of the flow that it was made for, once that has run.
+    version: Option<u64>,
+}
+
 #[derive(Clone, Debug)]
 pub struct Model {
     strict: Strict,
@@ -58,8 +67,15 @@ pub struct Model {
     /// Calls that ran before and have no result: to run again is what is due to them.
     due: BTreeSet<(String, String)>,
     begun: BTreeSet<(String, String)>,
-    /// Scopes in which somebody decided about a drift: from there on runs and reuses are what was decided.
+    /// Scopes in which a record went to another call by decision: what its own call does from there on is due to that.
     decided: BTreeSet<String>,
+    /// Calls that somebody decided to run, by path and identity.
+    anew: BTreeSet<(String, String)>,
+    /// What else those decisions allow to run.
+    reruns: Vec<Rerun>,
+    version: u64,
+    /// Recorded results that this pass was served.
+    used: BTreeSet<(String, String)>,
     /// What each open wait asks.
     pub questions: BTreeMap<String, Mark>,
     pub broken: Option<String>,
@@ -75,6 +91,10 @@ impl Model {
             due: BTreeSet::new(),
             begun: BTreeSet::new(),
             decided: BTreeSet::new(),
+            anew: BTreeSet::new(),
+            reruns: Vec::new(),
+            version: 0,
+            used: BTreeSet::new(),
             questions: BTreeMap::new(),
             broken: None,
             served: 0,
@@ -82,33 +102,26 @@ impl Model {
         }
     }
 
-    /// A new pass over that journal.
-    pub fn begin(&mut self, journal: &[Event]) {
-        let mut results: BTreeMap<Seq, (String, Mark)> = BTreeMap::new();
-        for event in journal {
-            match &event.body {
-                Body::CallStarted(started) => results.retain(|_, (key, _)| *key != started.call.key),
-                Body::CallEnded(ended) => {
-                    results.retain(|_, (key, _)| *key != ended.call.key);
-                    if let Outcome::Returned { result } = &ended.outcome {
-                        let text: String = serde_json::from_str(result.inline().unwrap()).unwrap();
-                        if text != "now" {
-                            let record = ended.record.unwrap_or(event.seq);
-                            results.insert(record, (ended.call.key.clone(), Mark::parse(&text)));
-                        }
-                    }
-                }
-                Body::CallsDropped(dropped) => results.retain(|seq, _| !dropped.records.contains(seq)),
-                _ => {}
-            }
+    /// A new pass of that version of the flow over that journal.
+    pub fn begin(&mut self, journal: &[Event], version: u64) {
+        self.version = version;
+        for rerun in &mut self.reruns {
+            rerun.version.get_or_insert(version);
         }
+        self.used.clear();
+        let results = results(journal);
         self.paid.clear();
         self.due.clone_from(&self.begun);
-        for (_, mark) in results.values() {
+        for mark in &results {
             self.due.remove(&(mark.path.clone(), mark.what.clone()));
+            *self.paid.entry(self.name(mark)).or_insert(0) += 1;
         }
-        for (_, mark) in results.into_values() {
-            *self.paid.entry(self.name(&mark)).or_insert(0) += 1;
+    }
+
+    /// The pass ended by itself, and that is written with what it was served.
+    pub fn ended(&mut self) {
+        for rerun in &mut self.reruns {
+            rerun.recorded.retain(|mark| !self.used.contains(&(mark.path.clone(), mark.what.clone())));
         }
     }
 
@@ -117,9 +130,18 @@ impl Model {
         (mark.path.clone(), what.clone())
     }
 
-    /// Somebody decided about a drift in that scope; the record that it was about stood in another, perhaps.
-    pub fn decide(&mut self, asker: &str, record: Option<&Mark>) {
-        self.decided.insert(asker.to_owned());
+    /// Somebody decided about a drift of that call; the record that it was about stood in another scope, perhaps.
+    pub fn decide(&mut self, asker: &Mark, record: Option<&Mark>, decision: DriftDecision, journal: &[Event]) {
+        if decision == DriftDecision::Rerun {
+            self.anew.insert((asker.path.clone(), asker.what.clone()));
+            // A question that is asked again says nothing about what costs.
+            if !asker.what.starts_with('w') {
+                let (path, recorded) = (asker.path.clone(), results(journal));
+                self.reruns.push(Rerun { path, recorded, version: None });
+            }
+            return;
+        }
+        self.decided.insert(asker.path.clone());
         if let Some(record) = record {
             self.decided.insert(record.path.clone());
             self.decided.insert(format!("{}/{}", record.path, record.what));
@@ -143,6 +165,7 @@ impl Model {
                 .get_or_insert(format!("{} {} was served {} {}", asker.path, asker.what, record.path, record.what));
         }
         let name = self.name(record);
+        self.used.insert((record.path.clone(), record.what.clone()));
         if let Some(left) = self.paid.get_mut(&name) {
             *left = left.saturating_sub(1);
         }
@@ -160,12 +183,40 @@ impl Model {
         };
         let name = self.name(call);
         let exact = (call.path.clone(), call.what.clone());
+        let asked = self.anew.contains(&exact)
+            || self.reruns.iter().any(|one| {
+                let meant = one.version == Some(self.version) && under(&call.path, &one.path);
+                meant && one.recorded.iter().any(|mark| self.name(mark) == name)
+            });
         let due = self.due.contains(&exact);
         self.begun.insert(exact);
-        if checked && !due && self.paid.get(&name).copied().unwrap_or(0) > 0 {
+        if checked && !asked && !due && self.paid.get(&name).copied().unwrap_or(0) > 0 {
             self.broken.get_or_insert(format!("{} {} is recorded and ran again", call.path, call.what));
         }
     }
+}
+
+/// The results that a journal holds, in the order in which they came.
+fn results(journal: &[Event]) -> Vec<Mark> {
+    let mut results: BTreeMap<Seq, (String, Mark)> = BTreeMap::new();
+    for event in journal {
+        match &event.body {
+            Body::CallStarted(started) => results.retain(|_, (key, _)| *key != started.call.key),
+            Body::CallEnded(ended) => {
+                results.retain(|_, (key, _)| *key != ended.call.key);
+                if let Outcome::Returned { result } = &ended.outcome {
+                    let text: String = serde_json::from_str(result.inline().unwrap()).unwrap();
+                    if text != "now" {
+                        let record = ended.record.unwrap_or(event.seq);
+                        results.insert(record, (ended.call.key.clone(), Mark::parse(&text)));
+                    }
+                }
+            }
+            Body::CallsDropped(dropped) => results.retain(|seq, _| !dropped.records.contains(seq)),
+            _ => {}
+        }
+    }
+    results.into_values().map(|(_, mark)| mark).collect()
 }
 
 /// A path without the arguments of its tasks.

@@ -68,7 +68,11 @@ pub fn answer(
     let is_key = wait.is_some_and(|wanted| known.iter().chain(&open).any(|one| one.key == wanted));
     let fits = |one: &&WaitRow| wait.is_none_or(|wanted| one.key == wanted || (!is_key && one.name == wanted));
     let fitting: Vec<&WaitRow> = open.iter().filter(fits).collect();
-    let chosen = match fitting.as_slice() {
+    let (late, in_time): (Vec<&WaitRow>, Vec<&WaitRow>) = fitting.iter().partition(|one| one.is_too_late(now));
+    if let ([], [first, ..]) = (in_time.as_slice(), late.as_slice()) {
+        return Err(too_late(first));
+    }
+    let chosen = match in_time.as_slice() {
         [one] => (*one).clone(),
         [] => return Err(none_open(store, row, wait, &open)?),
         several => {
@@ -96,6 +100,15 @@ pub fn answer(
     };
     let root = root_of(store, &store.queries().execution(&chosen.execution_id)?)?;
     Ok(Answered { wait: chosen, seq, root })
+}
+
+fn too_late(wait: &WaitRow) -> ManageError {
+    let until = wait.deadline.map(super::view::time).unwrap_or_default();
+    ManageError::new(
+        "already-timed-out",
+        format!("{} could be answered until {until}; its flow goes on without an answer", wait.key),
+        Some(format!("kitaru resume {}", wait.execution_id.short())),
+    )
 }
 
 /// Who goes on after an answer, decided by the owner's pulse and by what its heartbeat took in. Returns within

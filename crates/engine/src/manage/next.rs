@@ -12,6 +12,11 @@ pub fn answer(wait: &WaitRow) -> String {
     format!("kitaru input {} --value {} --wait {key}", wait.execution_id.short(), quoted(&value))
 }
 
+/// What to do about an open wait: answer it, or let its flow go on without an answer where its time has passed.
+pub fn wait(wait: &WaitRow, now: Millis) -> String {
+    if wait.is_too_late(now) { format!("kitaru resume {}", wait.execution_id.short()) } else { answer(wait) }
+}
+
 /// The command that goes on with a paused execution.
 pub fn after_pause(row: &ExecutionRow) -> String {
     let short = row.id.short();
@@ -19,8 +24,14 @@ pub fn after_pause(row: &ExecutionRow) -> String {
         Some(PauseReason::Drift { .. } | PauseReason::WaitChanged { .. }) => {
             format!("kitaru resume {short} --on-drift reuse   # or: --on-drift rerun")
         }
+        Some(PauseReason::MutatedArgument { .. }) => {
+            format!("kitaru resume {short} --on-drift rerun   # or: --on-drift reuse")
+        }
         Some(PauseReason::InDoubt { key, .. } | PauseReason::Volatile { key, .. }) => {
-            format!("kitaru resume {short} --rerun {}", quoted(&key))
+            format!("kitaru resume {short} --rerun {}   # or: --set output=VALUE", quoted(&key))
+        }
+        Some(PauseReason::RetriesExhausted { .. }) => {
+            format!("kitaru resume {short}   # or: --set output=VALUE")
         }
         _ => format!("kitaru resume {short}"),
     }
@@ -107,8 +118,17 @@ fn sample(schema: &Json, root: &Json, depth: usize) -> Json {
     }
 }
 
+/// What `--set` takes to put that value there: JSON where a text would be taken for it, else the text.
+pub(super) fn assignment(name: &str, value: &Json) -> String {
+    let text = match value {
+        Json::String(text) if serde_json::from_str::<Json>(text).is_err() => text.clone(),
+        other => other.to_string(),
+    };
+    format!("{}={}", quoted(name), quoted(&text))
+}
+
 /// A word for a POSIX shell.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

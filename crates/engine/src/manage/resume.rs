@@ -2,12 +2,14 @@
 //!
 //! Not here: going on, which needs the user's code.
 
+use super::by_hand::{self, Given};
 use super::family::{above, children, parent_of};
 use super::fleet::{awaits, have_come};
+use super::pending::pending;
 use super::{ManageError, Result, hold, next, status};
-use kitaru_core::event::{CallReleased, CallsDropped, DriftDecided, DriftDecision, PauseReason, Resumed};
+use kitaru_core::event::{CallHead, CallsDropped, DriftDecided, DriftDecision, PauseReason, Resumed};
 use kitaru_core::lease::Hold;
-use kitaru_core::rows::{CallStatus, ExecutionRow, Status};
+use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status};
 use kitaru_core::{Body, ExecutionId, Millis, Seq};
 use kitaru_store::{ExecutionFilter, Guard, Page, Store, WaitFilter};
 
@@ -27,9 +29,11 @@ pub struct ResumeOptions {
     pub on_drift: Option<Drift>,
     /// Calls to run again: keys, or `failed` for all that failed.
     pub rerun: Vec<String>,
+    /// What to put in by hand at the call that it is paused at: `inputs.NAME…`, `NAME…` or `output`, and plain JSON.
+    pub set: Vec<(String, serde_json::Value)>,
     /// The flow that asks, where one does: it may let those below it go on while it runs.
     pub asker: Option<ExecutionId>,
-    /// Who asks, in words.
+    /// Who decides.
     pub by: String,
 }
 
@@ -87,8 +91,12 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
     }
     let mut events = Vec::new();
     match status(store, row, now) {
+        seen if seen != Status::Paused && !options.set.is_empty() => {
+            let message = format!("execution {} is {seen}: --set changes the call that a paused one stands at", row.id);
+            return Err(ManageError::new("bad-override", message, Some(format!("kitaru show {short}"))));
+        }
         Status::Failed => drop.extend(sources(row)),
-        Status::Paused => decide(row, options, &mut drop, &mut events)?,
+        Status::Paused => decide(store, row, options, (&calls, now), &mut drop, &mut events)?,
         Status::Waiting => must_have_news(store, row, now)?,
         Status::Sleeping if !has_news(store, row, now)? => {
             let until = row.wake_at.map(super::view::time).unwrap_or_default();
@@ -199,59 +207,97 @@ fn must_have_news(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<
     } else {
         format!("execution {} waits for an answer: {}", row.id, asked.join("; "))
     };
-    let hint = open.first().map(next::answer);
+    let hint = open.first().map(|wait| next::wait(wait, now));
     Err(ManageError::new("waiting", message, hint))
 }
 
-fn sources(row: &ExecutionRow) -> Vec<Seq> {
+pub(super) fn sources(row: &ExecutionRow) -> Vec<Seq> {
     let listed = row.reason.as_ref().and_then(|reason| reason.get("sources")).and_then(|list| list.as_array());
     listed.into_iter().flatten().filter_map(serde_json::Value::as_u64).collect()
 }
 
-fn decide(row: &ExecutionRow, options: &ResumeOptions, drop: &mut Vec<Seq>, events: &mut Vec<Body>) -> Result<()> {
-    let short = row.id.short();
-    let pause = row.reason.as_ref().and_then(|reason| reason.get("pause")).cloned();
-    let Some(pause) = pause.and_then(|pause| serde_json::from_value::<PauseReason>(pause).ok()) else {
-        return Ok(());
+/// A pause that goes on only with a decision, and there is none.
+fn undecided(row: &ExecutionRow, text: String) -> Result<()> {
+    Err(ManageError::new("paused", text, Some(next::after_pause(row))))
+}
+
+fn drift_decided(call: CallHead, record: Seq, decision: DriftDecision) -> Body {
+    Body::DriftDecided(DriftDecided {
+        scope: call.scope,
+        name: call.name,
+        inputs: call.inputs,
+        occurrence: call.occurrence,
+        after: call.after,
+        record,
+        decision,
+    })
+}
+
+fn decide(
+    store: &dyn Store,
+    row: &ExecutionRow,
+    options: &ResumeOptions,
+    (calls, now): (&[CallRow], Millis),
+    drop: &mut Vec<Seq>,
+    events: &mut Vec<Body>,
+) -> Result<()> {
+    let pending = pending(store, row)?;
+    let known = pending.as_ref().and_then(|pending| calls.iter().find(|call| call.key == pending.call.key));
+    // Decided before, by a command that did not get to go on.
+    let supplied = known.is_some_and(|call| call.status == CallStatus::Completed && !drop.contains(&call.seq));
+    let settled = supplied || known.is_some_and(|call| call.status == CallStatus::Dropped);
+    let given = match &pending {
+        Some(pending) => by_hand::given(store, row, pending, &options.set, supplied, (&options.by, now))?,
+        None if options.set.is_empty() => Given::Nothing,
+        None => {
+            let message = format!("execution {} is not paused at a call that could be given something", row.id);
+            return Err(ManageError::new("bad-override", message, Some(format!("kitaru show {}", row.id.short()))));
+        }
     };
+    let Some(pause) = next::pause(row) else { return Ok(()) };
+    let is_output = matches!(given, Given::Output(_));
+    let is_held = matches!(pause, PauseReason::Breakpoint { .. });
     let text = row.reason.as_ref().and_then(|reason| reason.get("text")).and_then(|text| text.as_str());
     let text = next::said(text.unwrap_or("paused"));
     match pause {
         PauseReason::Drift { call, record, .. } => {
             let Some(decision) = options.on_drift else {
-                if !drop.is_empty() {
-                    return Ok(());
-                }
-                let hint = next::after_pause(row);
-                return Err(ManageError::new("paused", text, Some(hint)));
+                return if drop.is_empty() { undecided(row, text) } else { Ok(()) };
             };
-            events.push(Body::DriftDecided(DriftDecided {
-                scope: call.scope,
-                name: call.name,
-                inputs: call.inputs,
-                occurrence: call.occurrence,
-                after: call.after,
-                record,
-                decision: match decision {
-                    Drift::Reuse => DriftDecision::Reuse,
-                    Drift::Rerun => DriftDecision::Rerun,
-                },
-            }));
+            let decision = match decision {
+                Drift::Reuse => DriftDecision::Reuse,
+                Drift::Rerun => DriftDecision::Rerun,
+            };
+            events.push(drift_decided(call, record, decision));
         }
-        PauseReason::InDoubt { key, .. } | PauseReason::Volatile { key, .. } => {
-            if drop.is_empty() {
-                return Err(ManageError::new("paused", text, Some(format!("kitaru resume {short} --rerun {key}"))));
+        PauseReason::MutatedArgument { call, record, .. } => match options.on_drift {
+            Some(Drift::Reuse) => events.push(drift_decided(call, record, DriftDecision::Reuse)),
+            Some(Drift::Rerun) => drop.push(record),
+            None if drop.is_empty() => return undecided(row, text),
+            None => {}
+        },
+        PauseReason::InDoubt { .. } | PauseReason::Volatile { .. } => {
+            if drop.is_empty() && !settled && !is_output {
+                return undecided(row, text);
             }
         }
-        PauseReason::RetriesExhausted { record, .. } => drop.push(record),
-        PauseReason::Breakpoint { call, .. } => {
-            let (key, body) = (call.key.clone(), call.body);
-            events.push(Body::CallReleased(CallReleased { key, body, by: "cli".to_owned() }));
+        PauseReason::RetriesExhausted { record, .. } => {
+            if !settled && !is_output {
+                drop.push(record);
+            }
         }
+        PauseReason::Breakpoint { .. } => {}
         PauseReason::WaitChanged { .. }
         | PauseReason::RaceDiverged { .. }
         | PauseReason::NoProgress { .. }
         | PauseReason::Requested { .. } => {}
+    }
+    match given {
+        Given::Nothing => {}
+        Given::Inputs(body) | Given::Output(body) => events.push(body),
+    }
+    if let Some(pending) = pending.filter(|_| is_held || is_output) {
+        events.push(by_hand::released(&pending, &options.by));
     }
     Ok(())
 }

@@ -48,7 +48,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn node(&mut self, row: &ExecutionRow, relation: Option<&str>) -> Result<Json> {
         self.seen.insert(row.id.clone());
-        let mut item = view::brief(self.store, row, self.now);
+        let mut item = view::brief(self.store, row, self.now)?;
         let below = self.below(&row.id)?;
         if let Some(fields) = item.as_object_mut() {
             fields.insert("relation".to_owned(), json!(relation));

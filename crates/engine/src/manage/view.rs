@@ -1,10 +1,12 @@
 //! Rows as the JSON items that every surface shows.
 
-use super::{Diagnosis, Result, hold, next, status, text};
-use kitaru_core::event::{CallKind, Usage};
+use super::pending::{self, pending};
+use super::{Diagnosis, Result, by_hand, hold, next, open_waits, status, text};
+use kitaru_core::event::{CallKind, Override, Usage};
 use kitaru_core::lease::Hold;
-use kitaru_core::rows::{CallRow, ExecutionRow, Status, WaitRow};
-use kitaru_core::{Millis, Value};
+use kitaru_core::rows::{BreakpointRow, CallRow, ExecutionRow, Status, WaitRow};
+use kitaru_core::value::plain;
+use kitaru_core::{Body, Millis, Value};
 use kitaru_store::{ArtifactRow, ExecutionFilter, LogLine, Page, Store, WaitFilter};
 use serde_json::{Value as Json, json};
 
@@ -32,30 +34,8 @@ pub fn value(store: &dyn Store, value: &Value) -> Result<Json> {
     Ok(super::exact(&text).map_or(Json::String(text), plain))
 }
 
-/// The mark of a value that JSON has no kind for, and where its own JSON stands.
-const TAG: &str = "$kitaru";
-const INSIDE: &str = "v";
-/// Kinds whose inside means nothing without them.
-const OPAQUE: [&str; 3] = ["bytes", "bytearray", "pickle"];
-
-fn plain(value: Json) -> Json {
-    match value {
-        Json::Array(items) => Json::Array(items.into_iter().map(plain).collect()),
-        Json::Object(mut fields) => {
-            let kind = fields.get(TAG).and_then(Json::as_str);
-            if kind.is_some_and(|kind| !OPAQUE.contains(&kind))
-                && let Some(inside) = fields.shift_remove(INSIDE)
-            {
-                return plain(inside);
-            }
-            Json::Object(fields.into_iter().map(|(name, field)| (name, plain(field))).collect())
-        }
-        other => other,
-    }
-}
-
 /// What an execution and all that it started consumed.
-fn usage_of_all(store: &dyn Store, row: &ExecutionRow) -> Result<Usage> {
+pub(super) fn usage_of_all(store: &dyn Store, row: &ExecutionRow) -> Result<Usage> {
     let mut sum = row.usage;
     let children = ExecutionFilter { parent: Some(row.id.clone()), ..ExecutionFilter::default() };
     for child in store.queries().executions(&children, Page { limit: usize::MAX >> 1, offset: 0 })? {
@@ -64,7 +44,7 @@ fn usage_of_all(store: &dyn Store, row: &ExecutionRow) -> Result<Usage> {
     Ok(sum)
 }
 
-fn usage(usage: &Usage) -> Json {
+pub(super) fn usage(usage: &Usage) -> Json {
     json!({
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
@@ -73,13 +53,13 @@ fn usage(usage: &Usage) -> Json {
 }
 
 /// An execution without its values and calls: what a table needs, and no more is read for it.
-pub fn brief(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Json {
+pub fn brief(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Json> {
     let seen = status(store, row, now);
-    json!({
+    Ok(json!({
         "id": row.id,
         "flow": row.flow,
         "status": seen.as_str(),
-        "reason": reason(row, seen),
+        "reason": reason(store, row, seen, now)?,
         "parent": row.parent.as_ref().map(|parent| json!({ "id": parent.id, "key": parent.key })),
         "forked_from": row.forked_from,
         "tags": row.tags,
@@ -91,31 +71,66 @@ pub fn brief(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Json {
         "epoch": row.epoch,
         "created_at": time(row.created_at),
         "updated_at": time(row.updated_at),
-    })
+    }))
 }
 
 /// An execution with its values, calls and open waits.
 pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Json> {
-    let mut item = brief(store, row, now);
+    let mut item = brief(store, row, now)?;
     let inputs = value(store, &row.inputs)?;
     let result = row.result.as_ref().map(|result| value(store, result)).transpose()?;
     let error = row
         .error
         .as_ref()
         .map(|error| json!({ "type": error.kind, "message": error.message, "traceback": error.traceback }));
-    let calls: Vec<Json> = store.queries().calls(&row.id)?.iter().map(call).collect();
+    let made = store.queries().calls(&row.id)?;
+    let mut by_hand = by_hand::items(store, &row.id, &made)?;
+    let mut calls: Vec<Json> = made.iter().map(call).collect();
+    for (at, one) in calls.iter_mut().enumerate() {
+        one["step"] = (at + 1).into();
+        let changed = one["key"].as_str().and_then(|key| by_hand.remove(key)).unwrap_or_default();
+        one["by_hand"] = Json::Array(changed);
+    }
+    let mut waits_for = pending(store, row)?.map(|one| pending::item(store, &one)).transpose()?;
+    if let Some(one) = &mut waits_for {
+        // It has no row as long as it has not begun.
+        let changed = one["key"].as_str().and_then(|key| by_hand.remove(key)).unwrap_or_default();
+        one["by_hand"] = Json::Array(changed);
+    }
     let filter = WaitFilter { execution: Some(row.id.clone()), open: true };
     let open = store.queries().waits(&filter, Page { limit: 1000, offset: 0 })?;
-    let waits = open.iter().map(|one| wait(store, one)).collect::<Result<Vec<_>>>()?;
+    let waits = open.iter().map(|one| wait(store, one, now)).collect::<Result<Vec<_>>>()?;
     if let Some(fields) = item.as_object_mut() {
         fields.insert("usage".to_owned(), usage(&usage_of_all(store, row)?));
+        fields.insert("replay".to_owned(), replay(store, row)?);
         fields.insert("inputs".to_owned(), inputs);
         fields.insert("result".to_owned(), result.unwrap_or(Json::Null));
         fields.insert("error".to_owned(), error.unwrap_or(Json::Null));
         fields.insert("calls".to_owned(), Json::Array(calls));
         fields.insert("waits".to_owned(), Json::Array(waits));
+        fields.insert("pending".to_owned(), waits_for.unwrap_or(Json::Null));
     }
     Ok(item)
+}
+
+/// What a replay replays: from where, and with what changed. `null` for what is none.
+fn replay(store: &dyn Store, row: &ExecutionRow) -> Result<Json> {
+    if row.forked_from.is_none() {
+        return Ok(Json::Null);
+    }
+    let first = store.load(&row.id, row.base, 1)?.into_iter().next();
+    let Some(Body::Created(created)) = first.map(|event| event.body) else { return Ok(Json::Null) };
+    let Some(fork) = created.fork else { return Ok(Json::Null) };
+    let set = |one: &Override| Ok(json!({ "path": one.path, "value": value(store, &one.value)? }));
+    Ok(json!({
+        "source": fork.source,
+        "upto": fork.upto,
+        "from": fork.from,
+        "reuse": fork.reuse,
+        "overrides": fork.overrides.iter().map(set).collect::<Result<Vec<Json>>>()?,
+        "ask_again": fork.asked,
+        "by": fork.by,
+    }))
 }
 
 /// An open execution with why it is not progressing.
@@ -156,7 +171,7 @@ pub fn call(row: &CallRow) -> Json {
         "name": row.name,
         "kind": row.kind,
         "status": row.status.as_str(),
-        "attempts": if matches!(row.kind, CallKind::Checkpoint | CallKind::Client) && row.attempts == 0 { 1 } else { row.attempts },
+        "attempts": if matches!(row.kind, CallKind::Checkpoint | CallKind::Client) && row.ended_seq.is_none() { row.attempts.max(1) } else { row.attempts },
         "started_at": time(row.started_at),
         "ended_at": row.ended_at.map(time),
         "reused": row.reused,
@@ -165,8 +180,8 @@ pub fn call(row: &CallRow) -> Json {
     })
 }
 
-/// A wait. `several`: its execution has more than one open.
-pub fn wait(store: &dyn Store, row: &WaitRow) -> Result<Json> {
+/// A wait.
+pub fn wait(store: &dyn Store, row: &WaitRow, now: Millis) -> Result<Json> {
     Ok(json!({
         "execution_id": row.execution_id,
         "key": row.key,
@@ -178,10 +193,27 @@ pub fn wait(store: &dyn Store, row: &WaitRow) -> Result<Json> {
         "answer": row.answer.as_ref().map(|answer| value(store, answer)).transpose()?,
         "answered_by": row.answered_by,
         "deadline": row.deadline.map(time),
+        "on_timeout": row.on_timeout,
+        "overdue": row.is_overdue(now),
         "opened_at": time(row.opened_at),
         "closed_at": row.closed_at.map(time),
-        "next": (row.status == "open").then(|| next::answer(row)),
+        "next": (row.status == "open").then(|| next::wait(row, now)),
     }))
+}
+
+/// A breakpoint.
+pub fn breakpoint(row: &BreakpointRow) -> Json {
+    json!({
+        "id": row.id,
+        "flow": row.flow,
+        "file": row.file,
+        "before": row.before,
+        "every": row.every,
+        "when": row.condition,
+        "hits": row.hits,
+        "by": row.by,
+        "at": time(row.at),
+    })
 }
 
 fn owner(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Json {
@@ -192,11 +224,19 @@ fn owner(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Json {
 }
 
 /// Why an execution is not progressing, and who must act; `null` when it is done or working.
-pub fn reason(row: &ExecutionRow, seen: Status) -> Json {
+pub fn reason(store: &dyn Store, row: &ExecutionRow, seen: Status, now: Millis) -> Result<Json> {
     if let Some(reason) = &row.reason {
-        return reason.clone();
+        let mut reason = reason.clone();
+        if let Some(call) = reason.pointer_mut("/pause/breakpoint").and_then(Json::as_object_mut) {
+            // They are in `pending`, as plain JSON.
+            call.shift_remove("inputs");
+        }
+        if seen == Status::Waiting {
+            mark_overdue(&mut reason, &open_waits(store, row)?, now);
+        }
+        return Ok(reason);
     }
-    match seen {
+    Ok(match seen {
         Status::Interrupted if row.epoch == 0 => {
             json!({ "code": "not-started", "text": format!("nobody has taken it up; go on with: kitaru resume {}", row.id.short()) })
         }
@@ -204,19 +244,36 @@ pub fn reason(row: &ExecutionRow, seen: Status) -> Json {
             json!({ "code": "owner-gone", "text": format!("its process ended without a word; go on with: kitaru resume {}", row.id.short()) })
         }
         _ => Json::Null,
-    }
+    })
+}
+
+/// Says of a reason to wait which of its waits are overdue.
+fn mark_overdue(reason: &mut Json, open: &[WaitRow], now: Millis) {
+    let late: Vec<&WaitRow> = open.iter().filter(|wait| wait.is_overdue(now)).collect();
+    let Some(fields) = reason.as_object_mut().filter(|_| !late.is_empty()) else { return };
+    let waits = fields.get("waits").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+    let said: Vec<String> = waits
+        .map(|wait| {
+            // A child's wait stands behind the key of the child.
+            let is_late = late.iter().any(|one| wait == one.key || wait.ends_with(&format!(": {}", one.key)));
+            format!("{wait}{}", if is_late { " (overdue)" } else { "" })
+        })
+        .collect();
+    fields.insert("text".to_owned(), json!(format!("waiting for {}", said.join(", "))));
+    fields.insert("overdue".to_owned(), json!(true));
 }
 
 #[cfg(test)]
 mod tests {
+    use super::plain;
     use serde_json::json;
 
     #[test]
     fn tagged_values_are_shown_as_plain_json() {
         let pair = json!({ "$kitaru": "tuple", "v": [1, { "$kitaru": "set", "v": ["a"] }] });
-        assert_eq!(super::plain(json!({ "pair": pair })), json!({ "pair": [1, ["a"]] }));
+        assert_eq!(plain(json!({ "pair": pair })), json!({ "pair": [1, ["a"]] }));
         let bytes = json!({ "$kitaru": "bytes", "v": "00ff" });
-        assert_eq!(super::plain(bytes.clone()), bytes);
+        assert_eq!(plain(bytes.clone()), bytes);
     }
 
     #[test]

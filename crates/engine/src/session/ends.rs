@@ -1,4 +1,4 @@
-//! How an execution leaves the process: suspended, paused, interrupted, completed, failed, cancelled.
+//! How an execution leaves the process: suspended, interrupted, completed, failed, cancelled; `holds` pauses it.
 //!
 //! After any of these the session is closed: no call starts and nothing is recorded, whatever user code does
 //! while it unwinds.
@@ -6,9 +6,7 @@
 use super::{Session, json};
 use crate::error::{EngineError, Result};
 use crate::manage;
-use kitaru_core::event::{
-    Await, Cancelled, Completed, ErrorData, Failed, Interrupted, PauseReason, Paused, Reused, Suspended,
-};
+use kitaru_core::event::{Await, Cancelled, Completed, ErrorData, Failed, Interrupted, Reused, Suspended};
 use kitaru_core::{Body, ExecutionId, Millis, Seq};
 use kitaru_store::{Guard, Seen, StoreError};
 use std::sync::atomic::Ordering;
@@ -47,7 +45,7 @@ impl Session {
         let (last, news) = {
             let inner = self.lock();
             let is_open = |key: &String| inner.pass.matcher.records.is_asked(key);
-            (inner.seen, inner.stop.is_some() || !waiting.iter().all(is_open))
+            (inner.seen, inner.stop.is_some() || inner.is_held() || !waiting.iter().all(is_open))
         };
         if news {
             return Ok(None);
@@ -66,30 +64,38 @@ impl Session {
         }
     }
 
-    /// Parks the execution until somebody decides. Returns the sequence of that event.
-    pub fn pause(&self, reason: PauseReason, text: String) -> Result<Seq> {
-        let reused = self.reused();
-        let seqs = self.write(vec![Body::Paused(Box::new(Paused { reason, text, reused }))])?;
-        self.close();
-        Ok(seqs.last().copied().unwrap_or_default())
-    }
-
     /// The process stops before the end, in an orderly way.
     pub fn interrupt(&self, by: &str) -> Result<()> {
         let reused = self.reused();
         self.finish(Body::Interrupted(Interrupted { by: by.to_owned(), reused }))
     }
 
-    /// The flow returned.
-    pub fn complete(&self, result: String, volatile: Option<String>) -> Result<()> {
+    /// The flow returned. Returns what was put in place in a replay and no call took.
+    pub fn complete(&self, result: String, volatile: Option<String>) -> Result<Vec<String>> {
         let (result, reused) = (json(result)?, self.reused());
-        self.finish(Body::Completed(Completed { result, volatile, reused }))
+        let not_taken = self.not_taken();
+        self.finish(Body::Completed(Completed { result, volatile, reused }))?;
+        Ok(not_taken)
     }
 
-    /// The flow raised; `sources` are the records of the failed calls that it came from.
-    pub fn fail(&self, error: ErrorData, sources: Vec<Seq>) -> Result<()> {
+    /// The flow raised; `sources` are the records of the failed calls that it came from. Returns what
+    /// [`Session::complete`] does.
+    pub fn fail(&self, error: ErrorData, sources: Vec<Seq>) -> Result<Vec<String>> {
         let reused = self.reused();
-        self.finish(Body::Failed(Box::new(Failed { error, sources, reused })))
+        let not_taken = self.not_taken();
+        self.finish(Body::Failed(Box::new(Failed { error, sources, reused })))?;
+        Ok(not_taken)
+    }
+
+    /// Says what was put in place for nothing, and returns it as sentences.
+    fn not_taken(&self) -> Vec<String> {
+        let paths = self.lock().pass.matcher.not_taken();
+        let said = |path: String| format!("{path} was set, but no such call was made");
+        let not_taken: Vec<String> = paths.into_iter().map(said).collect();
+        for text in &not_taken {
+            self.note(None, "not-taken", text.clone());
+        }
+        not_taken
     }
 
     /// Somebody asked, and the flow has unwound.
@@ -100,11 +106,6 @@ impl Session {
     /// Who asked the execution to stop, as far as this session was told.
     pub fn stop_requested(&self) -> Option<kitaru_core::event::Stop> {
         self.lock().stop
-    }
-
-    /// Who is to stop, and with which execution above it, as far as this session was told: the reason of the pause.
-    pub fn pause_requested(&self, by: &str) -> PauseReason {
-        PauseReason::Requested { by: by.to_owned(), with: self.lock().stop_with.clone() }
     }
 
     /// Writes what rides along.
@@ -122,13 +123,15 @@ impl Session {
         Ok(())
     }
 
-    fn close(&self) {
+    pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.changed.notify_all();
+        // The process may be gone before the next beat.
+        self.codes.flush();
     }
 
     /// A conflict is either news for this owner or the end of its ownership.
-    fn must_own(&self) -> Result<()> {
+    pub(super) fn must_own(&self) -> Result<()> {
         let row = self.store.queries().execution(&self.id)?;
         if row.epoch != self.epoch || row.owner.is_none() {
             self.fence();

@@ -2,24 +2,29 @@
 //!
 //! A session's mutex guards the pass and what waits to be written; it is never held across a write.
 //! `calls` is the path of every call, `waits` that of questions and sleeps, `writing` the one door to the journal,
-//! `ends` how an execution leaves the process. Not here: user code, retries and their pauses, and whether a flow is quiet: those live where
+//! `holds` keeps bodies from beginning, `ends` is how an execution leaves the process. Not here: user code, retries and their pauses, and whether a flow is quiet: those live where
 //! the tasks and threads are, in Python.
 
 mod calls;
 mod ends;
+mod holds;
 mod waits;
 mod writing;
 
-pub use calls::{Asked, Drifted, Ended, Given, Served, Started};
+pub use calls::{Asked, Begun, Drifted, Ended, Given, Served, Started};
+pub use holds::Halted;
 pub use waits::{News, Question};
 
 use crate::clock::Clock;
+use crate::codes::Codes;
 use crate::error::{EngineError, Result};
-use kitaru_core::event::Stop;
+use kitaru_core::event::{CallKind, Stop};
+use kitaru_core::matcher::CallId;
 use kitaru_core::pass::Pass;
-use kitaru_core::records::Records;
+use kitaru_core::records::{Record, Records};
 use kitaru_core::{Body, Digest, Epoch, ExecutionId, Millis, ScopeId, Seq, Value};
 use kitaru_store::{LogLine, Store, StoreError};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -27,6 +32,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 pub struct Session {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    codes: Arc<Codes>,
     id: ExecutionId,
     epoch: Epoch,
     inner: Mutex<Inner>,
@@ -40,6 +46,8 @@ struct Inner {
     queue: writing::Queue,
     logs: Vec<LogLine>,
     stop: Option<Stop>,
+    stop_by: String,
+    holds: holds::Holds,
     /// The execution above it that is to stop too, where that is why.
     stop_with: Option<ExecutionId>,
     seen: Seq,
@@ -50,8 +58,10 @@ impl Session {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
+        codes: Arc<Codes>,
         id: ExecutionId,
         epoch: Epoch,
+        (flow, file): (String, Option<String>),
         records: Records,
     ) -> Self {
         let seen = records.last_seq;
@@ -60,6 +70,8 @@ impl Session {
             queue: writing::Queue::default(),
             logs: Vec::new(),
             stop: None,
+            stop_by: String::new(),
+            holds: holds::Holds::new(flow, file),
             stop_with: None,
             seen,
             open_waits: 0,
@@ -67,6 +79,7 @@ impl Session {
         Self {
             store,
             clock,
+            codes,
             id,
             epoch,
             inner: Mutex::new(inner),
@@ -136,10 +149,32 @@ impl Session {
         self.lock().logs.push(line);
     }
 
-    /// Stores a named value; rides along with nothing, it is durable when this returns.
-    pub fn save(&self, name: &str, value: String, call: Option<String>) -> Result<()> {
-        let saved = kitaru_core::event::ArtifactSaved { name: name.to_owned(), value: json(value)?, call };
-        self.write(vec![Body::ArtifactSaved(saved)]).map(|_| ())
+    /// Stores a named value for the body of the call with that key, and records by `call`, a reading, that it was
+    /// stored. Durable when this returns.
+    pub fn save(&self, call: CallId, name: &str, value: String, key: Option<String>) -> Result<()> {
+        let saved = kitaru_core::event::ArtifactSaved { name: name.to_owned(), value: json(value)?, call: key };
+        let now = self.now();
+        let mut batch = self.lock().pass.reading(call, json("null".to_owned())?, now).ok_or_else(calls::stale)?;
+        batch.push(Body::ArtifactSaved(saved));
+        self.write(batch).map(|_| ())
+    }
+
+    /// Digest of each checkpoint's and child flow's code as it is on record, by name; of several the last.
+    pub fn recorded_codes(&self) -> Vec<(String, Option<String>)> {
+        let inner = self.lock();
+        let coded = |record: &&Record| {
+            matches!(record.call.kind, CallKind::Checkpoint | CallKind::Child) && record.state.is_served()
+        };
+        let found: BTreeMap<&str, Option<&String>> = inner
+            .pass
+            .matcher
+            .records
+            .all
+            .iter()
+            .filter(coded)
+            .map(|record| (record.call.name.as_str(), record.call.code.as_ref()))
+            .collect();
+        found.into_iter().map(|(name, code)| (name.to_owned(), code.cloned())).collect()
     }
 
     /// The text of a value.
@@ -174,10 +209,7 @@ impl Session {
             }
             inner.seen = event.seq;
             match &event.body {
-                Body::StopRequested(request) => {
-                    inner.stop = Some(request.stop);
-                    inner.stop_with.clone_from(&request.with);
-                }
+                Body::StopRequested(request) => inner.asked_to_stop(request, self.id.short()),
                 // Only these come from outside; what this session writes is folded in where it is written.
                 Body::WaitAnswered(_) | Body::WaitClosed(_) | Body::DriftDecided(_) => {
                     inner.pass.wrote(event.seq, event.at, &event.body);

@@ -214,8 +214,16 @@ CREATE TABLE codes (
     digest TEXT PRIMARY KEY,
     parts  TEXT NOT NULL
 ) WITHOUT ROWID;
+
+-- Whether an answer after the deadline is too late.
+ALTER TABLE waits ADD COLUMN on_timeout TEXT;
+UPDATE waits SET on_timeout = (
+    SELECT json_extract(payload, '$.wait_opened.on_timeout') FROM journal
+    WHERE place > waits.n << 32 AND place < waits.n + 1 << 32 AND kind = 'wait_opened' AND call_key = waits.key
+    ORDER BY place DESC LIMIT 1
+) WHERE deadline IS NOT NULL;
 ",
 ];
 
 /// The version that this code writes.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = MIGRATIONS.len() as u32;

@@ -221,12 +221,25 @@ fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events:
                     None => merged = Some(*patch),
                 },
                 Change::Call(patch) => call(db, n, &patch)?,
+                Change::CallUsage(key, usage) => {
+                    db.prepare_cached(
+                        "UPDATE calls SET input_tokens = input_tokens + ?3, output_tokens = output_tokens + ?4,
+                            cost_usd = cost_usd + ?5 WHERE n = ?1 AND key = ?2",
+                    )?
+                    .execute(params![
+                        n,
+                        key,
+                        usage.input_tokens,
+                        usage.output_tokens,
+                        usage.cost_usd
+                    ])?;
+                }
                 Change::DropCalls(records) => drop_calls(db, n, &records)?,
                 Change::Reused(ranges) => reused(db, n, &ranges)?,
                 Change::WaitOpened(opened) => {
                     db.prepare_cached(
                         "INSERT OR REPLACE INTO waits (n, key, name, sleep, question, schema, data, status, deadline,
-                            opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9)",
+                            on_timeout, opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9, ?10)",
                     )?
                     .execute(params![
                         n,
@@ -237,6 +250,7 @@ fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events:
                         opened.schema.as_ref().map(serde_json::Value::to_string),
                         opened.data.as_ref().map(serde_json::to_string).transpose()?,
                         opened.deadline,
+                        opened.on_timeout,
                         at
                     ])?;
                 }

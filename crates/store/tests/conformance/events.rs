@@ -68,6 +68,7 @@ pub fn ended_as(call: CallHead, outcome: Outcome) -> Body {
         record: None,
         inputs: None,
         outcome,
+        mutated: None,
         attempts: 1,
         started_at: super::T,
         usage: Usage::default(),
@@ -91,7 +92,7 @@ pub fn wait_opened(key: &str, kind: CallKind) -> Body {
         schema: Some(serde_json::json!({"type": "boolean"})),
         data: Some(value("shown")),
         deadline: Some(super::T + 5),
-        on_timeout: None,
+        on_timeout: Some("default".to_owned()),
     }))
 }
 
