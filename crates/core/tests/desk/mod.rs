@@ -153,8 +153,21 @@ impl Desk {
     }
 
     pub fn identify_as(&mut self, scope: ScopeId, name: &str, given: Given<'_>, kind: CallKind, once: bool) -> CallId {
+        self.identify_coded(scope, name, given, kind, once, None)
+    }
+
+    /// A call of a checkpoint with that digest of its code.
+    pub fn identify_coded(
+        &mut self,
+        scope: ScopeId,
+        name: &str,
+        given: Given<'_>,
+        kind: CallKind,
+        once: bool,
+        code: Option<&str>,
+    ) -> CallId {
         let inputs = given.inputs();
-        self.pass.identify(&Ask { scope, name, inputs, kind, named: false, once, code: None })
+        self.pass.identify(&Ask { scope, name, inputs, kind, named: false, once, code })
     }
 
     pub fn decide(&mut self, call: CallId, alone: bool) -> Said {

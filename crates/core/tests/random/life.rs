@@ -78,7 +78,7 @@ impl Life {
             model.begin(&desk.journal);
             let ran_before = model.ran;
             let mut world = World::new(desk, Rng::new(self.rng.next()), model, pass);
-            world.mended = mended;
+            world.conditions.mended = mended;
             world.commits = (crashes > 0).then(|| self.rng.below(14));
             let mut world = run(world, flow);
             let stop = world.stop.take().expect("a run ends");

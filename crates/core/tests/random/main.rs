@@ -18,6 +18,7 @@ mod calls;
 mod life;
 mod machine;
 mod model;
+mod nature;
 mod program;
 mod rng;
 mod steps;
@@ -26,9 +27,9 @@ use life::{End, Plan, Tally, live};
 use model::Strict;
 use program::Menu;
 
-const PLAIN: Menu = Menu { tasks: false, races: false, clocks: false, failures: true };
-const TASKS: Menu = Menu { tasks: true, races: false, clocks: false, failures: false };
-const ALL: Menu = Menu { tasks: true, races: true, clocks: true, failures: true };
+const PLAIN: Menu = Menu { tasks: false, races: false, clocks: false, failures: true, replays: false };
+const TASKS: Menu = Menu { tasks: true, races: false, clocks: false, failures: false, replays: false };
+const ALL: Menu = Menu { tasks: true, races: true, clocks: true, failures: true, replays: false };
 
 fn sweep(what: &str, seeds: u64, plan: Plan) -> Tally {
     let seeds = std::env::var("KITARU_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(seeds);
