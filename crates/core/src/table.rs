@@ -20,6 +20,9 @@ pub struct Table {
     /// Where the events of the source end, and whether a pass has said since what it was served.
     base: Seq,
     told: bool,
+    /// When it was last taken up, and when a pass last said what it was served.
+    taken: Seq,
+    said: Seq,
 }
 
 impl Table {
@@ -41,6 +44,9 @@ impl Table {
                 self.saved.retain(|(saved, _)| saved.call.as_ref().is_some_and(|key| kept.contains_key(key)));
             }
         }
+        if matches!(body, Body::Taken(_)) {
+            self.taken = seq;
+        }
         for change in project(seq, at, body) {
             match change {
                 Change::Call(patch) => self.call(&patch),
@@ -52,6 +58,7 @@ impl Table {
                 }
                 Change::Reused(ranges) => {
                     self.told = true;
+                    self.said = seq;
                     for row in &mut self.rows {
                         row.reused = ranges.iter().any(|(from, to)| (*from..=*to).contains(&row.seq));
                     }
@@ -77,6 +84,11 @@ impl Table {
             self.rows.iter().filter(|row| row.kind != CallKind::Reading).filter(is_had).cloned().collect();
         rows.sort_by_key(|row| row.seq);
         rows
+    }
+
+    /// Whether the last pass, which has said what it was served, neither was served that call nor made it.
+    pub fn is_unasked(&self, row: &CallRow) -> bool {
+        self.said > self.taken && row.seq < self.taken && !row.reused && row.ended_seq.is_some()
     }
 
     /// The artifacts by name, and when each was saved.

@@ -152,7 +152,17 @@ mod tests {
         let id = ExecutionId::new(name);
         let fork = source.map(|(source, upto)| {
             let (source, kept, by) = (source.clone(), Vec::new(), "test".to_owned());
-            Box::new(Fork { source, upto, kept, reuse: Reuse::Frontier, from: None, overrides: Vec::new(), by })
+            Box::new(Fork {
+                source,
+                upto,
+                kept,
+                reuse: Reuse::Frontier,
+                from: None,
+                overrides: Vec::new(),
+                asked: Vec::new(),
+                plain: Vec::new(),
+                by,
+            })
         });
         let created = Created {
             flow: "f".to_owned(),

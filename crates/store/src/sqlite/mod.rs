@@ -385,6 +385,10 @@ impl Queries for Sqlite {
         self.read(|db| breakpoints::list(db, flow))
     }
 
+    fn events(&self, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Event>> {
+        self.read(|db| read::events_of(db, id, kinds))
+    }
+
     fn code(&self, digest: &str) -> Result<Option<String>> {
         self.read(|db| breakpoints::code(db, digest))
     }

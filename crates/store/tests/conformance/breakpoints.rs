@@ -1,77 +1,71 @@
-//! Breakpoints and what code digests are made of: small tables beside the journal.
-//!
-//! Not here: when a breakpoint is hit (the engine).
+//! Breakpoints, set, listed, removed, and hit in the transaction of the pause; and what code digests are made of.
 
-use super::{Fixture, T, fresh};
+use super::events::{completed, head, value};
+use super::{Fixture, T, code, fresh};
 use kitaru_core::Body;
 use kitaru_core::event::{CallKind, PauseReason, Paused};
-use kitaru_core::rows::BreakpointRow;
+use kitaru_core::rows::{BreakpointRow, Status};
+use kitaru_store::{Guard, Store};
 
-fn breakpoint(flow: &str, before: &str, every: bool) -> BreakpointRow {
-    BreakpointRow {
+fn set(store: &dyn Store, flow: &str, every: bool) -> u64 {
+    let row = BreakpointRow {
         id: 0,
         flow: flow.to_owned(),
-        file: Some("/somewhere/agent.py".to_owned()),
-        before: before.to_owned(),
+        file: Some("/home/me/agent.py".to_owned()),
+        before: "step#2".to_owned(),
         every,
-        condition: Some("attempt > 1".to_owned()),
-        by: "test".to_owned(),
+        condition: Some("inputs.n > 1".to_owned()),
+        by: "cli".to_owned(),
         at: T,
         hits: 0,
-    }
+    };
+    store.add_breakpoint(row).unwrap()
 }
 
-fn hit(with: &Fixture, id: u64) {
-    let execution = with.start("paused");
-    let call = Box::new(super::events::head("a", CallKind::Checkpoint));
-    let reason = PauseReason::Breakpoint { call, inputs: None, before: "a".to_owned(), id: Some(id) };
-    let paused = Paused { reason, text: "paused before a".to_owned(), reused: Vec::new() };
-    with.store.append(&execution, T, 1, vec![Body::Paused(Box::new(paused))]).unwrap();
+fn paused(id: u64) -> Body {
+    let reason = PauseReason::Breakpoint {
+        call: Box::new(head("step#2", CallKind::Checkpoint)),
+        inputs: Some(value("in")),
+        before: "step#2".to_owned(),
+        id: Some(id),
+        problem: None,
+    };
+    Body::Paused(Box::new(Paused { reason, text: "paused before step#2".to_owned(), reused: Vec::new() }))
 }
 
-pub fn breakpoints_are_listed_as_they_were_set(with: &Fixture) {
-    let (mine, other) = (fresh().to_string(), fresh().to_string());
-    let first = with.store.add_breakpoint(breakpoint(&mine, "analyze#3", true)).unwrap();
-    let second = with.store.add_breakpoint(breakpoint(&mine, "step 20", false)).unwrap();
-    let third =
-        with.store.add_breakpoint(BreakpointRow { file: None, condition: None, ..breakpoint(&other, "x", false) });
-    let third = third.unwrap();
-    assert!(first < second && second < third);
-    let expected = [
-        BreakpointRow { id: first, ..breakpoint(&mine, "analyze#3", true) },
-        BreakpointRow { id: second, ..breakpoint(&mine, "step 20", false) },
-    ];
-    assert_eq!(with.store.queries().breakpoints(Some(&mine)).unwrap(), expected);
-    let all = with.again().queries().breakpoints(None).unwrap();
-    assert!(all.is_sorted_by_key(|one| one.id));
-    assert_eq!(all.iter().filter(|one| one.flow == mine || one.flow == other).count(), 3);
-    assert!(with.store.remove_breakpoint(second).unwrap());
-    assert!(!with.store.remove_breakpoint(second).unwrap(), "it is gone already");
-    assert_eq!(with.store.queries().breakpoints(Some(&mine)).unwrap(), expected[..1]);
-    // A number means one breakpoint for ever: a pause says which it was.
-    with.store.remove_breakpoint(third).unwrap();
-    assert!(with.store.add_breakpoint(breakpoint(&mine, "y", false)).unwrap() > third);
-}
-
-pub fn a_breakpoint_stays_only_if_it_is_for_every_run(with: &Fixture) {
+pub fn a_breakpoint_is_listed_by_flow_until_it_is_removed(with: &Fixture) {
     let flow = fresh().to_string();
-    let every = with.store.add_breakpoint(breakpoint(&flow, "a", true)).unwrap();
-    let once = with.store.add_breakpoint(breakpoint(&flow, "a", false)).unwrap();
-    hit(with, every);
-    hit(with, every);
-    hit(with, once);
-    let found = with.store.queries().breakpoints(Some(&flow)).unwrap();
-    assert_eq!(found, [BreakpointRow { id: every, hits: 2, ..breakpoint(&flow, "a", true) }]);
-    hit(with, once);
-    assert_eq!(with.store.queries().breakpoints(Some(&flow)).unwrap(), found, "one that is gone is hit no more");
+    let store = with.store.as_ref();
+    let before = store.version().unwrap();
+    let (first, second) = (set(store, &flow, false), set(store, &flow, true));
+    assert_ne!(store.version().unwrap(), before, "who runs must notice");
+    let listed = store.queries().breakpoints(Some(&flow)).unwrap();
+    assert_eq!(
+        listed.iter().map(|one| (one.id, one.every, one.hits)).collect::<Vec<_>>(),
+        [(first, false, 0), (second, true, 0)]
+    );
+    assert_eq!(listed[0].condition.as_deref(), Some("inputs.n > 1"));
+    assert_eq!(with.again().queries().breakpoints(Some(&flow)).unwrap(), listed);
+    assert!(store.queries().breakpoints(None).unwrap().len() >= 2);
+    assert!(store.remove_breakpoint(second).unwrap());
+    assert!(!store.remove_breakpoint(second).unwrap());
+    assert!(set(store, &flow, true) > second, "a number is never given again");
 }
 
-pub fn setting_and_removing_a_breakpoint_is_seen_by_others(with: &Fixture) {
-    let before = with.store.version().unwrap();
-    let id = with.store.add_breakpoint(breakpoint(fresh().as_str(), "a", true)).unwrap();
-    let between = with.store.version().unwrap();
-    with.store.remove_breakpoint(id).unwrap();
-    assert!(before != between && between != with.store.version().unwrap());
+pub fn a_breakpoint_that_does_not_stay_stops_one_run(with: &Fixture) {
+    let flow = fresh().to_string();
+    let store = with.store.as_ref();
+    let (one, other) = (with.start(&flow), with.start(&flow));
+    let (once, every) = (set(store, &flow, false), set(store, &flow, true));
+    store.post(&one, T, Guard::Unchanged(1, 2), vec![paused(once)]).unwrap();
+    assert_eq!(store.queries().execution(&one).unwrap().status, Status::Paused);
+    let before = store.queries().execution(&other).unwrap();
+    assert_eq!(code(store.post(&other, T, Guard::Unchanged(1, 2), vec![paused(once)])), "conflict");
+    assert_eq!(store.queries().execution(&other).unwrap(), before, "it goes on");
+    store.post(&other, T, Guard::Unchanged(1, 2), vec![paused(every)]).unwrap();
+    let left = store.queries().breakpoints(Some(&flow)).unwrap();
+    assert_eq!(left.iter().map(|one| (one.id, one.hits)).collect::<Vec<_>>(), [(every, 1)]);
+    assert!(store.append(&one, T, 1, vec![completed()]).is_err(), "who paused let go");
 }
 
 pub fn what_a_code_digest_is_made_of_is_kept_once(with: &Fixture) {

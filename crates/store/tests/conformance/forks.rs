@@ -21,6 +21,8 @@ pub fn forked(source: &ExecutionId, upto: Seq, kept: &[(Seq, Seq)]) -> Body {
             reuse: Reuse::Frontier,
             from: None,
             overrides: Vec::new(),
+            asked: Vec::new(),
+            plain: Vec::new(),
             by: "test".to_owned(),
         }));
     }

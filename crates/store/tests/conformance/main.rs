@@ -124,9 +124,8 @@ macro_rules! suite {
                 an_identifier_may_come_again
                 a_replay_and_a_deletion_at_once_leave_no_torn_replay;
             breakpoints:
-                breakpoints_are_listed_as_they_were_set
-                a_breakpoint_stays_only_if_it_is_for_every_run
-                setting_and_removing_a_breakpoint_is_seen_by_others
+                a_breakpoint_is_listed_by_flow_until_it_is_removed
+                a_breakpoint_that_does_not_stay_stops_one_run
                 what_a_code_digest_is_made_of_is_kept_once;
             fold:
                 rows_are_the_fold_of_the_journal
