@@ -8,7 +8,7 @@
 
 use crate::delivery::Delivery;
 use crate::event::{
-    AttemptFailed, Body, CallEnded, CallHead, CallKind, CallStarted, CallsDropped, DriftDecided, DriftDecision,
+    AttemptFailed, Body, CallEnded, CallKind, CallStarted, CallsDropped, DriftDecided, DriftDecision,
     ErrorData, Noted, Outcome, Usage, WaitClosed, WaitOpened,
 };
 use crate::fork::same_code;
@@ -194,11 +194,7 @@ impl Pass {
         if self.matcher.records.inputs_set.is_empty() {
             return Ok(None);
         }
-        let head = self.matcher.head(call).cloned().map(|head| match self.matcher.key(call) {
-            Some(key) => CallHead { key, ..head },
-            None => head,
-        });
-        let Some(set) = head.as_ref().and_then(|head| self.matcher.inputs_set(head)) else { return Ok(None) };
+        let Some(set) = self.matcher.inputs_set(call) else { return Ok(None) };
         let mut bound = json_of(inputs);
         let mut changed = Vec::new();
         for (path, value) in &set.values {

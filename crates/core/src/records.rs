@@ -60,6 +60,9 @@ pub struct Record {
     pub state: State,
     /// Sequence of its outcome: the order in which results are delivered.
     pub order: Seq,
+    /// Sequence of the event that first named the call, however often it was made anew since; 0 while nothing of it is
+    /// written.
+    pub first: Seq,
     /// When it was first started and when its outcome was written.
     pub started_at: Millis,
     /// When its outcome was written; 0 while there is none.
@@ -153,6 +156,9 @@ impl Records {
                 record.call.code.clone_from(&started.call.code);
                 record.once = started.once;
                 self.set(ix, State::Open { once: started.once });
+                if started.effective.is_some() {
+                    self.was_given(&started.call);
+                }
             }
             Body::AttemptFailed(failed) => {
                 self.usage.add(&failed.usage);
@@ -165,12 +171,22 @@ impl Records {
             Body::CallEnded(ended) => {
                 self.usage.add(&ended.usage);
                 let known = ended.record.and_then(|first| self.by_seq.get(&first).copied());
+                let was = self.by_body.get(&ended.call.body).map(|ix| self.all[*ix].code);
                 let ix = known.unwrap_or_else(|| self.begin(seq, &ended.call, ended.started_at));
                 self.by_seq.insert(seq, ix);
                 let record = &mut self.all[ix];
+                if let (Some(_), Some(code)) = (&ended.by, was) {
+                    // What is put in place of an outcome is as good as that was.
+                    record.code = code;
+                }
+                record.call.code.clone_from(&ended.call.code);
                 if ended.inputs.is_some() {
                     record.inputs.clone_from(&ended.inputs);
                 }
+                if ended.effective.is_some() {
+                    self.was_given(&ended.call);
+                }
+                let record = &mut self.all[ix];
                 record.mutated.clone_from(&ended.mutated);
                 record.order = seq;
                 record.ended_at = at;
@@ -235,6 +251,14 @@ impl Records {
         }
     }
 
+    /// A call was given what was set for one of its key: from here on that is set for it.
+    fn was_given(&mut self, call: &CallHead) {
+        let is_known = self.inputs_set.iter().any(|set| set.body == call.body);
+        if let Some(set) = self.inputs_set.iter().rev().find(|set| !is_known && set.key == call.key).cloned() {
+            self.inputs_set.push(InputsSet { body: call.body, ..set });
+        }
+    }
+
     /// Forgets what became of a record; when it is met its call runs.
     pub fn drop_at(&mut self, ix: usize) {
         // A child that failed goes on as itself; one that returned is made anew.
@@ -248,14 +272,18 @@ impl Records {
     /// The record that an event at `seq` begins or goes on with: that of the same key and identity. What has
     /// ended begins anew under the new sequence; what is open goes on, for a crash is no new try.
     fn begin(&mut self, seq: Seq, call: &CallHead, started_at: Millis) -> usize {
-        let known = self.by_key.get(&call.key).copied().filter(|ix| self.all[*ix].call.body == call.body);
-        let Some(ix) = known else {
+        let named = self.by_key.get(&call.key).copied().filter(|ix| self.all[*ix].call.body == call.body);
+        let Some(ix) = named.or_else(|| self.let_go_of(call)) else {
             return self.add(seq, call.clone(), started_at, State::Open { once: false });
         };
+        self.rename(ix, &call.key);
         let record = &mut self.all[ix];
         if record.seq == 0 || !matches!(record.state, State::Open { .. }) {
             self.by_seq.remove(&record.seq);
             record.seq = seq;
+            if record.first == 0 {
+                record.first = seq;
+            }
             record.started_at = started_at;
             record.order = 0;
             record.ended_at = 0;
@@ -292,6 +320,7 @@ impl Records {
             call,
             state,
             order: 0,
+            first: seq,
             started_at,
             ended_at: 0,
             failed_attempts: 0,
@@ -307,19 +336,60 @@ impl Records {
         ix
     }
 
-    /// Takes over a record of a source, whose sequences and place in its scope the caller sees to.
-    pub(crate) fn adopt(&mut self, record: Record) -> usize {
-        let (ix, call) = (self.all.len(), &record.call);
-        self.by_body.insert(call.body, ix);
-        if matches!(call.inputs, Inputs::Digest(_)) && call.kind != CallKind::Reading {
-            self.by_inputs.entry((call.name.clone(), call.inputs)).or_default().push(ix);
+    /// Lets go of what a replay does not keep. Its name is free for others until its call is made again.
+    pub(crate) fn let_go(&mut self, ix: usize) {
+        self.drop_at(ix);
+        self.all[ix].renewed = 0;
+        self.all[ix].supplied = false;
+        let key = &self.all[ix].call.key;
+        if self.by_key.get(key) == Some(&ix) {
+            self.by_key.remove(key);
         }
-        self.by_key.insert(call.key.clone(), ix);
-        self.cancelled += usize::from(record.state == State::Cancelled);
-        let highest = self.numbers.entry(number_key(&call.scope, &call.name, '#')).or_insert(0);
-        *highest = number_in(&call.key, '#').max(*highest);
-        self.all.push(record);
-        ix
+    }
+
+    /// Counts names anew: those that are taken.
+    pub(crate) fn name_kept(&mut self) {
+        self.numbers.clear();
+        self.labels.clear();
+        let mut around: HashSet<ScopeId> = HashSet::new();
+        for ix in self.by_key.values().copied().collect::<Vec<_>>() {
+            let (scope, name, key) = {
+                let call = &self.all[ix].call;
+                (call.scope, call.name.clone(), call.key.clone())
+            };
+            self.number(&scope, &name, &key, '#');
+            let mut at = scope;
+            while around.insert(at) {
+                at = match (self.scope(&at), self.by_body.get(&at)) {
+                    (Some(known), _) => known.parent,
+                    (None, Some(ix)) => self.all[*ix].call.scope,
+                    (None, None) => break,
+                };
+            }
+        }
+        for opened in self.scopes.clone() {
+            if around.contains(&opened.scope) {
+                self.take_label(&opened);
+            }
+        }
+    }
+
+    /// The record of that call that a replay has let go of.
+    fn let_go_of(&self, call: &CallHead) -> Option<usize> {
+        let ix = *self.by_body.get(&call.body)?;
+        let named = self.by_key.get(&self.all[ix].call.key) == Some(&ix);
+        (!named).then_some(ix)
+    }
+
+    /// Gives a record the key that its call is printed with.
+    pub fn rename(&mut self, ix: usize, key: &str) {
+        if self.by_key.get(key) == Some(&ix) {
+            return;
+        }
+        let (scope, name) = (self.all[ix].call.scope, self.all[ix].call.name.clone());
+        key.clone_into(&mut self.all[ix].call.key);
+        self.by_key.insert(key.to_owned(), ix);
+        self.number(&scope, &name, key, '#');
     }
 
     /// Where in its scope's list a new record stands: behind the call it names, else last.
@@ -348,9 +418,13 @@ impl Records {
         let ix = self.scopes.len();
         self.scope_ix.insert(opened.scope, ix);
         self.scopes_below.entry(opened.parent).or_default().push(ix);
+        self.take_label(&opened);
+        self.scopes.push(opened);
+    }
+
+    fn take_label(&mut self, opened: &ScopeOpened) {
         self.number(&opened.parent, &opened.name, &opened.label, '.');
         self.labels.insert(opened.label.clone());
-        self.scopes.push(opened);
     }
 
     /// A key (`#`) or label (`.`) that nothing else is printed with: `label/name#n`, number 1 left out. `nth`: the

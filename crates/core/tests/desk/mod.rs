@@ -310,7 +310,9 @@ impl Desk {
         let live = &self.pass.matcher.records;
         // A try that is known to begin again may be in memory before anything of it is written.
         let pending = |state: &State| !matches!(state, State::Returned(_) | State::Answered(..) | State::Asked(_));
-        for record in &read.all {
+        // What a replay let go of has no name until its call is made.
+        let is_named = |of: &Records, ix: usize| of.by_key.get(&of.all[ix].call.key) == Some(&ix);
+        for record in read.all.iter().enumerate().filter(|(ix, _)| is_named(&read, *ix)).map(|(_, record)| record) {
             let Some(known) = live.by_key.get(&record.call.key).map(|ix| &live.all[*ix]) else {
                 return Some(format!("{} is on record only", record.call.key));
             };
@@ -324,12 +326,13 @@ impl Desk {
                 return Some(format!("live {known:?}\nread {record:?}"));
             }
         }
-        for record in live.all.iter().filter(|record| record.seq != 0) {
+        let named = || live.all.iter().enumerate().filter(|(ix, _)| is_named(live, *ix)).map(|(_, record)| record);
+        for record in named().filter(|record| record.seq != 0) {
             if !read.by_key.contains_key(&record.call.key) {
                 return Some(format!("{} is known only live", record.call.key));
             }
         }
-        let mut keys: Vec<&str> = live.all.iter().map(|record| record.call.key.as_str()).collect();
+        let mut keys: Vec<&str> = named().map(|record| record.call.key.as_str()).collect();
         keys.sort_unstable();
         keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| format!("two records are called {}", pair[0]))
     }

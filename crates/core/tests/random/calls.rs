@@ -3,7 +3,7 @@
 //! Not here: what a call is made of ([`super::program`]).
 
 use super::machine::{Break, Stop, W, Waits, World, until};
-use super::model::Mark;
+use super::model::{Mark, named};
 use super::nature::{Frame, Made, ask, code, hash, make, returned};
 use super::program::{Call, Fails, Given};
 use super::steps::exec;
@@ -50,7 +50,10 @@ pub async fn drive(w: &W, task: usize, one: One, call: &Call, frame: &mut Frame)
         }
         Verdict::Run => {}
         Verdict::Park(_) => until(w, task, Waits::Forever).await?,
-        Verdict::Drift { record, .. } => return Err(stop(w, Stop::Drift { call: one.id, record })),
+        Verdict::Drift { record, .. } => {
+            let asker = named(&one.made.mark);
+            return Err(stop(w, Stop::Drift { call: one.id, record, asker }));
+        }
         Verdict::RaceDiverged { .. } => return Err(stop(w, Stop::Raced)),
         Verdict::InDoubt(record) | Verdict::Volatile(record) => {
             let seq = w.borrow().desk.pass.matcher.records.all[record].seq;
@@ -78,7 +81,12 @@ fn serve(w: &W, one: &One, frame: &mut Frame) -> Result<u64, Break> {
     };
     let served = Mark::parse(&text);
     let decided = is_decided(world, one.id);
-    world.model.served(&one.made.mark, &served, decided);
+    if let Some(key) = adopted(world, one.id) {
+        world.model.adopted.insert(named(&one.made.mark), (key, text.clone()));
+    }
+    // What somebody put in place is for the call in that place, whatever it is given there.
+    let put = world.desk.pass.matcher.record_of(one.id).is_some_and(|record| record.supplied);
+    world.model.served(&one.made.mark, &served, decided || put && named(&served) == named(&one.made.mark));
     if decided {
         // What comes after counts from the call that was served.
         frame.chain = served.chain;
@@ -94,12 +102,21 @@ fn is_decided(world: &World, call: CallId) -> bool {
     !own || matcher.records.decisions.contains_key(&head.body)
 }
 
+/// The key under which a call is served what somebody put in place of what another one returned.
+fn adopted(world: &World, call: CallId) -> Option<String> {
+    let matcher = &world.desk.pass.matcher;
+    let (head, record) = (matcher.head(call)?, matcher.record_of(call)?);
+    let moved = record.supplied && record.call.body != head.body && !matcher.records.decisions.contains_key(&head.body);
+    moved.then(|| record.call.key.clone())
+}
+
 async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> Result<u64, Break> {
     let (scope, mut attempt, instead) = {
         let mut guard = w.borrow_mut();
         let world = &mut *guard;
         world.model.runs(&one.made.mark);
         let (started, intent) = start(world, one, call.once);
+        world.model.names.insert(started.key.clone(), one.made.mark.clone());
         world.trail.push(format!("pass {} runs {} {}", world.pass, one.made.mark.path, one.made.mark.what));
         if call.once {
             world.write(intent)?;
@@ -109,6 +126,9 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
             let given: serde_json::Value = serde_json::from_str(effective.inputs.inline().unwrap()).unwrap();
             given["x"].as_str().unwrap().to_owned()
         });
+        if let Some(instead) = &instead {
+            world.model.given.insert(named(&one.made.mark), (started.body, instead.clone()));
+        }
         (started.body, started.failed_attempts + 1, instead)
     };
     loop {
@@ -193,7 +213,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
 }
 
 fn start(world: &mut World, one: &One, once: bool) -> (Started, Vec<Body>) {
-    let inputs = one.made.input.as_ref().map(|input| Value::of(&serde_json::json!({ "x": input })).unwrap());
+    let inputs = Some(Value::of(&serde_json::json!({ "x": one.made.input.as_deref().unwrap_or("nothing") })).unwrap());
     let now = world.desk.now;
     world.desk.pass.start(one.id, inputs, once, now).expect("a call of this pass").expect("its inputs can be changed")
 }
@@ -210,14 +230,16 @@ pub async fn wait(w: &W, task: usize, frame: &mut Frame, name: u64) -> Result<u6
     let verdict = w.borrow_mut().desk.pass.decide(call, alone).verdict;
     match verdict {
         Verdict::Reuse(_) => {}
-        Verdict::Drift { record, .. } => return Err(stop(w, Stop::Drift { call, record })),
+        Verdict::Drift { record, .. } => {
+            return Err(stop(w, Stop::Drift { call, record, asker: named(&mark) }));
+        }
         other => {
             if !matches!(other, Verdict::Open(_)) {
                 let mut world = w.borrow_mut();
                 let question = Question { question: name, ..Question::default() };
                 let (key, batch) = world.desk.pass.open_wait(call, question).expect("of this pass");
                 world.write(batch)?;
-                world.model.questions.insert(key, mark.clone());
+                world.model.names.insert(key, mark.clone());
             }
             if let Err(why) = until(w, task, Waits::Answer(call)).await {
                 let mut world = w.borrow_mut();

@@ -7,6 +7,7 @@ use super::program::{Menu, Printed, Step, edit, program};
 use super::rng::Rng;
 use crate::desk::{Desk, value};
 use kitaru_core::event::{Body, DriftDecision};
+use kitaru_core::matcher::CallId;
 use kitaru_core::records::State;
 
 #[derive(Clone, Copy, Debug)]
@@ -102,12 +103,13 @@ impl Life {
                     crashes -= 1;
                     self.tally.crashes += 1;
                 }
-                Stop::Drift { call, record } => {
+                Stop::Drift { call, record, .. } => {
                     self.tally.asked += 1;
                     if !self.plan.may_ask {
                         return Err("it asks though nothing was edited".to_owned());
                     }
-                    self.settle(&mut desk, &mut model, call, record);
+                    let reuse = self.rng.chance(50);
+                    settle(&mut desk, &mut model, call, record, reuse);
                 }
                 Stop::Raced => {
                     self.tally.raced += 1;
@@ -133,7 +135,7 @@ impl Life {
                         .map(|record| record.call.key.clone())
                         .collect();
                     for key in open {
-                        let mark = model.questions[&key].clone();
+                        let mark = model.names[&key].clone();
                         desk.answer(&key, &mark.text());
                     }
                 }
@@ -170,24 +172,25 @@ impl Life {
         }
         Err("it does not end".to_owned())
     }
+}
 
-    fn settle(&mut self, desk: &mut Desk, model: &mut Model, call: kitaru_core::matcher::CallId, record: usize) {
-        let record = &desk.pass.matcher.records.all[record];
-        let key = record.call.key.clone();
-        let mark = match &record.state {
-            State::Returned(found) | State::Answered(found, _) => {
-                let text: String = serde_json::from_str(found.inline().expect("inline")).expect("a text");
-                Some(Mark::parse(&text))
-            }
-            _ => None,
-        };
-        // Rerun is for the rest of the scope that asked.
-        let asker = desk.pass.matcher.head(call).map(|head| head.scope).expect("of this pass");
-        let asker = model_path(desk, asker);
-        model.decide(&asker, mark.as_ref());
-        let decision = if self.rng.chance(50) { DriftDecision::Reuse } else { DriftDecision::Rerun };
-        desk.settle(call, &key, decision);
-    }
+/// Somebody decides about the call that a pass stopped at.
+pub fn settle(desk: &mut Desk, model: &mut Model, call: CallId, record: usize, reuse: bool) {
+    let record = &desk.pass.matcher.records.all[record];
+    let key = record.call.key.clone();
+    let mark = match &record.state {
+        State::Returned(found) | State::Answered(found, _) => {
+            let text: String = serde_json::from_str(found.inline().expect("inline")).expect("a text");
+            Some(Mark::parse(&text))
+        }
+        _ => None,
+    };
+    // Rerun is for the rest of the scope that asked.
+    let asker = desk.pass.matcher.head(call).map(|head| head.scope).expect("of this pass");
+    let asker = model_path(desk, asker);
+    model.decide(&asker, mark.as_ref());
+    let decision = if reuse { DriftDecision::Reuse } else { DriftDecision::Rerun };
+    desk.settle(call, &key, decision);
 }
 
 /// The true path of a scope in a flow without tasks, by the results recorded in it; else the whole flow.

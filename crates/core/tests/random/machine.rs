@@ -5,7 +5,7 @@
 //! ([`super::steps`]), what is promised of a run ([`super::model`]) and the passes of an execution
 //! ([`super::life`]).
 
-use super::model::Model;
+use super::model::{Model, Name};
 use super::nature::{Around, Conditions, Frame};
 use super::program::Step;
 use super::rng::Rng;
@@ -31,6 +31,7 @@ pub enum Stop {
     Drift {
         call: CallId,
         record: usize,
+        asker: Name,
     },
     Raced,
     InDoubt(Seq),
@@ -239,7 +240,7 @@ impl World {
     }
 
     pub fn answer(&mut self, key: &str) {
-        let mark = self.model.questions.get(key).cloned().expect("an open wait has a question");
+        let mark = self.model.names.get(key).cloned().expect("an open wait has a question");
         self.desk.answer(key, &mark.text());
     }
 

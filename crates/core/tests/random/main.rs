@@ -14,15 +14,20 @@
 #[path = "../desk/mod.rs"]
 mod desk;
 
+mod begin;
 mod calls;
 mod life;
 mod machine;
 mod model;
 mod nature;
 mod program;
+mod replays;
 mod rng;
+mod standing;
 mod steps;
+mod truth;
 
+use begin::How;
 use life::{End, Plan, Tally, live};
 use model::Strict;
 use program::Menu;
@@ -91,6 +96,115 @@ fn an_edited_racing_flow_serves_nobody_anothers_result() {
     let plan = Plan { menu: ALL, edits: true, crashes: 5, strict: Strict::Own, may_ask: true };
     let sum = sweep("edited and racing", 6_000, plan);
     assert!(sum.asked > 0 && sum.served > 0);
+}
+
+const FORKS: Menu = Menu { replays: true, ..PLAIN };
+const FORKS_OF_TASKS: Menu = Menu { replays: true, ..TASKS };
+const ANY_FORKS: Menu = Menu { replays: true, ..ALL };
+/// Replays that begin somewhere, and keep what was there before.
+const FRONTIER: &[How] = &[How::From, How::Inputs, How::Output, How::Answer, How::Flow];
+/// Replays that keep all that may be used, wherever it stands.
+const REUSING: &[How] =
+    &[How::Recorded, How::Unchanged, How::UnchangedInputs, How::UnchangedOutput, How::UnchangedAnswer];
+const ANY: &[How] = &[
+    How::From,
+    How::Inputs,
+    How::Output,
+    How::Answer,
+    How::Flow,
+    How::Recorded,
+    How::Unchanged,
+    How::UnchangedInputs,
+    How::UnchangedOutput,
+    How::UnchangedAnswer,
+];
+
+fn sweep_replays(what: &str, seeds: u64, plan: replays::Plan) -> replays::Tally {
+    let seeds = std::env::var("KITARU_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(seeds);
+    let mut sum = replays::Tally::default();
+    let mut broken: Option<String> = None;
+    for seed in 0..seeds {
+        let tally = match replays::live(seed, plan) {
+            Ok(tally) => tally,
+            Err(told) => {
+                // The smallest of them is the easiest to read.
+                if broken.as_ref().is_none_or(|known| told.len() < known.len()) {
+                    broken = Some(told);
+                }
+                continue;
+            }
+        };
+        sum.replays += tally.replays;
+        sum.of_open += tally.of_open;
+        sum.of_replays += tally.of_replays;
+        sum.compared += tally.compared;
+        sum.crashes += tally.crashes;
+        sum.kept += tally.kept;
+        sum.ran += tally.ran;
+        sum.served += tally.served;
+        sum.failed += tally.failed;
+        sum.raced += tally.raced;
+    }
+    println!("{what}: {seeds} flows, {sum:?}");
+    if let Some(broken) = broken {
+        panic!("{what}: {broken}");
+    }
+    assert!(sum.of_open > 0 && sum.of_replays > 0 && sum.served > 0 && sum.ran > 0 && sum.kept > 0);
+    assert!(!plan.exact || sum.compared > 0);
+    sum
+}
+
+/// A replay of a flow that does one thing at a time runs what begins with its frontier, and nothing of what was before.
+#[test]
+fn a_replay_from_a_call_runs_it_and_what_comes_after() {
+    let strict = Strict::All;
+    let plan = replays::Plan { menu: FORKS, how: FRONTIER, crashes: 3, exact: true, closed: false, strict };
+    sweep_replays("from a call", 3_000, plan);
+}
+
+/// So does one of a flow whose tasks interleave, as long as nothing in it depends on who comes first.
+#[test]
+fn a_replay_of_tasks_from_a_call_runs_it_and_what_comes_after() {
+    let strict = Strict::All;
+    let plan = replays::Plan { menu: FORKS_OF_TASKS, how: FRONTIER, crashes: 3, exact: true, closed: false, strict };
+    sweep_replays("from a call among tasks", 3_000, plan);
+}
+
+/// What is unchanged is reused wherever it stands, and what is not is made: the result is that of a fresh run.
+#[test]
+fn a_replay_reuses_what_is_unchanged_and_nothing_else() {
+    let strict = Strict::All;
+    let plan = replays::Plan { menu: FORKS, how: REUSING, crashes: 3, exact: true, closed: true, strict };
+    sweep_replays("unchanged", 3_000, plan);
+}
+
+#[test]
+fn a_replay_of_tasks_reuses_what_is_unchanged_and_nothing_else() {
+    let strict = Strict::All;
+    let plan = replays::Plan { menu: FORKS_OF_TASKS, how: REUSING, crashes: 3, exact: true, closed: true, strict };
+    sweep_replays("unchanged among tasks", 3_000, plan);
+}
+
+/// Replays of replays of either kind.
+#[test]
+fn replays_of_replays_of_any_kind_hold_together() {
+    let strict = Strict::All;
+    for (what, menu) in [("any", FORKS), ("any among tasks", FORKS_OF_TASKS)] {
+        let plan = replays::Plan { menu, how: ANY, crashes: 3, exact: true, closed: true, strict };
+        sweep_replays(what, 2_000, plan);
+    }
+}
+
+/// Whatever the schedule, with races, cancelled losers, failures and clocks in arguments: nobody is served another
+/// call's result, and a replay comes to an end.
+#[test]
+fn a_replay_of_a_racing_flow_serves_nobody_anothers_result() {
+    let strict = Strict::Own;
+    let plan = replays::Plan { menu: ANY_FORKS, how: ANY, crashes: 3, exact: false, closed: false, strict };
+    sweep_replays("any and racing", 3_000, plan);
+    let strict = Strict::Inputs;
+    let plan = replays::Plan { menu: ANY_FORKS, how: FRONTIER, crashes: 3, exact: false, closed: false, strict };
+    sweep_replays("from a call and racing", 3_000, plan);
 }
 
 fn same_result(plan: Plan, seeds: u64) {

@@ -1,8 +1,8 @@
 //! What is promised of a run, kept apart from core: every result carries the true identity of the call that it
 //! was made by, and what is paid for is read from the journal by the keys in it.
 
-use kitaru_core::event::Outcome;
-use kitaru_core::{Body, Event, Seq};
+use super::standing::{Came, Standing, standing};
+use kitaru_core::{Event, ScopeId, Seq};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The true identity of a call, as its result carries it.
@@ -37,6 +37,22 @@ impl Mark {
     }
 }
 
+/// The name of a call: where it is made and what it is. One that is given an object is known by its place, for nothing
+/// tells which object it was.
+pub type Name = (String, String);
+
+pub fn named(mark: &Mark) -> Name {
+    (mark.path.clone(), known(&mark.what))
+}
+
+/// A call as far as anything tells.
+fn known(what: &str) -> String {
+    match what.split_once("(object ").and_then(|(name, rest)| Some((name, rest.split_once(')')?.1))) {
+        Some((name, rest)) => format!("{name}(?){rest}"),
+        None => what.to_owned(),
+    }
+}
+
 /// How much is promised of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strict {
@@ -54,14 +70,22 @@ pub enum Strict {
 pub struct Model {
     strict: Strict,
     /// Recorded results of earlier passes that this one has not asked for yet.
-    paid: BTreeMap<(String, String), usize>,
+    paid: BTreeMap<Name, usize>,
     /// Calls that ran before and have no result: to run again is what is due to them.
-    due: BTreeSet<(String, String)>,
-    begun: BTreeSet<(String, String)>,
+    due: BTreeSet<Name>,
+    begun: BTreeSet<Name>,
     /// Scopes in which somebody decided about a drift: from there on runs and reuses are what was decided.
     decided: BTreeSet<String>,
-    /// What each open wait asks.
-    pub questions: BTreeMap<String, Mark>,
+    /// Records up to here may run again: they are used only if they are unchanged.
+    pub free_upto: Seq,
+    /// What each call that began truly is, and each question, by key.
+    pub names: BTreeMap<String, Mark>,
+    /// Calls whose bodies were given something else, by body.
+    pub given: BTreeMap<Name, (ScopeId, String)>,
+    /// Calls that were served what was put in place under their key, though not of a call with their inputs.
+    pub adopted: BTreeMap<Name, (String, String)>,
+    /// Every call whose body began.
+    pub made: BTreeSet<Name>,
     pub broken: Option<String>,
     pub served: u64,
     pub ran: u64,
@@ -75,7 +99,11 @@ impl Model {
             due: BTreeSet::new(),
             begun: BTreeSet::new(),
             decided: BTreeSet::new(),
-            questions: BTreeMap::new(),
+            free_upto: 0,
+            names: BTreeMap::new(),
+            given: BTreeMap::new(),
+            adopted: BTreeMap::new(),
+            made: BTreeSet::new(),
             broken: None,
             served: 0,
             ran: 0,
@@ -84,37 +112,22 @@ impl Model {
 
     /// A new pass over that journal.
     pub fn begin(&mut self, journal: &[Event]) {
-        let mut results: BTreeMap<Seq, (String, Mark)> = BTreeMap::new();
-        for event in journal {
-            match &event.body {
-                Body::CallStarted(started) => results.retain(|_, (key, _)| *key != started.call.key),
-                Body::CallEnded(ended) => {
-                    results.retain(|_, (key, _)| *key != ended.call.key);
-                    if let Outcome::Returned { result } = &ended.outcome {
-                        let text: String = serde_json::from_str(result.inline().unwrap()).unwrap();
-                        if text != "now" {
-                            let record = ended.record.unwrap_or(event.seq);
-                            results.insert(record, (ended.call.key.clone(), Mark::parse(&text)));
-                        }
-                    }
-                }
-                Body::CallsDropped(dropped) => results.retain(|seq, _| !dropped.records.contains(seq)),
-                _ => {}
-            }
-        }
+        let all = standing(journal);
+        let good = |one: &&Standing| matches!(one.came, Came::Good(_)) && one.seq > self.free_upto;
+        let results: Vec<Mark> = all.values().filter(good).filter_map(Standing::mark).collect();
         self.paid.clear();
         self.due.clone_from(&self.begun);
-        for (_, mark) in results.values() {
-            self.due.remove(&(mark.path.clone(), mark.what.clone()));
+        for mark in &results {
+            self.due.remove(&named(mark));
         }
-        for (_, mark) in results.into_values() {
+        for mark in results {
             *self.paid.entry(self.name(&mark)).or_insert(0) += 1;
         }
     }
 
-    fn name(&self, mark: &Mark) -> (String, String) {
+    fn name(&self, mark: &Mark) -> Name {
         let what = if self.strict == Strict::Edited { &mark.loose } else { &mark.what };
-        (mark.path.clone(), what.clone())
+        (mark.path.clone(), known(what))
     }
 
     /// Somebody decided about a drift in that scope; the record that it was about stood in another, perhaps.
@@ -131,13 +144,14 @@ impl Model {
         self.paid.retain(|(at, _), _| !at.starts_with(path));
     }
 
+    /// `decided`: whether a person decided that it is served that.
     pub fn served(&mut self, asker: &Mark, record: &Mark, decided: bool) {
         self.served += 1;
         // After an edit a task may stand for a recorded one of its function that is gone.
         let stands_in = self.strict == Strict::Own
             && !asker.what.contains('@')
             && functions(&asker.path) == functions(&record.path);
-        let own = asker.what == record.what && (asker.path == record.path || stands_in);
+        let own = asker.what == record.what && (named(asker) == named(record) || stands_in);
         if !own && !decided {
             self.broken
                 .get_or_insert(format!("{} {} was served {} {}", asker.path, asker.what, record.path, record.what));
@@ -159,7 +173,8 @@ impl Model {
             Strict::Edited => !self.decided.iter().any(|path| under(&call.path, path)),
         };
         let name = self.name(call);
-        let exact = (call.path.clone(), call.what.clone());
+        let exact = named(call);
+        self.made.insert(exact.clone());
         let due = self.due.contains(&exact);
         self.begun.insert(exact);
         if checked && !due && self.paid.get(&name).copied().unwrap_or(0) > 0 {

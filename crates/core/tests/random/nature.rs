@@ -70,6 +70,7 @@ pub struct Made {
     pub mark: Mark,
     /// What it is given, where that can be told.
     pub input: Option<String>,
+    /// The path of its body. Nothing tells which object it is given.
     pub body_path: String,
 }
 
@@ -114,7 +115,8 @@ pub fn make(frame: &mut Frame, call: &Call) -> Made {
     frame.chain = hash(&format!("{}/{known}~{number}", frame.path));
     let what = format!("{truly}~{number}");
     let mark = Mark { path: frame.path.clone(), what: what.clone(), loose, chain: frame.chain, acc: 0 };
-    Made { name, mark, input, body_path: format!("{}/{what}", frame.path) }
+    let body_path = format!("{}/{known}~{number}", frame.path);
+    Made { name, mark, input, body_path }
 }
 
 /// The wait that the frame asks next.
