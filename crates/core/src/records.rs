@@ -156,9 +156,6 @@ impl Records {
                 record.call.code.clone_from(&started.call.code);
                 record.once = started.once;
                 self.set(ix, State::Open { once: started.once });
-                if started.effective.is_some() {
-                    self.was_given(&started.call);
-                }
             }
             Body::AttemptFailed(failed) => {
                 self.usage.add(&failed.usage);
@@ -183,10 +180,6 @@ impl Records {
                 if ended.inputs.is_some() {
                     record.inputs.clone_from(&ended.inputs);
                 }
-                if ended.effective.is_some() {
-                    self.was_given(&ended.call);
-                }
-                let record = &mut self.all[ix];
                 record.mutated.clone_from(&ended.mutated);
                 record.order = seq;
                 record.ended_at = at;
@@ -248,14 +241,6 @@ impl Records {
                 );
             }
             _ => {}
-        }
-    }
-
-    /// A call was given what was set for one of its key: from here on that is set for it.
-    fn was_given(&mut self, call: &CallHead) {
-        let is_known = self.inputs_set.iter().any(|set| set.body == call.body);
-        if let Some(set) = self.inputs_set.iter().rev().find(|set| !is_known && set.key == call.key).cloned() {
-            self.inputs_set.push(InputsSet { body: call.body, ..set });
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::scopes::Evidence;
 use super::{CallId, Matcher, Verdict};
-use crate::event::{CallKind, Inputs};
+use crate::event::{CallKind, DriftDecision, Inputs};
 use crate::fork::same_code;
 use crate::ids::ScopeId;
 use crate::records::{Record, State, body_of};
@@ -23,7 +23,8 @@ impl Matcher {
                         self.serve(id, record);
                         return Verdict::Reuse(record);
                     }
-                    if alone && !self.scopes.get(&met.asker).is_some_and(|state| state.rerun) {
+                    let decided = self.records.decisions.get(&met.head.body);
+                    if alone && decided.is_none_or(|(one, _)| one.decision != DriftDecision::Rerun) {
                         return Verdict::Drift { record, moved: false };
                     }
                 }
@@ -219,9 +220,8 @@ impl Matcher {
         let list = self.records.by_scope.get(&scope)?;
         let last = self.scopes.get(&scope).and_then(|state| state.last_claimed);
         let start = last.map_or(0, |ix| self.records.all[ix].place + 1);
-        let is_like = |ix: &usize| {
-            like.is_none_or(|like| is_source(like) == is_source(*ix) && !self.records.all[*ix].supplied)
-        };
+        let is_like =
+            |ix: &usize| like.is_none_or(|like| is_source(like) == is_source(*ix) && !self.records.all[*ix].supplied);
         list.iter().skip(start).copied().filter(is_like).find(|ix| self.is_unclaimed(*ix))
     }
 

@@ -75,6 +75,11 @@ impl Matcher {
         self.records.inputs_set.iter().rev().find(is_it)
     }
 
+    /// Whether that was set for the very call, and not for one that had its place.
+    pub fn is_of(&self, id: CallId, set: &InputsSet) -> bool {
+        self.head(id).is_some_and(|head| head.body == set.body)
+    }
+
     /// The key that a call's place gives it, whoever has that already.
     pub(super) fn key_of_place(&self, id: CallId) -> Option<String> {
         let met = self.met(id)?;

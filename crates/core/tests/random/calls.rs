@@ -127,7 +127,11 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
             given["x"].as_str().unwrap().to_owned()
         });
         if let Some(instead) = &instead {
-            world.model.given.insert(named(&one.made.mark), (started.body, instead.clone()));
+            let place = match one.made.nth {
+                1 => one.made.name.clone(),
+                nth => format!("{}#{nth}", one.made.name),
+            };
+            world.model.given.insert(named(&one.made.mark), (started.body, place, instead.clone()));
         }
         (started.body, started.failed_attempts + 1, instead)
     };

@@ -80,8 +80,8 @@ pub struct Model {
     pub free_upto: Seq,
     /// What each call that began truly is, and each question, by key.
     pub names: BTreeMap<String, Mark>,
-    /// Calls whose bodies were given something else, by body.
-    pub given: BTreeMap<Name, (ScopeId, String)>,
+    /// Calls whose bodies were given something else: the body, the call's place among those of its name, and what.
+    pub given: BTreeMap<Name, (ScopeId, String, String)>,
     /// Calls that were served what was put in place under their key, though not of a call with their inputs.
     pub adopted: BTreeMap<Name, (String, String)>,
     /// Every call whose body began.

@@ -68,6 +68,8 @@ impl Frame {
 pub struct Made {
     pub name: String,
     pub mark: Mark,
+    /// The how-manyth of its name in its frame.
+    pub nth: u32,
     /// What it is given, where that can be told.
     pub input: Option<String>,
     /// The path of its body. Nothing tells which object it is given.
@@ -111,12 +113,13 @@ pub fn make(frame: &mut Frame, call: &Call) -> Made {
         _ => None,
     };
     let number = frame.number(&known);
+    let nth = frame.number(&format!("any {name}"));
     let loose = loose.unwrap_or_else(|| format!("{truly}~{number}"));
     frame.chain = hash(&format!("{}/{known}~{number}", frame.path));
     let what = format!("{truly}~{number}");
     let mark = Mark { path: frame.path.clone(), what: what.clone(), loose, chain: frame.chain, acc: 0 };
     let body_path = format!("{}/{known}~{number}", frame.path);
-    Made { name, mark, input, body_path }
+    Made { name, mark, nth, input, body_path }
 }
 
 /// The wait that the frame asks next.

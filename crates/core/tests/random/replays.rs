@@ -15,7 +15,7 @@ use super::program::{Menu, Printed, Step, edit, program};
 use super::rng::Rng;
 use super::standing::standing;
 use super::truth::{Kept, Truth};
-use crate::desk::Desk;
+use crate::desk::{Desk, value};
 use kitaru_core::records::State;
 use kitaru_core::{Body, Event, Seq};
 use std::collections::{BTreeMap, BTreeSet};
@@ -218,19 +218,19 @@ impl Lives {
         had: &BTreeSet<Name>,
         instead: &mut BTreeMap<Name, (Seq, String)>,
     ) -> Result<BTreeMap<Name, String>, String> {
-        for (call, (body, input)) in &model.given {
+        for (call, (body, place, input)) in &model.given {
             if instead.get(call).is_some_and(|(_, set)| set == input) {
                 continue;
             }
-            if had.contains(call) {
+            let is_it = |event: &Event| match &event.body {
+                Body::InputsSet(set) => set.key.rsplit('/').next() == Some(place) && set.values[0].1 == value(input),
+                _ => false,
+            };
+            if had.contains(call) || !self.journal.iter().any(is_it) {
                 return Err(format!("{call:?} is given {input}, which was set for another call"));
             }
             // Where that was lost in a crash, no later replay knows of it.
-            let told = |event: &Event| match &event.body {
-                Body::CallStarted(started) => started.effective.is_some() && started.call.body == *body,
-                Body::CallEnded(ended) => ended.effective.is_some() && ended.call.body == *body,
-                _ => false,
-            };
+            let told = |event: &Event| matches!(&event.body, Body::InputsSet(set) if set.body == *body);
             let at = self.journal.iter().find(|event| told(event)).map_or(Seq::MAX, |event| event.seq);
             instead.insert(call.clone(), (at, input.clone()));
         }
@@ -289,8 +289,10 @@ impl Lives {
                         return Err("it asks though nothing is an accident".to_owned());
                     }
                     let of = match &offered.state {
-                        State::Returned(found) => Mark::parse(&serde_json::from_str::<String>(found.inline().unwrap()).unwrap()),
-                        _ => Mark::parse("||||0|0"),
+                        State::Returned(found) => {
+                            Mark::parse(&serde_json::from_str::<String>(found.inline().unwrap()).unwrap())
+                        }
+                        _ => Mark::parse("|||0|0"),
                     };
                     let reuse = match (offered.supplied, self.plan.exact) {
                         (true, _) => named(&of) == asker,

@@ -238,9 +238,8 @@ impl<'a> Truth<'a> {
             attempt += 1;
             // A body that failed by itself makes anew what it made; one in which a call failed makes that.
             if sources.is_empty() {
-                let below = |name: &Name| {
-                    name.0 == made.body_path || name.0.starts_with(&format!("{}/", made.body_path))
-                };
+                let below =
+                    |name: &Name| name.0 == made.body_path || name.0.starts_with(&format!("{}/", made.body_path));
                 self.kept.retain(|name, kept| kept.stays || !below(name));
                 self.done.retain(|name, (_, once)| *once || !below(name));
             } else {
