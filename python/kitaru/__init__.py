@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from kitaru._checkpoint import checkpoint as checkpoint
     from kitaru._config import configure as configure
     from kitaru._decisions import NOT_DONE as NOT_DONE
+    from kitaru._fleet import gather as gather
+    from kitaru._fleet import wait_for as wait_for
     from kitaru._flow import FlowHandle as FlowHandle
     from kitaru._flow import flow as flow
     from kitaru._handles import carry as carry
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from kitaru.errors import KitaruNotFoundError as KitaruNotFoundError
     from kitaru.errors import KitaruNotRecordedError as KitaruNotRecordedError
     from kitaru.errors import KitaruOverrideError as KitaruOverrideError
+    from kitaru.errors import KitaruOverrideNotTaken as KitaruOverrideNotTaken
     from kitaru.errors import KitaruPaused as KitaruPaused
     from kitaru.errors import KitaruStateError as KitaruStateError
     from kitaru.errors import KitaruStoreError as KitaruStoreError
@@ -69,6 +72,8 @@ _WHERE: dict[str, tuple[str, str]] = {
     "configure": ("kitaru._config", "configure"),
     "FlowHandle": ("kitaru._flow", "FlowHandle"),
     "flow": ("kitaru._flow", "flow"),
+    "gather": ("kitaru._fleet", "gather"),
+    "wait_for": ("kitaru._fleet", "wait_for"),
     "carry": ("kitaru._handles", "carry"),
     "Execution": ("kitaru._inside", "Execution"),
     "current_execution": ("kitaru._inside", "current_execution"),

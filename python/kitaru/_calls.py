@@ -10,10 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _native
-from kitaru._context import Frame
+from kitaru._context import Frame, is_cancel
 from kitaru._results import Kept, keep, restored
 from kitaru._values import decode_error, encode_error, settle_error
-from kitaru.errors import KitaruEncodeError, KitaruError, KitaruTimeoutError, Unwind
+from kitaru.errors import (
+    KitaruEncodeError,
+    KitaruError,
+    KitaruInputsError,
+    KitaruOverrideError,
+    KitaruTimeoutError,
+    Unwind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -47,13 +54,12 @@ class Body:
 class Ended:
     """Make a result durable. A task that is cancelled meanwhile has the cancellation thrown in."""
 
-    __slots__ = ("attempts", "call", "text", "usage")
+    __slots__ = ("attempts", "call", "text")
 
-    def __init__(self, call: int, text: str, attempts: int, usage: tuple[int, int, float]) -> None:
+    def __init__(self, call: int, text: str, attempts: int) -> None:
         self.call = call
         self.text = text
         self.attempts = attempts
-        self.usage = usage
 
 
 class Pause:
@@ -73,7 +79,22 @@ class Forever:
     __slots__ = ()
 
 
-Step = Turn | Body | Ended | Pause | Forever
+class Hold:
+    """Park a call whose body must not begin, until the execution is paused or what held it is gone."""
+
+    __slots__ = ()
+
+
+class Rest:
+    """Stay here: this is a rehearsal, and the body would run now."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+Step = Turn | Body | Ended | Pause | Forever | Hold | Rest
 
 
 class Identified:
@@ -109,7 +130,7 @@ class Identified:
 def identify(frame: Frame, spec: Spec, bound: Bound, *, id: str | None = None, beside: Watched = ()) -> Identified:
     """Gives the call its identity, in the scope of ``frame``. ``beside``: arguments that it is not known by."""
     run = frame.run
-    if run.closing is not None or run.draining or given_up(frame):
+    if run.closing is not None or run.draining or run.root_ended or given_up(frame):
         _refuse(run, frame)
     digest: bytes | None = bound.digest
     opaque = bound.kind == "opaque"
@@ -138,9 +159,7 @@ def given_up(frame: Frame) -> bool:
 
 
 def _refuse(run: Run, frame: Frame) -> None:
-    run.check()
-    if run.draining:
-        raise Unwind(KitaruError("the flow is about to begin again from its top", code="earlier-pass"))
+    run.check_new(frame)
     if given_up(frame):
         raise Unwind(KitaruError("this call ran out of its time and was given up; nothing it does is recorded"))
 
@@ -155,7 +174,7 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     if verdict in ("drift", "moved"):
-        settled = _decisions().settle_drift(one, record, moved=verdict == "moved")
+        settled = yield from _decisions().settle_drift(one, record, moved=verdict == "moved")
         if settled is not None:
             verdict, order = "reuse", settled
         else:
@@ -164,20 +183,22 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
         if not alone:
             yield Turn(order)
         session.delivered(order)
-        return _serve(one)
+        return (yield from _serve(one))
     if verdict == "park":
         yield Forever()
     elif verdict == "in_doubt":
-        served = _decisions().reconcile(one, record)
+        if run.rehearses and one.spec.reconcile is not None:
+            yield Rest(f"{one.name} (its reconcile says whether)")
+        served = yield from _decisions().reconcile(one, record)
         if served is not _decisions().RUN:
             return served
     elif verdict == "mutated":
-        raise _decisions().mutated(one, record)
+        yield from _decisions().mutated(one, record)
     elif verdict == "volatile" and not one.spec.rerunnable:
-        raise _decisions().volatile(one, record)
+        yield from _decisions().volatile(one, record)
     elif verdict == "race":
         if (one.spec.on_drift or run.on_drift) != "rerun":
-            raise _decisions().race(one, record)
+            yield from _decisions().race(one, record)
         session.rerun(call)
     return (yield from _attempts(one))
 
@@ -186,16 +207,27 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
     run, spec, call, bound = one.run, one.spec, one.call, one.bound
     session = run.session
     due = session.retry_at(call)
-    if due > 0 and (left := (due - session.now()) / 1000) > 0:
+    if due > 0 and not run.rehearses and (left := (due - session.now()) / 1000) > 0:
         # An earlier process was to wait so long after a failed try.
         yield Pause(one.name, left, due)
-        run.check()
-    try:
-        key, scope, failed, changed = session.start(call, bound.text, spec.once)
-        if changed is not None:
-            _decisions().give_changed(one, *changed)
-    except KitaruError as refusal:
-        raise run.refused(refusal) from None
+    run.check_new(one.frame)
+    while True:
+        try:
+            begun = session.start(call, bound.text, spec.once, True)
+            if begun is not None and begun[3] is not None:
+                # Somebody changed its inputs: it begins if they are what its body takes.
+                _decisions().give_changed(one, *begun[3])
+                begun = session.start(call, bound.text, spec.once, False)
+        except (KitaruInputsError, KitaruOverrideError) as refusal:
+            yield from _decisions().refused_value(one, refusal)
+        except KitaruError as refusal:
+            raise run.refused(refusal) from None
+        if begun is not None:
+            break
+        yield Hold()
+    key, scope, failed, _ = begun
+    if run.rehearses:
+        yield Rest(key)
     attempt = failed + 1
     while True:
         frame = Frame(run, scope, parent=one.frame, call=call, key=key, attempt=attempt)
@@ -205,22 +237,27 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
         except Unwind:
             raise
         except BaseException as error:
-            if run.closing is not None or (frame.abandoned and _is_cancel(error)):
+            if run.closing is not None or (frame.abandoned and is_cancel(error)):
                 raise
             if one.frame.run is run and given_up(one.frame):
                 raise
-            if spec.once and (_is_cancel(error) or (frame.abandoned and isinstance(error, KitaruTimeoutError))):
-                _decisions().in_doubt(one, frame.key or one.name)
-            pause = _failed(one, frame, error, attempt)
-            if pause is None:
+            if spec.once and (is_cancel(error) or (frame.abandoned and isinstance(error, KitaruTimeoutError))):
+                yield from _decisions().in_doubt(one, frame.key or one.name)
+            after = _failed(one, frame, error, attempt)
+            if after is None:
                 raise
-            if pause is not _AT_ONCE:
-                yield pause
+            if type(after) is Pause:
+                yield after
                 attempt += 1
-            run.check()
+            elif after is not _AT_ONCE:
+                yield from after
+            run.check_new(one.frame)
+            while session.is_held:
+                # Another try is a body too.
+                yield Hold()
             try:
                 if spec.once:
-                    session.start(call, bound.text, True)
+                    session.start(call, bound.text, True, False)
             except KitaruError as refusal:
                 raise run.refused(refusal) from None
             continue
@@ -232,7 +269,6 @@ _AT_ONCE: Any = object()
 
 def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Generator[Step, Any, Any]:
     run, spec, session = one.run, one.spec, one.run.session
-    used = frame.usage
     if run.closing is not None:
         raise Unwind(run.closing)
     if given_up(frame):
@@ -243,15 +279,15 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
     try:
         if problem is None:
             try:
-                yield Ended(one.call, text, attempt, used)
+                yield Ended(one.call, text, attempt)
             except BaseException as error:
                 # The flow goes on as if it had not ended, so that is what has to stand on record.
-                if _is_cancel(error) and not run.root_ended and run.closing is None:
+                if is_cancel(error) and not run.leaving:
                     if changed is not None:
                         session.mutates(one.call, changed)
-                    session.end_cancelled(one.call, attempt, (0, 0, 0.0))
+                    session.end_cancelled(one.call, attempt)
                     if changed is not None:
-                        raise _decisions().mutated(one) from None
+                        yield from _decisions().mutated(one)
                 raise
         else:
             said = f"{problem}. {problem.hint}"
@@ -262,11 +298,11 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
                     frame.key, "volatile-result", f"{frame.key}: the result was handed on but not stored: {said}"
                 )
                 _warn(f"{frame.key}: the result is not stored: {said}")
-            session.end_volatile(one.call, problem.path, spec.rerunnable, attempt, used)
+            session.end_volatile(one.call, problem.path, spec.rerunnable, attempt)
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     if changed is not None:
-        raise _decisions().mutated(one)
+        yield from _decisions().mutated(one)
     if strict is not None:
         raise strict
     return value
@@ -283,23 +319,25 @@ def _changed(one: Identified) -> str | None:
 
 
 def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -> Any:
-    """Records a failed try. Returns the pause before the next one, `_AT_ONCE`, or ``None``: no more tries."""
+    """Records a failed try. Returns the pause before the next one, `_AT_ONCE`, what asks somebody to decide, or
+    ``None``: no more tries."""
     run, spec, session, call = one.run, one.spec, one.run.session, one.call
-    used = frame.usage
     try:
-        if _is_cancel(error):
-            if not run.root_ended:
+        if is_cancel(error):
+            if not run.leaving:
                 changed = _changed(one)
-                session.end_cancelled(call, attempt, used)
+                session.end_cancelled(call, attempt)
                 if changed is not None:
-                    raise _decisions().mutated(one, error=error)
+                    return _decisions().mutated(one, error=error)
+            elif run.unwinding:
+                run.cut.append(frame.key or one.name)
             return None
         if not isinstance(error, Exception):
             return None
         if _changed(one) is not None:
             # Neither a handler nor another try may go on from what it left.
-            session.end_raised(call, error_tuple(error), attempt, used)
-            raise _decisions().mutated(one, error=error)
+            session.end_raised(call, error_tuple(error), attempt)
+            return _decisions().mutated(one, error=error)
         sources = run.sources(error)
         stale = run.stale(sources)
         if stale:
@@ -316,21 +354,21 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
             if sources:
                 session.drop_records(sources, "retry")
             session.restart_body(call, bool(sources))
-            session.attempt_failed(call, attempt, data, until, used)
+            session.attempt_failed(call, attempt, data, until)
             return Pause(frame.key or one.name, retry, until)
-        record = session.end_raised(call, data, attempt, used)
+        record = session.end_raised(call, data, attempt)
         run.remember(error, record, fresh=True)
         _, _, _, written, rebuilds = data
         if rebuilds:
             settle_error(error, written)
         if spec.pause_on_failure:
-            raise _decisions().exhausted(one, frame.key or one.name, record, attempt, error)
+            return _decisions().exhausted(one, frame.key or one.name, record, attempt, error)
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     return None
 
 
-def _serve(one: Identified) -> Any:
+def _serve(one: Identified) -> Generator[Step, Any, Any]:
     run = one.run
     try:
         kind, text = run.session.serve(one.call)
@@ -343,7 +381,7 @@ def _serve(one: Identified) -> Any:
             run.remember(error, record[1], fresh=record[1] in run.fresh)
         raise error
     if kind == "supplied":
-        return _decisions().supplied_result(one, text or "null")
+        return (yield from _decisions().supplied_result(one, text or "null"))
     return restored(one.spec, text or "null")
 
 
@@ -366,13 +404,6 @@ def _json_text(value: Any) -> str:
     return json.dumps(value)
 
 
-def _is_cancel(error: BaseException) -> bool:
-    import sys
-
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and isinstance(error, asyncio.CancelledError)
-
-
 def _warn(message: str) -> None:
     import warnings
 
@@ -383,4 +414,4 @@ class KitaruValueNotStored(UserWarning):
     """A result was handed on but could not be stored."""
 
 
-__all__ = ["Body", "Ended", "Forever", "Identified", "Pause", "Turn", "identify", "steps"]
+__all__ = ["Body", "Ended", "Forever", "Hold", "Identified", "Pause", "Rest", "Turn", "identify", "steps"]

@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kitaru._run import Run
 
 _lock = threading.Lock()
 _users = 0
@@ -28,21 +31,25 @@ class _Tee:
     def __init__(self, inner: Any, name: str) -> None:
         self._inner = inner
         self._name = name
-        self._partial: dict[int, str] = {}
+        # Lines that have not ended, by execution and call.
+        self._partial: weakref.WeakKeyDictionary[Run, dict[str | None, str]] = weakref.WeakKeyDictionary()
 
     def write(self, text: str) -> int:
         written = self._inner.write(text)
         frame = _context.frame_or_none()
         if frame is not None:
-            held = self._partial.pop(id(frame.run), "") + text
-            *lines, rest = held.split("\n")
-            if lines:
-                key = _key(frame)
-                for line in lines:
-                    frame.run.session.log(key, self._name, line)
+            key, partial = _key(frame), self._partial.setdefault(frame.run, {})
+            *lines, rest = (partial.pop(key, "") + text).split("\n")
+            for line in lines:
+                frame.run.session.log(key, self._name, line)
             if rest:
-                self._partial[id(frame.run)] = rest
+                partial[key] = rest
         return written  # type: ignore[no-any-return]
+
+    def finish(self, run: Run) -> None:
+        """An execution is left: lines of it that have not ended do now."""
+        for key, text in self._partial.pop(run, {}).items():
+            run.session.log(key, self._name, text)
 
     def writelines(self, lines: Any) -> None:
         for line in lines:
@@ -86,6 +93,12 @@ def stop() -> None:
                 setattr(sys, tee._name, tee._inner)
         _installed.clear()
         _unlisten()
+
+
+def finish(run: Run) -> None:
+    """Keeps the lines of an execution that have not ended. To be called before its end is recorded."""
+    for tee in _installed:
+        tee.finish(run)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from kitaru import _context
@@ -54,11 +55,15 @@ def kind_of(function: Any) -> str:
     return "async" if flags & _COROUTINE else "sync"
 
 
+# What was decorated in this process, to be found by name: checkpoints, and flows that others call.
+known: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
 class Checkpoint(Generic[P, R]):
     """A decorated unit of work. Calling it in a flow runs it once and records what it returns."""
 
     def __init__(self, function: Callable[P, R], options: dict[str, Any]) -> None:
-        self._function = function
+        self._function = self._coded = function
         self._options = options
         self._kind = kind_of(function)
         name = options.pop("name", None) or _name(function)
@@ -73,6 +78,7 @@ class Checkpoint(Generic[P, R]):
         self._name = name
         self._spec: Spec | None = None
         functools.update_wrapper(self, function)
+        known.add(self)
         if self._ignore:
             # A misspelt name is said here, not at the first call.
             self.spec()
@@ -81,6 +87,10 @@ class Checkpoint(Generic[P, R]):
     def name(self) -> str:
         """The checkpoint's name, as keys print it."""
         return self._name
+
+    def code(self) -> str | None:
+        """Digest of the checkpoint's code, taken once."""
+        return self.spec().code()
 
     def spec(self) -> Spec:
         """Options and signature, made at the first call so that importing a module stays cheap."""
@@ -111,22 +121,17 @@ class Checkpoint(Generic[P, R]):
         """Makes a call whose arguments are bound. ``own``: its body has copies, as they were when they were bound."""
         spec = self._spec or self.spec()
         code = spec.code()
-        if code is not None and frame.run.named.setdefault(spec.name, code) != code:
-            raise KitaruUsageError(
-                f"two different checkpoints are named {spec.name!r} in this flow, so that one could be given the "
-                "other's results: give one of them a name of its own with @checkpoint(name=...)"
-            )
+        if code is not None and frame.run.named.get(spec.name) != code:
+            frame.run.meet(spec.name, code, self._function)
         one = identify(frame, spec, bound, id=call_id)
         function: Any = self._function
-        if self._kind == "async":
-            return call_async(one, lambda: function(*one.given.args, **one.given.kwargs))
 
         def body() -> Any:
             if own:
                 spec.signature.detach(one.given)
             return function(*one.given.args, **one.given.kwargs)
 
-        return call_sync(one, body)
+        return call_async(one, body) if self._kind == "async" else call_sync(one, body)
 
     def named(self, kwargs: dict[str, Any]) -> str | None:
         """Takes ``id=`` out of the arguments if it is ours: given, and no parameter of the function's own."""

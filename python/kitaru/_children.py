@@ -1,27 +1,29 @@
 """Flows called from flows: the child is an execution of its own, linked to the call that made it.
 
-Its identifier is derived from that call, so that a crash between the child's creation and the parent's record
-cannot create two. A child that suspends suspends its parent. Not here: the path of the call (``_calls``).
+Its identifier is derived from that call (or from its key), so that a crash between the child's creation and the
+parent's record cannot create two. A child that suspends suspends its parent. Not here: the path of the call
+(``_calls``), and what a flow does to other executions by a client (``_steer``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
-import json
+import functools
+import itertools
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _config, _context
+from kitaru import _config, _context, _native
 from kitaru._calls import Identified
 from kitaru._drive import call_async, call_sync, park_async, park_sync
-from kitaru._given import given
+from kitaru._given import given, recorded_inputs
 from kitaru._handles import Handle
-from kitaru._run import Parked, Run
+from kitaru._outcomes import ENDED, describe, is_paused_alone, must_be_the_same, outcome, parked
+from kitaru._run import Others, Parked, Run
 from kitaru._spec import Spec
-from kitaru._values import decode
 from kitaru.errors import (
     KitaruCancelledError,
-    KitaruEncodeError,
     KitaruError,
     KitaruMutatedArgumentError,
     KitaruPaused,
@@ -31,112 +33,236 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from kitaru._context import Frame
     from kitaru._flow import Flow
+    from kitaru._given import Given
+
+# Executions whose call is under way in this process, and how many calls that is.
+_carried: dict[str, int] = {}
+_lock = threading.Lock()
+# Numbers for parked executions that have no call of their own: below all that calls and pauses have.
+_numbers = itertools.count(-(1 << 40), -1)
 
 
-class _Child:
+def is_carried(exec_id: str) -> bool:
+    """Whether a flow of this process carries that execution on, or waits with it."""
+    return exec_id in _carried
+
+
+@contextlib.contextmanager
+def _carrying(exec_id: str) -> Iterator[None]:
+    with _lock:
+        _carried[exec_id] = _carried.get(exec_id, 0) + 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _carried[exec_id] -= 1
+            if not _carried[exec_id]:
+                del _carried[exec_id]
+
+
+class Carried:
+    """An execution that a flow carries on beside itself, however often that waits."""
+
+    def __init__(self, run: Run, frame: Frame, exec_id: str, call: int | None = None) -> None:
+        self.run = run
+        self.frame = frame
+        self.id = exec_id
+        self.call = next(_numbers) if call is None else call
+        self.made: Run | None = None
+        self.held_at = 0
+        # Whether it is somebody else's to carry on, as far as was seen.
+        self.elsewhere = False
+
+    @property
+    def key(self) -> str:
+        """What its part of the parent is called."""
+        return self.id[-8:]
+
+    def enter(self) -> tuple[bool, Any, bool]:
+        """Whether it has ended, with its result; else what running it here gives, and whether that is awaited."""
+        return self.go_on(describe(self.id))
+
+    def go_on(self, known: dict[str, Any]) -> tuple[bool, Any, bool]:
+        """The same for an execution that is there already."""
+        self.made, self.held_at, self.elsewhere = None, int(known["last_seq"]), False
+        if known["status"] in ENDED:
+            return True, outcome(known), False
+        if known["held"] or self.is_anothers(known):
+            # Somebody carries it on by itself: its next event is the news that the parent waits for.
+            self.elsewhere = True
+            raise KitaruSuspended(f"{known['flow']} runs elsewhere", exec_id=self.id, waits=[])
+        if is_paused_alone(known):
+            raise parked(known)
+        flow = self.flow_of(known)
+        self.made = self.taken(flow, known)
+        return False, flow._enter(self.made, recorded_inputs(flow, known)), flow.is_async
+
+    def taken(self, flow: Flow[Any, Any], known: dict[str, Any]) -> Run:
+        """Takes it up. Where somebody was faster, it is as if that one had held it before."""
+        from kitaru import _runner
+
+        try:
+            made = _runner.take_up(flow, known, "parent")
+        except KitaruStateError as refusal:
+            if refusal.code not in ("held", "conflict"):
+                raise
+            self.elsewhere = True
+            raise KitaruSuspended(f"{known['flow']} runs elsewhere", exec_id=self.id, waits=[]) from None
+        made.above = self.run
+        return made
+
+    def is_anothers(self, known: dict[str, Any]) -> bool:
+        """Whether somebody else has to carry it on."""
+        return False
+
+    def flow_of(self, known: dict[str, Any]) -> Flow[Any, Any]:
+        """Its flow's code."""
+        from kitaru import _runner
+
+        return _runner.loaded(known["entry"]) or _runner.load_entry(known["entry"], self.id)
+
+    def parked(self, waiting: KitaruSuspended) -> Parked:
+        """The parent's side of a child that waits."""
+        waiting.seen = self.made.left_at if self.made is not None else self.held_at
+        others = Others([self.id], 1, ends=True) if self.elsewhere else None
+        return Parked(self.call, self.key, self.frame, child=waiting, others=others)
+
+    def stop_with_it(self) -> None:
+        """It was cancelled: with the flow that carries it, or by itself."""
+        self.run.session.look()
+        self.run.heed()
+
+    def body_sync(self) -> Any:
+        """Carries it on to its end. Blocks this thread."""
+        with _carrying(self.id):
+            while True:
+                try:
+                    over, value, awaitable = self.enter()
+                    if over or not awaitable:
+                        return value
+                    return _context.in_frame(None, functools.partial(_run_to_end, value))
+                except _LEFT as suspended:
+                    waiting = _as_suspended(suspended)
+                except KitaruCancelledError:
+                    self.stop_with_it()
+                    raise
+                park_sync(self.run, self.parked(waiting))
+
+    async def body_async(self) -> Any:
+        """The same in this task, for an async flow."""
+        with _carrying(self.id):
+            while True:
+                try:
+                    over, value, _ = self.enter()
+                    return value if over else await value
+                except _LEFT as suspended:
+                    waiting = _as_suspended(suspended)
+                except KitaruCancelledError:
+                    self.stop_with_it()
+                    raise
+                await park_async(self.run, self.parked(waiting))
+
+
+class Child(Carried):
     """A child call that has its identity."""
 
     def __init__(self, flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> None:
         run = frame.run
-        run.check()
+        run.check_new(frame)
         if any(above.once for above in frame.chain()):
             raise KitaruUsageError(
                 f"flow {flow.name} inside an effect='once' checkpoint is refused: it might wait. Call it before."
             )
         self.flow = flow
         bound = flow.signature().bind(args, kwargs)
-        spec = Spec(None, flow.name, flow.signature())
+        digest, opaque = bound.digest, bound.kind == "opaque"
+        wished = flow._chosen.key
+        if wished is not None:
+            digest = _native.blake3((digest or b"") + b"key:" + wished.encode("utf-8", "surrogatepass"))
         try:
-            call = run.session.identify(
-                frame.scope, flow.name, "child", bound.digest, bound.kind == "opaque", False, False, flow.code()
-            )
-            self.id = run.session.child_id(call)
+            call = run.session.identify(frame.scope, flow.name, "child", digest, opaque, False, False, flow.code())
+            exec_id = run.session.child_id(call) if wished is None else _native.keyed_id(flow.name, wished)
+            # Before anything of this pass is on record.
+            self._before = run.session.standing(call)
         except KitaruError as refusal:
             raise run.refused(refusal) from None
-        # Its arguments need no watching: the child has its own.
-        self.one = Identified(run, frame, spec, flow.name, bound, call)
-        self.made: Run | None = None
-        self.held_at = 0
+        super().__init__(run, frame, exec_id, call)
+        self.one = Identified(run, frame, Spec(None, flow.name, flow.signature()), flow.name, bound, call)
+        # Set when the execution is on record, or its call is over.
+        self.there = threading.Event()
+        if self._before[0] == "ended":
+            self.there.set()
 
-    def enter(self) -> tuple[bool, Any]:
-        """The child's result if it has ended, else what running it here gives (an awaitable for async flows)."""
-        from kitaru import _runner
+    @property
+    def key(self) -> str:
+        """The call's key."""
+        record = self.run.session.record_of(self.call)
+        return record[0] if record is not None else self.flow.name
 
-        engine = _config.engine()
-        run = self.one.run
-        record = run.session.record_of(self.one.call)
-        key = record[0] if record is not None else self.flow.name
+    def create(self, arguments: Given) -> Run | None:
+        """Makes the execution; ``None``: it is there already."""
+        return self.flow._create(arguments, id=self.id, parent=(self.run.id, self.key))()
+
+    def enter(self) -> tuple[bool, Any, bool]:
+        """See :class:`Carried`. The first time it makes the execution."""
         arguments = given(self.flow.name, self.one.spec.signature, self.one.given)
-        try:
-            self.made = self.flow._create(arguments, id=self.id, parent=(run.id, key))()
-        except KitaruStateError:
-            known = json.loads(engine.describe(self.id))
-            if known["status"] == "completed":
-                if (known["reason"] or {}).get("code") == "volatile-result":
-                    raise KitaruEncodeError(
-                        f"child {self.flow.name} ({self.id}) completed, but {known['reason']['text']}: its parent "
-                        "cannot have it again. Return plain data from it, or register a codec with kitaru.codec"
-                    ) from None
-                return True, decode(known["result"])
-            if known["status"] == "cancelled":
-                raise KitaruCancelledError(f"child {self.flow.name} ({self.id}) was cancelled") from None
-            if known["held"]:
-                # Somebody carries it on by itself: its next event is the news that the parent waits for.
-                self.made, self.held_at = None, int(known["last_seq"])
-                raise KitaruSuspended(
-                    f"child {self.flow.name} runs elsewhere", exec_id=self.id, waits=[], wake_at=None
-                ) from None
-            self.made = _runner.take_up(self.flow, known, "parent")
-        return False, self.flow._enter(self.made, arguments)
+        self.made = self.create(arguments)
+        self.there.set()
+        if self.made is not None:
+            self.made.above = self.run
+            self.elsewhere = False
+            return False, self.flow._enter(self.made, arguments), self.flow.is_async
+        return self.go_on(describe(self.id))
 
-    def parked(self, suspended: KitaruSuspended) -> Parked:
-        """The parent's side of a child that waits."""
-        record = self.one.run.session.record_of(self.one.call)
-        key = record[0] if record is not None else self.flow.name
-        suspended.seen = self.made.left_at if self.made is not None else self.held_at
-        return Parked(self.one.call, key, self.one.frame, child=suspended)
+    def go_on(self, known: dict[str, Any]) -> tuple[bool, Any, bool]:
+        """See :class:`Carried`."""
+        if self.flow._chosen.key is not None:
+            must_be_the_same(self.flow, known, self.flow._chosen.key, self.one.bound)
+        if known["status"] == "failed" and self._is_to_run_again(known):
+            self.held_at, self.elsewhere = int(known["last_seq"]), False
+            self.made = self.taken(self.flow, known)
+            return False, self.flow._enter(self.made, recorded_inputs(self.flow, known)), self.flow.is_async
+        return super().go_on(known)
 
-    def stop_with_it(self) -> None:
-        """A child was cancelled: with its parent, or by itself."""
-        run = self.one.run
-        run.session.look()
-        if run.session.stop_requested() is not None:
-            run.obey()
-            run.check()
+    def _is_to_run_again(self, known: dict[str, Any]) -> bool:
+        """Whether a failure is one that this flow had before and that is to be made anew; else nobody has it yet."""
+        word, since = self._before
+        if self._is_foreign(known):
+            return False
+        return word == "dropped" or (word == "open" and int(known["updated_at"]) < since)
 
-    def body_sync(self) -> Any:
-        while True:
-            try:
-                over, value = self.enter()
-                if over or not self.flow.is_async:
-                    return value
-                import asyncio
+    def _is_foreign(self, known: dict[str, Any]) -> bool:
+        return (known["parent"] or {}).get("id") != self.run.id
 
-                return asyncio.run(_awaited(value))
-            except _LEFT as suspended:
-                waiting = _as_suspended(suspended)
-            except KitaruCancelledError:
-                self.stop_with_it()
-                raise
-            park_sync(self.one.run, self.parked(waiting))
+    def is_anothers(self, known: dict[str, Any]) -> bool:
+        """See :class:`Carried`: a key's execution may be the child of another flow."""
+        return self._is_foreign(known) and _native.manage_root(_config.engine(), self.id) != self.id
 
-    async def body_async(self) -> Any:
-        while True:
-            try:
-                over, value = self.enter()
-                return value if over else await value
-            except _LEFT as suspended:
-                waiting = _as_suspended(suspended)
-            except KitaruCancelledError:
-                self.stop_with_it()
-                raise
-            await park_async(self.one.run, self.parked(waiting))
+    def flow_of(self, known: dict[str, Any]) -> Flow[Any, Any]:
+        """See :class:`Carried`."""
+        return self.flow
+
+    def parked(self, waiting: KitaruSuspended) -> Parked:
+        """See :class:`Carried`: whoever carries on what is not this flow's own tells it by its end."""
+        made = super().parked(waiting)
+        if made.others is None and self.flow._chosen.key is not None and self._is_foreign(describe(self.id)):
+            made.others = Others([self.id], 1, ends=True)
+        return made
 
 
 # How a child leaves its process that somebody has to go on with.
 _LEFT = (KitaruSuspended, KitaruPaused, KitaruMutatedArgumentError)
+
+
+def _run_to_end(value: Any) -> Any:
+    """A loop of its own for an async child: its tasks are the child's, not its parent's."""
+    import asyncio
+
+    return asyncio.run(_awaited(value))
 
 
 async def _awaited(value: Any) -> Any:
@@ -151,7 +277,7 @@ def _as_suspended(error: KitaruSuspended | KitaruPaused | KitaruMutatedArgumentE
 
 def call_child(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> Any:
     """Calls ``flow`` from inside another: its result, or an awaitable of it for an async flow."""
-    child = _Child(flow, frame, args, kwargs)
+    child = Child(flow, frame, args, kwargs)
     if flow.is_async:
         return call_async(child.one, child.body_async)
     return call_sync(child.one, child.body_sync)
@@ -160,12 +286,52 @@ def call_child(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> An
 class ChildHandle(Handle[Any]):
     """A child execution that runs on a thread of its own beside its parent."""
 
-    exec_id: str = ""
+    _child: Child | None = None
+    # Whether the flow has resumed it after its call was over: then its outcome is no longer that of the call.
+    resumed = False
+
+    @property
+    def exec_id(self) -> str:
+        """The execution's identifier, once the execution is on record."""
+        assert self._child is not None
+        self._child.there.wait()
+        return self._child.id
 
     @property
     def status(self) -> str:
-        """The execution's status, as the store has it."""
-        return str(json.loads(_config.engine().describe(self.exec_id))["status"])
+        """The execution's status, as the store has it. A flow that looks again later sees what it saw then."""
+        from kitaru._steer import glance
+
+        return glance(self.exec_id)
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The result, waiting for it. Raises what the flow raised."""
+        if self.resumed:
+            from kitaru._fleet import result
+
+            return result(self.exec_id)
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """What the flow raised, waiting for it; ``None`` if it returned."""
+        if self.resumed:
+            try:
+                self.result(timeout)
+            except Exception as error:
+                return error
+            return None
+        return super().exception(timeout)
+
+    async def _awaited(self) -> Any:
+        if self.resumed:
+            from kitaru._fleet import result_awaited
+
+            return await result_awaited(self.exec_id)
+        return await super()._awaited()
+
+    def done(self) -> bool:
+        """Whether it has ended, or its call was given up."""
+        return self.status in ENDED if self.resumed else super().done()
 
     def wait(self, timeout: float | None = None) -> Any:
         """The result, waiting for it."""
@@ -178,10 +344,28 @@ class ChildHandle(Handle[Any]):
 
 def run_child(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> Any:
     """Starts ``flow`` beside the flow that calls this."""
-    child = _Child(flow, frame, args, kwargs)
-    run: Run = frame.run
+    if flow._chosen.detached:
+        from kitaru._detached import run_detached
+
+        return run_detached(flow, frame, args, kwargs)
+    child = Child(flow, frame, args, kwargs)
     handle = ChildHandle()
-    handle.exec_id = child.id
+    handle._child = child
+    frame.run.children[child.id] = handle
+
+    def work() -> Any:
+        try:
+            return call_sync(child.one, child.body_sync)
+        finally:
+            child.there.set()
+
+    beside(frame, child.id, handle, work)
+    return handle
+
+
+def beside(frame: Frame, exec_id: str, handle: Handle[Any], work: Callable[[], Any]) -> None:
+    """Runs ``work`` on a thread of its own, as a part of the flow. Its outcome is the handle's."""
+    run: Run = frame.run
     handle._run = run
     here = _context.Frame(run, frame.scope, parent=frame, key=frame.key)
     with run.lock:
@@ -197,7 +381,7 @@ def run_child(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> Any
         value: Any = None
         error: BaseException | None = None
         try:
-            value = call_sync(child.one, child.body_sync)
+            value = work()
         except BaseException as raised:
             error = raised
         with run.lock:
@@ -211,18 +395,19 @@ def run_child(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> Any
         run.leave_thread()
 
     handle.set_running_or_notify_cancel()
-    threading.Thread(target=contextvars.Context().run, args=(main,), name=f"kitaru-{child.id[-8:]}").start()
-    return handle
+    threading.Thread(target=contextvars.Context().run, args=(main,), name=f"kitaru-{exec_id[-8:]}").start()
+
+
+def carry_on(frame: Frame, exec_id: str) -> None:
+    """Carries an execution below this flow on beside it, whose own call is over: its outcome is read from the store."""
+    carried = Carried(frame.run, frame, exec_id)
+    beside(frame, exec_id, Handle(), carried.body_sync)
 
 
 def child_has_news(run: Run, suspended: KitaruSuspended) -> bool:
-    """Whether something happened to a child since it parked its parent, or its time has come."""
+    """Whether something happened to a child since it parked its parent, or it can go on."""
     if suspended.wake_at is not None and run.session.now() >= suspended.wake_at:
         return True
-    if run.session.stop_requested() is not None:
+    if run.session.stop_requested() == "cancel":
         return True
-    return _position(suspended.exec_id) != suspended.seen
-
-
-def _position(exec_id: str) -> int:
-    return int(json.loads(_config.engine().describe(exec_id))["last_seq"])
+    return _native.manage_stirred(_config.engine(), suspended.left())

@@ -1,6 +1,6 @@
 """The ``kitaru`` command's way into the Rust command line. Everything it prints is decided there.
 
-Not here: finding and running a flow (``_runner``), and what is found in its code (``_inspect``).
+Not here: finding and running a flow (``_runner``), what is found in its code (``_inspect``), rehearsals (``_check``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from kitaru._native import Engine
 
+# (flow, the file that defines it, code, message, hint)
+FoundFlow = tuple["str | None", "str | None", "str | None", "str | None", "str | None"]
 # (execution, whether Ctrl-C was pressed at a question, code, message, hint)
 Told = tuple["str | None", bool, "str | None", "str | None", "str | None"]
 # (place of the job, told)
@@ -47,7 +49,7 @@ class Host:
         """Runs a job on the command's store. Returns the execution, or a code, a message and a way out."""
         import json
 
-        from kitaru import _config, _runner
+        from kitaru import _config, _runner, _wake
 
         _adopt(engine, store, home, normal)
         wanted: dict[str, Any] = json.loads(job)
@@ -59,7 +61,9 @@ class Host:
         stdout = sys.stdout
         sys.stdout = _Patient(sys.stderr if json_output else stdout)
         try:
-            told = _reported(lambda: _runner.execute(wanted))
+            # The command itself sees to what waited for it.
+            with _wake.seen_to():
+                told = _reported(lambda: _runner.execute(wanted))
         finally:
             sys.stdout.flush()
             sys.stdout = stdout
@@ -94,17 +98,20 @@ class Host:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def inspect(self, job: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
-        """Looks at the code of an execution as it is now. Returns what was found, or a code, a message, a way out."""
+        """Looks at the code of an execution as it is now: see :func:`kitaru._inspect.inspect`."""
         import json
 
         from kitaru import _inspect
-        from kitaru.errors import KitaruError
 
         _adopt(engine, store, home, normal)
-        try:
-            return json.dumps(_inspect.inspect(json.loads(job))), None, None, None
-        except KitaruError as error:
-            return None, error.code, str(error), error.hint
+        return _found(lambda: _inspect.inspected(json.loads(job)))
+
+    def check(self, target: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
+        """Rehearses the open executions of a flow: see :func:`kitaru._check.check`."""
+        from kitaru import _check
+
+        _adopt(engine, store, home, normal)
+        return _found(lambda: _check.check(target))
 
     def confirm(self, question: str) -> bool:
         """Asks a question on the terminal; whether the answer is yes."""
@@ -116,6 +123,23 @@ class Host:
             sys.stderr.write("\n")
             return False
         return said.strip().lower() in ("y", "yes")
+
+    def flow(self, target: str, json_output: bool, engine: Engine, store: str, home: str, normal: bool) -> FoundFlow:
+        """Loads the flow of ``FILE.py:FLOW``. Returns its name and file, or a code, a message and a way out."""
+        from kitaru import _entry, _runner
+        from kitaru.errors import KitaruError
+
+        _adopt(engine, store, home, normal)
+        stdout = sys.stdout
+        sys.stdout = sys.stderr if json_output else stdout
+        try:
+            flow = _runner.load_target(target)
+        except KitaruError as error:
+            return None, None, error.code, str(error), error.hint
+        finally:
+            sys.stdout.flush()
+            sys.stdout = stdout
+        return flow.name, _entry.entry_point(flow._function)["file"], None, None, None
 
 
 def _adopt(engine: Engine, store: str, home: str, normal: bool) -> None:
@@ -139,6 +163,23 @@ def _reported(work: Any) -> Told:
     except KeyboardInterrupt:
         return None, False, "interrupted", "interrupted", None
     return ran.exec_id, ran.interrupted, None, None, None
+
+
+def _found(work: Any) -> Found:
+    """Runs what only looks: what the user's code prints meanwhile is no part of the answer."""
+    import json
+
+    from kitaru.errors import KitaruError
+
+    stdout, sys.stdout = sys.stdout, sys.stderr
+    try:
+        return json.dumps(work()), None, None, None
+    except KitaruError as error:
+        return None, error.code, str(error), error.hint
+    except KeyboardInterrupt:
+        return None, "interrupted", "interrupted", None
+    finally:
+        sys.stdout = stdout
 
 
 class _Patient:
@@ -167,11 +208,21 @@ class _Patient:
         return getattr(self._inner, name)
 
 
+def _leave(told: str, found: Any) -> None:
+    """Ends the process of a rehearsal as soon as it is known what it found: nothing of the user's code unwinds."""
+    import os
+
+    from kitaru import _elsewhere
+
+    _elsewhere.tell(told, found)
+    os._exit(0)
+
+
 def child() -> int:
-    """The other interpreter's side of a resume: a job in, what was told out, both in files. Returns 0."""
+    """The other process's side of a job: the job in, what was told out, both in files. Returns 0."""
     import json
 
-    from kitaru import _config, _runner
+    from kitaru import _config, _elsewhere, _runner, _wake
 
     job, told, quiet = sys.argv[1:4]
     with open(job, encoding="utf-8") as file:
@@ -181,9 +232,18 @@ def child() -> int:
         _config.configure(interactive=False)
         sys.stdout = sys.stderr
     try:
-        result = _reported(lambda: _runner.execute(wanted))
+        if "inspect" in wanted:
+            from kitaru import _inspect
+
+            _elsewhere.tell(told, _found(lambda: _inspect.inspect(wanted["inspect"])))
+        elif "rehearse" in wanted:
+            from kitaru import _check
+
+            _check.rehearse_one(wanted["rehearse"], lambda found: _leave(told, found))
+        else:
+            # Whoever asked for it sees to what waited for it.
+            with _wake.seen_to():
+                _elsewhere.tell(told, _reported(lambda: _runner.execute(wanted)))
     finally:
         sys.stdout = stdout
-    with open(told, "w", encoding="utf-8") as file:
-        json.dump(result, file)
     return _flushed(0)

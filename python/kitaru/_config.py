@@ -32,7 +32,8 @@ def configure(
 ) -> None:
     """Sets what is given, for executions that start from here on.
 
-    ``store``: a path or ``memory:``; ``home``: the folder of everything else; ``interactive``: ask waits on the
+    ``store``: a path, or ``memory:``, which begins with an empty store each time it is said here (for tests);
+    ``home``: the folder of everything else; ``interactive``: ask waits on the
     terminal (default: where there is one); ``strict``: unrecorded calls and unencodable results are errors;
     ``synchronous``: ``full`` (default: a finished step survives a power cut) or ``normal`` (a crash of the process);
     ``grace``: seconds for which a suspension waits for a task that waits for something outside (default 60).
@@ -48,6 +49,20 @@ def configure(
         "grace": grace,
     }
     _settings.update({name: value for name, value in given.items() if value is not None})
+    if store == "memory:":
+        _forget_memory()
+
+
+def _forget_memory() -> None:
+    """Lets the store in memory be a new one. Whoever holds on to the present one keeps it."""
+    with _lock:
+        known = [key for key in _engines if key[0] == "memory:" and key[3] == os.getpid()]
+        if known:
+            from kitaru._native import forget_memory
+
+            for key in known:
+                del _engines[key]
+            forget_memory()
 
 
 _adopted: dict[int, Engine] = {}

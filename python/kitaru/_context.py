@@ -38,7 +38,6 @@ class Frame:
         "run",
         "scope",
         "thread",
-        "usage",
     )
 
     def __init__(
@@ -60,8 +59,6 @@ class Frame:
         self.attempt = attempt
         # Whether this is the body of a call whose effect must happen at most once.
         self.once = False
-        # Input tokens, output tokens, dollars.
-        self.usage: tuple[int, int, float] = (0, 0, 0.0)
         self.parked_for = 0.0
         self.beat = 0.0
         self.abandoned = False
@@ -100,13 +97,24 @@ def transparent(function: Callable[..., Any]) -> None:
 
 def running_task() -> asyncio.Task[Any] | None:
     """The task that runs in this thread, without importing asyncio where nobody else did."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
+    current = _of_asyncio("current_task")
+    if current is None:
         return None
     try:
-        return asyncio.current_task()  # type: ignore[no-any-return]
+        return current()  # type: ignore[no-any-return]
     except RuntimeError:
         return None
+
+
+def is_cancel(error: BaseException | None) -> bool:
+    """Whether a task's cancellation is what was raised."""
+    kind = _of_asyncio("CancelledError")
+    return kind is not None and isinstance(error, kind)
+
+
+def _of_asyncio(name: str) -> Any:
+    """``None`` where nobody imported it, and while another thread still does: then no task runs yet."""
+    return getattr(sys.modules.get("asyncio"), name, None)
 
 
 def frame() -> Frame | None:
@@ -134,15 +142,24 @@ def frame_or_none() -> Frame | None:
     return found if found is not None and found.run.pid == os.getpid() else None
 
 
-def enter(own: Frame) -> Any:
-    """Makes ``own`` the current frame of this task or thread. Returns what :func:`leave` needs."""
+def of_task(task: asyncio.Task[Any]) -> Frame | None:
+    """The frame of another task."""
+    return _by_task.get(task)
+
+
+def enter(own: Frame | None) -> Any:
+    """Makes ``own`` the current frame of this task or thread; ``None``: outside any flow. Returns what :func:`leave`
+    needs."""
     task = running_task()
     before = current.get()
     current.set(own)
     if task is None:
         return before, None, None
     outer = _by_task.get(task)
-    _by_task[task] = own
+    if own is None:
+        _by_task.pop(task, None)
+    else:
+        _by_task[task] = own
     return before, task, outer
 
 
@@ -259,8 +276,8 @@ def expect_eager(creator_frame: Frame | None) -> None:
     _pending_eager.frame = creator_frame
 
 
-def in_frame(own: Frame, function: Callable[[], Any]) -> Any:
-    """Calls ``function`` with ``own`` as the current frame."""
+def in_frame(own: Frame | None, function: Callable[[], Any]) -> Any:
+    """Calls ``function`` with ``own`` as the current frame; ``None``: as if outside any flow."""
     entered = enter(own)
     try:
         return function()

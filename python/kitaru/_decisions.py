@@ -1,6 +1,7 @@
 """Where a call's record does not settle what becomes of it: drift, doubt, and what pauses until somebody decides.
 
-Entered when that is met, which is rare. Not here: which verdict a call gets (core), and its path (``_calls``).
+Parts of the path of a call, entered when that is met, which is rare. What pauses lets what runs beside it end first.
+Not here: which verdict a call gets (core), and its path (``_calls``).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kitaru import _native
 from kitaru._results import keep
 from kitaru._values import harmless_difference
 from kitaru.errors import (
@@ -18,44 +20,59 @@ from kitaru.errors import (
     KitaruInputsError,
     KitaruMutatedArgumentError,
     KitaruOverrideError,
-    Unwind,
 )
 
 if TYPE_CHECKING:
-    from kitaru._calls import Identified
+    from collections.abc import Generator, Iterator
+    from typing import NoReturn
+
+    from kitaru._calls import Identified, Step
     from kitaru._run import Run
 
 
+def _ask(one: Identified, reason: str, text: str, error: KitaruError | None = None) -> Generator[Step, Any, NoReturn]:
+    """Pauses for that reason, when what runs has ended. ``error``: what the flow's edge raises then."""
+    from kitaru._calls import Hold
+
+    while True:
+        one.run.hold(reason, text, error)
+        yield Hold()
+
+
 def give_changed(one: Identified, text: str, changed: list[str]) -> None:
-    """Gives a call's body the arguments that somebody changed. Pauses if they are not what it takes."""
+    """Gives a call's body the arguments that somebody changed. Raises as :func:`kitaru._overrides.given` does."""
     from kitaru import _overrides
 
-    try:
-        one.give(_overrides.given(one.spec, text, changed, settable=one.settable))
-    except (KitaruInputsError, KitaruOverrideError) as refusal:
-        raise _refused_value(one.run, refusal) from None
+    one.give(_overrides.given(one.spec, text, changed, settable=one.settable))
 
 
-def supplied_result(one: Identified, text: str) -> Any:
+def supplied_result(one: Identified, text: str) -> Generator[Step, Any, Any]:
     """A result that somebody supplied. Pauses if it is not what the call returns."""
     from kitaru import _overrides
 
     try:
         return _overrides.supplied(one.spec, text)
-    except KitaruInputsError as refusal:
-        raise _refused_value(one.run, refusal) from None
+    except (KitaruInputsError, KitaruOverrideError) as refusal:
+        record = one.run.session.record_of(one.call)
+        key = record[0] if record is not None else one.name
+        return (yield from refused_value(one, refusal, f". To run it: kitaru resume {one.run.id[-8:]} --rerun {key}"))
 
 
-def _refused_value(run: Run, refusal: KitaruError) -> Unwind:
+def refused_value(
+    one: Identified, refusal: KitaruInputsError | KitaruOverrideError, way_out: str = ""
+) -> Generator[Step, Any, Any]:
     """A value that somebody put in is not what the code takes: they decide again."""
-    text = f"{refusal}\nReplay or resume with a value that fits."
-    return run.pause('{"requested":{"by":"bad-override"}}', text, refusal)
+    from kitaru._calls import Hold
+
+    while True:
+        one.run.session.hold_before(one.call, one.bound.text, f"{refusal}{way_out}")
+        yield Hold()
 
 
-def settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
+def settle_drift(one: Identified, record: int, *, moved: bool) -> Generator[Step, Any, int | None]:
     """What becomes of a drifted call: the order of the record to serve, or ``None`` to run it. May pause."""
     run, spec, session = one.run, one.spec, one.run.session
-    key, _, before, recorded_at = session.drifted(one.call, record)
+    key, _, before, recorded_at, flow_code = session.drifted(one.call, record)
     policy = spec.on_drift or run.on_drift
     now = one.bound.text
     if not moved and before is not None and now is not None and policy != "fail" and not spec.once:
@@ -80,22 +97,34 @@ def settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
         text = (
             f"{key} has other inputs than when it was recorded; an argument without a codec keeps them from being shown"
         )
+    text += "".join(f"\n{line}" for line in _since(one, flow_code))
     text += (
         f"\nIf it is the same call, use the recorded result of {key}: kitaru resume {short} --on-drift reuse\n"
         f"If it is another one, run it (may cost): kitaru resume {short} --on-drift rerun"
     )
     if policy == "fail":
-        raise run.pause(pause, text, KitaruDivergenceError(text))
-    raise run.pause(pause, text)
+        return (yield from _ask(one, pause, text, KitaruDivergenceError(text)))
+    return (yield from _ask(one, pause, text))
 
 
-def mutated(one: Identified, record: int | None = None, error: BaseException | None = None) -> Unwind:
+def _since(one: Identified, flow_code: str | None) -> Iterator[str]:
+    """What of the code has changed since the call was recorded, which most likely is why it drifted."""
+    from kitaru._inspect import explain_all
+
+    found = explain_all(one.run.flow, flow_code, dict(_native.recorded_codes(one.run.session)))
+    if found:
+        yield "Changed since: " + ", ".join(f"{name} ({why})" for name, why in found.items())
+
+
+def mutated(
+    one: Identified, record: int | None = None, error: BaseException | None = None
+) -> Generator[Step, Any, Any]:
     """A call changed one of its arguments, and what is recorded of it lacks that. ``error``: how it failed then."""
     run = one.run
     try:
         key, path, reason = run.session.mutated(one.call, record)
     except KitaruError as refusal:
-        return run.refused(refusal)
+        raise run.refused(refusal) from None
     failed = f" before it failed with {type(error).__name__}: {error}" if error is not None else ""
     short = run.id[-8:]
     text = (
@@ -104,47 +133,59 @@ def mutated(one: Identified, record: int | None = None, error: BaseException | N
         f"Then run it again (may cost): kitaru resume {short} --on-drift rerun\n"
         f"Or use what is recorded of it, without that change: kitaru resume {short} --on-drift reuse"
     )
-    return run.pause(reason, text, KitaruMutatedArgumentError(text, exec_id=run.id))
+    return (yield from _ask(one, reason, text, KitaruMutatedArgumentError(text, exec_id=run.id)))
 
 
-def volatile(one: Identified, record: int) -> Unwind:
+def volatile(one: Identified, record: int) -> Generator[Step, Any, Any]:
     """A call ran, and what came of it could not be stored."""
     run = one.run
     key, seq, path = _record(run, record)
     what = f"result could not be stored ({path})" if path else "exception could not be stored as it was"
     reason = json.dumps({"volatile": {"key": key, "record": seq, "path": path or ""}})
-    return run.pause(
-        reason,
-        f"{key} has run, but its {what}; running it again may cost again. "
-        f"To run it again: kitaru resume {run.id[-8:]} --rerun {key}  (rerunnable=True says so in the code)",
+    return (
+        yield from _ask(
+            one,
+            reason,
+            f"{key} has run, but its {what}; running it again may cost again.\n"
+            f"To run it again: kitaru resume {run.id[-8:]} --rerun {key}  (rerunnable=True says so in the code)\n"
+            f"When you know its result: kitaru resume {run.id[-8:]} --set output=VALUE",
+        )
     )
 
 
-def race(one: Identified, record: int) -> Unwind:
+def race(one: Identified, record: int) -> Generator[Step, Any, Any]:
     """Tasks that nothing tells apart may have changed places."""
     run = one.run
     key, _, _ = _record(run, record)
     reason = json.dumps({"race_diverged": {"key": one.name, "served": key}})
-    return run.pause(
-        reason,
-        f"{one.name} is not what followed {key} when it was recorded: tasks that neither inputs nor scope "
-        f"tell apart may have changed places. Give their calls id=, or let such calls run with "
-        f"on_drift='rerun' (may cost), then: kitaru resume {run.id[-8:]}",
+    return (
+        yield from _ask(
+            one,
+            reason,
+            f"{one.name} is not what followed {key} when it was recorded: tasks that neither inputs nor scope "
+            f"tell apart may have changed places. Give their calls id=, or let such calls run with "
+            f"on_drift='rerun' (may cost), then: kitaru resume {run.id[-8:]}",
+        )
     )
 
 
-def exhausted(one: Identified, key: str, record: int, attempt: int, error: BaseException) -> Unwind:
+def exhausted(one: Identified, key: str, record: int, attempt: int, error: BaseException) -> Generator[Step, Any, Any]:
     """Tries ran out, and the checkpoint asks to pause then."""
     run = one.run
     reason = json.dumps({"retries_exhausted": {"key": key, "record": record, "message": str(error)}})
     times = "once" if attempt == 1 else f"{attempt} times"
-    return run.pause(
-        reason,
-        f"{key} failed {times}, last: {type(error).__name__}: {error}. To try again: kitaru resume {run.id[-8:]}",
+    short = run.id[-8:]
+    return (
+        yield from _ask(
+            one,
+            reason,
+            f"{key} failed {times}, last: {type(error).__name__}: {error}. To try again: kitaru resume {short}\n"
+            f"When you know its result: kitaru resume {short} --set output=VALUE",
+        )
     )
 
 
-def reconcile(one: Identified, record: int) -> Any:
+def reconcile(one: Identified, record: int) -> Generator[Step, Any, Any]:
     """The result of a declared effect that began, as ``reconcile=`` found it; :data:`RUN` if it did not happen.
 
     Raises where nobody knows.
@@ -152,7 +193,7 @@ def reconcile(one: Identified, record: int) -> Any:
     run, spec, session = one.run, one.spec, one.run.session
     key, seq, _ = _record(run, record)
     if spec.reconcile is None:
-        raise _doubt(run, key, seq)
+        return (yield from _doubt(one, key, seq))
     found = spec.reconcile(*one.bound.args, **one.bound.kwargs)
     if found is NOT_DONE:
         session.note(key, "reconciled", f"{key} had not happened, says reconcile; it runs now")
@@ -162,29 +203,31 @@ def reconcile(one: Identified, record: int) -> Any:
     if problem is not None:
         raise KitaruEncodeError(f"{key}: {problem}. {problem.hint}")
     try:
-        session.start(one.call, one.bound.text, True)
-        session.end_returned(one.call, text, 1, (0, 0, 0.0))
+        session.start(one.call, one.bound.text, True, False)
+        session.end_returned(one.call, text, 1)
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     session.note(key, "reconciled", f"{key} had happened, says reconcile")
     return value
 
 
-def in_doubt(one: Identified, key: str) -> None:
+def in_doubt(one: Identified, key: str) -> Generator[Step, Any, None]:
     """An effect that must happen once was cut off: nobody knows whether it happened."""
-    if one.run.root_ended:
+    if one.run.leaving:
         return
     record = one.run.session.record_of(one.call)
-    raise _doubt(one.run, key, record[1] if record is not None else 0)
+    yield from _doubt(one, key, record[1] if record is not None else 0)
 
 
-def _doubt(run: Run, key: str, seq: int) -> Unwind:
+def _doubt(one: Identified, key: str, seq: int) -> Generator[Step, Any, Any]:
+    short = one.run.id[-8:]
     text = (
-        f"{key} began and its outcome is unknown: this may have happened. When you know that it did not, "
-        f"run it again: kitaru resume {run.id[-8:]} --rerun {key}"
+        f"{key} began and its outcome is unknown: this may have happened.\n"
+        f"When you know that it did not, run it again: kitaru resume {short} --rerun {key}\n"
+        f"When you know that it did, say with what result: kitaru resume {short} --set output=VALUE"
     )
     reason = json.dumps({"in_doubt": {"key": key, "record": seq}})
-    return run.pause(reason, text, KitaruInDoubtError(text, exec_id=run.id))
+    return (yield from _ask(one, reason, text, KitaruInDoubtError(text, exec_id=one.run.id)))
 
 
 def _record(run: Run, record: int) -> tuple[str, int, str | None]:

@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Identified, Pause, Turn, steps
+from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Rest, Turn, steps
 from kitaru._context import Frame, running_task
 from kitaru._run import Parked
 from kitaru._turns import await_turn
-from kitaru.errors import KitaruTimeoutError
+from kitaru.errors import KitaruPaused, KitaruTimeoutError, Unwind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 # Pauses from here on leave the process, in seconds.
 LONG = 60.0
+# How long a task sleeps at a time, in seconds: so late it notices that the flow is held.
+NAP = 0.25
 _LOOK = 0.03
+_SOON = 0.003
 
 
 def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
@@ -40,7 +43,7 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                 continue
             if isinstance(step, Ended):
                 try:
-                    one.run.session.end_returned(step.call, step.text, step.attempts, step.usage)
+                    one.run.session.end_returned(step.call, step.text, step.attempts)
                 except BaseException as error:
                     step = path.throw(error)
                     continue
@@ -49,6 +52,10 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                     await_turn(one.run, step.order)
             elif isinstance(step, Pause):
                 _pause_sync(one, step)
+            elif isinstance(step, Hold):
+                hold_sync(one.run, one.frame, one.call)
+            elif isinstance(step, Rest):
+                rest_sync(one, step)
             # A cancelled call in sync code simply runs: nothing could cancel it again.
             step = next(path)
     except StopIteration as done:
@@ -82,9 +89,13 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
                 await side.deliver(step.order)
             elif isinstance(step, Pause):
                 await _pause_async(one, step)
+            elif isinstance(step, Hold):
+                await hold_async(one.run, one.frame, one.call)
             elif isinstance(step, Forever):
                 await side.forever()
                 one.run.check()
+            elif isinstance(step, Rest):
+                await rest_async(one, step)
             step = next(path)
     except StopIteration as done:
         return done.value
@@ -100,9 +111,12 @@ def _body_sync(one: Identified, frame: Frame, body: Callable[[], Any]) -> Any:
     if one.spec.timeout is not None or one.spec.idle_timeout is not None:
         return _body_with_timeout(one, frame, body)
     entered = _context.enter(frame)
+    bodies = one.run.bodies
+    bodies[frame] = None
     try:
         return body()
     finally:
+        del bodies[frame]
         _context.leave(entered)
 
 
@@ -113,15 +127,19 @@ def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -
     frame.beat = time.monotonic()
 
     def work() -> None:
-        frame.thread = threading.get_ident()
+        me = frame.thread = threading.get_ident()
+        # It counts as busy, and no longer when it parks.
+        run.item_threads.add(me)
         _context.enter(frame)
         try:
             outcome.append((True, body()))
         except BaseException as error:
             outcome.append((False, error))
+        run.item_threads.discard(me)
         ended.set()
 
     is_root = threading.get_ident() == run.root_thread
+    run.bodies[frame] = None
     run.enter_thread()
     if is_root:
         run.root_joining += 1
@@ -137,6 +155,7 @@ def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -
                 frame.abandoned = True
                 raise _timeout(one, frame)
     finally:
+        del run.bodies[frame]
         if is_root:
             run.root_joining -= 1
         else:
@@ -152,7 +171,7 @@ def _time_left(one: Identified, frame: Frame, started: float) -> float:
     """Seconds until a timeout of ours; time spent in waits does not count."""
     spec, now = one.spec, time.monotonic()
     parked = frame.parked_for + sum(
-        now - parked.since for parked in list(one.run.parked.values()) if _below(parked.frame, frame)
+        now - parked.since for parked in list(one.run.parked.values()) if below(parked.frame, frame)
     )
     left = float("inf")
     if spec.timeout is not None:
@@ -162,7 +181,8 @@ def _time_left(one: Identified, frame: Frame, started: float) -> float:
     return left
 
 
-def _below(frame: Frame | None, above: Frame) -> bool:
+def below(frame: Frame | None, above: Frame) -> bool:
+    """Whether a frame is another one or stands in it."""
     while frame is not None:
         if frame is above:
             return True
@@ -180,11 +200,11 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
     if one.spec.timeout is None and one.spec.idle_timeout is None:
         entered = _context.enter(frame)
         bodies = one.run.bodies
-        bodies.add(frame)
+        bodies[frame] = running_task()
         try:
             return await body()
         finally:
-            bodies.discard(frame)
+            del bodies[frame]
             _context.leave(entered)
     import asyncio
 
@@ -196,7 +216,7 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
     side = one.run.side(asyncio.get_running_loop())
     frame.beat = started = time.monotonic()
     task = asyncio.ensure_future(inside())
-    one.run.bodies.add(frame)
+    one.run.bodies[frame] = task
     try:
         while True:
             await side.ended(task, max(0.0, _time_left(one, frame, started)))
@@ -212,7 +232,7 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
         await asyncio.wait({task})
         raise
     finally:
-        one.run.bodies.discard(frame)
+        del one.run.bodies[frame]
 
 
 # -- pauses between tries -----------------------------------------------------------------------------
@@ -224,21 +244,52 @@ def _pause_sync(one: Identified, step: Pause) -> None:
         park_sync(run, Parked(-1 - one.call, step.key, one.frame, sleeping=True, deadline=step.until, pause=True))
         return
     until = time.monotonic() + step.seconds
-    while (left := until - time.monotonic()) > 0:
-        run.check()
+    # When it is over another try is due, which a held flow does not make: it need not be waited for.
+    while (left := until - time.monotonic()) > 0 and not run.session.is_held:
+        run.heed()
         run.session.await_news(min(left, 1.0))
-        if run.session.stop_requested():
-            run.obey()
 
 
 async def _pause_async(one: Identified, step: Pause) -> None:
     import asyncio
 
+    run = one.run
     if step.seconds >= LONG:
-        parked = Parked(-1 - one.call, step.key, one.frame, sleeping=True, deadline=step.until, pause=True)
-        await park_async(one.run, parked)
+        await park_async(
+            run, Parked(-1 - one.call, step.key, one.frame, sleeping=True, deadline=step.until, pause=True)
+        )
         return
-    await asyncio.sleep(step.seconds)
+    until = time.monotonic() + step.seconds
+    while (left := until - time.monotonic()) > 0 and not run.session.is_held:
+        run.heed()
+        await asyncio.sleep(min(left, NAP))
+
+
+# -- holding ------------------------------------------------------------------------------------------
+
+
+def hold_sync(run: Run, frame: Frame, call: int) -> None:
+    """Parks a call whose body must not begin. Returns if what held it is gone."""
+    if running_task() is None:
+        park_sync(run, Parked(-1 - call, "", frame, hold=True))
+        return
+    # A plain function cannot let its loop go on and wait for that: what else runs there would never end.
+    from kitaru._quiet import others_run
+
+    while run.session.is_held:
+        run.heed()
+        if others_run(run) and run.refusals < 1000:
+            # So this task unwinds, the others end, and then the execution is paused.
+            run.unwinding = True
+            run.refusals += 1
+            raise Unwind(KitaruPaused("this task unwinds before the execution is paused", exec_id=run.id))
+        run.halt()
+    run.heed()
+
+
+async def hold_async(run: Run, frame: Frame, call: int) -> None:
+    """The same in a task."""
+    await park_async(run, Parked(-1 - call, "", frame, hold=True))
 
 
 # -- parking ------------------------------------------------------------------------------------------
@@ -246,8 +297,7 @@ async def _pause_async(one: Identified, step: Pause) -> None:
 
 def park_sync(run: Run, parked: Parked) -> None:
     """Blocks this thread until something of the wait has changed; leaves the process when the flow is quiet."""
-    from kitaru._edge import ask_inline
-    from kitaru._quiet import has_news, is_quiet
+    from kitaru._quiet import has_news, is_quiet, leave
 
     me = threading.get_ident()
     parked.thread, parked.since = me, time.monotonic()
@@ -261,20 +311,26 @@ def park_sync(run: Run, parked: Parked) -> None:
     try:
         while True:
             run.check()
+            if run.given_up is not None:
+                raise Unwind(run.given_up)
             if has_news(run, parked):
+                run.heed()
                 return
             if sides := run.live_sides():
                 for side in sides:
                     side.start_polling_threadsafe()
             elif is_quiet(run):
-                with run.leaving:
-                    if is_quiet(run) and not ask_inline(run):
-                        run.suspend()
+                with run.one_leaves:
+                    if run.has_failed():
+                        continue
+                    if is_quiet(run) and not leave(run):
+                        # Something came for another thread of the flow, which will see it.
+                        run.session.await_news(_SOON)
                 continue
             run.session.await_news(_LOOK)
     finally:
-        _account(run, parked)
-        with run.lock:
+        with run.parting, run.lock:
+            _account(run, parked)
             if guest:
                 run.guests_parked -= 1
             elif me != run.root_thread:
@@ -290,8 +346,20 @@ async def park_async(run: Run, parked: Parked) -> None:
         run.parked[parked.call] = parked
     try:
         await run.side(asyncio.get_running_loop()).park(parked)
+        run.heed()
     finally:
-        _account(run, parked)
+        with run.parting:
+            _account(run, parked)
+
+
+def rest_sync(one: Identified, step: Rest) -> None:
+    """Blocks this thread until the rehearsal is over."""
+    park_sync(one.run, Parked(one.call, step.key, one.frame, rests=True))
+
+
+async def rest_async(one: Identified, step: Rest) -> None:
+    """Parks this task until the rehearsal is over."""
+    await park_async(one.run, Parked(one.call, step.key, one.frame, rests=True))
 
 
 def _account(run: Run, parked: Parked) -> None:

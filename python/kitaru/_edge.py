@@ -10,8 +10,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _capture, _config, _context
+from kitaru import _capture, _config, _context, _ending, _wake
 from kitaru._calls import _warn, error_tuple
+from kitaru._context import is_cancel
 from kitaru._values import Unencodable, encode
 from kitaru.errors import (
     KitaruDivergenceError,
@@ -48,6 +49,7 @@ def run_sync(run: Run, function: Callable[[], Any]) -> Any:
                     return value
     finally:
         _context.running.discard(run)
+        _wake.after(run.id)
 
 
 def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
@@ -62,12 +64,12 @@ def _pass(run: Run, function: Callable[[], Any]) -> tuple[bool, Any]:
         error = caught
     finally:
         _context.leave(entered)
+    run.root_failed = isinstance(error, Exception)
     if not isinstance(error, (KeyboardInterrupt, SystemExit)):
-        # Submitted bodies are paid for already. Only whoever interrupts does not want to wait for them.
-        run.root_joining += 1
-        for handle in list(run.handles):
-            handle.settled()
-        run.root_joining -= 1
+        # Only whoever interrupts does not want to wait.
+        _ending.settle_threads(run)
+    while run.unwinding and run.session.is_held and run.closing is None:
+        run.halt()
     return _outcome(run, value, error)
 
 
@@ -87,48 +89,37 @@ async def run_async(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
             side = run.side(loop)
             root = loop.create_task(_root(run, function))
             side.root = root
-            error, value = await _await_root(run, root)
+            error, value = await _await_root(run, side, root)
+            if run.unwinding:
+                await _halt_unwound(run, side)
             again, value = _outcome(run, value, error)
             if not again:
                 return value
-            await _drain(run, side)
+            await _ending.end_tasks(side)
     finally:
         run.drop_side(loop)
         _context.running.discard(run)
         _capture.stop()
+        _wake.after(run.id)
 
 
-async def _drain(run: Run, side: Side) -> None:
-    """Ends what an earlier pass left behind: bodies that run are paid for, so they end and are recorded first."""
+async def _halt_unwound(run: Run, side: Side) -> None:
+    """Pauses a held execution whose root could not wait for that, when the other tasks' bodies have ended."""
     import asyncio
 
-    run.draining = True
-    try:
-        for parked in list(run.parked.values()):
-            if parked.cancel is not None:
-                parked.cancel()
-        for future in list(side.cancelled):
-            future.cancel()
-        while run.bodies:
-            await asyncio.wait([task for task in side.tasks if not task.done()] or [_tick()], timeout=0.05)
-            if run.closing is not None:
-                return
-        left = [task for task in side.tasks if not task.done()]
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=_UNWIND_SECONDS)
-        for task in list(side.tasks):
-            if task.done() and not task.cancelled():
-                task.exception()
-    finally:
-        run.draining = False
+    from kitaru._quiet import is_quiet
 
-
-def _tick() -> Any:
-    import asyncio
-
-    return asyncio.ensure_future(asyncio.sleep(0.01))
+    while run.closing is None and run.session.is_held:
+        tasks = [task for task in side.tasks if not task.done()]
+        if is_quiet(run, parked=False):
+            run.halt()
+        elif tasks:
+            await asyncio.wait(tasks, timeout=0.02)
+        else:
+            await asyncio.sleep(0.01)
+    for task in list(side.tasks):
+        if task.done() and not task.cancelled():
+            task.exception()
 
 
 async def _root(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
@@ -139,15 +130,30 @@ async def _root(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
     _context.enter(run.root)
     run.side(asyncio.get_running_loop()).add(task)
     try:
-        return await function()
+        try:
+            value = await function()
+        except Exception:
+            run.root_failed = True
+            await _settled(run)
+            raise
+        await _settled(run)
+        return value
     finally:
         run.root_ended = True
+
+
+async def _settled(run: Run) -> None:
+    """What was started beside the flow is paid for already: it ends, and is recorded, before the flow does."""
+    import asyncio
+
+    while run.closing is None and (left := list(run.handles)):
+        await run.side(asyncio.get_running_loop()).join(left[0])
 
 
 _context.transparent(_root)
 
 
-async def _await_root(run: Run, root: Any) -> tuple[BaseException | None, Any]:
+async def _await_root(run: Run, side: Side, root: Any) -> tuple[BaseException | None, Any]:
     import asyncio
 
     try:
@@ -159,10 +165,17 @@ async def _await_root(run: Run, root: Any) -> tuple[BaseException | None, Any]:
                     return run.closing, None
             else:
                 await asyncio.wait({root}, timeout=0.5 if run.sides else None)
+        if (
+            run.closing is None
+            and not run.unwinding
+            and (root.cancelled() or isinstance(root.exception(), (Exception, type(None))))
+        ):
+            await _ending.settle_tasks(run, side)
     except asyncio.CancelledError:
         # Whoever awaits the flow was cancelled: so is the flow, and it is left interrupted.
         run.root_ended = True
         if run.closing is None:
+            _capture.finish(run)
             run.session.interrupt("cancellation of the task that awaited the flow")
             run.stop(KitaruError("the task that awaited the flow was cancelled", code="interrupted"))
         root.cancel()
@@ -184,6 +197,10 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             # Somebody has to mend something, and looks for the line.
             closing = closing.with_traceback(clean(error.__traceback__))
         raise closing from None
+    if run.unwinding:
+        # What held it is gone: it was unwound for nothing, and begins again.
+        return True, None
+    _capture.finish(run)
     try:
         if error is None and hasattr(value, "__await__"):
             _close(value)
@@ -192,14 +209,14 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             )
         if error is None:
             try:
-                session.complete(encode(value, "flow.return"), None)
+                _say_not_taken(run, session.complete(encode(value, "flow.return"), None))
             except Unencodable as problem:
                 _warn(f"{run.flow}: its result is not stored: {problem}. {problem.hint}")
-                session.complete("null", problem.path)
+                _say_not_taken(run, session.complete("null", problem.path))
             return False, value
         if isinstance(error, Unwind):
             raise error.error from None
-        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) or _is_cancel(error):
+        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) or is_cancel(error):
             session.interrupt(type(error).__name__)
             raise error.with_traceback(clean(error.__traceback__))
         sources = run.sources(error)
@@ -207,7 +224,7 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
         if stale:
             session.drop_records(stale, "failed")
             return True, None
-        session.fail(error_tuple(error), sources)
+        _say_not_taken(run, session.fail(error_tuple(error), sources))
         last_failed.update(error=id(error), flow=run.flow, exec_id=run.id)
     except KitaruError as refusal:
         if refusal.code == "stopping":
@@ -220,15 +237,21 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
     raise error.with_traceback(clean(error.__traceback__))
 
 
+def _say_not_taken(run: Run, sentences: list[str]) -> None:
+    """What somebody put in place for nothing is no small thing: they meant to see what comes of it."""
+    if run.says_not_taken and sentences:
+        import warnings
+
+        from kitaru.errors import KitaruOverrideNotTaken
+
+        for sentence in sentences:
+            warnings.warn(sentence, KitaruOverrideNotTaken, stacklevel=2)
+
+
 def _close(value: Any) -> None:
     close = getattr(value, "close", None)
     if callable(close):
         close()
-
-
-def _is_cancel(error: BaseException) -> bool:
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def clean(traceback: TracebackType | None) -> TracebackType | None:
@@ -275,7 +298,10 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
             lines.append("Then wake it with: kitaru resume --due")
         return "\n".join(lines)
     questions = [one for one in parked if one.question is not None]
-    lines.append(f"{run.flow} ({short}) waits for an answer.{_FREE * (not run.here_only)}")
+    asked = questions or [one for one in parked if one.child is not None and one.child.waits]
+    decides = not questions and any(one.child is not None and one.child.waits == ["paused"] for one in parked)
+    what = "a decision" if decides else "an answer" if asked else "other executions"
+    lines.append(f"{run.flow} ({short}) waits for {what}.{_FREE * (not run.here_only)}")
     for one in questions:
         lines.append(f"  {one.key}: {one.question.text}")
         if run.here_only:
@@ -285,6 +311,10 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
             continue
         lines.append(f"  kitaru input {short} --value {_example(one.question.json_schema)} --wait {one.key}")
     for one in parked:
+        if one.others is not None:
+            shown = ", ".join(id[-8:] for id in one.others.executions[:5])
+            more = ", …" if len(one.others.executions) > 5 else ""
+            lines.append(f"  {one.key}: {shown}{more}")
         if one.child is not None:
             lines.extend("  " + line for line in str(one.child).splitlines()[1:])
     if run.here_only:
@@ -315,15 +345,19 @@ def _example(schema: Any) -> str:
 
 
 def ask_inline(run: Run) -> bool:
-    """On a terminal: asks the oldest open question here. ``True``: it was answered."""
-    if not _config.is_interactive():
+    """On a terminal: asks the oldest open question here. ``True``: it was answered.
+
+    A child leaves its questions to the flow that started it: that one may have the answer. When nothing of it can go
+    on it asks them here.
+    """
+    if not _config.is_interactive() or run.above is not None:
         return False
     questions = [one for one in run.parked.values() if one.question is not None]
-    if not questions:
-        return False
-    from kitaru._inline import ask
+    from kitaru._inline import ask, ask_below
 
-    return ask(run, questions[0])
+    if questions:
+        return ask(run, questions[0])
+    return any(one.child is not None for one in run.parked.values()) and ask_below(run)
 
 
 def abandon_thread(run: Run) -> None:

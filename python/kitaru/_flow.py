@@ -5,6 +5,7 @@ Not here: what happens inside an execution (``_edge``, ``_calls``) and children 
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import sys
@@ -12,22 +13,22 @@ import threading
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from kitaru import _context, _entry
-from kitaru._checkpoint import kind_of
+from kitaru._checkpoint import kind_of, known
 from kitaru._entry import entry_point, is_importable
 from kitaru._given import given
+from kitaru._options import Chosen, chosen, split
 from kitaru._run import Run
 from kitaru._values import Signature
 from kitaru.errors import (
     KitaruGeneratorError,
     KitaruPaused,
-    KitaruStateError,
     KitaruSuspended,
     KitaruSyncOnLoopError,
     KitaruUsageError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 
     from kitaru._given import Given
     from kitaru._native import Session
@@ -51,6 +52,8 @@ class Flow(Generic[P, R]):
         tags: tuple[str, ...] = (),
     ) -> None:
         self._function = function
+        # Whose code it is: of a method, not what it is bound to.
+        self._coded: Any = function
         self._kind = kind_of(function)
         self.name: str = name or getattr(function, "__qualname__", repr(function)).rsplit("<locals>.", 1)[-1]
         if self._kind == "generator":
@@ -59,11 +62,12 @@ class Flow(Generic[P, R]):
             raise KitaruUsageError(f"on_drift={on_drift!r}: it is 'ask', 'reuse', 'rerun' or 'fail'")
         self._on_drift = on_drift
         self._strict = strict
-        self._tags = tags
+        self._chosen = chosen(Chosen(), tags=tags)
         self._here_only = not is_importable(function)
         self._signature: Signature | None = None
         self._code: tuple[str | None] | None = None
         functools.update_wrapper(self, function)
+        known.add(self)
 
     @property
     def is_async(self) -> bool:
@@ -81,7 +85,7 @@ class Flow(Generic[P, R]):
         if self._code is None:
             from kitaru._values import code_digest
 
-            self._code = (code_digest(self._function),)
+            self._code = (code_digest(self._coded),)
         return self._code[0]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -98,22 +102,60 @@ class Flow(Generic[P, R]):
 
             return call_child(self, frame, args, kwargs)  # type: ignore[no-any-return]
         install_excepthook()
-        given = self._given(args, kwargs)
-        return self._enter(self._create(given)(), given)  # type: ignore[no-any-return]
+        return self._begun(args, kwargs)  # type: ignore[no-any-return]
+
+    def options(
+        self,
+        *,
+        key: str | None = None,
+        tags: str | Sequence[str] = (),
+        detached: bool = False,
+        pause_before: str | Sequence[str] = (),
+    ) -> Flow[P, R]:
+        """The same flow, whose executions are started with these options when it is called or run.
+
+        ``key``: what the execution is known by; the same key starts once, and whoever comes later gets that
+        execution's result. ``tags``: labels to find it by. ``detached``: inside a flow, an execution that is not
+        cancelled or paused with it, and that it does not wait for. ``pause_before``: calls to pause before.
+
+        Raises :class:`KitaruUsageError` for values that mean nothing.
+        """
+        return self._with(key=key, tags=tags, detached=detached, pause_before=pause_before)
+
+    def _with(self, **options: Any) -> Flow[P, R]:
+        if not options:
+            return self
+        other = copy.copy(self)
+        other._chosen = chosen(self._chosen, **options)
+        return other
 
     @overload
     def run(self: Flow[Q, Coroutine[Any, Any, T]], *args: Q.args, **kwargs: Q.kwargs) -> FlowHandle[T]: ...
     @overload
     def run(self: Flow[Q, T], *args: Q.args, **kwargs: Q.kwargs) -> FlowHandle[T]: ...
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        """Starts an execution on a thread of its own and returns its handle at once."""
+        """Starts an execution on a thread of its own and returns its handle at once.
+
+        ``key=``, ``tags=``, ``detached=`` and ``pause_before=`` are those of :meth:`options`, unless the flow's own
+        function has a parameter of that name or takes any keyword.
+        """
+        kwargs, options = split(self._function, kwargs)
+        return self._with(**options)._run(args, kwargs)
+
+    def _run(self, args: Any, kwargs: Any) -> Any:
         frame = _context.frame()
         if frame is not None:
             from kitaru._children import run_child
 
             return run_child(self, frame, args, kwargs)
         given = self._given(args, kwargs)
-        return FlowHandle(self, self._create(given), given)
+
+        def follow() -> Any:
+            from kitaru import _keyed
+
+            return _keyed.follow(self, self._key_id(), args, kwargs)
+
+        return FlowHandle(self, self._create(given), given, follow)
 
     def resume(self, exec_id: str) -> R:
         """Goes on with an execution of this flow in this process; returns its result (``await`` for async).
@@ -140,6 +182,54 @@ class Flow(Generic[P, R]):
         run, given = take(self, exec_id, "resume")
         return FlowHandle(self, lambda: run, given)
 
+    def replay(
+        self,
+        exec_id: str,
+        *,
+        from_: str | int | None = None,
+        reuse: str | None = None,
+        keep: str | None = None,
+        set: Mapping[str, Any] | None = None,
+        ask_again: str | Iterable[str] = (),
+        on_drift: str | None = None,
+        tags: Iterable[str] = (),
+    ) -> R:
+        """Runs an execution of this flow again as another one, in this process and with this code; returns its result
+        (``await`` for async). What is asked means what it does for ``KitaruClient().executions.replay``.
+
+        Raises what that raises, and what :meth:`resume` does.
+        """
+        from kitaru import _replaying
+
+        if self._kind == "sync" and _context.running_task() is not None:
+            raise KitaruSyncOnLoopError(
+                f"{self.name} is a sync flow and would block the event loop that runs here: "
+                f"use KitaruClient().executions.replay in a thread"
+            )
+        if _context.frame() is not None:
+            raise KitaruUsageError(
+                f"{self.name}.replay(...) inside a flow would not be recorded: use KitaruClient().executions.replay"
+            )
+        wanted = _replaying.asked(from_, reuse, keep, set, ask_again, tags)
+        return self._enter(*_replaying.begin(self, exec_id, wanted, on_drift))  # type: ignore[no-any-return]
+
+    def _begun(self, args: Any, kwargs: Any) -> Any:
+        """Runs a new execution, or goes by that of the same key: its result, or an awaitable of it."""
+        __tracebackhide__ = True
+        given = self._given(args, kwargs)
+        run = self._create(given)()
+        if run is not None:
+            return self._enter(run, given)
+        from kitaru._keyed import follow
+
+        return follow(self, self._key_id(), args, kwargs)
+
+    def _key_id(self) -> str:
+        """The identifier of the execution of this flow and key."""
+        from kitaru import _native
+
+        return _native.keyed_id(self.name, self._chosen.key or "")
+
     def _given(self, args: Any, kwargs: Any) -> Given:
         """The arguments of a new execution. Raises when a module is being loaded for a resume."""
         from kitaru import _runner
@@ -149,18 +239,30 @@ class Flow(Generic[P, R]):
 
     def _create(
         self, given: Given, *, id: str | None = None, parent: tuple[str, str] | None = None
-    ) -> Callable[[], Run]:
-        """What creates an execution: the function that is returned does the writing."""
+    ) -> Callable[[], Run | None]:
+        """What creates an execution, or gives ``None`` if one with its identifier is there: the function that is
+        returned does the writing."""
         from kitaru import _config
 
         entry, code = json.dumps(entry_point(self._function)), self.code()
-        engine = _config.engine()
+        engine, wished = _config.engine(), self._chosen
+        if id is None and wished.key is not None:
+            id = self._key_id()
 
-        def create() -> Run:
-            session = engine.start(id, self.name, given.text, entry, code, parent, list(self._tags))
-            if session is None:
-                raise KitaruStateError(f"execution {id} exists already", code="conflict")
-            return self._made(session)
+        def create() -> Run | None:
+            session = engine.start(
+                id,
+                self.name,
+                given.text,
+                entry,
+                code,
+                parent,
+                list(wished.tags),
+                wished.key,
+                wished.detached,
+                list(wished.pause_before),
+            )
+            return None if session is None else self._made(session)
 
         return create
 
@@ -168,6 +270,8 @@ class Flow(Generic[P, R]):
         from kitaru import _config
 
         run = Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
+        if (code := self.code()) is not None:
+            run.keep_code(code, self._coded)
         run.here_only = self._here_only
         if run.here_only:
             _entry.here.add(run.id)
@@ -196,9 +300,10 @@ class Flow(Generic[P, R]):
             name=self.name,
             on_drift=self._on_drift,
             strict=self._strict,
-            tags=self._tags,
         )
+        bound._chosen = self._chosen
         bound._kind = self._kind
+        bound._coded = self._coded
         bound.__wrapped__ = self._function  # type: ignore[attr-defined]
         return bound
 
@@ -209,7 +314,13 @@ class Flow(Generic[P, R]):
 class FlowHandle(Generic[T]):
     """An execution that runs on a thread of its own. Awaitable; the interpreter's exit waits for it."""
 
-    def __init__(self, flow: Flow[Any, T], create: Callable[[], Run], given: Given) -> None:
+    def __init__(
+        self,
+        flow: Flow[Any, T],
+        create: Callable[[], Run | None],
+        given: Given,
+        follow: Callable[[], Any] = lambda: None,
+    ) -> None:
         import concurrent.futures
         import contextvars
 
@@ -221,9 +332,10 @@ class FlowHandle(Generic[T]):
         def main() -> None:
             try:
                 run = create()
-                self._created.set_result(run.id)
-                threading.current_thread().name = f"kitaru-{run.id[-8:]}"
-                value = flow._enter(run, given)
+                exec_id = flow._key_id() if run is None else run.id
+                self._created.set_result(exec_id)
+                threading.current_thread().name = f"kitaru-{exec_id[-8:]}"
+                value = flow._enter(run, given) if run is not None else follow()
                 if flow.is_async:
                     import asyncio
 

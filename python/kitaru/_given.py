@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from kitaru.errors import KitaruEncodeError
 
 if TYPE_CHECKING:
+    from kitaru._flow import Flow
     from kitaru._values import Bound, Signature
 
 Arguments: TypeAlias = "tuple[tuple[Any, ...], dict[str, Any]]"
@@ -35,6 +36,18 @@ class Given:
             return self._live
         ready, self._ready = self._ready, None
         return ready if ready is not None else self._signature.unbind(self.text)
+
+
+def recorded_inputs(flow: Flow[Any, Any], known: dict[str, Any]) -> Given:
+    """The arguments of a described execution of ``flow``; what somebody put among them is made what it takes.
+
+    Raises :class:`~kitaru.errors.KitaruInputsError` for a value that is not of its annotated type.
+    """
+    if known["plain"]:
+        from kitaru import _overrides
+
+        return flow._given(*_overrides.flow_inputs(flow, known["inputs"], known["plain"]))
+    return Given(flow.signature(), known["inputs"])
 
 
 def given(flow: str, signature: Signature, bound: Bound) -> Given:

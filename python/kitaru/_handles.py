@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kitaru._checkpoint import Checkpoint
+    from kitaru._context import Frame
     from kitaru._run import Run
 
 T = TypeVar("T")
@@ -40,27 +41,44 @@ class Handle(concurrent.futures.Future, Generic[T]):  # type: ignore[type-arg]
         concurrent.futures.wait([self])
 
     def __await__(self) -> Any:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> T:
         import asyncio
 
-        return asyncio.shield(asyncio.wrap_future(self)).__await__()
+        value: T
+        run = self._run
+        frame = _context.frame_or_none()
+        if self.done() or run is None or frame is None or frame.run is not run:
+            value = await asyncio.shield(asyncio.wrap_future(self))
+            return value
+        # A flow that waits for a thread of its own can still be left when that one is parked.
+        await run.side(asyncio.get_running_loop()).join(self)
+        value = super().result()
+        return value
 
 
 class _joining:
     """Marks that this thread waits for another of the flow, so that it does not count as busy."""
 
     def __init__(self, handle: Handle[Any]) -> None:
+        self._handle = handle
         self._run = handle._run if not handle.done() else None
 
     def __enter__(self) -> None:
         run = self._run
         if run is None:
             return
-        if threading.get_ident() == run.root_thread:
+        me = threading.get_ident()
+        if me == run.root_thread:
+            run.root_joins = self._handle
             run.root_joining += 1
-        elif threading.get_ident() in run.item_threads:
+        elif me in run.item_threads:
             run.leave_thread()
         else:
             self._run = None
+            return
+        run.joins[me] = self._handle
 
     def __exit__(self, *_: object) -> None:
         run = self._run
@@ -68,8 +86,10 @@ class _joining:
             return
         if threading.get_ident() == run.root_thread:
             run.root_joining -= 1
+            run.root_joins = None
         else:
             run.enter_thread()
+        run.joins.pop(threading.get_ident(), None)
 
 
 def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any = None) -> Any:
@@ -78,17 +98,16 @@ def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any =
     if checkpoint._kind == "async":
         import asyncio
 
-        return asyncio.ensure_future(_gated(checkpoint, args, kwargs, gate))
+        submitted = _Submitted(checkpoint, args, kwargs) if frame is not None else None
+        return asyncio.ensure_future(_gated(checkpoint, args, kwargs, gate, submitted))
     handle: Handle[Any] = Handle()
     if frame is None:
         _start(handle, lambda: checkpoint(*args, **kwargs), gate, "kitaru-submit")
         return handle
     run = frame.run
-    run.check()
-    # Known by what it is given now: the flow may go on to change that while the thread starts.
-    call_id = checkpoint.named(kwargs)
-    bound = checkpoint.spec().signature.bind(args, kwargs)
-    scope = run.session.open_scope(frame.scope, "item", checkpoint.name, bound.digest)
+    run.check_new(frame)
+    submitted = _Submitted(checkpoint, args, kwargs)
+    scope = run.session.open_scope(frame.scope, "item", checkpoint.name, submitted.bound.digest)
     own = _context.Frame(run, scope, parent=frame, key=frame.key)
     handle._run = run
     # What queues at a gate is not busy: it starts when another has ended.
@@ -105,7 +124,7 @@ def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any =
         own.thread = me
         _context.enter(own)
         try:
-            return checkpoint.made(own, bound, call_id, own=bound.mutable)
+            return submitted.made(own)
         finally:
             with run.lock:
                 run.item_threads.discard(me)
@@ -124,11 +143,29 @@ def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any =
     return handle
 
 
-async def _gated(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any) -> Any:
-    if gate is None:
-        return await checkpoint(*args, **kwargs)
-    async with gate:
-        return await checkpoint(*args, **kwargs)
+class _Submitted:
+    """A call that begins later, known by what it is given now: until then the flow may go on to change that."""
+
+    def __init__(self, checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any) -> None:
+        kwargs = dict(kwargs)
+        self._checkpoint = checkpoint
+        self._id = checkpoint.named(kwargs)
+        self.bound = checkpoint.spec().signature.bind(args, kwargs)
+
+    def made(self, frame: Frame) -> Any:
+        """Makes the call in that frame. Its body has copies of what could have changed."""
+        return self._checkpoint.made(frame, self.bound, self._id, own=self.bound.mutable)
+
+
+async def _gated(
+    checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any, submitted: _Submitted | None
+) -> Any:
+    # Tasks are told apart by what they are given: by the arguments, that is.
+    if gate is not None:
+        async with gate:
+            return await _gated(checkpoint, args, kwargs, None, submitted)
+    frame = _context.frame()
+    return await (checkpoint(*args, **kwargs) if submitted is None or frame is None else submitted.made(frame))
 
 
 def _start(
@@ -173,7 +210,7 @@ async def _map_async(checkpoint: Checkpoint[Any, Any], calls: list[Any], limit: 
     import asyncio
 
     gate = asyncio.Semaphore(limit) if limit is not None else None
-    tasks = [asyncio.ensure_future(_gated(checkpoint, call, {}, gate)) for call in calls]
+    tasks = [submit(checkpoint, call, {}, gate) for call in calls]
     results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):

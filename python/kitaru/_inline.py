@@ -21,27 +21,65 @@ if TYPE_CHECKING:
 _WORDS = {"y": True, "yes": True, "n": False, "no": False}
 
 
+class _Stored:
+    """A question of an execution below, as the store has it."""
+
+    def __init__(self, item: dict[str, Any]) -> None:
+        self.execution_id: str = item["execution_id"]
+        self.key: str = item["key"]
+        self.name: str = item["name"]
+        self.text: str = item["question"]
+        self.json_schema: Any = item["schema"]
+        # A JSON Schema is all that is known of it: the Python type is looked at where the answer is taken.
+        self.schema: Any = item["schema"]
+        self.data: str | None = None if item["metadata"] is None else json.dumps(item["metadata"])
+
+
 def ask(run: Run, parked: Parked) -> bool:
     """Asks until there is a valid answer and records it. ``False``: left open."""
+    text = _answer(run, parked.question)
+    if text is None:
+        return False
+    if run.session.wait_news(parked.call)[0] == "due":
+        sys.stderr.write("(too late: the flow goes on without an answer)\n")
+        return True
+    run.session.answer_wait(parked.call, text, "inline")
+    return True
+
+
+def ask_below(run: Run) -> bool:
+    """The same for the oldest question of the executions below."""
+    from kitaru import _config, _native
+
+    engine = _config.engine()
+    found = json.loads(_native.manage_waiting(engine, run.id, True))
+    if not found:
+        return False
+    question = _Stored(found[0])
+    text = _answer(run, question)
+    if text is None:
+        return False
+    _native.manage_answer(engine, question.execution_id, question.key, text, "inline", False)
+    return True
+
+
+def _answer(run: Run, question: Any) -> str | None:
     try:
         # From before the question is seen: nobody presses Ctrl-C at it earlier.
         with _ctrl_c_raises():
-            text = _asked(parked)
+            text = _asked(question)
     except KeyboardInterrupt:
         run.left_by_interrupt = True
         text = None
     if text is None:
         sys.stderr.write("\n(left open)\n")
-        return False
-    run.session.answer_wait(parked.call, text, "inline")
-    return True
+    return text
 
 
-def _asked(parked: Parked) -> str | None:
+def _asked(question: Any) -> str | None:
     """The answer as a JSON text; ``None`` at the end of input."""
     from kitaru import _native
 
-    question = parked.question
     schema = None if question.json_schema is None else json.dumps(question.json_schema)
     out = sys.stderr
     if question.data is not None:

@@ -75,19 +75,26 @@ def hints_of(function: Callable[..., Any] | None) -> dict[str, Any]:
 
 def fit(name: str, value: Any, hint: Any) -> Any:
     """A value of plain JSON as the type ``hint`` asks for. Raises :class:`KitaruInputsError` if it is none."""
+    fitted, what = fitted_or_why(value, hint)
+    if what is None:
+        return fitted
+    way_out = f"for a text that looks like JSON: --input {name}='{json.dumps(str(value))}'" if hint is str else None
+    raise KitaruInputsError(f"input {name}={json.dumps(value, default=repr)}: {what}", hint=way_out) from None
+
+
+def fitted_or_why(value: Any, hint: Any) -> tuple[Any, str | None]:
+    """A value of plain JSON as the type ``hint`` asks for, or why it is none."""
     if hint is Any or (hint in _PLAIN and type(value) is hint):
-        return value
+        return value, None
     if hint is float and type(value) in (int, float):
-        return float(value)
+        return float(value), None
     from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
     try:
         adapter = TypeAdapter(hint)
     except PydanticSchemaGenerationError:
-        return value
+        return value, None
     try:
-        return adapter.validate_python(value)
+        return adapter.validate_python(value), None
     except ValidationError as error:
-        what = "; ".join(str(one["msg"]) for one in error.errors()[:3])
-        way_out = f"for a text that looks like JSON: --input {name}='{json.dumps(str(value))}'" if hint is str else None
-        raise KitaruInputsError(f"input {name}={json.dumps(value)}: {what}", hint=way_out) from None
+        return None, "; ".join(str(one["msg"]) for one in error.errors()[:3])

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from kitaru._context import Frame
 
 
+# More than anybody can consume, and than a sum of in the store may hold.
+_ABSURD = 2**53
+
+
 class Execution(NamedTuple):
     """The execution that code runs in."""
 
@@ -52,19 +56,20 @@ def idempotency_key() -> str:
 
 
 def usage(*, model: str | None = None, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0) -> None:
-    """Adds what a model call consumed to the call it is made in; failed tries count too. Outside a flow: nothing.
+    """Adds what a model call consumed to the call it is made in. Outside a flow: nothing.
 
-    Raises :class:`KitaruUsageError` for a number that is negative or not finite.
+    Tries that fail count too, and those that a crash cuts off: it is on the disk well within a second.
+
+    Raises :class:`KitaruUsageError` for a number that is negative, not finite or absurd (2**53 and more).
     """
-    if not (input_tokens >= 0 and output_tokens >= 0 and 0 <= cost_usd < float("inf")):
+    if not all(0 <= one < _ABSURD for one in (input_tokens, output_tokens, cost_usd)):
         raise KitaruUsageError(f"usage({input_tokens=}, {output_tokens=}, {cost_usd=}): each is a number from 0 on")
     frame = _context.frame()
     body = frame.body() if frame is not None else None
     if body is None:
         return
     _beat(body)
-    known = body.usage
-    body.usage = (known[0] + int(input_tokens), known[1] + int(output_tokens), known[2] + float(cost_usd))
+    body.run.session.used(body.key or "", (int(input_tokens), int(output_tokens), float(cost_usd)))
     if model is not None:
         text = f"{model}: {input_tokens} tokens in, {output_tokens} out, ${cost_usd:g}"
         body.run.session.log(body.key, "usage", text)

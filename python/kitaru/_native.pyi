@@ -18,15 +18,35 @@ __all__ = [
     "blake3",
     "check_schema",
     "cli",
+    "forget_memory",
+    "keyed_id",
+    "manage_acted",
+    "manage_add_breakpoint",
     "manage_answer",
     "manage_artifact",
     "manage_artifacts",
+    "manage_breakpoints",
+    "manage_call",
+    "manage_delete",
+    "manage_diff",
     "manage_get",
     "manage_list",
     "manage_logs",
+    "manage_must_not_circle",
+    "manage_notes",
+    "manage_plan",
     "manage_prepare",
+    "manage_remove_breakpoint",
+    "manage_replay",
+    "manage_root",
+    "manage_standings",
+    "manage_stirred",
     "manage_stop",
+    "manage_tree",
     "manage_value",
+    "manage_waiters",
+    "manage_waiting",
+    "recorded_codes",
 ]
 
 __version__: Final[str]
@@ -37,7 +57,9 @@ _Error: TypeAlias = tuple[str, str, str, str, bool]
 """Type, message, traceback, JSON text of the exception tree, whether it rebuilds."""
 _Usage: TypeAlias = tuple[int, int, float]
 """Input tokens, output tokens, US dollars."""
-_CallKind: TypeAlias = Literal["checkpoint", "child", "wait", "sleep", "reading"]
+_CallKind: TypeAlias = Literal["checkpoint", "child", "wait", "sleep", "reading", "client"]
+_Await: TypeAlias = tuple[int, bool, list[str]]
+"""How many must come, whether only their end counts, which executions."""
 _Verdict: TypeAlias = Literal[
     "run", "reuse", "park", "open", "drift", "moved", "in_doubt", "volatile", "mutated", "race"
 ]
@@ -79,13 +101,18 @@ class Decoder:
 def check_schema(schema: str | None, value: str) -> str | None:
     """What is wrong with an answer; ``None``: it satisfies the JSON Schema."""
 
+def forget_memory() -> None:
+    """Lets whoever opens the store in memory next begin with an empty one."""
+
 def cli(argv: list[str], host: Any) -> int:
     """Runs a command line; ``host`` runs flows for it (``kitaru._cli.Host``). Returns the exit status."""
 
 def manage_get(engine: Engine, id: str) -> str:
     """One execution as a JSON object."""
 
-def manage_list(engine: Engine, status: list[str], flow: str | None, tag: str | None, limit: int, page: int) -> str:
+def manage_list(
+    engine: Engine, status: list[str], flow: str | None, tag: str | None, key: str | None, limit: int, page: int
+) -> str:
     """A page of executions, newest first, as a JSON array."""
 
 def manage_value(engine: Engine, id: str, which: str) -> str | None:
@@ -97,17 +124,92 @@ def manage_logs(engine: Engine, id: str, after: int, limit: int) -> str:
 def manage_answer(engine: Engine, id: str, wait: str | None, value: str, by: str, look: bool) -> str:
     """Records an answer. A JSON object: who asked, and with ``look`` who goes on."""
 
-def manage_prepare(engine: Engine, id: str, on_drift: str | None, rerun: list[str]) -> str:
-    """Writes what a resume needs. A JSON object: the execution to take up, and its entry point."""
+def manage_prepare(
+    engine: Engine,
+    id: str,
+    on_drift: str | None,
+    rerun: list[str],
+    set: list[tuple[str, str]],
+    asker: str | None,
+    by: str,
+) -> str:
+    """Writes what a resume needs; ``set`` are paths and JSON texts. A JSON object: the execution to take up, its
+    entry point, and whether it goes on in place, where a living process holds it. ``asker``: the flow that asks."""
 
-def manage_stop(engine: Engine, id: str, how: str) -> bool:
+def manage_add_breakpoint(
+    engine: Engine, flow: str, file: str | None, before: str, every: bool, condition: str | None, by: str
+) -> str:
+    """Sets a breakpoint for a flow that has run, or for one of a file. A JSON object: it, and what to know about it."""
+
+def manage_breakpoints(engine: Engine, flow: str | None) -> str:
+    """The breakpoints that are set, as a JSON array."""
+
+def manage_remove_breakpoint(engine: Engine, id: int) -> None:
+    """Removes a breakpoint."""
+
+def manage_stop(engine: Engine, id: str, how: str, by: str, again: bool) -> bool:
     """Cancels (``cancel``) or pauses (``pause``). ``True``: it has stopped; ``False``: its process was asked to."""
+
+def manage_standings(engine: Engine, ids: list[str]) -> list[tuple[str, str]]:
+    """Recorded status and standing (``ended``, ``asks``, ``paused``, ``interrupted``, ``pending``) of executions."""
+
+def manage_stirred(engine: Engine, seen: list[tuple[str, int]]) -> bool:
+    """Whether an execution that was left parked can go on: it, or one below it, has moved since its last event, or its
+    time has come. ``seen``: their identifiers and last events, itself first."""
+
+def manage_must_not_circle(engine: Engine, id: str) -> None:
+    """Refuses a wait of an execution for others that wait for it."""
+
+def manage_waiters(engine: Engine, moved: str) -> str:
+    """Executions that can go on because ``moved`` has ended or needs somebody: a JSON array of id, flow and entry."""
+
+def manage_waiting(engine: Engine, parent: str | None, recursive: bool) -> str:
+    """Open questions as a JSON array, oldest first: of all executions, or of those that ``parent`` started."""
+
+def manage_tree(engine: Engine, id: str) -> str:
+    """The tree that an execution stands in, as nested JSON objects."""
+
+def manage_acted(engine: Engine, id: str, by: str) -> str | None:
+    """The execution, of that one and those below it, to which ``by`` has done something."""
+
+def manage_root(engine: Engine, id: str) -> str:
+    """The execution that is carried on where that one is to go on."""
+
+def keyed_id(flow: str, key: str) -> str:
+    """The identifier of the execution of a flow that is known by a key."""
 
 def manage_artifacts(engine: Engine, id: str) -> str:
     """An execution's artifacts, without their values, as a JSON array."""
 
 def manage_artifact(engine: Engine, id: str, name: str) -> tuple[str, str]:
     """A named value: its item, and its own JSON text."""
+
+def manage_plan(engine: Engine, id: str, asked: str, inspection: str | None = None, unread: str | None = None) -> str:
+    """Plans a replay of what is ``asked`` (a JSON object: ``from``, ``reuse``, ``keep``, ``set`` as pairs of path and
+    value, ``ask_again``, ``tags``). Returns a JSON object: the ``plan`` as an item; for an inspection of the
+    code the ``checks``, and the digests that are on record, ``recorded`` and ``flow_recorded``; and the source's
+    ``id``, ``flow`` and ``entry``. ``unread``: why the code could not be inspected."""
+
+def manage_replay(engine: Engine, id: str, asked: str, inspection: str | None = None, batch: str | None = None) -> str:
+    """Creates a replay, which nobody has taken up then. Returns a JSON object: its ``id``, whether it is ``new``, its
+    ``flow`` and ``entry``. ``batch``: the identifier is derived from that name and the source."""
+
+def manage_diff(engine: Engine, ids: list[str]) -> str:
+    """Compares executions with the first of them, as a JSON object."""
+
+def manage_delete(engine: Engine, id: str) -> str:
+    """Deletes an execution that has ended, and all that it started. Returns a JSON object: ``deleted``, ``read_by``."""
+
+def manage_call(engine: Engine, id: str, key: str) -> str:
+    """One call, by key, checkpoint's name or ``step N``, as a JSON object: the call as an item, with the recorded JSON
+    texts of its ``inputs``, of what its body was ``given`` instead, and of its ``output``; ``by``: who supplied that by
+    hand, which is then plain JSON; and its ``error``, with the text that it is rebuilt from (``value``)."""
+
+def manage_notes(engine: Engine, id: str, code: str) -> list[str]:
+    """What was noted under ``code`` since an execution was created, of a replay in its own events, once each."""
+
+def recorded_codes(session: Session) -> list[tuple[str, str | None]]:
+    """Digests of code that are on record in an execution, by name of checkpoint or child flow."""
 
 @final
 class Engine:
@@ -124,10 +226,23 @@ class Engine:
         code: str | None,
         parent: tuple[str, str] | None,
         tags: list[str],
+        key: str | None,
+        detached: bool,
+        pause_before: list[str],
     ) -> Session | None:
         """Creates an execution and takes it; ``None``: one with that identifier exists."""
     def take(self, id: str, code: str | None, why: str) -> Session:
         """Takes up an execution that nobody holds."""
+    def rehearsing(self) -> Engine:
+        """An engine on the same store that writes nothing to it."""
+    def rehearse(self, id: str, code: str | None) -> Session:
+        """Enters an execution again without taking it up; only where nothing is written."""
+    def is_new_code(self, digest: str) -> bool:
+        """Whether this process has kept nothing of that code digest."""
+    def keep_code(self, digest: str, parts: str) -> None:
+        """Keeps what a code digest is made of, a manifest; written when nobody waits for it."""
+    def code(self, digest: str) -> str | None:
+        """What a code digest is made of, if that was kept: a manifest (``_values._changes``)."""
     def artifact(self, id: str, name: str) -> str | None:
         """JSON text of a named value of an execution; ``None``: it has none of that name."""
     def now(self) -> int:
@@ -189,8 +304,9 @@ class Session:
 
     def serve(self, call: int) -> tuple[Literal["value", "supplied", "error", "elapsed"], str | None]:
         """What the record of a reused call hands out, as a JSON text."""
-    def drifted(self, call: int, record: int) -> tuple[str, int, str | None, int]:
-        """Key, sequence, inputs (JSON text) and time of the record that a drifted call might be."""
+    def drifted(self, call: int, record: int) -> tuple[str, int, str | None, int, str | None]:
+        """Key, sequence, inputs (JSON text) and time of the record that a drifted call might be, and digest of the
+        flow's code then."""
     def drift_differences(
         self, call: int, record: int, moved: bool, now: str | None
     ) -> tuple[str, list[tuple[str, str | None, str | None]]]:
@@ -199,19 +315,36 @@ class Session:
         """Serves a drifted call the record after all. Returns its place in delivery order."""
     def rerun(self, call: int) -> None:
         """Lets a drifted call run, and all that drift after it in its scope."""
-    def start(self, call: int, inputs: str | None, once: bool) -> tuple[str, bytes, int, tuple[str, list[str]] | None]:
-        """The body is about to run: its key, the scope inside, tries that failed before, and where somebody changed
-        its inputs all of them with the parameters in which something was changed. ``once``: durable."""
-    def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int, used: _Usage) -> None:
+    def start(
+        self, call: int, inputs: str | None, once: bool, look: bool
+    ) -> tuple[str, bytes, int, tuple[str, list[str]] | None] | None:
+        """The body is about to run: its key, the scope inside, and tries that failed before. ``once``: durable.
+
+        With ``look`` it may be that it must not begin, and nothing is noted of it: ``None``, the flow is held; a last
+        member, somebody changed its inputs, which are then all of them (JSON) with the parameters in which something
+        was changed. If those are good, the same without ``look`` begins it."""
+    @property
+    def is_held(self) -> bool:
+        """Whether no body begins any more."""
+    def hold(self, reason: str, text: str) -> None:
+        """Holds the flow for that reason (JSON), unless it is held already."""
+    def hold_before(self, call: int, inputs: str | None, problem: str) -> None:
+        """Holds the flow before a call that cannot be given or served what somebody put in."""
+    def halt(self, cut: list[str]) -> tuple[int, str, str] | None:
+        """Pauses a held execution: the sequence of that event, the reason (JSON) and what people are told, with what
+        was ``cut`` off. ``None``: something came first, or what held it is gone."""
+    def used(self, key: str, used: _Usage) -> None:
+        """The call with that key has consumed something: durable with its end, or with the next beat of the heart."""
+    def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int) -> None:
         """A try failed and another is due at ``retry_at``. Durable when this returns, as are all ends below."""
-    def end_returned(self, call: int, result: str, attempts: int, used: _Usage) -> int:
+    def end_returned(self, call: int, result: str, attempts: int) -> int:
         """The call returned. Returns the sequence of its record, as the other ends do."""
-    def end_returned_together(self, ended: list[tuple[int, str, int, tuple[int, int, float]]]) -> None: ...
-    def end_volatile(self, call: int, path: str, rerunnable: bool, attempts: int, used: _Usage) -> int:
+    def end_returned_together(self, ended: list[tuple[int, str, int]]) -> None: ...
+    def end_volatile(self, call: int, path: str, rerunnable: bool, attempts: int) -> int:
         """The call returned something that no codec takes; ``path`` says where in it."""
-    def end_raised(self, call: int, error: _Error, attempts: int, used: _Usage) -> int:
+    def end_raised(self, call: int, error: _Error, attempts: int) -> int:
         """The call raised and is not tried again."""
-    def end_cancelled(self, call: int, attempts: int, used: _Usage) -> int:
+    def end_cancelled(self, call: int, attempts: int) -> int:
         """The flow cancelled the call."""
     def mutates(self, call: int, path: str) -> None:
         """An argument of the call, at that path, was changed while it ran: the end that follows is to say so."""
@@ -230,6 +363,9 @@ class Session:
         """When the next try of a call is due whose earlier ones failed; 0: at once."""
     def child_id(self, call: int) -> str:
         """The execution that a call of a child flow starts or goes on with."""
+    def standing(self, call: int) -> tuple[Literal["none", "open", "dropped", "ended"], int]:
+        """What is on record of a call whose body is to run, and since when: nothing, a start without an outcome, an
+        outcome that is to be made anew, or one that holds."""
     def record_of(self, call: int) -> tuple[str, int] | None:
         """Key and sequence of the record that a call has."""
     def record_at(self, record: int) -> tuple[str, int, str | None] | None:
@@ -249,7 +385,7 @@ class Session:
         """Asks; durable when this returns. Returns the wait's key."""
     def reopen_wait(self, call: int) -> str:
         """Waits again for what an earlier pass asked. Returns the wait's key."""
-    def wait_news(self, call: int) -> tuple[Literal["open", "over", "due", "cancel", "pause"], int | None]:
+    def wait_news(self, call: int) -> tuple[Literal["open", "over", "due", "cancel"], int | None]:
         """Where a wait stands; its deadline while it is open."""
     def await_news(self, seconds: float) -> None:
         """Blocks, without the interpreter's lock, until something came from outside; at most so long."""
@@ -264,17 +400,27 @@ class Session:
 
     # -- how it leaves the process ------------------------------------------------------------------
 
-    def suspend(self, own: list[str], children: list[str], wake_at: int | None, sleeping: bool) -> int | None:
-        """Parks the execution on its own and its children's open waits. Returns the sequence of that event;
-        ``None``: something came first and the flow goes on."""
-    def pause(self, reason: str, text: str) -> int:
-        """Parks the execution until somebody decides; ``reason`` is JSON. Returns the sequence of that event."""
+    def suspend(
+        self,
+        own: list[str],
+        children: list[str],
+        others: list[_Await],
+        below: list[tuple[str, int]],
+        wake_at: int | None,
+        sleeping: bool,
+    ) -> int | None:
+        """Parks the execution on its own and its children's open waits and on other executions; ``below``: what is
+        parked below it, each with its last event. Returns the sequence of the event; ``None``: something came first
+        and the flow goes on."""
+    def flush(self) -> None:
+        """Writes what rides along."""
     def interrupt(self, by: str) -> None:
         """The process stops before the end, in an orderly way."""
-    def complete(self, result: str, volatile: str | None) -> None:
-        """The flow returned; ``volatile``: the path of what could not be stored in its result."""
-    def fail(self, error: _Error, sources: list[int]) -> None:
-        """The flow raised; ``sources`` are the records of the failed calls that it came from."""
+    def complete(self, result: str, volatile: str | None) -> list[str]:
+        """The flow returned; ``volatile``: the path of what could not be stored in its result. Returns, in sentences,
+        what was put in place in a replay and no call took."""
+    def fail(self, error: _Error, sources: list[int]) -> list[str]:
+        """The flow raised; ``sources`` are the records of the failed calls that it came from. Returns the same."""
     def cancel(self, by: str) -> None:
         """Somebody asked, and the flow has unwound."""
     def stop_requested(self) -> Literal["cancel", "pause"] | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Pause, Turn, identify, steps
+from kitaru._calls import Body, Ended, Forever, Hold, Rest, Turn, identify, steps
 from kitaru._checkpoint import _check_options, free_bound, watch
+from kitaru._drive import hold_async, hold_sync, rest_async, rest_sync
 from kitaru._results import Kept, keep
 from kitaru._spec import Spec
 from kitaru._turns import await_turn
@@ -33,6 +34,7 @@ class OpenCall:
         # What `finish` was given, as it was then.
         self._path: Any = None
         self._token: Any = None
+        self._frame: Any = None
         self._result: Any = _NOTHING
         self.recorded = False
         self.value: Any = None
@@ -57,6 +59,10 @@ class OpenCall:
             while type(step) is not Body:
                 if type(step) is Turn and _context.running_task() is None:
                     await_turn(one.run, step.order)
+                elif type(step) is Hold:
+                    hold_sync(one.run, one.frame, one.call)
+                elif type(step) is Rest:
+                    rest_sync(one, step)
                 step = next(self._path)
         except StopIteration as served:
             self.recorded, self.value = True, served.value
@@ -67,14 +73,18 @@ class OpenCall:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        ended = self._end(error)
-        while ended is not None and self._one is not None:
+        step = self._end(error)
+        while step is not None and self._one is not None:
+            one = self._one
             try:
-                self._one.run.session.end_returned(ended.call, ended.text, ended.attempts, ended.usage)
+                if isinstance(step, Hold):
+                    hold_sync(one.run, one.frame, one.call)
+                else:
+                    one.run.session.end_returned(step.call, step.text, step.attempts)
             except BaseException as refusal:
-                ended = self._go_on(self._path.throw, refusal)
+                step = self._go_on(self._path.throw, refusal)
             else:
-                ended = self._go_on(self._path.send, None)
+                step = self._go_on(self._path.send, None)
 
     # -- async ----------------------------------------------------------------------------------------
 
@@ -94,6 +104,10 @@ class OpenCall:
                 elif type(step) is Forever:
                     await side.forever()
                     one.run.check()
+                elif type(step) is Hold:
+                    await hold_async(one.run, one.frame, one.call)
+                elif type(step) is Rest:
+                    await rest_async(one, step)
                 step = next(self._path)
         except StopIteration as served:
             self.recorded, self.value = True, served.value
@@ -106,56 +120,65 @@ class OpenCall:
     ) -> None:
         import asyncio
 
-        ended = self._end(error)
-        while ended is not None and self._one is not None:
+        step = self._end(error)
+        while step is not None and self._one is not None:
+            one = self._one
             try:
-                await self._one.run.side(asyncio.get_running_loop()).commit(ended)
+                if isinstance(step, Hold):
+                    await hold_async(one.run, one.frame, one.call)
+                else:
+                    await one.run.side(asyncio.get_running_loop()).commit(step)
             except BaseException as refusal:
-                ended = self._go_on(self._path.throw, refusal)
+                step = self._go_on(self._path.throw, refusal)
             else:
-                ended = self._go_on(self._path.send, None)
+                step = self._go_on(self._path.send, None)
 
     # -- both -----------------------------------------------------------------------------------------
 
     def _begin(self, step: Body) -> None:
         self._token = _context.enter(step.frame)
+        self._frame = step.frame
+        step.frame.run.bodies[step.frame] = _context.running_task()
 
-    def _end(self, error: BaseException | None) -> Ended | None:
-        """Ends the block. Returns what has to be made durable, if anything has."""
+    def _end(self, error: BaseException | None) -> Ended | Hold | None:
+        """Ends the block. Returns what has to be waited for, if anything has."""
         if self._token is None:
             return None
         _context.leave(self._token)
+        self._frame.run.bodies.pop(self._frame, None)
         if isinstance(error, GeneratorExit) and self._result is not _NOTHING:
             # Whoever reads the stream has stopped, after its result was known: it is paid for, and kept.
             error = None
-        if error is None and self._result is _NOTHING:
-            error = KitaruUsageError(f"open_call {self._name!r} ended without finish(value)")
-            self._throw(error)
-            raise error
         if error is not None:
-            self._throw(error)
-            return None
+            return self._throw(error)
+        if self._result is _NOTHING:
+            error = KitaruUsageError(f"open_call {self._name!r} ended without finish(value)")
+            if (step := self._throw(error)) is not None:
+                return step
+            raise error
         return self._go_on(self._path.send, self._result)
 
-    def _go_on(self, how: Callable[[Any], Any], value: Any) -> Ended | None:
+    def _go_on(self, how: Callable[[Any], Any], value: Any) -> Ended | Hold | None:
         try:
             step = how(value)
         except StopIteration:
             return None
-        if type(step) is Ended:
+        if isinstance(step, (Ended, Hold)):
             return step
         raise KitaruUsageError(f"open_call {self._name!r} went on after its end")
 
-    def _throw(self, error: BaseException) -> None:
+    def _throw(self, error: BaseException) -> Hold | None:
         try:
             step = self._path.throw(error)
         except BaseException as raised:
             if raised is not error:
                 raise
-        else:
-            # A block cannot be run again: what is due is left to the next entry.
-            if type(step) is Pause or type(step) is Body:
-                self._path.close()
+            return None
+        if type(step) is Hold:
+            return step
+        # A block cannot be run again: what is due is left to the next entry.
+        self._path.close()
+        return None
 
 
 def open_call(

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _config, _context, _loops
 
 if TYPE_CHECKING:
+    import concurrent.futures
+
     from kitaru._calls import Ended
     from kitaru._run import Parked, Run
 
 POLL = 0.03
-_EMPTY = contextvars.Context()
 _INTERNAL = ("asyncio/tasks.py", "asyncio/taskgroups.py", "asyncio/locks.py", "asyncio/queues.py")
 _STEPS = ("async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper")
 _INTERNAL_ANYIO = "anyio/_backends/_asyncio.py"
@@ -35,6 +36,8 @@ class Side:
     def __init__(self, run: Run, loop: asyncio.AbstractEventLoop) -> None:
         self.run = run
         self.loop = loop
+        # What its own callbacks run in. Only one thread at a time can be in a context: each loop needs its own.
+        self._empty = contextvars.Context()
         # The thread that runs the loop: a side is made and used there only.
         self.thread = threading.get_ident()
         self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
@@ -46,6 +49,8 @@ class Side:
         self.ending: dict[asyncio.Future[None], Ended] = {}
         # What a call with a timeout waits on, and the task of its body.
         self.relays: dict[asyncio.Future[None], asyncio.Task[Any]] = {}
+        # What tasks wait on that wait for a thread of the flow, which counts as busy by itself.
+        self.joining: dict[asyncio.Future[None], concurrent.futures.Future[Any]] = {}
         self.unknown_since: float | None = None
         self.strangers: list[str] = []
         self._polling = False
@@ -72,7 +77,7 @@ class Side:
     def cancel_root(self) -> None:
         """Unwinds the flow's root, after the parked waits have been told."""
         with contextlib.suppress(RuntimeError):  # its loop is closed: nothing is left to unwind there
-            self.loop.call_soon_threadsafe(self._cancel_root, context=_EMPTY)
+            self.loop.call_soon_threadsafe(self._cancel_root, context=self._empty)
 
     def _cancel_root(self) -> None:
         root = self.root
@@ -89,10 +94,10 @@ class Side:
         ready = getattr(self.loop, "_ready", None)
         if ready is not None and not ready:
             # Nobody else is: what would be waited for?
-            self.run.session.end_returned(ended.call, ended.text, ended.attempts, ended.usage)
+            self.run.session.end_returned(ended.call, ended.text, ended.attempts)
             return
         if not self.ending:
-            self.loop.call_soon(self._commit, context=_EMPTY)
+            self.loop.call_soon(self._commit, context=self._empty)
         future: asyncio.Future[None] = self.loop.create_future()
         self.ending[future] = ended
         try:
@@ -105,9 +110,7 @@ class Side:
         self.ending = {}
         error: BaseException | None = None
         try:
-            self.run.session.end_returned_together(
-                [(one.call, one.text, one.attempts, one.usage) for one in together.values()]
-            )
+            self.run.session.end_returned_together([(one.call, one.text, one.attempts) for one in together.values()])
         except BaseException as refusal:
             error = refusal
         for future in together:
@@ -136,7 +139,7 @@ class Side:
         if not self._checking:
             self._checking = True
             self._spins = 0
-            self.loop.call_soon(self._deliver, context=_EMPTY)
+            self.loop.call_soon(self._deliver, context=self._empty)
 
     def _deliver(self) -> None:
         self._checking = False
@@ -148,7 +151,7 @@ class Side:
         if busy and self._spins < 100:
             self._spins += 1
             self._checking = True
-            self.loop.call_soon(self._deliver, context=_EMPTY)
+            self.loop.call_soon(self._deliver, context=self._empty)
             return
         order, patience = self.run.session.next_delivery()
         if order is not None:
@@ -158,7 +161,7 @@ class Side:
                 self.run.wake(order)
             self._schedule_delivery()
         elif patience is not None:
-            self.loop.call_later(patience / 1000, self._schedule_delivery, context=_EMPTY)
+            self.loop.call_later(patience / 1000, self._schedule_delivery, context=self._empty)
 
     def hand_out(self, order: int) -> None:
         """Wakes the task that asked for this outcome."""
@@ -183,8 +186,8 @@ class Side:
         def finish(_: object = None) -> None:
             _finish(relay)
 
-        timer = None if seconds == float("inf") else self.loop.call_later(seconds, finish, context=_EMPTY)
-        task.add_done_callback(finish, context=_EMPTY)
+        timer = None if seconds == float("inf") else self.loop.call_later(seconds, finish, context=self._empty)
+        task.add_done_callback(finish, context=self._empty)
         self.relays[relay] = task
         try:
             await relay
@@ -194,6 +197,21 @@ class Side:
             if timer is not None:
                 timer.cancel()
 
+    async def join(self, handle: concurrent.futures.Future[Any]) -> None:
+        """Returns when what runs in another thread of the flow has ended."""
+        future: asyncio.Future[None] = self.loop.create_future()
+
+        def finish(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self.loop.call_soon_threadsafe(_finish, future, context=self._empty)
+
+        self.joining[future] = handle
+        handle.add_done_callback(finish)
+        try:
+            await future
+        finally:
+            del self.joining[future]
+
     # -- parked waits ---------------------------------------------------------------------------------
 
     async def park(self, parked: Parked) -> None:
@@ -202,7 +220,7 @@ class Side:
         self.futures[future] = parked
 
         def cancel() -> None:
-            self.loop.call_soon_threadsafe(_cancel, future, context=_EMPTY)
+            self.loop.call_soon_threadsafe(_cancel, future, context=self._empty)
 
         parked.cancel = cancel
         self.start_polling()
@@ -217,13 +235,13 @@ class Side:
         if not self._polling:
             self._polling = True
             self._spins = 0
-            self.loop.call_soon(self._poll, context=_EMPTY)
+            self.loop.call_soon(self._poll, context=self._empty)
 
     def start_polling_threadsafe(self) -> None:
         """The same, from a thread that has parked."""
         if not self._polling:
             with contextlib.suppress(RuntimeError):  # the loop has been closed since it was looked at
-                self.loop.call_soon_threadsafe(self.start_polling, context=_EMPTY)
+                self.loop.call_soon_threadsafe(self.start_polling, context=self._empty)
 
     def _poll(self) -> None:
         self._polling = False
@@ -240,27 +258,23 @@ class Side:
             ready = getattr(self.loop, "_ready", None)
             if (ready is not None and len(ready) == 0) or ready is None:
                 if is_quiet(run):
-                    from kitaru._edge import ask_inline
-
-                    if self.cancelled:
+                    if run.has_failed():
+                        soon = True
+                    elif self.cancelled and not run.session.is_held:
                         # Nobody cancels it this time: it runs.
                         _finish(self.cancelled[0])
                         soon = True
-                    elif ask_inline(run):
-                        soon = True
-                    elif run.suspend():
+                    elif leave(run):
                         return
-                    else:
-                        soon = True
             else:
                 self._spins += 1
                 soon = self._spins < 50
         self._polling = True
         if soon or woken:
-            self.loop.call_soon(self._poll, context=_EMPTY)
+            self.loop.call_soon(self._poll, context=self._empty)
         else:
             self._spins = 0
-            self.loop.call_later(POLL, self._poll, context=_EMPTY)
+            self.loop.call_later(POLL, self._poll, context=self._empty)
 
 
 def _finish(future: asyncio.Future[Any]) -> None:
@@ -273,41 +287,99 @@ def _cancel(future: asyncio.Future[Any]) -> None:
         future.cancel()
 
 
+def leave(run: Run) -> bool:
+    """Leaves a quiet flow: paused if it is held, else suspended, after asking on a terminal. ``False``: it goes on."""
+    if run.session.is_held:
+        return run.halt()
+    from kitaru._edge import ask_inline
+
+    return not ask_inline(run) and run.suspend()
+
+
 def has_news(run: Run, parked: Parked) -> bool:
     """Whether a parked wait is over, due, or must stop."""
+    if run.session.stop_requested() == "cancel":
+        return True
+    if parked.hold:
+        return not run.session.is_held
     if parked.child is not None:
         from kitaru._children import child_has_news
 
-        return child_has_news(run, parked.child)
+        # A child that goes on would begin bodies.
+        return not run.session.is_held and child_has_news(run, parked.child)
+    if parked.rests:
+        return False
+    if parked.news is not None:
+        return run.session.stop_requested() == "cancel" or (not run.session.is_held and parked.news())
     if parked.pause:
         return parked.deadline is None or run.session.now() >= parked.deadline
     return run.session.wait_news(parked.call)[0] != "open"
 
 
-def is_quiet(run: Run) -> bool:
-    """Whether the flow can be left: something is parked and everything alive waits for it."""
+def is_quiet(run: Run, *, parked: bool = True) -> bool:
+    """Whether the flow can be left: something is parked and everything alive waits for it.
+
+    ``parked=False``: nothing needs to be. A flow that is held is left when no body runs any more, however long that
+    takes, and its own timers do not hold it up.
+    """
     sides = run.live_sides()
-    cancelled = any(side.cancelled for side in sides)
-    if not (run.parked or cancelled) or run.threads_busy > 0 or not root_waits(run):
+    something = run.parked or any(side.cancelled for side in sides)
+    if run.draining or (parked and not something):
+        return False
+    # While the root waits it makes no threads; while it still waits afterwards, none that was busy has woken it.
+    if not root_waits(run) or run.threads_busy > 0 or not root_waits(run):
         return False
     if run.askers or any(side.waiters for side in sides):
         return False
-    strangers: list[str] = []
+    # Whoever waited for what has ended goes on, though it may not have woken yet.
+    joined = [*list(run.joins.values()), *(handle for side in sides for handle in list(side.joining.values()))]
+    if any(handle.done() for handle in joined):
+        return False
+    held = run.session.is_held
+    strangers: list[asyncio.Task[Any]] = []
     for side in sides:
         verdict = _tasks_wait(side, strangers)
-        if not verdict or _timer_pending(side):
+        if not verdict or (not held and _timer_pending(side)):
             return False
     if len(strangers) <= run.guests_parked:
         for side in sides:
             side.unknown_since = None
         return True
+    if held:
+        if any(_in_body(run, task) for task in strangers):
+            return False
+        # Between two calls nothing is paid for: who sleeps there does it again.
+        strangers = [task for task in strangers if not _sleeps(task)]
+        if not strangers:
+            return True
     now = time.monotonic()
     for side in sides:
         side.unknown_since = side.unknown_since or now
-        side.strangers = strangers
+        side.strangers = [task.get_name() for task in strangers]
         if now - side.unknown_since < _config.grace():
             return False
     return True
+
+
+def others_run(run: Run) -> bool:
+    """Whether a body of the flow runs beside the task that asks."""
+    me = asyncio.current_task()
+    if run.threads_busy > (threading.get_ident() in run.item_threads):
+        return True
+    for side in run.live_sides():
+        for task in list(side.tasks):
+            if task is me or task.done() or not _in_body(run, task):
+                continue
+            waiter = getattr(task, "_fut_waiter", None)
+            if waiter is None or waiter.done() or not (_known(side, waiter) or _waits_inside(task)):
+                return True
+    return False
+
+
+def _in_body(run: Run, task: asyncio.Task[Any]) -> bool:
+    """Whether a task works for a call of the flow: in its body, or for a child that it started."""
+    frame = _context.of_task(task)
+    return frame is not None and (frame.run is not run or frame.body() is not None)
 
 
 def root_waits(run: Run) -> bool:
@@ -315,14 +387,18 @@ def root_waits(run: Run) -> bool:
     if run.root_thread is None or any(side.thread == run.root_thread for side in run.live_sides()):
         # An async flow, or a loop that runs inside a sync one: what its tasks wait for is looked at there.
         return True
-    if any(parked.thread == run.root_thread for parked in run.parked.values()) or run.root_joining > 0:
+    if any(parked.thread == run.root_thread for parked in list(run.parked.values())):
         return True
+    if run.root_joining > 0:
+        # What it waits for may be over, and it about to run.
+        joined = run.root_joins
+        return joined is None or not joined.done()
     # concurrent.futures.wait and as_completed leave their mark on what they wait for, and are woken through it.
     marks = [mark for handle in list(run.handles) if not handle.done() for mark in getattr(handle, "_waiters", ())]
     return bool(marks) and not any(mark.event.is_set() for mark in marks)
 
 
-def _tasks_wait(side: Side, strangers: list[str]) -> bool:
+def _tasks_wait(side: Side, strangers: list[asyncio.Task[Any]]) -> bool:
     """Whether no task of the flow can go on by itself. Tasks that wait for something unknown are listed."""
     for task in list(side.tasks):
         if task.done():
@@ -331,12 +407,12 @@ def _tasks_wait(side: Side, strangers: list[str]) -> bool:
         if waiter is None or waiter.done():
             return False
         if not _known(side, waiter) and not _waits_inside(task):
-            strangers.append(task.get_name())
+            strangers.append(task)
     return True
 
 
 def _known(side: Side, waiter: Any) -> bool:
-    if waiter in side.futures or waiter in side.tasks or waiter in side.cancelled:
+    if waiter in side.futures or waiter in side.tasks or waiter in side.cancelled or waiter in side.joining:
         return True
     relayed = side.relays.get(waiter)
     if relayed is not None:
@@ -359,6 +435,18 @@ def _shielded(waiter: Any) -> Any:
 
 def _waits_inside(task: asyncio.Task[Any]) -> bool:
     """Whether a task waits in asyncio's or anyio's own machinery for other tasks."""
+    at = _innermost(task)
+    return at is not None and _internal(*at)
+
+
+def _sleeps(task: asyncio.Task[Any]) -> bool:
+    """Whether a task does nothing but let time pass."""
+    at = _innermost(task)
+    return at is not None and at[1] == "sleep" and (at[0].endswith(_INTERNAL) or at[0].endswith(_INTERNAL_ANYIO))
+
+
+def _innermost(task: asyncio.Task[Any]) -> tuple[str, str] | None:
+    """File and name of the function in which a task waits."""
     at: Any = task.get_coro()
     code = None
     for _ in range(1000):
@@ -366,10 +454,7 @@ def _waits_inside(task: asyncio.Task[Any]) -> bool:
             break
         code = getattr(at, "cr_code", None) or getattr(at, "gi_code", None) or getattr(at, "ag_code", None) or code
         at = _awaits(at)
-    if code is None:
-        return False
-    name = code.co_filename.replace("\\", "/")
-    return _internal(name, code.co_name)
+    return None if code is None else (code.co_filename.replace("\\", "/"), code.co_name)
 
 
 def _awaits(at: Any) -> Any:

@@ -10,12 +10,13 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _context
+from kitaru import _capture, _context
 from kitaru.errors import (
     KitaruCancelledError,
     KitaruError,
     KitaruPaused,
     KitaruSuspended,
+    KitaruUsageError,
     Unwind,
 )
 
@@ -28,8 +29,19 @@ if TYPE_CHECKING:
     from kitaru._turns import Asking
 
 
+class Others:
+    """Executions that a call waits for: that so many of them have ended, or (not ``ends``) need somebody."""
+
+    __slots__ = ("ends", "executions", "least")
+
+    def __init__(self, executions: list[str], least: int, *, ends: bool) -> None:
+        self.executions = executions
+        self.least = least
+        self.ends = ends
+
+
 class Parked:
-    """A call that waits for something outside the process: an answer, time, or a child's answer."""
+    """A call that waits for something outside the process: an answer, time, a child's answer, or others' end."""
 
     __slots__ = (
         "call",
@@ -37,9 +49,13 @@ class Parked:
         "child",
         "deadline",
         "frame",
+        "hold",
         "key",
+        "news",
+        "others",
         "pause",
         "question",
+        "rests",
         "since",
         "sleeping",
         "thread",
@@ -55,6 +71,10 @@ class Parked:
         deadline: int | None = None,
         child: KitaruSuspended | None = None,
         pause: bool = False,
+        others: Others | None = None,
+        news: Callable[[], bool] | None = None,
+        hold: bool = False,
+        rests: bool = False,
     ) -> None:
         self.call = call
         self.key = key
@@ -62,8 +82,15 @@ class Parked:
         self.sleeping = sleeping
         self.deadline = deadline
         self.child = child
+        # Executions that this process does not carry on, and whether those have come so far.
+        self.others = others
+        self.news = news
         # A pause between tries: its end is not an event of its own, the next try is.
         self.pause = pause
+        # A call whose body must not begin, because the execution is about to be paused.
+        self.hold = hold
+        # A call whose body would run, in a rehearsal.
+        self.rests = rests
         self.question: Any = None
         self.since = 0.0
         self.thread: int | None = None
@@ -74,6 +101,8 @@ class Run:
     """See the module. Made anew for each time an execution is taken up."""
 
     counts_tasks = True
+    rehearses = False
+    """Whether recorded calls are served and no body runs: see ``_rehearsal``."""
 
     def __init__(self, session: Session, flow: str, *, strict: bool = False, on_drift: str = "ask") -> None:
         self.session = session
@@ -86,26 +115,40 @@ class Run:
         self.turned = threading.Condition(self.lock)
         self.closing: KitaruError | None = None
         self.root_ended = False
+        # The flow's function has raised; what was started beside it still ends, but nobody waits for an answer.
+        self.root_failed = False
+        # Why what is parked is not waited for any more.
+        self.given_up: KitaruError | None = None
         # Between two passes: what is still under way ends, and nothing new begins.
         self.draining = False
         # The code behind each checkpoint's name, in this pass.
         self.named: dict[str, str] = {}
-        # Bodies of async calls that run now.
-        self.bodies: set[_context.Frame] = set()
+        # Bodies that run now, and the task of each; ``None``: it has a thread.
+        self.bodies: dict[_context.Frame, asyncio.Task[Any] | None] = {}
         self.parked: dict[int, Parked] = {}
         self.items_alive = 0
         self.threads_busy = 0
         self.item_threads: set[int] = set()
-        # Held while a thread asks inline or suspends, so that two do not.
-        self.leaving = threading.RLock()
+        # Held while a thread asks inline or leaves, so that two do not.
+        self.one_leaves = threading.RLock()
+        # Held while the flow is left, and by whoever stops being parked: nobody goes on once it was found quiet.
+        self.parting = threading.RLock()
+        # What each thread of the flow waits for that waits for another one.
+        self.joins: dict[int, Any] = {}
         self.guests_parked = 0
         self.root_thread: int | None = None
         self.root_joining = 0
+        # The handle that the root waits for, where it does.
+        self.root_joins: Any = None
         self.handles: set[Any] = set()
         self.sides: dict[int, Side] = {}
         self.askers: dict[int, Asking] = {}
         self.known_errors: dict[int, tuple[BaseException, list[int], bool]] = {}
         self.refusals = 0
+        # The execution in this process that this one is a child of.
+        self.above: Run | None = None
+        # Children by identifier, as they were started beside this flow.
+        self.children: dict[str, Any] = {}
         # Whether no other process can load the flow: it was defined in a notebook, at a prompt or in `python -c`.
         self.here_only = False
         # Sequence of the event that parked the execution: what comes later is news to a parent that waits for it.
@@ -114,6 +157,14 @@ class Run:
         self.notes: list[str] = []
         # Somebody pressed Ctrl-C when a wait was asked on the terminal.
         self.left_by_interrupt = False
+        # Whether what was put in place in a replay for nothing is said here, beside being noted.
+        self.says_not_taken = False
+        # What a pause raises at the flow's edge, where that is more than `KitaruPaused`.
+        self.held_as: KitaruError | None = None
+        # The flow is held and one of its tasks could not wait for that: it unwinds, while the others end first.
+        self.unwinding = False
+        # What was cut off by that, by key.
+        self.cut: list[str] = []
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.mark_old()
 
@@ -132,7 +183,32 @@ class Run:
         self.named.clear()
         self.known_errors.clear()
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
-        self.root_ended = False
+        self.root_ended = self.root_failed = self.unwinding = False
+        self.given_up = None
+
+    def meet(self, name: str, code: str, function: Any) -> None:
+        """A checkpoint of that name is called for the first time in this pass: what it is made of is kept.
+
+        Raises :class:`KitaruUsageError` where another one has the name.
+        """
+        if self.named.setdefault(name, code) != code:
+            raise KitaruUsageError(
+                f"two different checkpoints are named {name!r} in this flow, so that one could be given the "
+                "other's results: give one of them a name of its own with @checkpoint(name=...)"
+            )
+        self.keep_code(code, function)
+
+    def keep_code(self, digest: str, function: Any) -> None:
+        """Keeps what a code digest is made of, once in this process, so that it can be told what changed."""
+        from kitaru import _config
+
+        engine = _config.engine()
+        if engine.is_new_code(digest):
+            from kitaru._values import code_of
+
+            code = code_of(function)
+            if code is not None and code.digest == digest:
+                engine.keep_code(digest, code.manifest)
 
     # -- who is alive ---------------------------------------------------------------------------------
 
@@ -202,6 +278,15 @@ class Run:
                 abandon_thread(self)
             raise Unwind(self.closing)
 
+    def check_new(self, frame: _context.Frame) -> None:
+        """Refuses to begin anything once the execution is being left or the flow's function has ended.
+
+        Bodies that run then may still make the calls that they need to end.
+        """
+        self.check()
+        if (self.draining or self.root_ended) and frame.body() is None:
+            raise Unwind(KitaruError("the flow's function has ended: nothing new begins in it", code="earlier-pass"))
+
     def stop(self, error: KitaruError) -> Unwind:
         """Leaves the execution with ``error``: parked waits end first, then the root. Returns what to raise."""
         with self.lock:
@@ -231,43 +316,89 @@ class Run:
             return Unwind(error)
         return self.stop(error)
 
+    def has_failed(self) -> bool:
+        """The flow is quiet: whether it has failed, so that what is parked is given up instead of waited for."""
+        if self.root_failed and self.given_up is None:
+            self.given_up = KitaruError("the flow has failed meanwhile")
+        return self.root_failed
+
     def obey(self) -> None:
-        """Somebody asked from outside to cancel or pause: records it and leaves."""
+        """Somebody asked from outside to cancel: records it and leaves."""
         if self.closing is not None:
             return
-        how = self.session.stop_requested()
-        if how == "pause":
-            text = f"paused on request; go on with: kitaru resume {self.id[-8:]}"
-            self.left_at = self.session.pause('{"requested":{"by":"request"}}', text)
-            self.stop(KitaruPaused(text, exec_id=self.id))
-        else:
-            self.session.cancel("request")
-            self.stop(KitaruCancelledError(f"execution {self.id} was cancelled"))
+        _capture.finish(self)
+        self.session.cancel("request")
+        self.stop(KitaruCancelledError(f"execution {self.id} was cancelled"))
 
-    def pause(self, reason: str, text: str, error: KitaruError | None = None) -> Unwind:
-        """Parks the execution until somebody decides."""
-        import json
+    def heed(self) -> None:
+        """Leaves if somebody asked from outside to cancel."""
+        if self.session.stop_requested() == "cancel":
+            self.obey()
+        self.check()
 
-        try:
-            self.left_at = self.session.pause(reason, text)
-        except KitaruError as refusal:
-            return self.refused(refusal)
-        return self.stop(error or KitaruPaused(text, exec_id=self.id, reason=json.loads(reason)))
+    @property
+    def leaving(self) -> bool:
+        """Whether what is cancelled now is cancelled by the way the flow ends, and not by what it does."""
+        return self.root_ended or self.unwinding or self.closing is not None
 
-    def suspend(self) -> bool:
-        """Parks the execution on its open waits. ``False``: an answer came first, and the flow goes on."""
+    def hold(self, reason: str, text: str, error: KitaruError | None = None) -> None:
+        """No body begins from here on, and when what runs has ended the execution is paused, for that reason.
+
+        ``error``: what is raised then at the flow's edge, if it is not to be :class:`KitaruPaused`.
+        """
+        with self.lock:
+            if not self.session.is_held:
+                self.held_as = error
+            self.session.hold(reason, text)
+
+    def halt(self) -> bool:
+        """Pauses a held execution. ``False``: something came first, and the flow goes on."""
         with self.lock:
             if self.closing is not None:
                 return True
-            parked = list(self.parked.values())
-        own = [one.key for one in parked if one.child is None and not one.pause]
+        cut = [f"{key}: it will run again" for key in self.cut]
+        for side in self.sides.values():
+            cut += [f"the task {name}: it waited for something else" for name in side.strangers]
+        _capture.finish(self)
+        try:
+            halted = self.session.halt(cut)
+        except KitaruError as refusal:
+            self.refused(refusal)
+            return True
+        if halted is None:
+            return False
+        import json
+
+        self.left_at, reason, text = halted
+        self.stop(self.held_as or KitaruPaused(text, exec_id=self.id, reason=json.loads(reason)))
+        return True
+
+    def suspend(self) -> bool:
+        """Parks the execution on all that it waits for. ``False``: something came first, and the flow goes on."""
+        from kitaru._quiet import is_quiet
+
+        with self.parting:
+            if self.closing is not None:
+                return True
+            return is_quiet(self) and self._suspend(list(self.parked.values()))
+
+    def _suspend(self, parked: list[Parked]) -> bool:
+        own = [one.key for one in parked if one.child is None and one.news is None and not one.pause]
         nested = [f"{one.key}: {wait}" for one in parked if one.child is not None for wait in one.child.waits]
         wakes = [one.deadline for one in parked if one.deadline is not None]
         wakes += [one.child.wake_at for one in parked if one.child is not None and one.child.wake_at is not None]
         wake_at = min(wakes, default=None)
+        # How the children were left that this process ran: whoever moves one carries the flow on.
+        below = [seen for one in parked if one.child is not None and one.others is None for seen in one.child.left()]
         sleeping = bool(parked) and all(one.sleeping for one in parked)
+        others = [
+            (one.others.least, one.others.ends, one.others.executions) for one in parked if one.others is not None
+        ]
+        # A child that asks nothing waits for time, or for others.
+        quiet = [one.key for one in parked if one.child is not None and one.others is None and not one.child.waits]
+        _capture.finish(self)
         try:
-            left_at = self.session.suspend(own, nested, wake_at, sleeping)
+            left_at = self.session.suspend(own, nested + quiet, others, below, wake_at, sleeping)
             if left_at is None:
                 return False
             self.left_at = left_at
@@ -277,8 +408,11 @@ class Run:
         from kitaru._edge import suspension_message
 
         text = suspension_message(self, parked, wake_at, sleeping)
-        waits = [one.key for one in parked if one.child is None and not one.sleeping] + nested
+        asked = [one.key for one in parked if one.child is None and one.news is None and not one.sleeping]
+        waits = asked + nested
         suspended = KitaruSuspended(text, exec_id=self.id, waits=waits, wake_at=wake_at)
+        suspended.executions = sorted({id for _, _, ids in others for id in ids})
+        suspended.below = below
         suspended.interrupted = self.left_by_interrupt
         self.stop(suspended)
         return True

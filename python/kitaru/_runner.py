@@ -15,8 +15,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kitaru import _entry, _overrides
-from kitaru._given import Given
+from kitaru import _entry
+from kitaru._given import Given, recorded_inputs
 from kitaru._inputs import arguments
 from kitaru.errors import (
     KitaruCancelledError,
@@ -31,7 +31,8 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import subprocess
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
     from kitaru._flow import Flow
@@ -111,6 +112,20 @@ def load_entry(entry: dict[str, Any], exec_id: str | None = None) -> Flow[Any, A
             error.hint = f"gone from the import path that it ran with: {', '.join(gone)}"
         raise
     return _flow_in(module, entry["qualname"], file or entry["module"])
+
+
+def loaded(entry: dict[str, Any]) -> Flow[Any, Any] | None:
+    """The flow of a recorded entry point, if this process has its module; ``None``: it has not."""
+    from kitaru._flow import Flow
+
+    name = entry["module"]
+    module = sys.modules.get("__main__" if name is None else name)
+    if module is None and name == _entry.main_name():
+        module = sys.modules["__main__"]
+    found: Any = module
+    for part in entry["qualname"].split("."):
+        found = getattr(found, part, None)
+    return found if isinstance(found, Flow) else None
 
 
 def _import_file(file: str, name: str | None, path: list[str]) -> ModuleType:
@@ -204,10 +219,7 @@ def take(flow: Flow[Any, Any], exec_id: str, why: str) -> tuple[Run, Given]:
     if known["flow"] != flow.name:
         raise KitaruFlowNotFoundError(f"execution {exec_id} is one of the flow {known['flow']}, not of {flow.name}")
     # Before it is taken up: inputs that do not fit must leave it as it is.
-    if known["plain"]:
-        given = flow._given(*_overrides.flow_inputs(flow, known["inputs"], known["plain"]))
-    else:
-        given = Given(flow.signature(), known["inputs"])
+    given = recorded_inputs(flow, known)
     return take_up(flow, known, why), given
 
 
@@ -245,11 +257,15 @@ def execute(job: dict[str, Any]) -> Ran:
     recorded is raised.
     """
     if "run" in job:
-        flow = load_target(job["run"]["target"])
-        args, kwargs = arguments(flow, job["run"]["inputs"])
-        flow._tags = (*flow._tags, *job["run"].get("tags", ()))
+        asked = job["run"]
+        flow = load_target(asked["target"])
+        args, kwargs = arguments(flow, asked["inputs"])
+        flow = flow._with(tags=asked.get("tags", ()), key=asked.get("key"), pause_before=asked.get("pause_before", ()))
         given = flow._given(args, kwargs)
-        return finish(flow, flow._create(given)(), given)
+        run = flow._create(given)()
+        if run is None:
+            return _finished(flow, flow._key_id(), lambda: _followed(flow, args, kwargs))
+        return finish(flow, run, given)
     wanted = job["resume"]
     flow = load_entry(wanted["entry"], wanted["id"])
     try:
@@ -262,24 +278,36 @@ def execute(job: dict[str, Any]) -> Ran:
 
 def finish(flow: Flow[Any, Any], run: Run, given: Given) -> Ran:
     """Runs an execution that this process has taken."""
+    return _finished(flow, run.id, lambda: flow._enter(run, given), run)
+
+
+def _followed(flow: Flow[Any, Any], args: Any, kwargs: Any) -> Any:
+    from kitaru._keyed import follow
+
+    return follow(flow, flow._key_id(), args, kwargs)
+
+
+def _finished(flow: Flow[Any, Any], exec_id: str, work: Callable[[], Any], run: Run | None = None) -> Ran:
     try:
-        value = flow._enter(run, given)
+        value = work()
         if flow.is_async:
             import asyncio
 
             asyncio.run(_awaited(value))
     except KitaruSuspended as suspended:
-        return Ran(run.id, suspended.interrupted)
+        return Ran(exec_id, suspended.interrupted)
     except (KitaruPaused, KitaruCancelledError):
-        return Ran(run.id, False)
-    except KitaruError:
+        return Ran(exec_id, False)
+    except KitaruError as refusal:
+        if run is None and refusal.code == "key-conflict":
+            raise
         # Fenced out, or the store failed: no end of this execution is on record.
-        if run.closing is not None or run.session.is_open:
+        if run is not None and (run.closing is not None or run.session.is_open):
             raise
     except (Exception, KeyboardInterrupt, SystemExit):
-        if run.session.is_open:
+        if run is not None and run.session.is_open:
             raise
-    return Ran(run.id, False)
+    return Ran(exec_id, False)
 
 
 async def _awaited(value: Any) -> Any:
@@ -302,49 +330,31 @@ def execute_elsewhere(
     ``quiet``: its output goes to stderr; ``silent``: nowhere (it is kept with the execution all the same).
     ``place``: store and home, where they are not those of the environment.
     """
-    import subprocess
-    import tempfile
+    from kitaru._elsewhere import told_by
 
     interpreter = job["resume"]["entry"]["interpreter"]
-    if not os.path.exists(interpreter):
-        raise KitaruImportError(
-            f"the interpreter that it ran with is gone: {interpreter}",
-            hint="make that environment again, with kitaru in it",
-        )
-    code = "import sys; from kitaru._cli import child; sys.exit(child())"
-    with tempfile.TemporaryDirectory(prefix="kitaru-") as folder:
-        given, told = os.path.join(folder, "job"), os.path.join(folder, "told")
-        with open(given, "w", encoding="utf-8") as file:
-            json.dump(job, file)
-        out: Any = subprocess.DEVNULL if silent else (sys.stderr.fileno() if quiet else None)
-        done = subprocess.run(
-            [interpreter, "-c", code, given, told, "1" if quiet else "0"],
-            stdin=subprocess.DEVNULL if quiet else None,
-            stdout=out,
-            stderr=subprocess.PIPE if silent else None,
-            env=_environment(place),
-            check=False,
-        )
-        if not os.path.exists(told):
-            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] if silent else []
-            said = "".join(f": {line}" for line in last)
-            raise KitaruImportError(
-                f"{interpreter} could not go on with it (exit status {done.returncode}){said}",
-                hint=f"is kitaru installed there? {interpreter} -c 'import kitaru'",
-            )
-        with open(told, encoding="utf-8") as file:
-            exec_id, interrupted, error_code, message, hint = json.load(file)
+    told = told_by(job, interpreter, quiet=quiet, silent=silent, place=place)
+    exec_id, interrupted, error_code, message, hint = told
     if exec_id is None:
         raise as_error(error_code, message, hint)
     return Ran(exec_id, interrupted)
 
 
-def _environment(place: tuple[str | None, str | None] | None) -> dict[str, str]:
-    """What the other process needs to find the same store."""
-    from kitaru import _config
+def leave_elsewhere(job: dict[str, Any]) -> subprocess.Popen[bytes]:
+    """Leaves a resume to a process of its own, which nobody waits for. What it says is kept with the execution."""
+    import subprocess
 
-    store, home, synchronous = _config.place(*(place or (None, None)))
-    return {**os.environ, "KITARU_STORE": store, "KITARU_HOME": home, "KITARU_SYNCHRONOUS": synchronous}
+    from kitaru._elsewhere import environment
+
+    code = "from kitaru._wake import alone; alone()"
+    return subprocess.Popen(
+        [job["resume"]["entry"]["interpreter"], "-c", code, json.dumps(job)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment(None),
+        start_new_session=True,
+    )
 
 
 def as_error(code: str, message: str, hint: str | None) -> KitaruError:

@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context, _native
-from kitaru._drive import LONG, park_async, park_sync
+from kitaru._drive import LONG, NAP, hold_async, hold_sync, park_async, park_sync
 from kitaru._run import Parked
 from kitaru._schema import check_answer, json_schema
 from kitaru._values import Unencodable, decode, decode_plain, encode
@@ -47,7 +47,7 @@ class _Question:
         default: Any,
     ) -> None:
         run = frame.run
-        run.check()
+        run.check_new(frame)
         self.frame = frame
         self.name = name
         self.text = text
@@ -66,12 +66,14 @@ class _Question:
             raise run.refused(refusal) from None
 
     def decide(self) -> tuple[str, str]:
-        """Finds out where the wait stands: ``over``, ``open`` (with its key), ``cancelled`` or ``new``. May pause."""
+        """Finds out where the wait stands: ``over``, ``open`` (with its key), ``cancelled``, ``new``, or ``held``: it
+        is not the question that was answered, and somebody has to decide."""
         run, session = self.frame.run, self.frame.run.session
         try:
             verdict, record, order = session.decide(self.call, run.alone())
             if verdict == "drift":
                 self._changed(record)
+                return "held", ""
             if verdict == "reuse":
                 session.delivered(order)
                 return "over", ""
@@ -112,7 +114,7 @@ class _Question:
                 f"Ask again: kitaru resume {short} --on-drift rerun",
             ]
         )
-        raise run.pause(pause, text)
+        run.hold(pause, text)
 
     def parked(self, key: str) -> Parked:
         # An escalated question stays open: its deadline is for those who watch, not for this call.
@@ -130,9 +132,8 @@ class _Question:
             if state == "due":
                 session.close_wait(self.call, "timed_out")
                 return True
-            if state in ("cancel", "pause"):
-                run.obey()
-                run.check()
+            if state == "cancel":
+                run.heed()
             return state == "over"
         except KitaruError as refusal:
             raise run.refused(refusal) from None
@@ -187,11 +188,7 @@ def wait(
         raise KitaruUsageError(f"on_timeout={on_timeout!r}: it is 'raise', 'default' or 'escalate'")
     if timeout is not None and not timeout >= 0:
         raise KitaruUsageError(f"timeout={timeout!r}: it is a number of seconds, from 0 on")
-    frame = _inside("wait")
-    if any(above.once for above in frame.chain()):
-        raise KitaruUsageError(
-            "a wait inside an effect='once' checkpoint is refused: its body must run through at once. Ask before it."
-        )
+    frame = _inside("wait", "Ask before it.")
     try:
         data = None if metadata is None else encode(metadata, "wait.metadata")
     except Unencodable as problem:
@@ -200,7 +197,9 @@ def wait(
     asked = _Question(frame, label, question or f"{label}?", schema, data, timeout, on_timeout, default)
     if _context.running_task() is not None:
         return Awaitable(_wait_async(asked), label)
-    state, key = asked.decide()
+    while (decided := asked.decide())[0] == "held":
+        hold_sync(frame.run, frame, asked.call)
+    state, key = decided
     if state in ("new", "cancelled"):
         key = asked.ask()
     over = state == "over"
@@ -219,7 +218,9 @@ async def _wait_async(asked: _Question) -> Any:
     import asyncio
 
     run = asked.frame.run
-    state, key = asked.decide()
+    while (decided := asked.decide())[0] == "held":
+        await hold_async(run, asked.frame, asked.call)
+    state, key = decided
     if state == "cancelled":
         # The flow gave it up once: it does so again, or the question is asked when the flow is quiet.
         await run.side(asyncio.get_running_loop()).forever()
@@ -233,7 +234,7 @@ async def _wait_async(asked: _Question) -> Any:
                 await park_async(run, asked.parked(key))
                 over = asked.settle()
         except asyncio.CancelledError:
-            if run.closing is None and not run.root_ended:
+            if not run.leaving:
                 # asyncio's own timeout, or a lost race: nobody waits for the answer any more.
                 run.session.close_wait(asked.call, "withdrawn")
             raise
@@ -271,17 +272,15 @@ class Awaitable(Coroutine[Any, Any, Any]):
 
 
 def sleep(seconds: float, *, name: str = "sleep") -> Any:
-    """Lets time pass durably; in async code, await it. From a minute on no process runs meanwhile."""
+    """Lets time pass durably; in async code, await it. From a minute on no process runs meanwhile.
+
+    Raises :class:`KitaruUsageError` outside a flow and in the body of an ``effect="once"`` checkpoint.
+    """
     if not 0 <= seconds < float("inf"):
         raise KitaruUsageError(f"sleep({seconds!r}): it is a number of seconds, from 0 on")
-    frame = _inside("sleep")
-    if seconds >= LONG and any(above.once for above in frame.chain()):
-        raise KitaruUsageError(
-            "a sleep of a minute or more inside an effect='once' checkpoint is refused: its body must run through at "
-            "once. Sleep before it."
-        )
+    frame = _inside("sleep", "Sleep before it; a short pause of its own needs no record (time.sleep, asyncio.sleep).")
     run, session = frame.run, frame.run.session
-    run.check()
+    run.check_new(frame)
     try:
         call = session.identify(frame.scope, name, "sleep", _native.blake3(f"{seconds!r}"), False, False, False, None)
     except KitaruError as refusal:
@@ -294,7 +293,7 @@ def sleep(seconds: float, *, name: str = "sleep") -> Any:
     over = state == "over"
     while not over:
         left = (until - session.now()) / 1000
-        if left >= LONG:
+        if left >= LONG or _need_not_pass(frame) or (left > 0 and run.rehearses):
             park_sync(run, Parked(call, key, frame, sleeping=True, deadline=until))
         elif left > 0:
             session.await_news(min(left, 1.0))
@@ -316,16 +315,21 @@ async def _sleep_async(frame: Frame, call: int, seconds: float) -> None:
     try:
         while not over:
             left = (until - session.now()) / 1000
-            if left >= LONG:
+            if left >= LONG or _need_not_pass(frame) or (left > 0 and run.rehearses):
                 await park_async(run, Parked(call, key, frame, sleeping=True, deadline=until))
             else:
-                await asyncio.sleep(max(0.0, left))
+                await asyncio.sleep(max(0.0, min(left, NAP)))
             over = _sleep_over(frame, call)
     except asyncio.CancelledError:
-        if run.closing is None and not run.root_ended:
+        if not run.leaving:
             session.close_wait(call, "withdrawn")
         raise
     session.wait_done()
+
+
+def _need_not_pass(frame: Frame) -> bool:
+    """Whether the time of a sleep need not pass here: the flow is to be paused, and no body waits for it."""
+    return frame.run.session.is_held and frame.body() is None
 
 
 def _begin_sleep(frame: Frame, call: int, seconds: float) -> tuple[str, str, int]:
@@ -363,9 +367,8 @@ def _sleep_over(frame: Frame, call: int) -> bool:
         if state == "due":
             session.close_wait(call, "elapsed")
             return True
-        if state in ("cancel", "pause"):
-            run.obey()
-            run.check()
+        if state == "cancel":
+            run.heed()
         return state == "over"
     except KitaruError as refusal:
         raise run.refused(refusal) from None
@@ -425,8 +428,12 @@ def recorded(frame: Frame, name: str, digest: bytes | None, read: Callable[[], s
     return text
 
 
-def _inside(what: str) -> Frame:
+def _inside(what: str, instead: str) -> Frame:
     frame = _context.frame()
     if frame is None:
         raise KitaruUsageError(f"kitaru.{what}() was called outside any flow: decorate the caller with @flow")
+    if any(above.once for above in frame.chain()):
+        raise KitaruUsageError(
+            f"a {what} inside an effect='once' checkpoint is refused: its body must run through at once. {instead}"
+        )
     return frame

@@ -45,6 +45,10 @@ class KitaruOverrideError(KitaruUsageError):
     code = "bad-override"
 
 
+class KitaruOverrideNotTaken(UserWarning):
+    """A value was put in place in a replay, and no call was made that takes it."""
+
+
 class KitaruGeneratorError(KitaruUsageError):
     """A generator function was decorated. Collect into a list, or use ``kitaru.open_call`` for streams."""
 
@@ -171,7 +175,8 @@ class _Message:
 class KitaruSuspended(_Message, KitaruError):
     """The execution waits for an answer or for time; no process needs to run meanwhile.
 
-    ``waits`` are the keys of its open waits, ``answer(value)`` answers one.
+    ``waits`` are the keys of its open waits, ``answer(value)`` answers one; ``executions`` are others that it waits
+    for.
     """
 
     code = "suspended"
@@ -181,9 +186,17 @@ class KitaruSuspended(_Message, KitaruError):
         self.exec_id = exec_id
         self.waits = list(waits)
         self.wake_at = wake_at
+        # Other executions that it waits for.
+        self.executions: list[str] = []
+        # Sequence of the event that parked it, and executions below it with theirs.
         self.seen = 0
+        self.below: list[tuple[str, int]] = []
         # Whether somebody pressed Ctrl-C when asked on the terminal.
         self.interrupted = False
+
+    def left(self) -> list[tuple[str, int]]:
+        """It and what is parked below it, each with the sequence of its last event."""
+        return [(self.exec_id, self.seen), *self.below]
 
     def answer(self, value: Any, *, wait: str | None = None) -> None:
         """Records the answer, from this process. Call the flow's ``resume`` or ``kitaru resume`` to go on."""
@@ -226,16 +239,26 @@ class Unwind(BaseException):
 _STATE = {
     "already-answered",
     "already-ended",
+    "already-timed-out",
     "closed",
     "conflict",
     "held",
+    "key-conflict",
     "no-progress",
     "paused",
     "stopping",
+    "wait-cycle",
     "waiting",
 }
-_NOT_FOUND = {"ambiguous-id", "unknown-artifact", "unknown-call", "unknown-execution", "unknown-wait"}
-_USAGE = {"bad-json", "several-waits", "usage"}
+_NOT_FOUND = {
+    "ambiguous-id",
+    "unknown-artifact",
+    "unknown-breakpoint",
+    "unknown-call",
+    "unknown-execution",
+    "unknown-wait",
+}
+_USAGE = {"bad-expression", "bad-json", "bad-selector", "several-waits", "usage"}
 
 
 def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError:
@@ -246,6 +269,8 @@ def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError
         return KitaruAnswerError(message, hint=hint)
     if code == "bad-override":
         return KitaruOverrideError(message, hint=hint)
+    if code == "unknown-flow":
+        return KitaruFlowNotFoundError(message, hint=hint)
     if code == "misuse":
         return KitaruError(message, code=code, hint=hint)
     kind: type[KitaruError] = KitaruStoreError

@@ -77,6 +77,8 @@ def test_an_execution_item_has_every_field(lab: Lab) -> None:
             "reused": False,
             "usage": SPENT,
             "record": item["calls"][0]["record"],
+            "step": 1,
+            "by_hand": [],
         },
         {
             "key": "approve",
@@ -89,6 +91,8 @@ def test_an_execution_item_has_every_field(lab: Lab) -> None:
             "reused": False,
             "usage": NOTHING,
             "record": item["calls"][1]["record"],
+            "step": 2,
+            "by_hand": [],
         },
     ]
     assert item["usage"] == SPENT
@@ -108,9 +112,9 @@ def test_show_is_a_page_with_the_next_step(lab: Lab) -> None:
         inputs   {"topic":"tea"}
         usage    10 tokens in, 2 out, $0.5000
 
-        CALL     STATUS     TRIES  STARTED   TOOK
-        gather   completed  1      <clock>  <took>
-        approve  waiting           <clock>
+        STEP  CALL     STATUS     TRIES  STARTED   TOOK
+           1  gather   completed  1      <clock>  <took>
+           2  approve  waiting           <clock>
 
         approve: Found 2. Continue?
         kitaru input <short> --value true --wait approve

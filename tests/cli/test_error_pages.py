@@ -19,7 +19,7 @@ SHAPES = [
     ("crates/*/src/**/error.rs", rf"Self::\w+[^\n]*=> {WORD},"),
     ("crates/*/src/**/*.rs", rf"ManageError::new\(\s*{WORD}"),
     ("crates/*/src/**/*.rs", rf"raise_code\(py, {WORD}"),
-    ("crates/py/src/cli.rs", rf"failed\({WORD}"),
+    ("crates/py/src/cli.rs", rf"refused\({WORD}"),
     ("python/kitaru/**/*.py", rf"\bcode ?= ?{WORD}"),
     ("python/kitaru/_cli.py", rf"return None, False, {WORD}"),
 ]

@@ -106,6 +106,20 @@ def test_ctrl_c_at_a_question_leaves_it_open_and_exits_130(lab: Lab, way: str) -
     assert told.out == "yes\n"
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_that_is_typed_after_the_deadline_is_too_late(lab: Lab, way: str) -> None:
+    lab.write("asks.py", ASKS.replace('question="Go on?"', 'question="Go on?", timeout=1, on_timeout="default"'))
+    terminal = Terminal(lab, *WAYS[way])
+    terminal.read_to("Go on? [y/n] ")
+    until = time.monotonic() + 10
+    while not lab.items("waits", "list")[0]["overdue"]:
+        assert time.monotonic() < until
+    terminal.type("y\n")
+    assert terminal.end() == 0
+    assert "too late" in terminal.text
+    assert lab.item("show", "latest")["result"] == "no"
+
+
 def test_an_end_of_input_at_a_question_suspends(lab: Lab) -> None:
     lab.write("asks.py", ASKS)
     terminal = Terminal(lab, KITARU, "run", "asks.py:asks")

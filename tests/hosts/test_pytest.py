@@ -137,3 +137,42 @@ def test_a_failure_of_the_flow_fails_the_test_with_the_users_lines_and_none_of_o
     assert done.code == 1
     assert "return 1 / x" in done.out and "ZeroDivisionError" in done.out
     assert "kitaru/_" not in done.out
+
+
+FRESH = """
+import pytest
+import kitaru
+from kitaru import KitaruClient, KitaruSuspended, flow
+
+@pytest.fixture(autouse=True)
+def store():
+    kitaru.configure(store="memory:")
+
+@flow
+def asks(x):
+    return x + kitaru.wait(schema=int, name="more")
+
+@pytest.mark.parametrize("x", [1, 2, 3])
+def test_alone(x):
+    client = KitaruClient()
+    assert client.executions.list() == []
+    with pytest.raises(KitaruSuspended) as left:
+        asks(x)
+    assert [one.inputs for one in client.executions.list()] == [{"x": x}]
+    assert client.executions.input(left.value.exec_id, 10).result == x + 10
+
+def test_whoever_has_a_store_keeps_it():
+    before = KitaruClient()
+    with pytest.raises(KitaruSuspended) as left:
+        asks(1)
+    kitaru.configure(store="memory:")
+    assert KitaruClient().executions.list() == []
+    kitaru.configure(strict=False)
+    assert KitaruClient().executions.list() == [], "nothing was said of the store"
+    assert [one.id for one in before.executions.list()] == [left.value.exec_id]
+"""
+
+
+@pytest.mark.parametrize("store", ["memory:", ""], ids=["memory", "file"])
+def test_each_test_may_have_an_empty_store_of_its_own(lab: Lab, store: str) -> None:
+    suite(lab, FRESH, **({"KITARU_STORE": store} if store else {}))

@@ -84,7 +84,11 @@ class Lab:
 
     def env(self, **more: str) -> dict[str, str]:
         """The environment of a process."""
-        known = {key: value for key, value in os.environ.items() if not key.startswith("KITARU_")}
+        # Who is logged in here is nobody's business: what is done by hand is done by `cli`.
+        dropped = ("USER", "LOGNAME", "USERNAME")
+        known = {
+            key: value for key, value in os.environ.items() if not key.startswith("KITARU_") and key not in dropped
+        }
         return {
             **known,
             "KITARU_HOME": str(self.home),

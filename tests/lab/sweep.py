@@ -3,8 +3,9 @@
 Run as a process of its own under the shim: ``LD_PRELOAD=shim.so python -m lab.sweep FILE``. The file defines ``main``
 (a flow) and may define ``INPUTS`` (its keyword arguments), ``EXPECT`` (its result; default: that of a run without
 a crash), ``STATUS`` (how it ends), ``ANSWERS`` (by wait name), ``RETRIED`` (a failed execution is resumed),
-``RECORDED`` (how many calls are on record as completed then), ``SAME_KEYS`` (they are the same calls after every crash,
-also one of the process that takes the answers). Each case is a forked child of this process, which imports the library
+``TWICE`` (after a kill at a random moment, the process that goes on is killed too), ``RECORDED`` (how many calls are on
+record as completed then), ``SAME_KEYS`` (they are the same calls after every crash, also one of the process that takes
+the answers). Each case is a forked child of this process, which imports the library
 and the program once and never opens a store itself. Prints one JSON report. Not here: the shim, and any judgement by
 eye.
 """
@@ -327,6 +328,9 @@ def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, i
                 else:
                     code, log = one.child(one.start, arm=arm, kill_after=after)
                 report["kills"] += code == -9
+                if code == -9 and after is not None and getattr(module, "TWICE", False):
+                    second = one.start if one.status() is None else one.go_on
+                    code, log = one.child(second, kill_after=source.uniform(0.0, length))
                 if code not in (0, -9):
                     report["problems"].append({"case": name, "problems": [f"exit status {code}: {log[-3000:]}"]})
                     continue

@@ -127,6 +127,39 @@ def main():
     assert sorted(lab.done()) == sorted(f"work [{n}]" for n in range(40)), "each once"
 
 
+def test_what_is_submitted_to_a_task_counts_as_it_was_then(lab: Lab) -> None:
+    lab.write(
+        "agent.py",
+        HEAD
+        + """
+import asyncio
+
+@checkpoint
+async def work(batch):
+    did(f"work {batch}")
+    return list(batch)
+
+@flow
+async def main():
+    batch, tasks = [], []
+    for n in range(3):
+        batch.append(n)
+        tasks.append(work.submit(batch))
+        batch.clear()
+    mapping = asyncio.ensure_future(work.map([batch, [7]], limit=1))
+    await asyncio.sleep(0)
+    batch.append("late")
+    got = await asyncio.gather(*tasks), await mapping
+    await kitaru.wait(schema=bool, name="go")
+    return got
+""",
+    )
+    lab.python("-c", "import agent, asyncio; asyncio.run(agent.main())").ok(75)
+    lab.kitaru("input", lab.only(), "--value", "true").ok(0)
+    assert lab.item("show", lab.only())["result"] == [[[0], [1], [2]], [[], [7]]]
+    assert sorted(lab.done()) == sorted(f"work {given}" for given in ([0], [1], [2], [], [7])), "each once"
+
+
 def test_what_is_submitted_may_be_named(lab: Lab) -> None:
     run(
         lab,

@@ -250,3 +250,32 @@ def main():
     lab.kitaru("input", exec_id, "--value", "true").ok(0)
     assert lab.item("show", exec_id)["result"] == "thought1"
     assert [row for row in lab.query("SELECT payload FROM journal WHERE kind = 'noted'") if "code-changed" in row[0]]
+
+
+def test_to_run_what_drifted_is_decided_for_one_edit_and_not_for_those_after_it(lab: Lab) -> None:
+    source = """
+@checkpoint
+def think(prompt):
+    return did(f"thought {prompt}")
+
+@flow
+def main():
+    got = [think(f"{part}{EDIT}") for part in "ab"]
+    kitaru.wait(schema=bool, name="go")
+    kitaru.wait(schema=bool, name="again")
+    return got
+"""
+    exec_id = start(lab, "EDIT = 1\n" + source)
+    lab.write("agent.py", FLOW + "EDIT = 2\n" + source)
+    lab.kitaru("input", exec_id, "--value", "true").ok(75)
+    lab.kitaru("resume", exec_id, "--on-drift", "rerun").ok(75)
+    assert lab.done() == ["thought a1", "thought b1", "thought a2", "thought b2"], "decided once for both"
+    lab.write("agent.py", FLOW + "EDIT = 3\n" + source)
+    asked = lab.kitaru("input", exec_id, "--wait", "again", "--value", "true").ok(75)
+    assert "a2" in asked.err and "a3" in asked.err and "--on-drift rerun" in asked.err
+    assert len(lab.done()) == 4
+    # Half an edit: what it leaves alone keeps its result, and the rest is asked about.
+    lab.write("agent.py", FLOW + "EDIT = 2\n" + source.replace('"ab"', '"ac"'))
+    asked = lab.kitaru("resume", exec_id, "--on-drift", "rerun").ok(75)
+    assert "b2" in asked.err and "c2" in asked.err
+    assert len(lab.done()) == 4

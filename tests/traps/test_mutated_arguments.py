@@ -144,7 +144,7 @@ def test_a_crash_before_anything_was_said_changes_nothing(lab: Lab) -> None:
 import os
 from kitaru import _run
 
-_run.Run.pause = lambda *_: os._exit(9)
+_run.Run.halt = lambda *_: os._exit(9)
 """
         + SWALLOWED.format(caught="Exception"),
         code=9,
@@ -499,7 +499,7 @@ def main():
 
 def test_a_policy_about_drift_does_not_decide_about_such_a_record(lab: Lab) -> None:
     # Killed before it could be paused, so that it may be resumed without a decision.
-    run(lab, DRIFTED + "\n_run.Run.pause = lambda *_: os._exit(9)\n", code=9)
+    run(lab, DRIFTED + "\n_run.Run.halt = lambda *_: os._exit(9)\n", code=9)
     lab.write("agent.py", HEAD + DRIFTED.replace("(messages, 1)", "(messages, 2)"))
     assert "messages[1]" in lab.kitaru("resume", lab.only()).ok(1).err
     paused_by(lab, "messages[1]")

@@ -48,7 +48,8 @@ async def main():
     )
     (lab.folder / "fixed").write_text("")
     before = len(lab.done())
-    lab.kitaru("resume", exec_id).ok(0)
+    # `bad(2)` fails from its record while `paid(3)` runs: the flow begins again.
+    lab.kitaru("resume", exec_id, "--rerun", "paid").ok(0)
     assert lab.item("show", exec_id)["result"] == [1, 2, "ended 3"]
     assert lab.done()[before:].count("paid 3") == 1, lab.done()
     assert sorted(lab.done()[before:]) == ["bad 1", "bad 2", "ended 3", "paid 3"]

@@ -98,6 +98,19 @@ def test_a_removed_field_is_left_out_and_said() -> None:
 
 
 @pytest.mark.parametrize(
+    "value",
+    [shapes.Point(1, 2), shapes.Pair(1, "2"), shapes.Attrs(1, 2), shapes.Struct(1, 2), shapes.Model(x=1, y=2)],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_field_that_may_have_been_renamed_gives_the_raw_value_and_not_its_default(value: Any) -> None:
+    data = json.loads(encode(value))
+    data["v"]["old"] = data["v"].pop("b" if isinstance(value, shapes.Pair) else "y")
+    with pytest.warns(KitaruValueWarning, match="'old'"):
+        back = decode(json.dumps(data))
+    assert isinstance(back, RawValue) and back.raw == data
+
+
+@pytest.mark.parametrize(
     "text",
     [
         '{"$kitaru":"dataclass","t":"shapes:Missing","v":{"a":{"$kitaru":"tuple","v":[1]}}}',

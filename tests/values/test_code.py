@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import itertools
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from kitaru._values import code_digest, code_parts, same_code
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-numbers = itertools.count()
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Makes a module of a source text; each has its own file, as after an edit and a new start."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-
-    def write(name: str, text: str) -> None:
-        path = tmp_path / f"{name}.py"
-        path.write_text(text)
-        # Each version has a time of its own, before this process began, as a file on disk has.
-        os.utime(path, (1000 + next(numbers),) * 2)
-
-    def make(source: str, **others: str) -> Any:
-        for name, text in others.items():
-            write(name, text)
-            sys.modules.pop(name, None)
-        name = f"edited_{next(numbers)}"
-        write(name, source)
-        importlib.invalidate_caches()
-        return importlib.import_module(name)
-
-    return make
-
+from kitaru._values import code_digest, code_of, same_code
 
 BASE = '''
 from kitaru import checkpoint
@@ -112,10 +81,8 @@ def test_functions_of_the_projects_other_modules_count(load: Any) -> None:
 
 
 def test_installed_functions_do_not_count(load: Any) -> None:
-    parts = code_parts(
-        load("import json\nfrom json import dumps\ndef step(x):\n    return json.loads(dumps(x))\n").step
-    )
-    assert set(parts) == {"kind", "source"}
+    code = code_of(load("import json\nfrom json import dumps\ndef step(x):\n    return json.loads(dumps(x))\n").step)
+    assert [(piece.own.keys(), piece.uses) for piece in code.pieces] == [({"source"}, {})]
 
 
 def test_closures_count(load: Any) -> None:
@@ -127,11 +94,6 @@ def test_closures_count(load: Any) -> None:
 def test_recursion_ends(load: Any) -> None:
     module = load("def even(n):\n    return n == 0 or odd(n - 1)\ndef odd(n):\n    return n != 0 and even(n - 1)\n")
     assert code_digest(module.even) != code_digest(module.odd)
-
-
-def test_the_parts_say_what_has_changed(load: Any) -> None:
-    one, other = code_parts(load(BASE).step), code_parts(load(BASE.replace("LIMIT = 3", "LIMIT = 4")).step)
-    assert {name for name in one if one[name] != other[name]} == {"calls helper"}
 
 
 def test_code_without_source_has_a_digest_of_another_kind() -> None:

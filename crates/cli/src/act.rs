@@ -23,6 +23,7 @@ pub fn run(
     whole: Option<&str>,
     tags: Vec<String>,
     pause_before: Vec<String>,
+    key: Option<String>,
 ) -> Result<Answer> {
     let mut inputs = Map::new();
     if let Some(text) = whole {
@@ -36,7 +37,7 @@ pub fn run(
     for before in &pause_before {
         manage::check_before(before)?;
     }
-    let job = Job::Run { target: target.to_owned(), inputs, tags, pause_before: pause_before.clone() };
+    let job = Job::Run { target: target.to_owned(), inputs, tags, pause_before: pause_before.clone(), key };
     let id = carry_out(context, &job)?;
     let mut answer = ended(context, &id, &[])?;
     if matches!(answer.item.as_ref().map(|item| render::field(item, "status")).as_deref(), Some("completed" | "failed"))
@@ -46,6 +47,7 @@ pub fn run(
             pause_before.iter().map(|before| format!("note: --pause-before {before}: no such call was about to run"));
         answer.messages.extend(unmet.map(|note| crate::output::clean(&note)));
     }
+    wake(context, &id, &mut answer)?;
     Ok(answer)
 }
 
@@ -62,19 +64,56 @@ pub fn resume(context: &mut Context<'_>, resume: &Resume) -> Result<Answer> {
         },
         rerun: resume.rerun.clone(),
         set: [values::pairs("--set", &resume.set)?, values::files("--set-file", &resume.set_file)?].concat(),
+        asker: None,
         by: who(),
     };
     let row = manage::find(context.store.as_ref(), resume.id.as_deref().unwrap_or_default())?;
     let prepared = manage::prepare(context.store.as_ref(), &row, &options, context.now())?;
-    if let Some(pid) = prepared.taken {
+    if prepared.in_place {
+        let pid = prepared.row.owner.as_ref().map_or(0, |owner| owner.pid);
         let message = format!("{} {}: process {pid} goes on with it", row.flow, row.id.short());
         return Ok(Answer { item: Some(item(context, &row.id)?), messages: vec![message], ..Answer::default() });
     }
     // What its parent is paused at is another question.
     go_on(context, &prepared.row, if prepared.row.id == row.id { "resume" } else { "child" })?;
+    let left = context.store.queries().execution(&row.id)?;
+    if row.id != prepared.row.id && manage::status(context.store.as_ref(), &left, context.now()) == Status::Interrupted
+    {
+        // What it belongs to had done with it, and does not wait for it any more.
+        go_on(context, &left, "resume")?;
+    }
     let mut answer = ended(context, &row.id, &prepared.failed)?;
     say_notes(context, &prepared.row, &mut answer)?;
+    wake(context, &prepared.row.id, &mut answer)?;
     Ok(answer)
+}
+
+/// Carries on what was parked on an execution that has ended, or needs somebody now.
+fn wake(context: &mut Context<'_>, moved: &ExecutionId, answer: &mut Answer) -> Result<()> {
+    let mut seen = HashSet::new();
+    let mut ahead = vec![moved.clone()];
+    while let Some(id) = ahead.pop() {
+        for row in manage::waiters(context.store.as_ref(), &id, context.now())? {
+            if !seen.insert(row.id.clone()) {
+                continue;
+            }
+            let head = format!("{} {}", crate::output::clean(&row.flow), row.id.short());
+            match go_on(context, &row, "awaited") {
+                Ok(()) => {
+                    let now = context.store.queries().execution(&row.id)?.status;
+                    answer.messages.push(format!("{head} waited for it, and is {now} now"));
+                    ahead.push(row.id);
+                }
+                Err(error) if matches!(error.code.as_str(), "held" | "conflict" | "fenced" | "already-ended") => {}
+                Err(error) => answer.messages.push(crate::output::clean(&format!(
+                    "{head} waited for it and cannot go on: {}; then: kitaru resume {}",
+                    error.message,
+                    row.id.short()
+                ))),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn resume_due(context: &mut Context<'_>) -> Result<Answer> {
@@ -114,7 +153,7 @@ pub fn input(context: &mut Context<'_>, input: &Input) -> Result<Answer> {
     })?;
     let now = context.now();
     let row = manage::find(context.store.as_ref(), &input.id)?;
-    let answered = manage::answer(context.store.as_ref(), &row, input.wait.as_deref(), &value, "cli", now)?;
+    let answered = manage::answer(context.store.as_ref(), &row, input.wait.as_deref(), &value, &who(), now)?;
     let asked = answered.wait.execution_id.clone();
     let root = answered.root.id.clone();
     let key = answered.wait.key.clone();
@@ -129,6 +168,7 @@ pub fn input(context: &mut Context<'_>, input: &Input) -> Result<Answer> {
             Ok(()) => {
                 let mut answer = ended(context, &root, &[])?;
                 say_notes(context, &answered.root, &mut answer)?;
+                wake(context, &root, &mut answer)?;
                 return Ok(answer);
             }
             // Whoever answered another of its waits at the same time was faster.
@@ -166,7 +206,9 @@ pub fn stop(context: &mut Context<'_>, id: &str, how: Stop) -> Result<Answer> {
             format!("{short} is asked to pause; nothing new begins, and it pauses when what runs has ended")
         }
     };
-    Ok(Answer { item: Some(item), text, ..Answer::default() })
+    let mut answer = Answer { item: Some(item), text, ..Answer::default() };
+    wake(context, &row.id, &mut answer)?;
+    Ok(answer)
 }
 
 /// `executions delete`
@@ -293,7 +335,7 @@ fn before_call(context: &Context<'_>, id: &ExecutionId) -> Result<Vec<String>> {
             ExecutionFilter { parent: Some(row.id), status: vec![Status::Paused], ..ExecutionFilter::default() };
         let mut lines = Vec::new();
         for child in store.queries().executions(&filter, Page { limit: 5, offset: 0 })? {
-            let reason = render::reason(&view::brief(store, &child, context.now()));
+            let reason = render::reason(&view::brief(store, &child, context.now())?);
             lines.push(crate::output::clean(&format!("{} {} is paused: {reason}", child.flow, child.id.short())));
             lines.extend(before_call(context, &child.id)?);
         }
@@ -328,5 +370,5 @@ fn asked(context: &Context<'_>, id: &ExecutionId) -> Result<Vec<Json>> {
     let store = context.store.as_ref();
     let row = store.queries().execution(id)?;
     let open = manage::open_waits(store, &row)?;
-    open.iter().map(|wait| view::wait(store, wait)).collect()
+    open.iter().map(|wait| view::wait(store, wait, context.now())).collect()
 }

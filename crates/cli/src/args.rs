@@ -50,6 +50,9 @@ pub enum Command {
         /// Pause this run before a call: its key, a checkpoint's name, or `step 14`.
         #[arg(long, value_name = "SELECTOR")]
         pause_before: Vec<String>,
+        /// What the execution is known by: the same key starts once.
+        #[arg(long)]
+        key: Option<String>,
     },
     /// Look at executions and act on them.
     #[command(subcommand)]
@@ -93,6 +96,11 @@ pub enum Command {
     /// Places to pause before.
     #[command(subcommand)]
     Breakpoints(Breakpoints),
+    /// Show what an execution started, what it was started by, and its replays.
+    Tree {
+        /// Identifier of any execution of the tree.
+        id: String,
+    },
     /// Open questions of all executions.
     #[command(subcommand)]
     Waits(Waits),
@@ -102,6 +110,11 @@ pub enum Command {
     /// Flows that have executions.
     #[command(subcommand)]
     Flows(Flows),
+    /// Whether the open executions of a flow would resume with the code as it is now. Exit status 1 if any would stop.
+    Check {
+        /// FILE.py:FLOW or module:FLOW. The flow's name may be left out if there is one only.
+        target: String,
+    },
     /// Explain an error's code.
     Explain {
         /// The code, as in error[CODE]. Left out: lists them.
@@ -127,6 +140,11 @@ pub enum Executions {
     #[command(alias = "show")]
     Get {
         /// Identifier, a unique beginning or end of it, or `latest`.
+        id: String,
+    },
+    /// Show what it started, what it was started by, and its replays.
+    Tree {
+        /// Identifier.
         id: String,
     },
     /// Show what it printed and logged.
@@ -209,7 +227,14 @@ pub struct AddBreakpoint {
 pub enum Waits {
     /// List open questions, oldest first.
     #[command(alias = "ls")]
-    List,
+    List {
+        /// Only those of executions that this one started.
+        #[arg(long, value_name = "ID")]
+        parent: Option<String>,
+        /// With --parent: of all executions below it.
+        #[arg(long, requires = "parent")]
+        recursive: bool,
+    },
 }
 
 /// `kitaru flows …`
@@ -250,6 +275,9 @@ pub struct List {
     /// Only with this label.
     #[arg(long)]
     pub tag: Option<String>,
+    /// Only those known by this key.
+    #[arg(long)]
+    pub key: Option<String>,
     /// How many.
     #[arg(long, default_value_t = 20, value_parser = from_one)]
     pub limit: usize,
@@ -326,10 +354,12 @@ impl Command {
             Self::Breakpoints(Breakpoints::Add(_)) => "breakpoints.add",
             Self::Breakpoints(Breakpoints::List { .. }) => "breakpoints.list",
             Self::Breakpoints(Breakpoints::Remove { .. }) => "breakpoints.remove",
+            Self::Executions(Executions::Tree { .. }) | Self::Tree { .. } => "executions.tree",
             Self::Waits(_) => "waits.list",
             Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",
             Self::Artifacts(Artifacts::Get { .. }) => "artifacts.get",
             Self::Flows(_) => "flows.list",
+            Self::Check { .. } => "check",
             Self::Explain { .. } => "explain",
             Self::Doctor { .. } => "doctor",
             Self::Version => "version",

@@ -238,7 +238,7 @@ fn told(context: &Context<'_>, one: &One, planned: bool) -> Result<Json> {
         Err(StoreError::NotFound(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let item = row.as_ref().map(|row| view::brief(context.store.as_ref(), row, context.now()));
+    let item = row.as_ref().map(|row| view::brief(context.store.as_ref(), row, context.now())).transpose()?;
     let status = match (&item, &one.error) {
         (None, Some(_)) => "refused".to_owned(),
         (None, None) => if planned { "planned" } else { "not begun" }.to_owned(),

@@ -1,7 +1,9 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
 //! `args` and `asked` are what can be typed, `look` shows, `act` changes, `replay` and `batch` run again what was
-//! recorded, `diff` compares, `render` and `plan` make text of items, `explain` has the error pages. Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
+//! recorded, `check` rehearses, `diff` compares, `render`, `plan` and `tree` make text of items, `explain` has the
+//! error pages.
+//! Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
 mod act;
@@ -9,6 +11,7 @@ mod args;
 mod asked;
 mod batch;
 mod breakpoints;
+mod check;
 mod diff;
 mod explain;
 mod look;
@@ -16,6 +19,7 @@ mod output;
 mod plan;
 mod render;
 mod replay;
+mod tree;
 mod values;
 
 use args::{Args, Command, Executions, Flows, Waits};
@@ -27,6 +31,7 @@ use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::{Options, Store, Synchronous};
 use output::{Answer, Out};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -44,6 +49,8 @@ pub enum Job {
         tags: Vec<String>,
         /// Selectors of calls to pause before.
         pause_before: Vec<String>,
+        /// What the execution is known by.
+        key: Option<String>,
     },
     /// Go on with an execution.
     Resume {
@@ -51,7 +58,7 @@ pub enum Job {
         id: ExecutionId,
         /// Where its code is.
         entry: EntryPoint,
-        /// Why: `resume`, `answer`, `due` or `replay`.
+        /// Why: `resume`, `answer`, `due`, `replay` or `awaited`.
         why: String,
         /// What is done with a call that has other inputs than recorded; `None`: what its flow says.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,6 +72,10 @@ pub enum Job {
         entry: EntryPoint,
         /// Overrides to check against it.
         checks: Vec<Check>,
+        /// Digests of code on record, by checkpoint and child flow.
+        recorded: BTreeMap<String, String>,
+        /// Digest of the flow's code on record.
+        flow_recorded: Option<String>,
     },
 }
 
@@ -128,6 +139,10 @@ pub trait Host {
     /// Loads `FILE.py:FLOW` or `module:FLOW`, to say which flow that is. What its module prints goes to stderr if
     /// `json`.
     fn flow(&mut self, target: &str, json: bool, place: &Place) -> Result<FlowAt, HostError>;
+
+    /// Rehearses the open executions of `FILE.py:FLOW` or `module:FLOW`: an object with `flow`, `executions` and
+    /// `others`.
+    fn check(&mut self, target: &str, place: &Place) -> Result<serde_json::Value, HostError>;
 }
 
 /// Takes the place of a job in its list, and how it ended.
@@ -193,8 +208,8 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     let store = Arc::clone(&place.store);
     let context = &mut Context { store, place, host, json: out.json, interrupted: false };
     match args.command {
-        Command::Run { target, input, inputs, tag, pause_before } => {
-            act::run(context, &target, &input, inputs.as_deref(), tag, pause_before)
+        Command::Run { target, input, inputs, tag, pause_before, key } => {
+            act::run(context, &target, &input, inputs.as_deref(), tag, pause_before, key)
         }
         Command::Executions(one) => executions(context, one),
         Command::Ls(list) => look::list(context, &list),
@@ -207,9 +222,11 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
         Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
-        Command::Waits(Waits::List) => look::waits(context),
+        Command::Tree { id } => look::tree(context, &id),
+        Command::Waits(Waits::List { parent, recursive }) => look::waits(context, parent.as_deref(), recursive),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
+        Command::Check { target } => check::check(context, &target),
         Command::Doctor { deep } => look::doctor(context, deep),
         Command::Explain { .. } | Command::Version => Ok(Answer::text(String::new())),
     }
@@ -219,6 +236,7 @@ fn executions(context: &mut Context<'_>, one: Executions) -> Result<Answer, Mana
     match one {
         Executions::List(list) => look::list(context, &list),
         Executions::Get { id } => look::get(context, &id),
+        Executions::Tree { id } => look::tree(context, &id),
         Executions::Logs { id, follow } => look::logs(context, &id, follow),
         Executions::Input(input) => act::input(context, &input),
         Executions::Resume(resume) | Executions::Retry(resume) => act::resume(context, &resume),

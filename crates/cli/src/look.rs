@@ -2,10 +2,10 @@
 
 use crate::args::{Artifacts, List};
 use crate::output::{Answer, clean};
-use crate::{Context, output, render};
+use crate::{Context, output, render, tree};
 use kitaru_core::rows::Status;
 use kitaru_engine::manage::{self, ManageError, Wanted, view};
-use kitaru_store::{ExecutionFilter, Page, WaitFilter};
+use kitaru_store::{ExecutionFilter, Page};
 use serde_json::{Value as Json, json};
 
 type Result<T> = std::result::Result<T, ManageError>;
@@ -17,13 +17,20 @@ pub fn list(context: &mut Context<'_>, list: &List) -> Result<Answer> {
     let store = context.store.as_ref();
     let now = context.now();
     let status = list.status.iter().map(|word| manage::parse_status(word)).collect::<Result<_>>()?;
-    let wanted = Wanted { status, flow: list.flow.clone(), tag: list.tag.clone(), limit: list.limit, page: list.page };
+    let wanted = Wanted {
+        status,
+        flow: list.flow.clone(),
+        tag: list.tag.clone(),
+        key: list.key.clone(),
+        limit: list.limit,
+        page: list.page,
+    };
     let rows = manage::list(store, &wanted, now)?;
     if context.json {
         let items = rows.iter().map(|row| view::execution(store, row, now)).collect::<Result<_>>()?;
         return Ok(Answer { items: Some(items), ..Answer::default() });
     }
-    let items: Vec<Json> = rows.iter().map(|row| view::brief(store, row, now)).collect();
+    let items = rows.iter().map(|row| view::brief(store, row, now)).collect::<Result<Vec<Json>>>()?;
     let text = if items.is_empty() {
         "no executions".to_owned()
     } else {
@@ -87,11 +94,21 @@ pub fn logs(context: &mut Context<'_>, id: &str, follow: bool) -> Result<Answer>
     Ok(Answer { items: Some(items), text: text.join("\n"), messages, ..Answer::default() })
 }
 
-/// `waits list`
-pub fn waits(context: &mut Context<'_>) -> Result<Answer> {
+/// `executions tree`
+pub fn tree(context: &mut Context<'_>, id: &str) -> Result<Answer> {
     let store = context.store.as_ref();
-    let rows = store.queries().waits(&WaitFilter { execution: None, open: true }, Page { limit: MANY, offset: 0 })?;
-    let items = rows.iter().map(|row| view::wait(store, row)).collect::<Result<Vec<Json>>>()?;
+    let row = manage::find(store, id)?;
+    let item = manage::tree(store, &row, context.now())?;
+    let (text, told) = tree::text(&item);
+    Ok(Answer { text, messages: vec![told], item: Some(item), ..Answer::default() })
+}
+
+/// `waits list`
+pub fn waits(context: &mut Context<'_>, parent: Option<&str>, recursive: bool) -> Result<Answer> {
+    let (store, now) = (context.store.as_ref(), context.now());
+    let parent = parent.map(|id| manage::find(store, id)).transpose()?;
+    let rows = manage::waiting(store, parent.as_ref(), recursive)?;
+    let items = rows.iter().map(|row| view::wait(store, row, now)).collect::<Result<Vec<Json>>>()?;
     let text = if items.is_empty() {
         "nobody is asked anything".to_owned()
     } else {
@@ -102,7 +119,7 @@ pub fn waits(context: &mut Context<'_>) -> Result<Answer> {
                     let id = render::field(item, "execution_id");
                     id.get(id.len().saturating_sub(8)..).unwrap_or_default().to_owned()
                 }),
-                ("WAIT", |item| render::cut(&render::field(item, "key"), 20)),
+                ("WAIT", |item| render::cut(&render::field(item, "key"), 20) + render::overdue(item)),
                 ("ASKED (UTC)", |item| render::when(item, "opened_at")),
                 ("QUESTION", |item| render::field(item, "question")),
             ],

@@ -7,7 +7,7 @@ use crate::render::{Column, cut, field, table};
 use serde_json::Value as Json;
 
 /// So many calls are listed; the item has all.
-const LISTED: usize = 40;
+const LISTED: usize = 20;
 
 /// The page of one plan.
 pub fn plan(item: &Json) -> String {

@@ -46,13 +46,13 @@ pub fn table(items: &[Json], columns: &[Column<'_>]) -> String {
 /// Characters in a line: COLUMNS, or the terminal's; 100 where there is neither.
 pub fn width() -> usize {
     let given = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|width| *width > 0);
-    given.or_else(|| Table::new().width().map(usize::from)).unwrap_or(100)
+    given.or_else(|| Table::new().width().map(usize::from).filter(|width| *width > 0)).unwrap_or(100)
 }
 
-/// A status in its colour, where colour is wanted.
-fn tinted(status: &str) -> String {
+/// A status in its colour, where colour is wanted, in a column of that width.
+pub fn tinted(status: &str, width: usize) -> String {
     if !colour() {
-        return status.to_owned();
+        return format!("{status:<width$}");
     }
     let code = match status {
         "completed" => 32,
@@ -60,7 +60,8 @@ fn tinted(status: &str) -> String {
         "running" => 34,
         _ => 33,
     };
-    format!("\u{1b}[{code}m{status}\u{1b}[0m")
+    let padding = " ".repeat(width.saturating_sub(status.chars().count()));
+    format!("\u{1b}[{code}m{status}\u{1b}[0m{padding}")
 }
 
 fn status_colour(status: &str) -> Color {
@@ -107,6 +108,11 @@ pub fn reason(item: &Json) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
+/// What stands behind the name of a wait whose time has passed.
+pub fn overdue(wait: &Json) -> &'static str {
+    if wait.get("overdue") == Some(&Json::Bool(true)) { " (overdue)" } else { "" }
+}
+
 /// Tokens and dollars, where there are some.
 pub fn usage(item: &Json) -> String {
     let usage = item.get("usage").cloned().unwrap_or_default();
@@ -130,6 +136,28 @@ fn took(call: &Json) -> String {
     }
 }
 
+/// What a replay replays, and what is changed in it.
+fn replays(replay: &Json) -> String {
+    let source = field(replay, "source");
+    let mut text = source.get(source.len().saturating_sub(8)..).unwrap_or_default().to_owned();
+    let from = field(replay, "from");
+    if !from.is_empty() {
+        text.push_str(&format!(" from {from}"));
+    }
+    if field(replay, "reuse") == "unchanged" {
+        text.push_str(", reusing what is unchanged");
+    }
+    let list = |name: &str| replay.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
+    for one in list("overrides") {
+        let value = one.get("value").map(Json::to_string).unwrap_or_default();
+        text.push_str(&format!("\n         {} = {}", field(&one, "path"), cut(&value, WIDE)));
+    }
+    for wait in list("ask_again") {
+        text.push_str(&format!("\n         {} asked again", wait.as_str().unwrap_or_default()));
+    }
+    text
+}
+
 /// What somebody put in at a call.
 fn by_hand(call: &Json) -> impl Iterator<Item = &Json> {
     call.get("by_hand").and_then(Json::as_array).into_iter().flatten()
@@ -138,7 +166,7 @@ fn by_hand(call: &Json) -> impl Iterator<Item = &Json> {
 /// The page of one execution.
 pub fn execution(item: &Json) -> String {
     let mut lines = vec![
-        format!("{}  {}  {}", clean(&field(item, "flow")), field(item, "id"), tinted(&field(item, "status"))),
+        format!("{}  {}  {}", clean(&field(item, "flow")), field(item, "id"), tinted(&field(item, "status"), 0)),
         format!("created  {}", when(item, "created_at")),
         format!("updated  {}", when(item, "updated_at")),
     ];
@@ -156,6 +184,9 @@ pub fn execution(item: &Json) -> String {
     if let Some(parent) = item.get("parent").filter(|parent| !parent.is_null()) {
         add("parent", format!("{} ({})", field(parent, "id"), field(parent, "key")));
     }
+    if let Some(replay) = item.get("replay").filter(|replay| !replay.is_null()) {
+        add("replays", replays(replay));
+    }
     if let Some(error) = item.get("error").filter(|error| !error.is_null()) {
         add("error", format!("{}: {}", field(error, "type"), field(error, "message")));
         lines.push(clean(field(error, "traceback").trim_end()));
@@ -165,7 +196,8 @@ pub fn execution(item: &Json) -> String {
         lines.push(table(
             calls,
             &[
-                ("CALL", |call| cut(&field(call, "key"), 44)),
+                ("STEP", |call| format!("{:>4}", field(call, "step"))),
+                ("CALL", |call| cut(&field(call, "key"), 38)),
                 ("STATUS", |call| field(call, "status")),
                 ("TRIES", |call| if field(call, "attempts") == "0" { String::new() } else { field(call, "attempts") }),
                 ("STARTED", |call| when(call, "started_at").get(11..).unwrap_or_default().to_owned()),
@@ -209,7 +241,7 @@ pub fn execution(item: &Json) -> String {
     }
     for wait in item.get("waits").and_then(Json::as_array).into_iter().flatten() {
         lines.push(String::new());
-        lines.push(clean(&format!("{}: {}", field(wait, "key"), field(wait, "question"))));
+        lines.push(clean(&format!("{}{}: {}", field(wait, "key"), overdue(wait), field(wait, "question"))));
         let shown = wait.get("metadata").filter(|data| !data.is_null());
         lines.extend(shown.map(|data| cut(&clean(&format!("{data}")), WIDE * 8)));
         lines.push(clean(&field(wait, "next")));

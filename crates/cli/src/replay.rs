@@ -59,7 +59,9 @@ pub fn replay(context: &mut Context<'_>, asked: &Replay) -> Result<Answer> {
     }
     let mut answer = act::ended(context, &id, &[])?;
     act::say_notes(context, &created, &mut answer)?;
-    answer.messages.push(format!("compare: kitaru diff {} {}", row.id.short(), id.short()));
+    if context.store.queries().execution(&id)?.status.has_ended() {
+        answer.messages.push(format!("compare: kitaru diff {} {}", row.id.short(), id.short()));
+    }
     Ok(answer)
 }
 
@@ -76,8 +78,9 @@ pub fn prepare(
     // What is asked is refused before any code is loaded for it.
     let planned = manage::plan_replay(store.as_ref(), &original, options, None)?;
     let checks = planned.checks;
-    let key = json!([row.entry, checks]).to_string();
-    let job = Job::Inspect { id: row.id.clone(), entry: row.entry.clone(), checks };
+    let (recorded, flow_recorded) = (original.codes(), original.code().map(str::to_owned));
+    let key = json!([row.entry, checks, recorded, flow_recorded]).to_string();
+    let job = Job::Inspect { id: row.id.clone(), entry: row.entry.clone(), checks, recorded, flow_recorded };
     let found = looked.entry(key).or_insert_with(|| context.host.inspect(&job, &context.place)).clone();
     let (inspection, unread) = match found {
         Ok(found) => (Some(found), None),

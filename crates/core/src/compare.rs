@@ -128,7 +128,9 @@ pub fn calls(
             },
             supplied: record.supplied || matches!(record.state, State::Answered(..)),
             error: match &record.state {
-                State::Raised(error) => Some(format!("{}: {}", error.kind, error.message)),
+                State::Raised(error) => {
+                    Some(format!("{}: {}", error.kind.trim_start_matches("builtins."), error.message))
+                }
                 _ => None,
             },
             code: record.call.code.clone(),

@@ -3,8 +3,9 @@
 //!
 //! Not here: which records are kept ([`crate::plan`]) and how the source's events are found (the store's).
 
-use crate::event::{DriftDecision, Fork, Reuse};
-use crate::ids::{ScopeId, Seq};
+use crate::event::{Body, Fork, Reuse};
+use crate::ids::{ExecutionId, ScopeId, Seq};
+use crate::matcher::Matcher;
 use crate::records::{Records, State};
 use std::collections::HashSet;
 
@@ -21,6 +22,23 @@ pub struct Forked {
     pub free: bool,
     /// Calls that the source had, by body.
     pub had: HashSet<ScopeId>,
+    /// Whose records those of the source are: of each execution, those up to a sequence that come after the one before.
+    pub sources: Vec<(Seq, ExecutionId)>,
+    /// What was put in place of what the source had, before anybody took the replay up.
+    put: Vec<Put>,
+    /// Whether somebody has taken it up.
+    begun: bool,
+}
+
+/// A value that was put in place.
+#[derive(Clone, Debug)]
+struct Put {
+    /// What it replaces, as a path.
+    path: String,
+    /// The call, by key.
+    key: String,
+    /// The call, by identity, where it is not known by its key alone.
+    body: Option<ScopeId>,
 }
 
 impl Fork {
@@ -36,11 +54,16 @@ impl Records {
     pub(crate) fn cut(&mut self, fork: &Fork) {
         let strict = fork.reuse == Reuse::Unchanged;
         let before = self.fork.take().unwrap_or_default();
+        let mut sources = before.sources;
+        sources.push((fork.upto, fork.source.clone()));
         self.fork = Some(Forked {
             base: fork.upto,
             strictly: if strict { fork.upto } else { before.strictly.min(fork.upto) },
             free: strict || !fork.overrides.is_empty() || !fork.asked.is_empty() || before.free,
             had: self.all.iter().map(|record| record.call.body).collect(),
+            sources,
+            put: Vec::new(),
+            begun: false,
         });
         for ix in 0..self.all.len() {
             if !(fork.keeps(self.all[ix].seq) && is_outcome(&self.all[ix].state)) {
@@ -50,10 +73,45 @@ impl Records {
         self.name_kept();
         let kept: HashSet<Seq> =
             self.by_seq.iter().filter(|(_, ix)| self.all[**ix].state != State::Dropped).map(|(seq, _)| *seq).collect();
-        self.decisions.retain(|_, (one, _)| one.decision == DriftDecision::Rerun || kept.contains(&one.record));
+        self.decisions = std::mem::take(&mut self.decisions).of_kept(|seq| kept.contains(&seq));
         self.held.clear();
         self.released.clear();
         self.usage = Default::default();
+    }
+
+    /// Takes in what is put in place, which stands between the creation of a replay and its being taken up.
+    pub(crate) fn note_put(&mut self, body: &Body) {
+        let Some(fork) = self.fork.as_mut().filter(|fork| !fork.begun) else { return };
+        let mut put = |path: String, key: &str, body: Option<ScopeId>| {
+            fork.put.push(Put { path, key: key.to_owned(), body });
+        };
+        match body {
+            Body::Taken(_) => fork.begun = true,
+            Body::InputsSet(set) => {
+                for (path, _) in &set.values {
+                    put(format!("{}.inputs.{path}", set.key), &set.key, Some(set.body));
+                }
+            }
+            Body::CallEnded(ended) if ended.by.is_some() => {
+                put(format!("{}.output", ended.call.key), &ended.call.key, Some(ended.call.body));
+            }
+            Body::WaitAnswered(answered) => put(format!("waits.{}", answered.key), &answered.key, None),
+            _ => {}
+        }
+    }
+}
+
+impl Matcher {
+    /// What was put in place in a replay and no call of this pass took, nor one that it reuses: as paths.
+    pub fn not_taken(&self) -> Vec<String> {
+        let records = &self.records;
+        let is_taken = |put: &&Put| {
+            let by_body = put.body.and_then(|body| records.by_body.get(&body));
+            let found = [by_body, records.by_key.get(&put.key)];
+            found.into_iter().flatten().any(|ix| self.is_claimed(*ix))
+        };
+        let all = records.fork.iter().flat_map(|fork| &fork.put);
+        all.filter(|put| !is_taken(put)).map(|put| put.path.clone()).collect()
     }
 }
 

@@ -35,6 +35,13 @@ impl ExecutionId {
         Self::derived(&[b"kitaru replay\0", source.0.as_bytes(), b"\0", batch.as_bytes()])
     }
 
+    /// The identifier of the execution of `flow` that is known by `key`: a function of both, so that a key starts once,
+    /// whoever comes first.
+    pub fn keyed(flow: &str, key: &str) -> Self {
+        // The flow's length keeps ("ab", "c") and ("a", "bc") apart.
+        Self::derived(&[b"kitaru key\0", &(flow.len() as u64).to_le_bytes(), flow.as_bytes(), key.as_bytes()])
+    }
+
     fn derived(parts: &[&[u8]]) -> Self {
         let mut hash = blake3::Hasher::new();
         for part in parts {

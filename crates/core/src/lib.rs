@@ -14,6 +14,8 @@
 pub mod breakpoint;
 pub mod compare;
 pub mod condition;
+pub mod cycle;
+pub mod decisions;
 pub mod delivery;
 pub mod diff;
 pub mod event;

@@ -9,7 +9,7 @@
 use crate::delivery::Delivery;
 use crate::event::{
     AttemptFailed, Body, CallEnded, CallKind, CallStarted, CallsDropped, DriftDecided, DriftDecision, ErrorData,
-    InputsSet, Noted, Outcome, Usage, WaitClosed, WaitOpened,
+    InputsSet, Noted, Outcome, Usage, UsageReported, WaitClosed, WaitOpened,
 };
 use crate::fork::same_code;
 use crate::ids::{Digest, Millis, ScopeId, Seq};
@@ -46,7 +46,7 @@ pub struct Started {
 pub struct Effective {
     /// All of them.
     pub inputs: Value,
-    /// The parameters in which something was changed.
+    /// Paths of what was changed.
     pub changed: Vec<String>,
 }
 
@@ -79,6 +79,9 @@ pub struct Pass {
     leaving: BTreeMap<CallId, usize>,
     /// Paths of arguments that were changed while their call ran, until its outcome says so.
     mutated: BTreeMap<CallId, String>,
+    /// What calls have consumed that is not on its way to the journal, by key: a body that was given up may spend
+    /// after its pass.
+    used: BTreeMap<String, Usage>,
     /// Names of changed checkpoints of which it was said.
     changed: BTreeSet<String>,
 }
@@ -195,7 +198,7 @@ impl Pass {
     }
 
     /// What the body of a call is given, where somebody changed that.
-    fn effective(&self, call: CallId, inputs: Option<&Value>) -> Result<Option<Effective>, PathError> {
+    pub fn effective(&self, call: CallId, inputs: Option<&Value>) -> Result<Option<Effective>, PathError> {
         if self.matcher.records.inputs_set.is_empty() {
             return Ok(None);
         }
@@ -203,14 +206,18 @@ impl Pass {
         let mut bound = json_of(inputs);
         let mut changed = Vec::new();
         for (path, value) in &set.values {
-            let steps = path::parse(path)?;
-            path::set(&mut bound, &steps, json_of(Some(value)))?;
-            if let Some(path::Step::Field(name)) = steps.into_iter().next() {
-                changed.push(name);
-            }
+            path::set(&mut bound, &path::parse(path)?, json_of(Some(value)))?;
+            changed.push(path.clone());
         }
         let inputs = Value::of(&bound).map_err(|_| PathError::Malformed(set.key.clone()))?;
         Ok(Some(Effective { inputs, changed }))
+    }
+
+    /// The call with that key has consumed something. It is written with the call's end, or rides along before.
+    pub fn used(&mut self, key: &str, usage: &Usage) {
+        if !usage.is_zero() {
+            self.used.entry(key.to_owned()).or_default().add(usage);
+        }
     }
 
     /// A try failed and another is due at `retry_at`: what is to be written now.
@@ -220,9 +227,9 @@ impl Pass {
         attempt: u32,
         error: ErrorData,
         retry_at: Millis,
-        usage: Usage,
     ) -> Option<Vec<Body>> {
         let head = self.matcher.head(call)?.clone();
+        let usage = self.used.remove(&head.key).unwrap_or_default();
         let mut batch = Vec::new();
         if let Some(started) = self.starting.remove(&call) {
             self.announce(head.scope, &mut batch);
@@ -243,7 +250,7 @@ impl Pass {
     }
 
     /// The call has its outcome: what is to be written now. Not while its start [`Pass::is_on_its_way`].
-    pub fn end(&mut self, call: CallId, outcome: Outcome, attempts: u32, usage: Usage) -> Option<Vec<Body>> {
+    pub fn end(&mut self, call: CallId, outcome: Outcome, attempts: u32) -> Option<Vec<Body>> {
         let head = self.matcher.head(call)?.clone();
         let record = self.matcher.record_of(call)?;
         // A call that had returned and was cancelled before its caller had the result ends twice.
@@ -254,6 +261,7 @@ impl Pass {
             Some(started) => (started.inputs, started.effective, started.at),
             None => (None, None, started_at),
         };
+        let usage = self.used.remove(&head.key).unwrap_or_default();
         let mut batch = Vec::new();
         self.announce(head.scope, &mut batch);
         let mutated = self.mutated.remove(&call);
@@ -335,7 +343,7 @@ impl Pass {
 
     /// Whether something rides along, or a call that began by `before` has nothing written of it.
     pub fn is_due(&self, before: Millis) -> bool {
-        !self.riding.is_empty() || self.starting.values().any(|started| started.at <= before)
+        !self.riding.is_empty() || !self.used.is_empty() || self.starting.values().any(|started| started.at <= before)
     }
 
     /// Everything that rides along, to be written in front of what else is written now, and the calls that are said
@@ -349,6 +357,9 @@ impl Pass {
             *self.leaving.entry(call).or_insert(0) += 1;
             starts.push(call);
         }
+        // After the starts: a call has its row before something is added to it.
+        let used = std::mem::take(&mut self.used);
+        batch.extend(used.into_iter().map(|(key, usage)| Body::UsageReported(UsageReported { key, usage })));
         (batch, starts)
     }
 

@@ -3,8 +3,8 @@
 //!
 //! Not here: SQL. A store knows how to apply a [`Change`]; which changes an event makes is decided only here.
 
-use crate::event::{Body, CallHead, CallKind, ErrorData, Outcome, PauseReason, Reused, Stop, Usage};
-use crate::ids::{Millis, Seq};
+use crate::event::{Body, CallHead, CallKind, ErrorData, Outcome, PauseReason, Reused, Stop, Suspended, Usage};
+use crate::ids::{ExecutionId, Millis, Seq};
 use crate::lease::Owner;
 use crate::rows::{CallStatus, Status};
 use crate::value::Value;
@@ -16,6 +16,8 @@ pub enum Change {
     Execution(Box<ExecutionPatch>),
     /// Inserts the call's row, or updates it when `key` exists.
     Call(Box<CallPatch>),
+    /// Adds to the usage of the call with that key, if it has a row.
+    CallUsage(String, Usage),
     /// Marks these records' rows as dropped.
     DropCalls(Vec<Seq>),
     /// Sets `reused` on rows whose record lies in a range, and clears it on the others.
@@ -161,6 +163,11 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
             }
             changes
         }
+        // No progress: a step that consumes and kills its process must not go on for ever.
+        Body::UsageReported(reported) => vec![
+            Change::CallUsage(reported.key.clone(), reported.usage),
+            patch(ExecutionPatch { usage: reported.usage, ..ExecutionPatch::default() }),
+        ],
         Body::CallsDropped(dropped) => vec![Change::DropCalls(dropped.records.clone())],
         Body::WaitOpened(opened) => vec![
             Change::Call(Box::new(CallPatch {
@@ -192,15 +199,7 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
         }
         Body::Suspended(suspended) => parked(
             if suspended.sleeping { Status::Sleeping } else { Status::Waiting },
-            serde_json::json!({
-                "code": if suspended.sleeping { "sleeping" } else { "waiting" },
-                "text": if suspended.sleeping {
-                    "sleeping".to_owned()
-                } else {
-                    format!("waiting for {}", suspended.waits.join(", "))
-                },
-                "waits": suspended.waits,
-            }),
+            parked_reason(suspended),
             suspended.wake_at,
             &suspended.reused,
         ),
@@ -216,6 +215,16 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
             }
             changes
         }
+        Body::Resumed(resumed) => vec![patch(ExecutionPatch {
+            status: Some(Status::Interrupted),
+            reason: Some(Some(serde_json::json!({
+                "code": "resumed",
+                "text": format!("resumed by {}; it goes on with what started it", resumed.by),
+            }))),
+            wake_at: Some(None),
+            fruitless: Fruitless::Reset,
+            ..ExecutionPatch::default()
+        })],
         Body::Interrupted(interrupted) => parked(
             Status::Interrupted,
             serde_json::json!({ "code": "interrupted", "text": format!("stopped by {}", interrupted.by) }),
@@ -261,6 +270,29 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
             &Vec::new(),
         ),
     }
+}
+
+/// What a parked execution waits for.
+fn parked_reason(suspended: &Suspended) -> serde_json::Value {
+    let mut executions: Vec<&ExecutionId> = suspended.awaits.iter().flat_map(|one| &one.executions).collect();
+    executions.sort_unstable();
+    executions.dedup();
+    let mut parts = suspended.waits.clone();
+    if !executions.is_empty() {
+        let shown: Vec<&str> = executions.iter().take(3).map(|id| id.short()).collect();
+        let more = if executions.len() > shown.len() { ", …" } else { "" };
+        let word = if executions.len() == 1 { "execution" } else { "executions" };
+        parts.push(format!("{} {word} ({}{more})", executions.len(), shown.join(", ")));
+    }
+    let text = if suspended.sleeping { "sleeping".to_owned() } else { format!("waiting for {}", parts.join(", ")) };
+    let code = if suspended.sleeping { "sleeping" } else { "waiting" };
+    let mut reason = serde_json::json!({ "code": code, "text": text, "waits": suspended.waits });
+    if !executions.is_empty() {
+        // One flat list beside the groups: whoever ends looks for those who wait for it.
+        reason["executions"] = serde_json::json!(executions);
+        reason["awaits"] = serde_json::json!(suspended.awaits);
+    }
+    reason
 }
 
 fn patch(patch: ExecutionPatch) -> Change {

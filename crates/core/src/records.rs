@@ -2,9 +2,10 @@
 //!
 //! Not here: which record a call gets ([`crate::matcher`]) and the rows that people query ([`crate::project`]).
 
+use crate::decisions::Decisions;
 use crate::event::{
-    Body, CallHead, CallKind, DriftDecided, DriftDecision, ErrorData, Inputs, InputsSet, Outcome, PauseReason,
-    ScopeOpened, Usage, WaitOpened,
+    Body, CallHead, CallKind, DriftDecision, ErrorData, Inputs, InputsSet, Outcome, PauseReason, ScopeOpened, Usage,
+    WaitOpened,
 };
 use crate::fork::Forked;
 use crate::ids::{Millis, ScopeId, Seq};
@@ -111,8 +112,8 @@ pub struct Records {
     pub cancelled: usize,
     /// Index of scopes by parent.
     pub scopes_below: HashMap<ScopeId, Vec<usize>>,
-    /// What was decided about drifts, by the body of the call that was met, with the flow's code then.
-    pub decisions: HashMap<ScopeId, (DriftDecided, usize)>,
+    /// What was decided about drifts.
+    pub decisions: Decisions,
     /// Flow code digests in the order in which they were first seen.
     pub codes: Vec<Option<String>>,
     /// Sum over all calls and tries.
@@ -139,6 +140,9 @@ impl Records {
     /// Adds the event at `seq`.
     pub fn fold(&mut self, seq: Seq, at: Millis, body: &Body) {
         self.last_seq = self.last_seq.max(seq);
+        if self.fork.is_some() {
+            self.note_put(body);
+        }
         match body {
             Body::Created(created) => {
                 if let Some(fork) = &created.fork {
@@ -147,7 +151,10 @@ impl Records {
                 self.pause_before.clone_from(&created.pause_before);
                 self.current_code = self.code(created.code.as_ref());
             }
-            Body::Taken(taken) => self.current_code = self.code(taken.code.as_ref()),
+            Body::Taken(taken) => {
+                self.current_code = self.code(taken.code.as_ref());
+                self.decisions.taken(self.known_code());
+            }
             Body::ScopeOpened(opened) => self.open_scope(opened.clone()),
             Body::CallStarted(started) => {
                 let ix = self.begin(seq, &started.call, started.at);
@@ -184,6 +191,8 @@ impl Records {
                 record.order = seq;
                 record.ended_at = at;
                 record.supplied = ended.by.is_some();
+                // A body that a crash cut off ran again from its top.
+                record.code = self.current_code;
                 let state = match &ended.outcome {
                     Outcome::Returned { result } => State::Returned(result.clone()),
                     Outcome::Volatile { path, rerunnable } => {
@@ -194,6 +203,7 @@ impl Records {
                 };
                 self.set(ix, state);
             }
+            Body::UsageReported(reported) => self.usage.add(&reported.usage),
             Body::CallsDropped(dropped) => {
                 for seq in &dropped.records {
                     if let Some(ix) = self.by_seq.get(seq) {
@@ -205,23 +215,25 @@ impl Records {
                 if let (DriftDecision::Reuse, Some(ix)) = (decided.decision, self.by_seq.get(&decided.record)) {
                     self.all[*ix].mutated = None;
                 }
-                let after = decided.after.as_ref();
-                let body = body_of(&decided.scope, &decided.name, &decided.inputs, after, decided.occurrence);
-                self.decisions.insert(body, (decided.clone(), self.current_code));
+                self.decisions.decide(seq, decided, self.current_code);
             }
             Body::InputsSet(set) => self.inputs_set.push(set.clone()),
             Body::CallReleased(released) => {
                 self.held.remove(&released.body);
                 self.released.insert(released.body);
             }
-            Body::Paused(paused) => {
-                if let PauseReason::Breakpoint { call, before, id, .. } = &paused.reason {
+            Body::Paused(end) => {
+                self.decisions.ended(seq, &end.reused);
+                if let PauseReason::Breakpoint { call, before, id, .. } = &end.reason {
                     self.held.insert(call.body, before.clone());
                     if id.is_none() {
                         self.pause_before.retain(|one| one != before);
                     }
                 }
             }
+            Body::Suspended(end) => self.decisions.ended(seq, &end.reused),
+            Body::Interrupted(end) => self.decisions.ended(seq, &end.reused),
+            Body::Failed(end) => self.decisions.ended(seq, &end.reused),
             Body::WaitOpened(opened) => {
                 let ix = self.begin(seq, &opened.call, at);
                 self.set(ix, State::Asked(opened.clone()));
@@ -454,6 +466,11 @@ impl Records {
     /// Index of the flow's code digest now.
     pub fn current_code(&self) -> usize {
         self.current_code
+    }
+
+    /// The same; `None`: it cannot be told from others.
+    pub fn known_code(&self) -> Option<usize> {
+        self.codes.get(self.current_code).is_some_and(Option::is_some).then_some(self.current_code)
     }
 
     fn set(&mut self, ix: usize, state: State) {

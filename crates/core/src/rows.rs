@@ -237,8 +237,10 @@ pub struct WaitRow {
     pub answer: Option<Value>,
     /// Who answered.
     pub answered_by: Option<String>,
-    /// When it ends by itself.
+    /// When its time has passed.
     pub deadline: Option<Millis>,
+    /// What happens then: `default`, `raise` or `escalate`.
+    pub on_timeout: Option<String>,
     /// When it was asked.
     pub opened_at: Millis,
     /// When it ended.
@@ -266,4 +268,16 @@ pub struct BreakpointRow {
     pub at: Millis,
     /// How often it was hit.
     pub hits: u64,
+}
+
+impl WaitRow {
+    /// Whether its time has passed and it is still open.
+    pub fn is_overdue(&self, now: Millis) -> bool {
+        self.status == "open" && self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Whether its flow goes on without an answer as soon as a process has it: one that comes now is too late.
+    pub fn is_too_late(&self, now: Millis) -> bool {
+        self.is_overdue(now) && self.on_timeout.as_deref() != Some("escalate")
+    }
 }

@@ -50,6 +50,12 @@ impl Table {
         for change in project(seq, at, body) {
             match change {
                 Change::Call(patch) => self.call(&patch),
+                Change::CallUsage(key, usage) => {
+                    // Of a record of the source it was consumed there.
+                    if let Some(row) = self.by_key.get(&key).and_then(|ix| self.rows.get_mut(*ix)) {
+                        row.usage.add(&usage);
+                    }
+                }
                 Change::DropCalls(records) => {
                     for row in self.rows.iter_mut().filter(|row| records.contains(&row.seq)) {
                         row.status = CallStatus::Dropped;

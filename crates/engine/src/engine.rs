@@ -3,13 +3,15 @@
 //! Not here: what happens inside an execution ([`crate::session`]); management ([`crate::manage`]).
 
 use crate::clock::{Clock, SystemClock};
+use crate::codes::Codes;
 use crate::error::{EngineError, Result};
 use crate::heartbeat::Heartbeat;
 use crate::manage::next;
+use crate::rehearsal::Rehearsal;
 use crate::session::Session;
 
 use kitaru_core::event::{CallReleased, Created, Interrupted, PauseReason, Paused, Taken};
-use kitaru_core::lease::{self, Hold, Take};
+use kitaru_core::lease::{self, Hold, Owner, Take};
 use kitaru_core::records::Records;
 use kitaru_core::rows::ExecutionRow;
 use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq, Value};
@@ -25,7 +27,10 @@ const PAGE: usize = 2_000;
 pub struct Engine {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    codes: Arc<Codes>,
     heartbeat: Heartbeat,
+    /// Set where nothing is written: see [`Engine::rehearsing`].
+    rehearsal: Option<Arc<Rehearsal>>,
 }
 
 impl Engine {
@@ -36,8 +41,17 @@ impl Engine {
 
     /// An engine on `store` with that clock.
     pub fn with_clock(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        let heartbeat = Heartbeat::new(Arc::clone(&store), Arc::clone(&clock));
-        Self { store, clock, heartbeat }
+        let codes = Arc::new(Codes::new(Arc::clone(&store)));
+        let heartbeat = Heartbeat::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&codes));
+        Self { store, clock, codes, heartbeat, rehearsal: None }
+    }
+
+    /// An engine on the same store that reads it and writes nothing: what [`Engine::rehearse`] enters again adds to
+    /// its own memory, and all else is refused.
+    pub fn rehearsing(&self) -> Self {
+        let rehearsal = Arc::new(Rehearsal::new(Arc::clone(&self.store)));
+        let engine = Self::with_clock(Arc::clone(&rehearsal) as Arc<dyn Store>, Arc::clone(&self.clock));
+        Self { rehearsal: Some(rehearsal), ..engine }
     }
 
     /// The store.
@@ -103,6 +117,47 @@ impl Engine {
             return Err(error);
         }
         self.session(id.clone(), epoch, (row.flow, row.entry.file), records)
+    }
+
+    /// Enters an execution again without taking it up, whoever holds it: for an engine that is
+    /// [`Engine::rehearsing`].
+    pub fn rehearse(&self, id: &ExecutionId, code: Option<String>) -> Result<Arc<Session>> {
+        let Some(rehearsal) = &self.rehearsal else {
+            return Err(EngineError::Misuse("this engine writes: it rehearses nothing".to_owned()));
+        };
+        let row = self.store.queries().execution(id)?;
+        if row.status.is_final() {
+            return Err(EngineError::Ended { id: id.clone(), status: row.status });
+        }
+        let mut records = Records::default();
+        let last = self.read(id, 0, &mut records)?;
+        self.fetch_changes(&mut records)?;
+        rehearsal.begin(id, last);
+        let now = self.clock.now();
+        let owner = Owner {
+            host: String::new(),
+            boot: String::new(),
+            pid: std::process::id(),
+            started: 0,
+            slot: 0,
+            nonce: String::new(),
+        };
+        let taken = Body::Taken(Taken { owner, code, why: "rehearsal".to_owned() });
+        let seq = self.store.append(id, now, row.epoch, vec![taken.clone()])?;
+        records.fold(seq, now, &taken);
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        let of = (row.flow, row.entry.file);
+        Ok(Arc::new(Session::new(store, clock, Arc::clone(&self.codes), id.clone(), row.epoch, of, records)))
+    }
+
+    /// What this process keeps of code digests.
+    pub fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    /// What a code digest is made of, if that was kept.
+    pub fn code(&self, digest: &str) -> Result<Option<String>> {
+        Ok(self.store.queries().code(digest)?)
     }
 
     /// Folds the events after `after`, a page at a time; returns the last one's sequence.
@@ -174,8 +229,9 @@ impl Engine {
         of: (String, Option<String>),
         records: Records,
     ) -> Result<Arc<Session>> {
-        let (store, clock, flow) = (Arc::clone(&self.store), Arc::clone(&self.clock), of.0.clone());
-        let session = Arc::new(Session::new(store, clock, id, epoch, of, records));
+        let (store, clock, codes) = (Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.codes));
+        let flow = of.0.clone();
+        let session = Arc::new(Session::new(store, clock, codes, id, epoch, of, records));
         self.heartbeat.watch(&session);
         // Looked for last: the heartbeat tells of those that are set from here on.
         match self.store.queries().breakpoints(Some(&flow)) {

@@ -6,10 +6,12 @@
 //! Deliberately not here: user code, event loops, retry timing (Python has the tasks and threads), and HTTP.
 
 pub mod clock;
+pub mod codes;
 pub mod engine;
 pub mod error;
 mod heartbeat;
 pub mod manage;
+mod rehearsal;
 pub mod session;
 
 pub use clock::{Clock, SystemClock};

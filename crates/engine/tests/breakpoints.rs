@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use kitaru_core::delivery::Next;
-use kitaru_core::event::{CallKind, Created, EntryPoint, Inputs, Outcome, PauseReason, Stop, Usage};
+use kitaru_core::event::{CallKind, Created, EntryPoint, Inputs, Outcome, PauseReason, Stop};
 use kitaru_core::matcher::{CallId, Verdict};
 use kitaru_core::rows::{BreakpointRow, Status};
 use kitaru_core::{Digest, ExecutionId, ScopeId, Value};
 use kitaru_engine::manage::{self, Before, Flow, ManageError, ResumeOptions};
-use kitaru_engine::session::{Given, News, Question, Served, Session};
+use kitaru_engine::session::{Begun, Given, News, Question, Served, Session};
 use kitaru_engine::{Engine, EngineError};
 use kitaru_store::{Options, Store, open};
 use serde_json::{Value as Json, json};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const ROOT: ScopeId = ScopeId::ROOT;
-const FILE: &str = "/home/me/agent.py";
+const FILE: &str = "/srv/agent.py";
 
 struct Desk {
     store: Arc<dyn Store>,
@@ -93,13 +93,23 @@ fn identify(session: &Session, scope: ScopeId, name: &str, inputs: &Json) -> Cal
     session.identify(&given).unwrap()
 }
 
-fn begin(session: &Session, call: CallId, inputs: &Json) -> Option<kitaru_engine::session::Started> {
-    session.start(call, Some(inputs.to_string()), false, true).unwrap()
+/// What the body is given where that was changed, and its scope; `None`: it is held.
+fn begin(session: &Session, call: CallId, inputs: &Json) -> Option<(Option<String>, ScopeId)> {
+    let start = |look| session.start(call, Some(inputs.to_string()), false, look).unwrap();
+    match start(true) {
+        Begun::Held => None,
+        Begun::Started(started) => Some((None, started.body)),
+        Begun::Changed(to) => {
+            let Begun::Started(started) = start(false) else { panic!("it begins in any case") };
+            assert_eq!(started.effective.map(|one| one.inputs), Some(to.inputs.clone()));
+            Some((to.inputs.inline().map(str::to_owned), started.body))
+        }
+    }
 }
 
 fn end(session: &Session, call: CallId, result: &Json) {
     let result = Value::of(result).unwrap();
-    session.end(call, Outcome::Returned { result }, 1, Usage::default()).unwrap();
+    session.end(call, Outcome::Returned { result }, 1).unwrap();
 }
 
 /// A whole call, that returns `"done"`.
@@ -112,9 +122,9 @@ fn call(session: &Session, name: &str, inputs: Json) -> Did {
         },
         Verdict::Run => match begin(session, call, &inputs) {
             None => Did::Held,
-            Some(started) => {
+            Some((changed, _)) => {
                 end(session, call, &json!("done"));
-                Did::Ran(started.effective.map(|one| one.inputs.inline().unwrap().to_owned()))
+                Did::Ran(changed)
             }
         },
         other => panic!("{other:?}"),
@@ -166,7 +176,7 @@ fn a_call_in_another_scope_has_its_own_key() {
     assert_eq!(call(&session, "step", json!({ "n": 1 })), ran());
     let outer = identify(&session, ROOT, "outer", &json!({}));
     session.decide(outer, true).unwrap();
-    let body = begin(&session, outer, &json!({})).unwrap().body;
+    let (_, body) = begin(&session, outer, &json!({})).unwrap();
     let inner = identify(&session, body, "step", &json!({ "n": 1 }));
     session.decide(inner, true).unwrap();
     assert!(begin(&session, inner, &json!({ "n": 1 })).is_none());
@@ -390,7 +400,7 @@ fn a_pause_that_is_asked_for_lets_what_runs_end() {
     assert_eq!(call(&session, "step", json!({ "n": 2 })), Did::Held);
     end(&session, running, &json!("paid for"));
     let halted = session.halt(&[]).unwrap().unwrap();
-    assert_eq!(halted.reason, PauseReason::Requested { by: "me".to_owned() });
+    assert_eq!(halted.reason, PauseReason::Requested { by: "me".to_owned(), with: None });
     let session = desk.take(session.id(), "resume");
     assert_eq!(call(&session, "step", json!({ "n": 1 })), Did::Served("\"paid for\"".to_owned()));
     assert_eq!(call(&session, "step", json!({ "n": 2 })), ran());
@@ -408,7 +418,11 @@ fn a_held_flow_may_ask_and_be_answered_and_is_cancelled_at_once() {
     session.decide(wait, false).unwrap();
     let question = Question { question: "sure?".to_owned(), ..Question::default() };
     let key = session.open_wait(wait, question).unwrap();
-    assert_eq!(session.suspend(vec![key], Vec::new(), None, false).unwrap(), None, "it is paused, not suspended");
+    assert_eq!(
+        session.suspend(vec![key], Vec::new(), Vec::new(), Vec::new(), None, false).unwrap(),
+        None,
+        "it is paused, not suspended"
+    );
     let row = desk.store.queries().execution(session.id()).unwrap();
     manage::answer(desk.store.as_ref(), &row, None, &json!(true), "me", 1).unwrap();
     session.look();

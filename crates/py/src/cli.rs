@@ -43,10 +43,17 @@ impl PythonHost<'_, '_> {
             .extract()
     }
 
-    fn look(&mut self, job: &str, place: &Place) -> PyResult<Found> {
-        let engine = self.engine(place)?;
-        let home = place.home.display().to_string();
-        self.host.call_method1("inspect", (job, engine, &place.address, home, place.normal))?.extract()
+    /// What a method of the host that only looks has found.
+    fn look<T: serde::de::DeserializeOwned>(&mut self, how: &str, at: &str, place: &Place) -> Result<T, HostError> {
+        let found: PyResult<Found> = self.engine(place).and_then(|engine| {
+            let home = place.home.display().to_string();
+            self.host.call_method1(how, (at, engine, &place.address, home, place.normal))?.extract()
+        });
+        match found {
+            Ok((Some(found), ..)) => serde_json::from_str(&found).map_err(|error| refused("misuse", error.to_string())),
+            Ok((None, code, message, hint)) => Err(told_refusal(code, message, hint)),
+            Err(error) => Err(self.broken(&error)),
+        }
     }
 
     /// Runs the jobs; the host tells each as it ends. Returns whether it was interrupted.
@@ -110,11 +117,11 @@ impl Host for PythonHost<'_, '_> {
 
     fn inspect(&mut self, job: &Job, place: &Place) -> Result<Inspection, HostError> {
         let job = serde_json::to_string(job).map_err(|error| refused("misuse", error.to_string()))?;
-        let found = self.look(&job, place).map_err(|error| self.broken(&error))?;
-        match found {
-            (Some(found), ..) => serde_json::from_str(&found).map_err(|error| refused("misuse", error.to_string())),
-            (None, code, message, hint) => Err(told_refusal(code, message, hint)),
-        }
+        self.look("inspect", &job, place)
+    }
+
+    fn check(&mut self, target: &str, place: &Place) -> Result<serde_json::Value, HostError> {
+        self.look("check", target, place)
     }
 
     fn flow(&mut self, target: &str, json: bool, place: &Place) -> Result<FlowAt, HostError> {

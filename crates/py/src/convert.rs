@@ -1,14 +1,17 @@
 //! What crosses between Python and the engine, one way and the other.
 
 use crate::errors::raise_code;
-use kitaru_core::event::{ErrorData, Usage};
-use kitaru_core::{Digest, ScopeId, Value};
+use kitaru_core::event::{Await, CallKind, ErrorData, Usage};
+use kitaru_core::{Digest, ExecutionId, ScopeId, Value};
 use pyo3::prelude::*;
 
 /// (type, message, traceback, JSON text of the exception tree, whether it rebuilds)
 pub type ErrorTuple = (String, String, String, String, bool);
 /// (input tokens, output tokens, US dollars)
 pub type UsageTuple = (u64, u64, f64);
+/// (how many must come, whether only their end counts, which executions)
+pub type AwaitTuple = (usize, bool, Vec<String>);
+
 /// A scope from Python's 16 bytes.
 pub fn scope(py: Python<'_>, bytes: &[u8]) -> PyResult<ScopeId> {
     bytes.try_into().map(ScopeId).map_err(|_| raise_code(py, "misuse", "a scope has 16 bytes"))
@@ -26,7 +29,29 @@ pub fn error_data(py: Python<'_>, error: ErrorTuple) -> PyResult<ErrorData> {
     Ok(ErrorData { kind, message, traceback, value, rebuilds })
 }
 
+/// What the executions are that a flow waits for.
+pub fn awaits(all: Vec<AwaitTuple>) -> Vec<Await> {
+    let made = |(least, ends, ids): AwaitTuple| Await {
+        least,
+        ends,
+        executions: ids.into_iter().map(ExecutionId::new).collect(),
+    };
+    all.into_iter().map(made).collect()
+}
+
 /// What was consumed.
 pub fn usage((input_tokens, output_tokens, cost_usd): UsageTuple) -> Usage {
     Usage { input_tokens, output_tokens, cost_usd }
+}
+
+/// A kind of call from its word.
+pub fn call_kind(py: Python<'_>, word: &str) -> PyResult<CallKind> {
+    Ok(match word {
+        "checkpoint" => CallKind::Checkpoint,
+        "child" => CallKind::Child,
+        "wait" => CallKind::Wait,
+        "sleep" => CallKind::Sleep,
+        "reading" => CallKind::Reading,
+        other => return Err(raise_code(py, "misuse", &format!("no call kind {other:?}"))),
+    })
 }

@@ -9,6 +9,12 @@ use kitaru_store::Options;
 use pyo3::prelude::*;
 use std::path::Path;
 
+/// Lets whoever opens the store in memory next begin with an empty one.
+#[pyfunction]
+pub fn forget_memory(py: Python<'_>) {
+    py.detach(kitaru_store::forget_memory);
+}
+
 /// An open store.
 #[pyclass(frozen, module = "kitaru._native")]
 pub struct Engine {
@@ -30,7 +36,7 @@ impl Engine {
     }
 
     /// Creates an execution and takes it; `None` when one with that identifier exists.
-    #[pyo3(signature = (id, flow, inputs, entry, code, parent, tags, pause_before))]
+    #[pyo3(signature = (id, flow, inputs, entry, code, parent, tags, key, detached, pause_before))]
     #[allow(clippy::too_many_arguments)]
     fn start(
         &self,
@@ -42,6 +48,8 @@ impl Engine {
         code: Option<String>,
         parent: Option<(String, String)>,
         tags: Vec<String>,
+        key: Option<String>,
+        detached: bool,
         pause_before: Vec<String>,
     ) -> PyResult<Option<Session>> {
         let misuse = |error: serde_json::Error| raise_code(py, "misuse", &error.to_string());
@@ -53,8 +61,8 @@ impl Engine {
             code,
             parent: parent.map(|(id, key)| Parent { id: ExecutionId::new(id), key }),
             fork: None,
-            key: None,
-            detached: false,
+            key,
+            detached,
             pause_before,
             tags,
         };
@@ -69,6 +77,32 @@ impl Engine {
     fn take(&self, py: Python<'_>, id: String, code: Option<String>, why: &str) -> PyResult<Session> {
         let taken = py.detach(|| self.engine.take(&ExecutionId::new(id), code, why));
         taken.map(Session::new).map_err(|error| raised(py, &error))
+    }
+
+    /// An engine on the same store that writes nothing to it.
+    fn rehearsing(&self) -> Self {
+        Self { engine: self.engine.rehearsing() }
+    }
+
+    /// Enters an execution again without taking it up; only where nothing is written.
+    fn rehearse(&self, py: Python<'_>, id: String, code: Option<String>) -> PyResult<Session> {
+        let begun = py.detach(|| self.engine.rehearse(&ExecutionId::new(id), code));
+        begun.map(Session::new).map_err(|error| raised(py, &error))
+    }
+
+    /// Whether this process has kept nothing of that code digest.
+    fn is_new_code(&self, digest: &str) -> bool {
+        self.engine.codes().is_new(digest)
+    }
+
+    /// Keeps what a code digest is made of (JSON); written when nobody waits for it.
+    fn keep_code(&self, digest: &str, parts: String) {
+        self.engine.codes().keep(digest, parts);
+    }
+
+    /// What a code digest is made of (JSON), if that was kept.
+    fn code(&self, py: Python<'_>, digest: &str) -> PyResult<Option<String>> {
+        py.detach(|| self.engine.code(digest)).map_err(|error| raised(py, &error))
     }
 
     /// JSON text of a named value of an execution; `None`: it has none of that name.
@@ -87,8 +121,7 @@ impl Engine {
         self.engine.now()
     }
 
-    /// Flow, status, inputs, the names of those that are plain JSON, entry point (JSON), owner and parent of an
-    /// execution.
+    /// Flow, status, inputs, paths of what is plain JSON in them, entry point (JSON), owner and parent of an execution.
     fn describe(&self, py: Python<'_>, id: String) -> PyResult<String> {
         let described = py.detach(|| -> kitaru_engine::Result<String> {
             let store = self.engine.store();
@@ -100,8 +133,10 @@ impl Engine {
             let hold = self.engine.hold(&row);
             Ok(serde_json::json!({
                 "id": row.id, "flow": row.flow, "inputs": inputs, "plain": plain, "entry": row.entry, "parent": row.parent,
+                "code": row.code,
                 "status": kitaru_core::lease::visible(row.status, hold), "reason": row.reason,
                 "held": hold == kitaru_core::lease::Hold::Held, "last_seq": row.last_seq, "result": result, "error": error,
+                "updated_at": row.updated_at, "detached": row.detached, "epoch": row.epoch,
             })
             .to_string())
         });
@@ -109,7 +144,7 @@ impl Engine {
     }
 }
 
-/// Parameters of a replay whose values somebody put in place.
+/// Paths into the arguments of a replay where somebody put a value in place.
 fn plain(store: &dyn kitaru_store::Store, row: &kitaru_core::rows::ExecutionRow) -> kitaru_engine::Result<Vec<String>> {
     let first = store.load(&row.id, row.base, 1)?.into_iter().next();
     Ok(match first.map(|event| event.body) {

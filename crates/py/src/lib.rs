@@ -10,7 +10,9 @@ mod cli;
 mod convert;
 mod engine;
 mod errors;
+mod fleet;
 mod manage;
+mod replay;
 mod session;
 mod values;
 
@@ -21,7 +23,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<session::Session>()?;
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::forget_memory, module)?)?;
     manage::register(module)?;
     breakpoints::register(module)?;
+    fleet::register(module)?;
+    replay::register(module)?;
     values::register(module)
 }

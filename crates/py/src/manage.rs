@@ -1,9 +1,10 @@
 //! What `KitaruClient` does to executions from outside: the functions of `kitaru_engine::manage`, with JSON texts.
 //!
-//! Not here: typed results (Python's `kitaru.client`) and running user code.
+//! Not here: replays and comparisons (`replay`), typed results (Python's `kitaru.client`) and running user code.
 
 use crate::engine::Engine;
 use crate::errors::raise_hinted;
+use kitaru_core::ExecutionId;
 use kitaru_core::event::Stop;
 use kitaru_engine::SystemClock;
 use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stopped, Wanted, view};
@@ -34,19 +35,21 @@ pub fn manage_get(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str) -> PyRes
 
 /// A page of executions, newest first, as a JSON array.
 #[pyfunction]
-#[pyo3(signature = (engine, status, flow, tag, limit, page))]
+#[pyo3(signature = (engine, status, flow, tag, key, limit, page))]
+#[allow(clippy::too_many_arguments)]
 pub fn manage_list(
     py: Python<'_>,
     engine: &Bound<'_, Engine>,
     status: Vec<String>,
     flow: Option<String>,
     tag: Option<String>,
+    key: Option<String>,
     limit: usize,
     page: usize,
 ) -> PyResult<String> {
     out(py, engine, |store, now| {
         let status = status.iter().map(|word| manage::parse_status(word)).collect::<manage::Result<_>>()?;
-        let rows = manage::list(store, &Wanted { status, flow, tag, limit, page }, now)?;
+        let rows = manage::list(store, &Wanted { status, flow, tag, key, limit, page }, now)?;
         let items = rows.iter().map(|row| with_error(store, row, view::execution(store, row, now)?));
         Ok(serde_json::Value::Array(items.collect::<manage::Result<_>>()?).to_string())
     })
@@ -126,9 +129,11 @@ pub fn manage_answer(
 }
 
 /// Writes what a resume needs; `set`: paths and JSON texts. Returns a JSON object: the execution to take up (`root`)
-/// with its `entry`, or the process that has it and goes on (`taken`).
+/// with its `entry`, and whether it goes on `in_place`, where a living process holds it. `asker`: the flow that asks,
+/// where one does.
 #[pyfunction]
-#[pyo3(signature = (engine, id, on_drift, rerun, set, by))]
+#[pyo3(signature = (engine, id, on_drift, rerun, set, asker, by))]
+#[allow(clippy::too_many_arguments)]
 pub fn manage_prepare(
     py: Python<'_>,
     engine: &Bound<'_, Engine>,
@@ -136,6 +141,7 @@ pub fn manage_prepare(
     on_drift: Option<&str>,
     rerun: Vec<String>,
     set: Vec<(String, String)>,
+    asker: Option<String>,
     by: String,
 ) -> PyResult<String> {
     out(py, engine, |store, now| {
@@ -154,19 +160,33 @@ pub fn manage_prepare(
         };
         let set = set.into_iter().map(read).collect::<manage::Result<_>>()?;
         let row = manage::find(store, id)?;
-        let prepared = manage::prepare(store, &row, &ResumeOptions { on_drift, rerun, set, by }, now)?;
-        let (asked, root, taken) = (&row.id, &prepared.row, prepared.taken);
-        Ok(json!({ "asked": asked, "root": root.id, "flow": root.flow, "entry": root.entry, "taken": taken })
-            .to_string())
+        let options = ResumeOptions { on_drift, rerun, set, asker: asker.map(ExecutionId::new), by };
+        let prepared = manage::prepare(store, &row, &options, now)?;
+        let (asked, root) = (&row.id, &prepared.row);
+        let told = json!({
+            "asked": asked, "root": root.id, "flow": root.flow, "entry": root.entry, "in_place": prepared.in_place,
+        });
+        Ok(told.to_string())
     })
 }
 
-/// Cancels (`cancel`) or pauses (`pause`). `true`: it has stopped; `false`: its process was asked to.
+/// Cancels (`cancel`) or pauses (`pause`). `true`: it has stopped; `false`: its process was asked to. `again`: whoever
+/// asks may have begun with it before.
 #[pyfunction]
-pub fn manage_stop(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, how: &str, by: &str) -> PyResult<bool> {
+pub fn manage_stop(
+    py: Python<'_>,
+    engine: &Bound<'_, Engine>,
+    id: &str,
+    how: &str,
+    by: &str,
+    again: bool,
+) -> PyResult<bool> {
     let how = if how == "cancel" { Stop::Cancel } else { Stop::Pause };
     out(py, engine, |store, now| {
         let row = manage::find(store, id)?;
+        if again {
+            return manage::stop_again(store, &row, how, by, now).map(|()| true);
+        }
         Ok(manage::stop(store, &row, how, by, now)? == Stopped::Now)
     })
 }

@@ -1,20 +1,20 @@
 //! `Session`: one execution that this process owns, for Python. Scopes are 16 bytes, calls are integers,
 //! values are JSON texts.
 
-use crate::convert::{ErrorTuple, UsageTuple, digest, error_data, scope, usage};
+use crate::convert::{AwaitTuple, ErrorTuple, UsageTuple, awaits, call_kind, digest, error_data, scope, usage};
 use crate::errors::{raise_code, raised};
-use kitaru_core::Value;
 use kitaru_core::delivery::Next;
-use kitaru_core::event::{CallKind, Inputs, Outcome, PauseReason, Stop};
+use kitaru_core::event::{Inputs, Outcome, PauseReason, Stop};
 use kitaru_core::matcher::{CallId, Verdict};
-use kitaru_engine::session::{Ended, Given, News, Question, Served, Session as Inner};
+use kitaru_core::{ExecutionId, Value};
+use kitaru_engine::session::{Begun, Ended, Given, News, Question, Served, Session as Inner};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// (key, record, JSON text of its inputs, recorded at, differences as JSON)
-type DriftTuple = (String, u64, Option<String>, i64);
+/// (key, record, JSON text of its inputs, recorded at, digest of the flow's code then)
+type DriftTuple = (String, u64, Option<String>, i64, Option<String>);
 /// (key, scope of the body, tries that failed, inputs that were changed)
 type StartTuple<'py> = (String, Bound<'py, PyBytes>, u32, Option<(String, Vec<String>)>);
 /// Path, before, after.
@@ -23,7 +23,7 @@ type DifferenceTuple = (String, Option<String>, Option<String>);
 /// See the module.
 #[pyclass(frozen, module = "kitaru._native")]
 pub struct Session {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl Session {
@@ -104,15 +104,7 @@ impl Session {
             None if opaque => Inputs::Opaque,
             None => Inputs::None,
         };
-        let kind = match kind {
-            "checkpoint" => CallKind::Checkpoint,
-            "child" => CallKind::Child,
-            "wait" => CallKind::Wait,
-            "sleep" => CallKind::Sleep,
-            "reading" => CallKind::Reading,
-            other => return Err(raise_code(py, "misuse", &format!("no call kind {other:?}"))),
-        };
-        let given = Given { scope: scope(py, at)?, name, inputs, kind, named, once, code };
+        let given = Given { scope: scope(py, at)?, name, inputs, kind: call_kind(py, kind)?, named, once, code };
         Self::out(py, self.inner.identify(&given)).map(|call| call.0)
     }
 
@@ -164,7 +156,7 @@ impl Session {
 
     fn drifted(&self, py: Python<'_>, call: usize, record: usize) -> PyResult<DriftTuple> {
         let drifted = Self::out(py, self.inner.drifted(CallId(call), record))?;
-        Ok((drifted.key, drifted.seq, drifted.inputs, drifted.recorded_at))
+        Ok((drifted.key, drifted.seq, drifted.inputs, drifted.recorded_at, drifted.flow_code))
     }
 
     fn reuse(&self, py: Python<'_>, call: usize, record: usize, decided: bool) -> PyResult<u64> {
@@ -175,22 +167,27 @@ impl Session {
         self.inner.rerun(CallId(call));
     }
 
-    /// Key, scope of the body, tries that failed before; and where somebody changed the inputs, what the body is given
-    /// (JSON, what was put in is plain) with the parameters in which something was changed. `None`, with `held` only:
-    /// the body must not begin.
-    #[pyo3(signature = (call, inputs, once, held))]
+    /// Key, scope of the body, tries that failed before. With `look`, `None`: the body must not begin; a last member:
+    /// somebody changed its inputs, which are then all of them (JSON, what was put in is plain) with the paths of what
+    /// was changed, and it has not begun.
+    #[pyo3(signature = (call, inputs, once, look))]
     fn start<'py>(
         &self,
         py: Python<'py>,
         call: usize,
         inputs: Option<String>,
         once: bool,
-        held: bool,
+        look: bool,
     ) -> PyResult<Option<StartTuple<'py>>> {
-        let started = py.detach(|| self.inner.start(CallId(call), inputs, once, held));
-        let Some(started) = Self::out(py, started)? else { return Ok(None) };
-        let effective = started.effective.and_then(|one| Some((one.inputs.inline()?.to_owned(), one.changed)));
-        Ok(Some((started.key, PyBytes::new(py, &started.body.0), started.failed_attempts, effective)))
+        let started = py.detach(|| self.inner.start(CallId(call), inputs, once, look));
+        Ok(match Self::out(py, started)? {
+            Begun::Held => None,
+            Begun::Changed(to) => {
+                let text = to.inputs.inline().unwrap_or_default().to_owned();
+                Some((String::new(), PyBytes::new(py, &[]), 0, Some((text, to.changed))))
+            }
+            Begun::Started(one) => Some((one.key, PyBytes::new(py, &one.body.0), one.failed_attempts, None)),
+        })
     }
 
     #[getter]
@@ -220,6 +217,10 @@ impl Session {
         Ok(Some((halted.seq, reason, halted.text)))
     }
 
+    fn used(&self, key: &str, used: UsageTuple) {
+        self.inner.used(key, &usage(used));
+    }
+
     fn attempt_failed(
         &self,
         py: Python<'_>,
@@ -227,38 +228,30 @@ impl Session {
         attempt: u32,
         error: ErrorTuple,
         retry_at: i64,
-        used: UsageTuple,
     ) -> PyResult<()> {
         let error = error_data(py, error)?;
-        let done = py.detach(|| self.inner.attempt_failed(CallId(call), attempt, error, retry_at, usage(used)));
+        let done = py.detach(|| self.inner.attempt_failed(CallId(call), attempt, error, retry_at));
         Self::out(py, done)
     }
 
-    fn end_returned(
-        &self,
-        py: Python<'_>,
-        call: usize,
-        result: String,
-        attempts: u32,
-        used: UsageTuple,
-    ) -> PyResult<u64> {
+    fn end_returned(&self, py: Python<'_>, call: usize, result: String, attempts: u32) -> PyResult<u64> {
         let done = py.detach(|| {
             let result = Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
-            self.inner.end(CallId(call), Outcome::Returned { result }, attempts, usage(used))
+            self.inner.end(CallId(call), Outcome::Returned { result }, attempts)
         });
         Self::out(py, done)
     }
 
-    /// Results of calls that returned together, as (call, result, attempts, usage): one commit for all.
-    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, String, u32, UsageTuple)>) -> PyResult<()> {
+    /// Results of calls that returned together, as (call, result, attempts): one commit for all.
+    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, String, u32)>) -> PyResult<()> {
         let done = py.detach(|| {
             let ended: kitaru_engine::Result<Vec<Ended>> = ended
                 .into_iter()
-                .map(|(call, result, attempts, used)| {
+                .map(|(call, result, attempts)| {
                     let result =
                         Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
                     let outcome = Outcome::Returned { result };
-                    Ok(Ended { call: CallId(call), outcome, attempts, usage: usage(used) })
+                    Ok(Ended { call: CallId(call), outcome, attempts })
                 })
                 .collect();
             self.inner.end_all(ended?).map(|_| ())
@@ -273,28 +266,20 @@ impl Session {
         path: String,
         rerunnable: bool,
         attempts: u32,
-        used: UsageTuple,
     ) -> PyResult<u64> {
         let outcome = Outcome::Volatile { path, rerunnable };
-        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts, usage(used)));
+        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts));
         Self::out(py, done)
     }
 
-    fn end_raised(
-        &self,
-        py: Python<'_>,
-        call: usize,
-        error: ErrorTuple,
-        attempts: u32,
-        used: UsageTuple,
-    ) -> PyResult<u64> {
+    fn end_raised(&self, py: Python<'_>, call: usize, error: ErrorTuple, attempts: u32) -> PyResult<u64> {
         let outcome = Outcome::Raised { error: error_data(py, error)? };
-        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts, usage(used)));
+        let done = py.detach(|| self.inner.end(CallId(call), outcome, attempts));
         Self::out(py, done)
     }
 
-    fn end_cancelled(&self, py: Python<'_>, call: usize, attempts: u32, used: UsageTuple) -> PyResult<u64> {
-        let done = py.detach(|| self.inner.end(CallId(call), Outcome::Cancelled, attempts, usage(used)));
+    fn end_cancelled(&self, py: Python<'_>, call: usize, attempts: u32) -> PyResult<u64> {
+        let done = py.detach(|| self.inner.end(CallId(call), Outcome::Cancelled, attempts));
         Self::out(py, done)
     }
 
@@ -334,6 +319,11 @@ impl Session {
 
     fn child_id(&self, py: Python<'_>, call: usize) -> PyResult<String> {
         Self::out(py, self.inner.child_id(CallId(call))).map(|id| id.to_string())
+    }
+
+    /// What is on record of a call whose body is to run (`none`, `open`, `dropped`, `ended`), and since when.
+    fn standing(&self, call: usize) -> (&'static str, i64) {
+        self.inner.standing(CallId(call))
     }
 
     fn record_of(&self, call: usize) -> Option<(String, u64)> {
@@ -403,17 +393,26 @@ impl Session {
     }
 
     /// Sequence of the suspension; `None`: something came first and the flow goes on.
-    #[pyo3(signature = (own, children, wake_at, sleeping))]
+    #[pyo3(signature = (own, children, others, below, wake_at, sleeping))]
+    #[allow(clippy::too_many_arguments)]
     fn suspend(
         &self,
         py: Python<'_>,
         own: Vec<String>,
         children: Vec<String>,
+        others: Vec<AwaitTuple>,
+        below: Vec<(String, u64)>,
         wake_at: Option<i64>,
         sleeping: bool,
     ) -> PyResult<Option<u64>> {
-        let done = py.detach(|| self.inner.suspend(own, children, wake_at, sleeping));
+        let below = below.into_iter().map(|(id, seq)| (ExecutionId::new(id), seq)).collect();
+        let done = py.detach(|| self.inner.suspend(own, children, awaits(others), below, wake_at, sleeping));
         Self::out(py, done)
+    }
+
+    /// Writes what rides along.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        Self::out(py, py.detach(|| self.inner.flush_all()))
     }
 
     /// The reason to pause on a drift, and the differences as (path, before, after).
@@ -448,12 +447,12 @@ impl Session {
     }
 
     #[pyo3(signature = (result, volatile))]
-    fn complete(&self, py: Python<'_>, result: String, volatile: Option<String>) -> PyResult<()> {
+    fn complete(&self, py: Python<'_>, result: String, volatile: Option<String>) -> PyResult<Vec<String>> {
         let done = py.detach(|| self.inner.complete(result, volatile));
         Self::out(py, done)
     }
 
-    fn fail(&self, py: Python<'_>, error: ErrorTuple, sources: Vec<u64>) -> PyResult<()> {
+    fn fail(&self, py: Python<'_>, error: ErrorTuple, sources: Vec<u64>) -> PyResult<Vec<String>> {
         let error = error_data(py, error)?;
         let done = py.detach(|| self.inner.fail(error, sources));
         Self::out(py, done)

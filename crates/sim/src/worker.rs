@@ -163,7 +163,7 @@ impl Worker {
             }
             let result = Value::of(&held.at).map_err(|error| StoreError::Busy(error.to_string()))?;
             let outcome = Outcome::Returned { result };
-            let batch = held.pass.end(call, outcome, 1, Usage { input_tokens: 1, ..Usage::default() });
+            let batch = held.pass.end(call, outcome, 1);
             let key = held.pass.matcher.record_of(call).map(|record| record.call.key.clone()).unwrap_or_default();
             held.at += 1;
             self.write(id, batch.unwrap_or_default(), now)?;
@@ -187,14 +187,15 @@ impl Worker {
                 Ok(said("served"))
             }
             Verdict::Run => {
-                // Some starts are flushed by the heartbeat before the body has ended.
-                held.pass.start(call, None, false, now);
+                let started = held.pass.start(call, None, false, now);
+                let key = started.and_then(|started| Some(started.ok()?.0.key)).unwrap_or_default();
                 held.running = Some(call);
-                let key = held.pass.matcher.record_of(call).map(|record| record.call.key.clone());
+                held.pass.used(&key, &Usage { input_tokens: 1, ..Usage::default() });
+                // Some starts, and what is consumed, are flushed by the heartbeat before the body has ended.
                 if held.at % 2 == 1 {
                     self.write(id, Vec::new(), now)?;
                 }
-                Ok(said(format!("started {}", key.unwrap_or_default())))
+                Ok(said(format!("started {key}")))
             }
             other => Ok(said(format!("unexpected: {other:?}"))),
         }
@@ -219,7 +220,7 @@ impl Worker {
         let Some(held) = self.held.get_mut(id) else { return Ok(said("gone")) };
         let waits: Vec<String> = key.into_iter().collect();
         let reused = held.pass.matcher.reused();
-        let body = Body::Suspended(Suspended { waits, wake_at: None, sleeping: false, reused });
+        let body = Body::Suspended(Suspended { waits, wake_at: None, sleeping: false, awaits: Vec::new(), reused });
         let (guard, epoch) = (Guard::Unchanged(held.epoch, held.seen), held.epoch);
         // It is taken up again, whatever comes of this.
         self.held.remove(id);

@@ -195,7 +195,7 @@ impl World {
             }
             5..=9 => self.answer(flow),
             10 if self.rng.chance(20) => {
-                let stop = Body::StopRequested(StopRequested { stop: Stop::Cancel, by: "test".to_owned() });
+                let stop = Body::StopRequested(StopRequested { stop: Stop::Cancel, by: "test".to_owned(), with: None });
                 let id = self.flows[flow].0.clone();
                 let done = self.store.post(&id, self.now, Guard::NotFinal, vec![stop]).is_ok();
                 self.said(&format!("flow {flow} is asked to stop: {done}"));

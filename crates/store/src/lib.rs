@@ -15,7 +15,8 @@ pub mod store;
 mod values;
 
 pub use error::StoreError;
-pub use store::{ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Store, WaitFilter};
+pub use sqlite::forget_memory;
+pub use store::{ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Seen, Store, WaitFilter};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -38,6 +38,17 @@ pub enum Guard {
     NotFinal,
     /// Nobody has taken the execution up since that epoch, and no event came after that sequence.
     Unchanged(Epoch, Seq),
+    /// The same, and others are as they were seen.
+    AllUnchanged(Epoch, Seq, Vec<(ExecutionId, Seen)>),
+}
+
+/// How an execution was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Recorded in that status.
+    In(Status),
+    /// With that as its last event.
+    At(Seq),
 }
 
 /// A line that a call printed or logged.
@@ -140,6 +151,10 @@ pub struct ExecutionFilter {
     pub flow: Option<String>,
     /// Has this tag.
     pub tag: Option<String>,
+    /// Is known by this key.
+    pub key: Option<String>,
+    /// Only those that are parked on other executions.
+    pub awaits: bool,
     /// Was started by this execution.
     pub parent: Option<ExecutionId>,
     /// Replays this execution.
@@ -157,7 +172,7 @@ pub struct ExecutionFilter {
 pub struct WaitFilter {
     /// Of this execution.
     pub execution: Option<ExecutionId>,
-    /// Only open ones.
+    /// Only open ones, of executions that can still take an answer.
     pub open: bool,
 }
 

@@ -18,6 +18,7 @@ from kitaru._values._signature import Bound, Signature
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kitaru._values._code import Code
     from kitaru._values._failures import RecordedError
 
 __all__ = [
@@ -28,7 +29,7 @@ __all__ = [
     "Signature",
     "Unencodable",
     "code_digest",
-    "code_parts",
+    "code_of",
     "decode",
     "decode_error",
     "decode_plain",
@@ -41,6 +42,7 @@ __all__ = [
     "register",
     "same_code",
     "settle_error",
+    "what_changed",
 ]
 
 
@@ -72,11 +74,18 @@ def code_digest(fn: Callable[..., Any] | None) -> str | None:
     return _code.code_digest(fn)
 
 
-def code_parts(fn: Callable[..., Any]) -> dict[str, str]:
-    """What the digest is made of, by name: see :func:`kitaru._values._code.code_parts`."""
+def code_of(fn: Callable[..., Any] | None) -> Code | None:
+    """A function's code as it is now, with its digest and what that is made of; ``None``: none can be read."""
     from kitaru._values import _code
 
-    return _code.code_parts(fn)
+    return _code.code_of(fn)
+
+
+def what_changed(before: str | None, now: Code | None, recorded: str | None, *, own: bool = False) -> str | None:
+    """What of a function's code has changed: see :func:`kitaru._values._changes.what_changed`."""
+    from kitaru._values import _changes
+
+    return _changes.what_changed(before, now, recorded, own=own)
 
 
 def same_code(a: str | None, b: str | None) -> bool | None:

@@ -63,23 +63,30 @@ def _held(value: Any, names: Iterable[str]) -> dict[str, Any]:
 def _fill(cls: type, data: dict[str, Any], defaults: dict[str, Callable[[], Any] | None]) -> dict[str, Any]:
     """Recorded fields fitted to the class as it is now. A new field takes its default; without one, no value.
 
-    ``defaults`` has the fields of today, ``None`` for one without a default.
+    A field that is gone is left out, which is said. Beside a new one it may have been renamed: then no value either,
+    for the default would take its place. ``defaults`` has the fields of today, ``None`` for one without a default.
     """
     recorded: dict[str, Any] = data["v"]
     if recorded.keys() == defaults.keys():
         return recorded
     fields = {}
     unset = set(data.get("unset", ()))
+    lost = [name for name in recorded if name not in defaults]
     for name, default in defaults.items():
         if name in recorded:
             fields[name] = recorded[name]
         elif name in unset:
             continue
+        elif lost:
+            raise NotLoaded(
+                shown(cls),
+                f"it has no field {lost[0]!r} any more and a new one {name!r}, which may be the same under another "
+                "name; give it its old name, or make the value again",
+            )
         elif default is not None:
             fields[name] = default()
         else:
             raise NotLoaded(shown(cls), f"it has a new field {name!r} without a default")
-    lost = [name for name in recorded if name not in defaults]
     if lost:
         _warn_lost(cls, lost)
     return fields

@@ -9,12 +9,40 @@ from __future__ import annotations
 import os
 
 from kitaru.client.artifacts import Artifacts
+from kitaru.client.breakpoints import Breakpoints
 from kitaru.client.executions import Executions
-from kitaru.client.items import Artifact, Call, Execution, Failure, LogLine, Parent, Usage, Wait
+from kitaru.client.handles import ExecutionHandle
+from kitaru.client.items import (
+    Artifact,
+    Breakpoint,
+    ByHand,
+    Call,
+    Execution,
+    Failure,
+    LogLine,
+    Parent,
+    Pending,
+    Tree,
+    Usage,
+    Wait,
+)
+from kitaru.client.planned import (
+    CallRecord,
+    Change,
+    Compared,
+    ComparedCall,
+    Deleted,
+    Diff,
+    Difference,
+    Plan,
+    PlannedCall,
+    Side,
+    Sum,
+)
 
 
 class KitaruClient:
-    """Executions and artifacts of a store: the configured one, or ``store`` in ``home``.
+    """Executions, artifacts and breakpoints of a store: the configured one, or ``store`` in ``home``.
 
     Raises :class:`~kitaru.errors.KitaruStoreError` when the store cannot be opened.
     """
@@ -29,19 +57,37 @@ class KitaruClient:
         engine = _config.engine() if default else _config.opened(store, folder)
         place = None if default else (store, folder)
         self.executions = Executions(engine, place)
-        self.artifacts = Artifacts(engine)
+        self.artifacts = Artifacts(engine, place)
+        self.breakpoints = Breakpoints(engine)
 
 
 __all__ = [
     "Artifact",
     "Artifacts",
+    "Breakpoint",
+    "Breakpoints",
+    "ByHand",
     "Call",
+    "CallRecord",
+    "Change",
+    "Compared",
+    "ComparedCall",
+    "Deleted",
+    "Diff",
+    "Difference",
     "Execution",
+    "ExecutionHandle",
     "Executions",
     "Failure",
     "KitaruClient",
     "LogLine",
     "Parent",
+    "Pending",
+    "Plan",
+    "PlannedCall",
+    "Side",
+    "Sum",
+    "Tree",
     "Usage",
     "Wait",
 ]

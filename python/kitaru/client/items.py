@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 from typing import TYPE_CHECKING, Any
 
+from kitaru.client.recording import seen
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
     from kitaru._native import Engine
+
+    Place: TypeAlias = tuple[str | None, str | None]
+    """Store and home of a client that has its own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +32,45 @@ class Usage:
 
 
 @dataclasses.dataclass(frozen=True)
+class ByHand:
+    """A value that somebody put in: ``what`` is ``output``, or ``inputs.`` and a path; ``value`` is plain JSON."""
+
+    what: str
+    value: Any
+    by: str
+    at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class Pending:
+    """The call that an execution is paused at. ``inputs`` are plain JSON, ``None`` if they have no codec."""
+
+    key: str
+    name: str
+    inputs: dict[str, Any] | None
+    by_hand: tuple[ByHand, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Breakpoint:
+    """A place to pause before. ``file`` is ``None`` where it is for every flow of that name, ``every`` says that it
+    stays, ``when`` is its condition, ``hits`` is how often it was met."""
+
+    id: int
+    flow: str
+    file: str | None
+    before: str
+    every: bool
+    when: str | None
+    hits: int
+    by: str
+    at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True)
 class Call:
-    """One call of an execution. ``attempts`` is 0 for a wait or a sleep; ``reused``: the last pass was served it."""
+    """One call of an execution. ``attempts`` is 0 for a wait, a sleep and an output that was put in by hand;
+    ``reused``: the last pass was served it."""
 
     key: str
     name: str
@@ -35,11 +81,15 @@ class Call:
     ended_at: datetime.datetime | None
     reused: bool
     usage: Usage
+    by_hand: tuple[ByHand, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Wait:
-    """An open question. ``schema`` is a JSON Schema, ``metadata`` what was shown with it."""
+    """An open question. ``schema`` is a JSON Schema, ``metadata`` what was shown with it.
+
+    ``overdue``: its ``deadline`` has passed. With ``on_timeout="escalate"`` it can be answered all the same.
+    """
 
     execution_id: str
     key: str
@@ -48,6 +98,8 @@ class Wait:
     schema: dict[str, Any] | None
     metadata: Any
     deadline: datetime.datetime | None
+    on_timeout: str | None
+    overdue: bool
     opened_at: datetime.datetime
 
 
@@ -97,29 +149,37 @@ class Execution:
     reason: dict[str, Any] | None
     error: Failure | None
     parent: Parent | None
+    forked_from: str | None
     tags: tuple[str, ...]
+    key: str | None
+    detached: bool
     usage: Usage
     wake_at: datetime.datetime | None
     created_at: datetime.datetime
     updated_at: datetime.datetime
     calls: tuple[Call, ...]
     waits: tuple[Wait, ...]
-    _engine: Engine = dataclasses.field(repr=False, compare=False)
+    pending: Pending | None
+    _place: Place | None = dataclasses.field(repr=False, compare=False)
 
     @property
     def inputs(self) -> dict[str, Any]:
         """The flow's arguments by name, decoded."""
-        from kitaru import _native
-
-        inputs: dict[str, Any] = decoded(_native.manage_value(self._engine, self.id, "inputs"))
+        inputs: dict[str, Any] = self._value("inputs")
         return inputs
 
     @property
     def result(self) -> Any:
-        """What the flow returned, decoded; ``None`` while it has not."""
+        """What the flow returned, decoded; ``None`` if it had not when it was looked at."""
+        return self._value("result") if self.status == "completed" else None
+
+    def _value(self, which: str) -> Any:
         from kitaru import _native
 
-        return decoded(_native.manage_value(self._engine, self.id, "result"))
+        def see() -> Any:
+            return decoded(_native.manage_value(engine_of(self._place), self.id, which))
+
+        return seen(f"executions.{which}", {"id": self.id}, see)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,14 +191,49 @@ class Artifact:
     call: str | None
     bytes: int
     at: datetime.datetime
-    _engine: Engine = dataclasses.field(repr=False, compare=False)
+    _place: Place | None = dataclasses.field(repr=False, compare=False)
 
     @property
     def value(self) -> Any:
-        """The value, decoded."""
+        """The value, decoded, as it is when it is asked for."""
         from kitaru import _native
 
-        return decoded(_native.manage_artifact(self._engine, self.execution_id, self.name)[1])
+        def see() -> Any:
+            return decoded(_native.manage_artifact(engine_of(self._place), self.execution_id, self.name)[1])
+
+        return seen("artifacts.load", {"id": self.execution_id, "name": self.name}, see)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """An execution with what it started and what replays it. ``relation`` to what it stands below is ``child`` or
+    ``replay``; ``marked``: it is the one that was asked for. Of one that was ``deleted`` only the identifier is known,
+    and the rest is empty."""
+
+    id: str
+    flow: str
+    status: str
+    relation: str | None
+    marked: bool
+    deleted: bool
+    tags: tuple[str, ...]
+    key: str | None
+    detached: bool
+    usage: Usage
+    below: tuple[Tree, ...]
+
+    def walk(self) -> Iterator[Tree]:
+        """This one and all below it, as they are shown."""
+        yield self
+        for one in self.below:
+            yield from one.walk()
+
+
+def engine_of(place: Place | None) -> Engine:
+    """The engine on a client's store."""
+    from kitaru import _config
+
+    return _config.engine() if place is None else _config.opened(*place)
 
 
 def decoded(text: str | None) -> Any:
@@ -161,7 +256,7 @@ def time_or_none(text: str | None) -> datetime.datetime | None:
     return None if text is None else time_of(text)
 
 
-def execution(engine: Engine, item: dict[str, Any]) -> Execution:
+def execution(place: Place | None, item: dict[str, Any]) -> Execution:
     """An execution of the engine's JSON."""
     error, parent = item["error"], item["parent"]
     return Execution(
@@ -171,14 +266,18 @@ def execution(engine: Engine, item: dict[str, Any]) -> Execution:
         reason=item["reason"],
         error=None if error is None else Failure(error["type"], error["message"], error["traceback"], error["value"]),
         parent=None if parent is None else Parent(parent["id"], parent["key"]),
+        forked_from=item["forked_from"],
         tags=tuple(item["tags"]),
+        key=item["key"],
+        detached=item["detached"],
         usage=Usage(**item["usage"]),
         wake_at=time_or_none(item["wake_at"]),
         created_at=time_of(item["created_at"]),
         updated_at=time_of(item["updated_at"]),
         calls=tuple(_call(one) for one in item["calls"]),
-        waits=tuple(_wait(one) for one in item["waits"]),
-        _engine=engine,
+        waits=tuple(wait_of(one) for one in item["waits"]),
+        pending=_pending(item["pending"]),
+        _place=place,
     )
 
 
@@ -193,10 +292,25 @@ def _call(item: dict[str, Any]) -> Call:
         ended_at=time_or_none(item["ended_at"]),
         reused=item["reused"],
         usage=Usage(**item["usage"]),
+        by_hand=_by_hand(item),
     )
 
 
-def _wait(item: dict[str, Any]) -> Wait:
+def _by_hand(item: dict[str, Any]) -> tuple[ByHand, ...]:
+    return tuple(ByHand(one["what"], one["value"], one["by"], time_of(one["at"])) for one in item["by_hand"])
+
+
+def _pending(item: dict[str, Any] | None) -> Pending | None:
+    return None if item is None else Pending(item["key"], item["name"], item["inputs"], _by_hand(item))
+
+
+def breakpoint_of(item: dict[str, Any]) -> Breakpoint:
+    """A breakpoint of its item."""
+    return Breakpoint(**{**item, "at": time_of(item["at"])})
+
+
+def wait_of(item: dict[str, Any]) -> Wait:
+    """A wait of the engine's JSON."""
     return Wait(
         execution_id=item["execution_id"],
         key=item["key"],
@@ -205,5 +319,54 @@ def _wait(item: dict[str, Any]) -> Wait:
         schema=item["schema"],
         metadata=item["metadata"],
         deadline=time_or_none(item["deadline"]),
+        on_timeout=item["on_timeout"],
+        overdue=item["overdue"],
         opened_at=time_of(item["opened_at"]),
     )
+
+
+def tree(item: dict[str, Any]) -> Tree:
+    """A tree of the engine's JSON."""
+    nothing = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+    return Tree(
+        id=item["id"],
+        flow=item.get("flow", ""),
+        status=item.get("status", ""),
+        relation=item["relation"],
+        marked=item["marked"],
+        deleted=item.get("deleted", False),
+        tags=tuple(item.get("tags", ())),
+        key=item.get("key"),
+        detached=item.get("detached", False),
+        usage=Usage(**item.get("usage", nothing)),
+        below=tuple(tree(one) for one in item["below"]),
+    )
+
+
+def plain(value: Any) -> str:
+    """A value that somebody gives as plain JSON, which it is checked as."""
+    try:
+        return json.dumps(value)
+    except TypeError:
+        from pydantic import PydanticSchemaGenerationError
+        from pydantic_core import PydanticSerializationError, to_json
+
+        from kitaru.errors import KitaruAnswerError
+
+        try:
+            return to_json(value).decode()
+        except (PydanticSchemaGenerationError, PydanticSerializationError) as error:
+            raise KitaruAnswerError(f"the answer is no JSON value: {error}") from None
+
+
+def who() -> str:
+    """Who acts: the user's name, and that it was from Python."""
+    import os
+
+    name = next((name for key in ("USER", "LOGNAME", "USERNAME") if (name := os.environ.get(key))), None)
+    return "python" if name is None else f"{name} (python)"
+
+
+# They are recorded under the name that users know them by.
+for _kind in (Usage, ByHand, Call, Pending, Wait, Failure, Parent, LogLine, Execution, Artifact, Tree):
+    _kind.__module__ = "kitaru.client"

@@ -89,7 +89,7 @@ pub struct Fork {
     /// Keys of waits that were asked to be asked again: another answer is no accident either.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<String>,
-    /// Parameters of the flow whose values somebody put in place, here or in what is replayed: they hold plain JSON.
+    /// Paths into the flow's arguments where somebody put a value in place, here or in what is replayed: plain JSON.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plain: Vec<String>,
     /// Who asked for the replay.

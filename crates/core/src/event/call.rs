@@ -20,6 +20,8 @@ pub enum CallKind {
     Sleep,
     /// A recorded `now()`, `random()` or `uuid()`.
     Reading,
+    /// A look at other executions, an act on them, or a wait for them.
+    Client,
 }
 
 /// What a call was given, as far as identity goes.
@@ -169,7 +171,7 @@ pub struct AttemptFailed {
     pub error: ErrorData,
     /// When the next try is due.
     pub retry_at: Millis,
-    /// What this try consumed.
+    /// What this try consumed and no [`UsageReported`] said before.
     #[serde(default, skip_serializing_if = "Usage::is_zero")]
     pub usage: Usage,
 }
@@ -201,8 +203,17 @@ pub struct CallEnded {
     pub attempts: u32,
     /// When the first try began.
     pub started_at: Millis,
-    /// What the last try consumed.
+    /// What the last try consumed and no [`UsageReported`] said before.
     #[serde(default, skip_serializing_if = "Usage::is_zero")]
+    pub usage: Usage,
+}
+
+/// [`super::Body::UsageReported`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UsageReported {
+    /// The call's key.
+    pub key: String,
+    /// What it consumed since what is on record of it.
     pub usage: Usage,
 }
 
@@ -221,7 +232,7 @@ pub struct CallsDropped {
 pub enum DriftDecision {
     /// Serve the record to this call.
     Reuse,
-    /// Run this call, and any that drifts after it in its scope.
+    /// Run this call, and those that drift after it in its scope from what was recorded by then.
     Rerun,
 }
 

@@ -3,12 +3,24 @@
 //! Not here: what people are shown of it ([`crate::project`]).
 
 use super::{CallHead, ErrorData};
-use crate::ids::{Millis, Seq};
+use crate::ids::{ExecutionId, Millis, Seq};
 use crate::value::Value;
 use serde::{Deserialize, Serialize};
 
 /// Records that a pass was served, as inclusive ranges of record sequences.
 pub type Reused = Vec<(Seq, Seq)>;
+
+/// Other executions that a parked flow waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Await {
+    /// How many of them must have come so far.
+    pub least: usize,
+    /// Whether only their end counts; else it counts too that they need somebody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ends: bool,
+    /// Which: those that had not come so far when the flow was left.
+    pub executions: Vec<ExecutionId>,
+}
 
 /// [`super::Body::Suspended`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +31,9 @@ pub struct Suspended {
     pub wake_at: Option<Millis>,
     /// Whether all it waits for is time.
     pub sleeping: bool,
+    /// Executions it waits for that its process did not run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaits: Vec<Await>,
     /// Which records this pass was served.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reused: Reused,
@@ -118,6 +133,10 @@ pub enum PauseReason {
     Requested {
         /// Who.
         by: String,
+        /// The execution above it that was paused: it goes on when that one does. `None`: it was meant itself, and
+        /// goes on when somebody says so of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        with: Option<ExecutionId>,
     },
 }
 
@@ -131,6 +150,13 @@ pub struct Paused {
     /// Which records this pass was served.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reused: Reused,
+}
+
+/// [`super::Body::Resumed`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Who decided so.
+    pub by: String,
 }
 
 /// [`super::Body::Interrupted`].

@@ -11,9 +11,9 @@ mod wait;
 pub use begin::{Created, EntryPoint, Fork, Override, Parent, Reuse, ScopeOpened, Taken};
 pub use call::{
     AttemptFailed, CallEnded, CallHead, CallKind, CallReleased, CallStarted, CallsDropped, DriftDecided, DriftDecision,
-    ErrorData, Inputs, InputsSet, Outcome, Usage,
+    ErrorData, Inputs, InputsSet, Outcome, Usage, UsageReported,
 };
-pub use end::{Cancelled, Completed, Failed, Interrupted, PauseReason, Paused, Reused, Suspended};
+pub use end::{Await, Cancelled, Completed, Failed, Interrupted, PauseReason, Paused, Resumed, Reused, Suspended};
 pub use wait::{ArtifactSaved, Noted, Stop, StopRequested, WaitAnswered, WaitClosed, WaitOpened};
 
 use crate::ids::{Millis, Seq};
@@ -47,6 +47,8 @@ pub enum Body {
     AttemptFailed(Box<AttemptFailed>),
     /// A call has its outcome.
     CallEnded(Box<CallEnded>),
+    /// A body that runs has consumed something: on record before its end, which may never come.
+    UsageReported(UsageReported),
     /// Records that must not be served again; their calls run anew when they are met.
     CallsDropped(CallsDropped),
     /// What to do with a call that drifted.
@@ -71,6 +73,8 @@ pub enum Body {
     Suspended(Suspended),
     /// The execution is parked until somebody decides.
     Paused(Box<Paused>),
+    /// Somebody decided that it goes on; whoever holds what is above it takes it up.
+    Resumed(Resumed),
     /// The process stopped in an orderly way before the end.
     Interrupted(Interrupted),
     /// The flow returned.
@@ -91,6 +95,7 @@ impl Body {
             Self::CallStarted(_) => "call_started",
             Self::AttemptFailed(_) => "attempt_failed",
             Self::CallEnded(_) => "call_ended",
+            Self::UsageReported(_) => "usage_reported",
             Self::CallsDropped(_) => "calls_dropped",
             Self::DriftDecided(_) => "drift_decided",
             Self::InputsSet(_) => "inputs_set",
@@ -103,6 +108,7 @@ impl Body {
             Self::StopRequested(_) => "stop_requested",
             Self::Suspended(_) => "suspended",
             Self::Paused(_) => "paused",
+            Self::Resumed(_) => "resumed",
             Self::Interrupted(_) => "interrupted",
             Self::Completed(_) => "completed",
             Self::Failed(_) => "failed",
@@ -118,6 +124,7 @@ impl Body {
             Self::CallEnded(body) => Some(&body.call.key),
             Self::InputsSet(body) => Some(&body.key),
             Self::CallReleased(body) => Some(&body.key),
+            Self::UsageReported(body) => Some(&body.key),
             Self::WaitOpened(body) => Some(&body.call.key),
             Self::WaitAnswered(body) => Some(&body.key),
             Self::WaitClosed(body) => Some(&body.key),

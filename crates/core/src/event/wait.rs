@@ -3,7 +3,7 @@
 //! Not here: being parked on a question ([`super::end`]).
 
 use super::CallHead;
-use crate::ids::Millis;
+use crate::ids::{ExecutionId, Millis};
 use crate::value::Value;
 use serde::{Deserialize, Serialize};
 
@@ -84,4 +84,7 @@ pub struct StopRequested {
     pub stop: Stop,
     /// By whom.
     pub by: String,
+    /// The execution above it that was asked, where it is asked with that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<ExecutionId>,
 }

@@ -3,10 +3,10 @@
 //! Not here: what running one means for the records (`run`), and how a person is asked.
 
 use super::scopes::Evidence;
-use super::{CallId, Matcher, Verdict};
-use crate::event::{CallKind, DriftDecision, Inputs};
+use super::{CallId, Matcher, Met, Verdict};
+use crate::event::{CallKind, Inputs};
 use crate::fork::same_code;
-use crate::ids::ScopeId;
+use crate::ids::{ScopeId, Seq};
 use crate::records::{Record, State, body_of};
 
 impl Matcher {
@@ -23,8 +23,7 @@ impl Matcher {
                         self.serve(id, record);
                         return Verdict::Reuse(record);
                     }
-                    let decided = self.records.decisions.get(&met.head.body);
-                    if alone && decided.is_none_or(|(one, _)| one.decision != DriftDecision::Rerun) {
+                    if alone && met.anew != Some(self.records.all[record].seq) {
                         return Verdict::Drift { record, moved: false };
                     }
                 }
@@ -126,10 +125,26 @@ impl Matcher {
     fn decide_unknown(&self, id: CallId, alone: bool) -> Verdict {
         let Some(met) = self.met(id) else { return Verdict::Run };
         let scope = met.head.scope;
-        let (rerun, raced) = self.scopes.get(&met.asker).map_or((false, None), |state| (state.rerun, state.raced));
-        if rerun {
-            return Verdict::Run;
-        }
+        let state = self.scopes.get(&met.asker);
+        let verdict = self.judge_unknown(met, alone);
+        let instead = match verdict {
+            Verdict::Drift { record, .. } => Some(record),
+            Verdict::RaceDiverged { served } => self.next_unclaimed(scope, Some(served)),
+            _ => return verdict,
+        };
+        // Whether somebody decided already that it is not that record.
+        let decided = instead.is_some_and(|ix| {
+            let Record { seq, order, .. } = self.records.all[ix];
+            let until = state.and_then(|state| state.rerun);
+            met.anew == Some(seq)
+                || until.is_some_and(|until| order < until && !self.records.decisions.used_since(seq, until))
+        });
+        if decided { Verdict::Run } else { verdict }
+    }
+
+    fn judge_unknown(&self, met: &Met, alone: bool) -> Verdict {
+        let scope = met.head.scope;
+        let raced = self.scopes.get(&met.asker).and_then(|state| state.raced);
         let next = self.next_unclaimed(scope, None);
         // What a replay made itself tells nothing of what its source made, and the other way round.
         let diverged = raced.filter(|served| self.next_unclaimed(scope, Some(*served)).is_some());
@@ -148,7 +163,9 @@ impl Matcher {
             let served = diverged.filter(unedited);
             return served.map_or(Verdict::Run, |served| Verdict::RaceDiverged { served });
         }
-        if let Some(record) = next.filter(|ix| alike(&self.records.all[*ix])) {
+        // Another look, or another act, is no accident.
+        let is_client = met.head.kind == CallKind::Client;
+        if let Some(record) = next.filter(|ix| !is_client && alike(&self.records.all[*ix])) {
             return Verdict::Drift { record, moved: false };
         }
         let input_less = !matches!(met.head.inputs, Inputs::Digest(_));
@@ -204,10 +221,10 @@ impl Matcher {
         }
     }
 
-    /// Runs a drifted call, and every call that drifts after it in its scope.
+    /// Runs a drifted call, and every call that drifts after it in its scope, in this pass.
     pub fn rerun(&mut self, id: CallId) {
         if let Some(met) = self.met(id) {
-            self.scopes.entry(met.asker).or_default().rerun = true;
+            self.scopes.entry(met.asker).or_default().rerun = Some(Seq::MAX);
         }
     }
 
@@ -222,7 +239,13 @@ impl Matcher {
         let start = last.map_or(0, |ix| self.records.all[ix].place + 1);
         let is_like =
             |ix: &usize| like.is_none_or(|like| is_source(like) == is_source(*ix) && !self.records.all[*ix].supplied);
-        list.iter().skip(start).copied().filter(is_like).find(|ix| self.is_unclaimed(*ix))
+        list.iter().skip(start).copied().filter(is_like).find(|ix| self.is_unclaimed(*ix) && !self.is_replaced(*ix))
+    }
+
+    /// Whether another call, which this pass has met, was decided to take the record's place.
+    fn is_replaced(&self, ix: usize) -> bool {
+        let successor = self.records.decisions.successor(self.records.all[ix].seq);
+        successor.and_then(|body| self.records.by_body.get(body)).is_some_and(|ix| self.claimed.contains(ix))
     }
 
     /// Whether there is a result that no call of this pass has.

@@ -45,11 +45,17 @@ impl Matcher {
         }
         // An opaque call is known by its place alone, which an edit since may have given to another.
         let holds = |code: usize| !ask.inputs.is_opaque() || code == self.records.current_code();
-        if let Some((decided, _)) = self.records.decisions.get(&body).filter(|(_, code)| holds(*code)) {
-            if decided.decision == DriftDecision::Rerun {
-                self.scopes.entry(ask.scope).or_default().rerun = true;
+        let mut anew = None;
+        if let Some(decision) = self.records.decisions.of(&body).filter(|decision| holds(decision.code)) {
+            if decision.decided.decision == DriftDecision::Rerun {
+                anew = Some(decision.decided.record);
+                let rest = self.records.decisions.rest_of_scope(decision, self.records.known_code());
+                // To ask a question again says nothing about calls that cost.
+                let rest = rest.filter(|_| ask.kind != CallKind::Wait);
+                let state = self.scopes.entry(ask.scope).or_default();
+                state.rerun = state.rerun.max(rest);
             } else if exact.is_none() {
-                exact = self.records.by_seq.get(&decided.record).copied().filter(|ix| {
+                exact = self.records.by_seq.get(&decision.decided.record).copied().filter(|ix| {
                     let record = &self.records.all[*ix];
                     record.call.kind == ask.kind && record.state != State::Dropped && !self.claimed.contains(ix)
                 });
@@ -79,7 +85,7 @@ impl Matcher {
         let is_step = ask.kind != CallKind::Reading;
         self.steps += u32::from(is_step);
         let step = if is_step { self.steps } else { 0 };
-        self.met.push(Met { head, exact, once: ask.once, asker: ask.scope, count, nth, step });
+        self.met.push(Met { head, exact, once: ask.once, asker: ask.scope, count, nth, step, anew });
         CallId(self.met_before + self.met.len() - 1)
     }
 }

@@ -89,6 +89,8 @@ struct Met {
     nth: u32,
     /// The how-manyth call of the pass it is, readings left out; 0 for one.
     step: u32,
+    /// The record that it is not, as somebody decided.
+    anew: Option<Seq>,
 }
 
 #[derive(Debug, Default)]
@@ -99,8 +101,8 @@ struct ScopeState {
     last_claimed: Option<usize>,
     /// An input-less record that was served while other tasks were alive, until a call with inputs matched.
     raced: Option<usize>,
-    /// Drifting calls run from here on.
-    rerun: bool,
+    /// Calls that drift from records of before that run from here on.
+    rerun: Option<Seq>,
     /// Not known by name: only calls with inputs match.
     inexact: bool,
     /// Beginning of the keys of its calls.
@@ -186,6 +188,11 @@ impl Matcher {
     /// The how-manyth call of the pass it is, from 1, readings left out.
     pub fn step(&self, id: CallId) -> Option<u32> {
         self.met(id).map(|met| met.step)
+    }
+
+    /// Whether a call of this pass has that record, or one above it.
+    pub(crate) fn is_claimed(&self, ix: usize) -> bool {
+        self.claimed.contains(&ix)
     }
 
     fn met(&self, id: CallId) -> Option<&Met> {

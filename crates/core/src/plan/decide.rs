@@ -28,12 +28,12 @@ pub fn plan(source: &Source, spec: &Spec) -> Result<Plan, PlanError> {
     let from = spec.from.as_ref().map(|one| place::call(source, one, &mut notes)).transpose()?;
     let places: Vec<Place> =
         spec.overrides.iter().map(|text| place::find(source, text, &mut notes)).collect::<Result<_, _>>()?;
-    let asked = asked(source, spec)?;
+    let asked = asked(source, spec, &mut notes)?;
     let reuse = spec.reuse.unwrap_or(Reuse::Frontier);
     if from.is_none() && places.is_empty() && asked.is_empty() && reuse == Reuse::Frontier && !spec.keep_recorded {
         return Err(PlanError::Nothing { failed: source.failure().is_some() });
     }
-    apart(source, spec, &places)?;
+    apart(source, spec, &places, &asked)?;
     let desk = Desk { source, spec, from, places: &places, asked: &asked, reuse };
     let cut = desk.cut()?;
     let own = desk.own(cut);
@@ -57,9 +57,9 @@ pub fn plan(source: &Source, spec: &Spec) -> Result<Plan, PlanError> {
 }
 
 /// The waits that are to be asked again.
-fn asked(source: &Source, spec: &Spec) -> Result<Vec<usize>, PlanError> {
+fn asked(source: &Source, spec: &Spec, notes: &mut Vec<String>) -> Result<Vec<usize>, PlanError> {
     let mut found: Vec<usize> =
-        spec.ask_again.iter().map(|name| place::wait(source, name)).collect::<Result<_, _>>()?;
+        spec.ask_again.iter().map(|name| place::wait(source, name, notes)).collect::<Result<_, _>>()?;
     if spec.ask_all {
         let is_wait = |at: &usize| source.calls[*at].kind == CallKind::Wait && source.calls[*at].had != Had::Dropped;
         let all: Vec<usize> = (0..source.calls.len()).filter(is_wait).collect();
@@ -74,7 +74,7 @@ fn asked(source: &Source, spec: &Spec) -> Result<Vec<usize>, PlanError> {
 }
 
 /// Refuses changes that undo each other.
-fn apart(source: &Source, spec: &Spec, places: &[Place]) -> Result<(), PlanError> {
+fn apart(source: &Source, spec: &Spec, places: &[Place], asked: &[usize]) -> Result<(), PlanError> {
     for (at, place) in places.iter().enumerate() {
         let path = &spec.overrides[at];
         if places[..at].contains(place) {
@@ -87,7 +87,7 @@ fn apart(source: &Source, spec: &Spec, places: &[Place]) -> Result<(), PlanError
             return Err(PlanError::refused(path, format!("{key} does not run where its output is set")));
         }
         if let Place::Answer { call } = place
-            && (spec.ask_all || spec.ask_again.iter().any(|name| place::wait(source, name) == Ok(*call)))
+            && asked.contains(call)
         {
             return Err(PlanError::refused(path, "it is to be asked again"));
         }

@@ -1,11 +1,12 @@
-//! Whose value a call was given: recorded outputs, or parts of them, found again in recorded inputs.
+//! Whose value a call was given: recorded outputs, or parts of them, found again in recorded inputs, or within a text
+//! there.
 //!
 //! It explains, and decides nothing: two calls may return the same text.
 
 use crate::path::{self, Step};
 use crate::value::Value;
 use serde_json::Value as Json;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Longer texts are not looked into.
@@ -16,7 +17,14 @@ const LONGEST: u64 = 1 << 20;
 pub struct Feeds {
     by: HashMap<u64, (usize, String)>,
     added: usize,
+    /// The latest texts, and whose they are: each may stand within another one.
+    texts: VecDeque<(String, String)>,
 }
+
+/// So many texts are looked for within others.
+const TEXTS: usize = 64;
+/// Shorter ones are found anywhere.
+const SHORTEST: usize = 8;
 
 impl Feeds {
     /// Adds what `from` returned.
@@ -29,8 +37,14 @@ impl Feeds {
         self.added += 1;
         let Some(json) = read(value) else { return };
         let Ok(part) = path::get(&json, path) else { return };
-        visit(part, &mut |hash| {
+        visit(part, &mut |hash, inner| {
             self.by.insert(hash, (self.added, from.to_owned()));
+            if let Some(text) = inner.as_str().filter(|text| text.len() >= SHORTEST) {
+                self.texts.push_back((text.to_owned(), from.to_owned()));
+                if self.texts.len() > TEXTS {
+                    self.texts.pop_front();
+                }
+            }
         });
     }
 
@@ -39,14 +53,26 @@ impl Feeds {
         if self.by.is_empty() {
             return None;
         }
+        let inputs = read(inputs)?;
         let mut found: Option<&(usize, String)> = None;
-        visit(&read(inputs)?, &mut |hash| {
+        visit(&inputs, &mut |hash, _| {
             let one = self.by.get(&hash);
             if one.map(|(at, _)| at) > found.map(|(at, _)| at) {
                 found = one;
             }
         });
-        found.map(|(_, from)| from.clone())
+        found.map(|(_, from)| from.clone()).or_else(|| self.within(&inputs))
+    }
+
+    fn within(&self, inputs: &Json) -> Option<String> {
+        let mut found = None;
+        visit(inputs, &mut |_, inner| {
+            if let (None, Some(whole)) = (&found, inner.as_str()) {
+                let stands_in = |(text, _): &&(String, String)| whole.contains(text.as_str());
+                found = self.texts.iter().rev().find(stands_in).map(|(_, from)| from.clone());
+            }
+        });
+        found
     }
 }
 
@@ -58,7 +84,7 @@ fn read(value: &Value) -> Option<Json> {
 }
 
 /// Calls `each` for every part that can hardly be there by chance, and returns the hash of the whole.
-fn visit(json: &Json, each: &mut impl FnMut(u64)) -> u64 {
+fn visit(json: &Json, each: &mut impl FnMut(u64, &Json)) -> u64 {
     let mut hash = DefaultHasher::new();
     let mut tells = false;
     match json {
@@ -90,7 +116,7 @@ fn visit(json: &Json, each: &mut impl FnMut(u64)) -> u64 {
     }
     let hash = hash.finish();
     if tells {
-        each(hash);
+        each(hash, json);
     }
     hash
 }
@@ -112,6 +138,8 @@ mod tests {
         assert_eq!(feeds.find(&value(&json!({ "source": { "title": "Second" } }))).as_deref(), Some("search"));
         let both = json!({ "title": "First", "text": "a summary" });
         assert_eq!(feeds.find(&value(&both)).as_deref(), Some("summarise"));
+        let prompt = json!({ "prompt": "Judge this: a summary." });
+        assert_eq!(feeds.find(&value(&prompt)).as_deref(), Some("summarise"));
         assert_eq!(feeds.find(&value(&json!({ "n": 1, "deep": true, "x": "" }))), None);
     }
 }

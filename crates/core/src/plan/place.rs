@@ -52,7 +52,7 @@ pub fn find(source: &Source, text: &str, notes: &mut Vec<String>) -> Result<Plac
         return Ok(Place::Flow { path: path::parse(rest).map_err(|error| PlanError::bad_path(text, &error))? });
     }
     if let Some(name) = text.strip_prefix("waits.") {
-        return wait(source, name).map(|call| Place::Answer { call });
+        return wait(source, name, notes).map(|call| Place::Answer { call });
     }
     if let Some(selector) = text.strip_suffix(".output") {
         let call = one(source, selector, text, notes)?;
@@ -107,16 +107,20 @@ pub fn call(source: &Source, selector: &Selector, notes: &mut Vec<String>) -> Re
     Ok(found)
 }
 
-/// The wait of that key, else the one wait of that name.
-pub fn wait(source: &Source, name: &str) -> Result<usize, PlanError> {
+/// The wait of that key, else the one wait of that name. A note is added where the key is the name of several.
+pub fn wait(source: &Source, name: &str, notes: &mut Vec<String>) -> Result<usize, PlanError> {
     let is_wait = |at: &usize| source.calls[*at].kind == CallKind::Wait && source.calls[*at].had != Had::Dropped;
     let waits: Vec<usize> = (0..source.calls.len()).filter(is_wait).collect();
     let key = name.strip_suffix("#1").unwrap_or(name);
+    let same: Vec<usize> = waits.iter().copied().filter(|at| source.calls[*at].name == name).collect();
     if let Some(at) = waits.iter().find(|at| source.calls[**at].key == key) {
+        let note = format!("{name} names the first of {} waits", same.len());
+        if same.len() > 1 && !notes.contains(&note) {
+            notes.push(note);
+        }
         return Ok(*at);
     }
     let keys = |of: &[usize]| of.iter().map(|at| source.calls[*at].key.clone()).collect();
-    let same: Vec<usize> = waits.iter().copied().filter(|at| source.calls[*at].name == name).collect();
     match same.as_slice() {
         [one] => Ok(*one),
         [] => Err(PlanError::NoWait { name: name.to_owned(), known: keys(&waits) }),

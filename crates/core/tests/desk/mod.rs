@@ -6,7 +6,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use kitaru_core::event::{
-    CallKind, CallsDropped, Created, DriftDecided, DriftDecision, EntryPoint, ErrorData, Inputs, Outcome, Taken, Usage,
+    CallKind, CallsDropped, Created, DriftDecided, DriftDecision, EntryPoint, ErrorData, Inputs, Outcome, Taken,
     WaitAnswered, WaitClosed,
 };
 use kitaru_core::lease::Owner;
@@ -239,7 +239,7 @@ impl Desk {
         if let Some(path) = mutated {
             self.pass.mutates(call, path.to_owned());
         }
-        let batch = self.pass.end(call, outcome, 1, Usage::default()).expect("a call of this pass");
+        let batch = self.pass.end(call, outcome, 1).expect("a call of this pass");
         self.write(batch);
     }
 
@@ -331,6 +331,9 @@ impl Desk {
             if !read.by_key.contains_key(&record.call.key) {
                 return Some(format!("{} is known only live", record.call.key));
             }
+        }
+        if live.usage != read.usage {
+            return Some(format!("live {:?}, read {:?}", live.usage, read.usage));
         }
         let mut keys: Vec<&str> = named().map(|record| record.call.key.as_str()).collect();
         keys.sort_unstable();

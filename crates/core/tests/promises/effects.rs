@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, Given::With, ROOT, Said, error, value};
 use kitaru_core::Body;
-use kitaru_core::event::{CallKind, DriftDecided, DriftDecision, Outcome, Usage};
+use kitaru_core::event::{CallKind, DriftDecided, DriftDecision, Outcome};
 use kitaru_core::matcher::CallId;
 
 fn once(desk: &mut Desk, name: &str) -> (CallId, Said) {
@@ -27,7 +27,7 @@ fn a_try_that_is_known_to_have_failed_leaves_no_doubt() {
     let mut desk = Desk::new("v1");
     let (call, _) = once(&mut desk, "charge");
     desk.start(call, true);
-    let batch = desk.pass.attempt_failed(call, 1, error("refused", true), 0, Usage::default()).unwrap();
+    let batch = desk.pass.attempt_failed(call, 1, error("refused", true), 0).unwrap();
     desk.write(batch);
     let mut again = desk.again();
     assert_eq!(once(&mut again, "charge").1, Said::Run);

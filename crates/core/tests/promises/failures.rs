@@ -1,7 +1,7 @@
 //! Failures: served to handlers, dropped durably where they are to run again; tries survive a crash.
 
 use crate::desk::{Desk, Given::With, ROOT, Said, error};
-use kitaru_core::event::{Outcome, Usage};
+use kitaru_core::event::Outcome;
 
 fn failed(rebuilds: bool) -> Desk {
     let mut desk = Desk::new("v1");
@@ -63,7 +63,7 @@ fn tries_survive_a_crash_and_a_crash_is_no_try() {
     let mut desk = Desk::new("v1");
     let (call, _) = desk.ask(ROOT, "tool", With("t"));
     desk.start(call, false);
-    let batch = desk.pass.attempt_failed(call, 1, error("429", true), 0, Usage::default()).unwrap();
+    let batch = desk.pass.attempt_failed(call, 1, error("429", true), 0).unwrap();
     desk.write(batch);
     for _ in 0..3 {
         desk = desk.again();
@@ -80,7 +80,7 @@ fn tries_are_counted_anew_when_a_failed_call_runs_again() {
     let mut desk = Desk::new("v1");
     let (call, _) = desk.ask(ROOT, "tool", With("t"));
     desk.start(call, false);
-    let batch = desk.pass.attempt_failed(call, 1, error("429", true), 0, Usage::default()).unwrap();
+    let batch = desk.pass.attempt_failed(call, 1, error("429", true), 0).unwrap();
     desk.write(batch);
     desk.end(call, Outcome::Raised { error: error("429", false) });
     let mut again = desk.again();
@@ -100,7 +100,7 @@ fn second_try(keep: bool) -> (Desk, kitaru_core::ScopeId) {
     let body = desk.start(call, false);
     desk.call(body, "llm", With("p"), "bad reply");
     desk.pass.restart_body(call, keep);
-    let batch = desk.pass.attempt_failed(call, 1, error("bad json", true), 0, Usage::default()).unwrap();
+    let batch = desk.pass.attempt_failed(call, 1, error("bad json", true), 0).unwrap();
     desk.write(batch);
     (desk, body)
 }

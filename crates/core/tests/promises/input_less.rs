@@ -87,3 +87,15 @@ fn they_never_match_elsewhere() {
     let mut again = desk.edited("v2");
     assert_eq!(again.ask(ROOT, "balance", Nothing).1, Said::Run);
 }
+
+#[test]
+fn a_call_that_a_crash_cut_off_belongs_to_the_code_that_it_ended_under() {
+    let mut desk = Desk::new("v1");
+    let call = desk.identify(ROOT, "ask", Opaque);
+    desk.decide(call, true);
+    desk.start(call, false);
+    desk.write(Vec::new());
+    let mut edited = desk.edited("v2");
+    assert_eq!(edited.call(ROOT, "ask", Opaque, "answer"), Said::Run);
+    assert_eq!(edited.again().call(ROOT, "ask", Opaque, "new"), Said::Served("answer".into()));
+}

@@ -6,6 +6,7 @@
 mod desk;
 
 mod cancelled;
+mod compare;
 mod drift;
 mod effects;
 mod failures;
@@ -16,4 +17,5 @@ mod nested;
 mod plan;
 mod supplied;
 mod tasks;
+mod usage;
 mod waits;

@@ -59,7 +59,9 @@ impl Recorded {
     fn end(&mut self, call: kitaru_core::matcher::CallId, output: &Json) {
         let usage = Usage { input_tokens: 10, output_tokens: 1, cost_usd: 0.5 };
         let result = Value::of(output).unwrap();
-        let batch = self.desk.pass.end(call, Outcome::Returned { result }, 1, usage).unwrap();
+        let key = self.desk.pass.matcher.key(call).unwrap();
+        self.desk.pass.used(&key, &usage);
+        let batch = self.desk.pass.end(call, Outcome::Returned { result }, 1).unwrap();
         self.desk.write(batch);
     }
 
@@ -208,11 +210,11 @@ fn a_volatile_result_and_what_the_source_failed_by_run_wherever_they_stand() {
     let mut run = Recorded::new();
     let (call, _) = run.begin(ROOT, "handle", &json!({ "n": 1 }), false);
     let volatile = Outcome::Volatile { path: "return".into(), rerunnable: false };
-    let batch = run.desk.pass.end(call, volatile, 1, Usage::default()).unwrap();
+    let batch = run.desk.pass.end(call, volatile, 1).unwrap();
     run.desk.write(batch);
     let (call, _) = run.begin(ROOT, "fetch", &json!({ "n": 2 }), false);
     let raised = Outcome::Raised { error: error("gone", true) };
-    let batch = run.desk.pass.end(call, raised, 1, Usage::default()).unwrap();
+    let batch = run.desk.pass.end(call, raised, 1).unwrap();
     run.desk.write(batch);
     run.step("beside", &json!({ "n": 3 }), &json!(3));
     let mut source = run.source();

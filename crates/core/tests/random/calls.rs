@@ -51,8 +51,7 @@ pub async fn drive(w: &W, task: usize, one: One, call: &Call, frame: &mut Frame)
         Verdict::Run => {}
         Verdict::Park(_) => until(w, task, Waits::Forever).await?,
         Verdict::Drift { record, .. } => {
-            let asker = named(&one.made.mark);
-            return Err(stop(w, Stop::Drift { call: one.id, record, asker }));
+            return Err(stop(w, Stop::Drift { call: one.id, mark: one.made.mark.clone(), record }));
         }
         Verdict::RaceDiverged { .. } => return Err(stop(w, Stop::Raced)),
         Verdict::InDoubt(record) | Verdict::Volatile(record) => {
@@ -99,14 +98,14 @@ fn is_decided(world: &World, call: CallId) -> bool {
     let matcher = &world.desk.pass.matcher;
     let head = matcher.head(call).expect("of this pass");
     let own = matcher.record_of(call).is_some_and(|record| record.call.body == head.body);
-    !own || matcher.records.decisions.contains_key(&head.body)
+    !own || matcher.records.decisions.of(&head.body).is_some()
 }
 
 /// The key under which a call is served what somebody put in place of what another one returned.
 fn adopted(world: &World, call: CallId) -> Option<String> {
     let matcher = &world.desk.pass.matcher;
     let (head, record) = (matcher.head(call)?, matcher.record_of(call)?);
-    let moved = record.supplied && record.call.body != head.body && !matcher.records.decisions.contains_key(&head.body);
+    let moved = record.supplied && record.call.body != head.body && matcher.records.decisions.of(&head.body).is_none();
     moved.then(|| record.call.key.clone())
 }
 
@@ -116,6 +115,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
         let world = &mut *guard;
         world.model.runs(&one.made.mark);
         let (started, intent) = start(world, one, call.once);
+        world.desk.pass.used(&started.key, &Usage { input_tokens: 1, ..Usage::default() });
         world.model.names.insert(started.key.clone(), one.made.mark.clone());
         world.trail.push(format!("pass {} runs {} {}", world.pass, one.made.mark.path, one.made.mark.what));
         if call.once {
@@ -167,12 +167,12 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
                 } else {
                     Outcome::Returned { result: desk::value(&mark.text()) }
                 };
-                let batch = world.desk.pass.end(one.id, outcome, attempt, Usage::default()).expect("of this pass");
+                let batch = world.desk.pass.end(one.id, outcome, attempt).expect("of this pass");
                 world.write(batch)?;
                 return Ok(hash(&mark.text()));
             }
             Err(Break::Cancelled) => {
-                let batch = world.desk.pass.end(one.id, Outcome::Cancelled, attempt, Usage::default());
+                let batch = world.desk.pass.end(one.id, Outcome::Cancelled, attempt);
                 world.write(batch.expect("of this pass"))?;
                 return Err(Break::Cancelled);
             }
@@ -194,7 +194,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
                         world.model.forget_below(&one.made.body_path);
                     }
                     world.desk.pass.restart_body(one.id, keep);
-                    let batch = world.desk.pass.attempt_failed(one.id, attempt, data, 0, Usage::default());
+                    let batch = world.desk.pass.attempt_failed(one.id, attempt, data, 0);
                     world.write(batch.expect("of this pass"))?;
                     attempt += 1;
                     if call.once {
@@ -204,7 +204,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
                     continue;
                 }
                 let outcome = Outcome::Raised { error: data };
-                let batch = world.desk.pass.end(one.id, outcome, attempt, Usage::default()).expect("of this pass");
+                let batch = world.desk.pass.end(one.id, outcome, attempt).expect("of this pass");
                 world.write(batch)?;
                 let seq = world.desk.pass.matcher.record_of(one.id).map_or(0, |record| record.seq);
                 world.fresh.push(seq);
@@ -234,9 +234,7 @@ pub async fn wait(w: &W, task: usize, frame: &mut Frame, name: u64) -> Result<u6
     let verdict = w.borrow_mut().desk.pass.decide(call, alone).verdict;
     match verdict {
         Verdict::Reuse(_) => {}
-        Verdict::Drift { record, .. } => {
-            return Err(stop(w, Stop::Drift { call, record, asker: named(&mark) }));
-        }
+        Verdict::Drift { record, .. } => return Err(stop(w, Stop::Drift { call, mark, record })),
         other => {
             if !matches!(other, Verdict::Open(_)) {
                 let mut world = w.borrow_mut();

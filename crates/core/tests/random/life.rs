@@ -5,8 +5,8 @@ use super::machine::{Stop, World, run};
 use super::model::{Mark, Model, Strict};
 use super::program::{Menu, Printed, Step, edit, program};
 use super::rng::Rng;
-use crate::desk::{Desk, value};
-use kitaru_core::event::{Body, DriftDecision};
+use crate::desk::Desk;
+use kitaru_core::event::{Body, DriftDecision, Interrupted};
 use kitaru_core::matcher::CallId;
 use kitaru_core::records::State;
 
@@ -76,7 +76,7 @@ impl Life {
         let (mut version, mut mended, mut crashes, mut raced, mut complete) = (0, false, self.plan.crashes, 0, false);
         for pass in 0..400 {
             self.tally.passes += 1;
-            model.begin(&desk.journal);
+            model.begin(&desk.journal, version);
             let ran_before = model.ran;
             let mut world = World::new(desk, Rng::new(self.rng.next()), model, pass);
             world.conditions.mended = mended;
@@ -98,18 +98,23 @@ impl Life {
             if let Some(broken) = model.broken.take() {
                 return Err(broken);
             }
+            if !matches!(stop, Stop::Crashed) {
+                let reused = desk.pass.matcher.reused();
+                desk.put(Body::Interrupted(Interrupted { by: "test".to_owned(), reused }));
+                model.ended();
+            }
             match stop {
                 Stop::Crashed => {
                     crashes -= 1;
                     self.tally.crashes += 1;
                 }
-                Stop::Drift { call, record, .. } => {
+                Stop::Drift { call, mark, record } => {
                     self.tally.asked += 1;
                     if !self.plan.may_ask {
                         return Err("it asks though nothing was edited".to_owned());
                     }
                     let reuse = self.rng.chance(50);
-                    settle(&mut desk, &mut model, call, record, reuse);
+                    settle(&mut desk, &mut model, (call, &mark), record, reuse);
                 }
                 Stop::Raced => {
                     self.tally.raced += 1;
@@ -175,7 +180,7 @@ impl Life {
 }
 
 /// Somebody decides about the call that a pass stopped at.
-pub fn settle(desk: &mut Desk, model: &mut Model, call: CallId, record: usize, reuse: bool) {
+pub fn settle(desk: &mut Desk, model: &mut Model, (call, asker): (CallId, &Mark), record: usize, reuse: bool) {
     let record = &desk.pass.matcher.records.all[record];
     let key = record.call.key.clone();
     let mark = match &record.state {
@@ -185,25 +190,7 @@ pub fn settle(desk: &mut Desk, model: &mut Model, call: CallId, record: usize, r
         }
         _ => None,
     };
-    // Rerun is for the rest of the scope that asked.
-    let asker = desk.pass.matcher.head(call).map(|head| head.scope).expect("of this pass");
-    let asker = model_path(desk, asker);
-    model.decide(&asker, mark.as_ref());
     let decision = if reuse { DriftDecision::Reuse } else { DriftDecision::Rerun };
+    model.decide(asker, mark.as_ref(), decision, &desk.journal);
     desk.settle(call, &key, decision);
-}
-
-/// The true path of a scope in a flow without tasks, by the results recorded in it; else the whole flow.
-fn model_path(desk: &Desk, scope: kitaru_core::ScopeId) -> String {
-    let found = desk.journal.iter().rev().find_map(|event| match &event.body {
-        Body::CallEnded(ended) if ended.call.scope == scope => match &ended.outcome {
-            kitaru_core::event::Outcome::Returned { result } if *result != value("now") => {
-                let text: String = serde_json::from_str(result.inline()?).ok()?;
-                Some(Mark::parse(&text).path)
-            }
-            _ => None,
-        },
-        _ => None,
-    });
-    found.unwrap_or_default()
 }

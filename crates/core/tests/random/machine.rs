@@ -5,7 +5,7 @@
 //! ([`super::steps`]), what is promised of a run ([`super::model`]) and the passes of an execution
 //! ([`super::life`]).
 
-use super::model::{Model, Name};
+use super::model::{Mark, Model};
 use super::nature::{Around, Conditions, Frame};
 use super::program::Step;
 use super::rng::Rng;
@@ -28,10 +28,11 @@ type Flow = Pin<Box<dyn Future<Output = Result<(), Break>>>>;
 #[derive(Clone, Debug)]
 pub enum Stop {
     Crashed,
+    /// The call, who it truly is, and the record that it might be.
     Drift {
         call: CallId,
+        mark: Mark,
         record: usize,
-        asker: Name,
     },
     Raced,
     InDoubt(Seq),

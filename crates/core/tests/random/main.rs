@@ -22,10 +22,14 @@ mod model;
 mod nature;
 mod program;
 mod replays;
-mod rng;
 mod standing;
 mod steps;
 mod truth;
+
+// The simulator's: what it asks for beside this is unused here.
+#[allow(dead_code)]
+#[path = "../../../sim/src/rng.rs"]
+mod rng;
 
 use begin::How;
 use life::{End, Plan, Tally, live};

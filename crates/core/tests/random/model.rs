@@ -2,6 +2,7 @@
 //! was made by, and what is paid for is read from the journal by the keys in it.
 
 use super::standing::{Came, Standing, standing};
+use kitaru_core::event::DriftDecision;
 use kitaru_core::{Event, ScopeId, Seq};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,6 +67,15 @@ pub enum Strict {
     Edited,
 }
 
+/// A decision to run a call and what drifts after it: for what was recorded then, until it is used or the flow edited.
+#[derive(Clone, Debug)]
+struct Rerun {
+    path: String,
+    recorded: Vec<Mark>,
+    /// The version of the flow that it was made for, once that has run.
+    version: Option<u64>,
+}
+
 #[derive(Clone, Debug)]
 pub struct Model {
     strict: Strict,
@@ -74,8 +84,15 @@ pub struct Model {
     /// Calls that ran before and have no result: to run again is what is due to them.
     due: BTreeSet<Name>,
     begun: BTreeSet<Name>,
-    /// Scopes in which somebody decided about a drift: from there on runs and reuses are what was decided.
+    /// Scopes in which a record went to another call by decision: what its own call does from there on is due to that.
     decided: BTreeSet<String>,
+    /// Calls that somebody decided to run, by path and identity.
+    anew: BTreeSet<Name>,
+    /// What else those decisions allow to run.
+    reruns: Vec<Rerun>,
+    version: u64,
+    /// Recorded results that this pass was served.
+    used: BTreeSet<Name>,
     /// Records up to here may run again: they are used only if they are unchanged.
     pub free_upto: Seq,
     /// What each call that began truly is, and each question, by key.
@@ -99,6 +116,10 @@ impl Model {
             due: BTreeSet::new(),
             begun: BTreeSet::new(),
             decided: BTreeSet::new(),
+            anew: BTreeSet::new(),
+            reruns: Vec::new(),
+            version: 0,
+            used: BTreeSet::new(),
             free_upto: 0,
             names: BTreeMap::new(),
             given: BTreeMap::new(),
@@ -110,18 +131,26 @@ impl Model {
         }
     }
 
-    /// A new pass over that journal.
-    pub fn begin(&mut self, journal: &[Event]) {
-        let all = standing(journal);
-        let good = |one: &&Standing| matches!(one.came, Came::Good(_)) && one.seq > self.free_upto;
-        let results: Vec<Mark> = all.values().filter(good).filter_map(Standing::mark).collect();
+    /// A new pass of that version of the flow over that journal.
+    pub fn begin(&mut self, journal: &[Event], version: u64) {
+        self.version = version;
+        for rerun in &mut self.reruns {
+            rerun.version.get_or_insert(version);
+        }
+        self.used.clear();
+        let results = results(journal, self.free_upto);
         self.paid.clear();
         self.due.clone_from(&self.begun);
         for mark in &results {
             self.due.remove(&named(mark));
+            *self.paid.entry(self.name(mark)).or_insert(0) += 1;
         }
-        for mark in results {
-            *self.paid.entry(self.name(&mark)).or_insert(0) += 1;
+    }
+
+    /// The pass ended by itself, and that is written with what it was served.
+    pub fn ended(&mut self) {
+        for rerun in &mut self.reruns {
+            rerun.recorded.retain(|mark| !self.used.contains(&named(mark)));
         }
     }
 
@@ -130,9 +159,18 @@ impl Model {
         (mark.path.clone(), known(what))
     }
 
-    /// Somebody decided about a drift in that scope; the record that it was about stood in another, perhaps.
-    pub fn decide(&mut self, asker: &str, record: Option<&Mark>) {
-        self.decided.insert(asker.to_owned());
+    /// Somebody decided about a drift of that call; the record that it was about stood in another scope, perhaps.
+    pub fn decide(&mut self, asker: &Mark, record: Option<&Mark>, decision: DriftDecision, journal: &[Event]) {
+        if decision == DriftDecision::Rerun {
+            self.anew.insert(named(asker));
+            // A question that is asked again says nothing about what costs.
+            if !asker.what.starts_with('w') {
+                let (path, recorded) = (asker.path.clone(), results(journal, 0));
+                self.reruns.push(Rerun { path, recorded, version: None });
+            }
+            return;
+        }
+        self.decided.insert(asker.path.clone());
         if let Some(record) = record {
             self.decided.insert(record.path.clone());
             self.decided.insert(format!("{}/{}", record.path, record.what));
@@ -151,12 +189,13 @@ impl Model {
         let stands_in = self.strict == Strict::Own
             && !asker.what.contains('@')
             && functions(&asker.path) == functions(&record.path);
-        let own = asker.what == record.what && (named(asker) == named(record) || stands_in);
+        let own = asker.what == record.what && (asker.path == record.path || stands_in);
         if !own && !decided {
             self.broken
                 .get_or_insert(format!("{} {} was served {} {}", asker.path, asker.what, record.path, record.what));
         }
         let name = self.name(record);
+        self.used.insert(named(record));
         if let Some(left) = self.paid.get_mut(&name) {
             *left = left.saturating_sub(1);
         }
@@ -175,12 +214,24 @@ impl Model {
         let name = self.name(call);
         let exact = named(call);
         self.made.insert(exact.clone());
+        let asked = self.anew.contains(&exact)
+            || self.reruns.iter().any(|one| {
+                let meant = one.version == Some(self.version) && under(&call.path, &one.path);
+                meant && one.recorded.iter().any(|mark| self.name(mark) == name)
+            });
         let due = self.due.contains(&exact);
         self.begun.insert(exact);
-        if checked && !due && self.paid.get(&name).copied().unwrap_or(0) > 0 {
+        if checked && !asked && !due && self.paid.get(&name).copied().unwrap_or(0) > 0 {
             self.broken.get_or_insert(format!("{} {} is recorded and ran again", call.path, call.what));
         }
     }
+}
+
+/// The results that a journal holds, of records after that.
+fn results(journal: &[Event], after: Seq) -> Vec<Mark> {
+    let all = standing(journal);
+    let good = |one: &&Standing| matches!(one.came, Came::Good(_)) && one.seq > after;
+    all.values().filter(good).filter_map(Standing::mark).collect()
 }
 
 /// A path without the arguments of its tasks.

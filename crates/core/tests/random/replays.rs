@@ -252,7 +252,7 @@ impl Lives {
         let mut left = self.rng.chance(40).then(|| self.rng.below(5));
         let (mut crashes, mut raced) = (self.plan.crashes, 0);
         for pass in 0..200 {
-            model.begin(&desk.journal);
+            model.begin(&desk.journal, self.code);
             let mut world = World::new(desk, Rng::new(self.rng.next()), model, pass);
             world.conditions.clone_from(&self.conditions);
             world.commits = (crashes > 0).then(|| self.rng.below(14));
@@ -279,7 +279,7 @@ impl Lives {
                     crashes -= 1;
                     self.tally.crashes += 1;
                 }
-                Stop::Drift { call, record, asker } => {
+                Stop::Drift { call, mark, record } => {
                     let offered = &desk.pass.matcher.records.all[record];
                     // Whether what was put in place is meant for a call that an edit may have moved, nobody knows. Nor
                     // whether another call than recorded is one, where what could not be stored was made anew by other
@@ -295,10 +295,10 @@ impl Lives {
                         _ => Mark::parse("|||0|0"),
                     };
                     let reuse = match (offered.supplied, self.plan.exact) {
-                        (true, _) => named(&of) == asker,
+                        (true, _) => named(&of) == named(&mark),
                         (false, exact) => !exact && self.rng.chance(50),
                     };
-                    settle(&mut desk, &mut model, call, record, reuse);
+                    settle(&mut desk, &mut model, (call, &mark), record, reuse);
                 }
                 Stop::Raced => {
                     self.tally.raced += 1;

@@ -1,12 +1,13 @@
 //! Answering a wait: found, validated, recorded once, and who must go on then.
 
+use super::family::{children, root_of};
 use super::{ManageError, Result, hold, next};
 use crate::clock::Clock;
 use kitaru_core::event::WaitAnswered;
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{ExecutionRow, Status, WaitRow};
-use kitaru_core::{Body, ExecutionId, Millis, Seq, Value};
-use kitaru_store::{ExecutionFilter, Guard, Page, Store, StoreError, WaitFilter};
+use kitaru_core::{Body, Millis, Seq, Value};
+use kitaru_store::{Guard, Page, Store, StoreError, WaitFilter};
 use serde_json::Value as Json;
 
 /// An answer that was recorded.
@@ -67,7 +68,11 @@ pub fn answer(
     let is_key = wait.is_some_and(|wanted| known.iter().chain(&open).any(|one| one.key == wanted));
     let fits = |one: &&WaitRow| wait.is_none_or(|wanted| one.key == wanted || (!is_key && one.name == wanted));
     let fitting: Vec<&WaitRow> = open.iter().filter(fits).collect();
-    let chosen = match fitting.as_slice() {
+    let (late, in_time): (Vec<&WaitRow>, Vec<&WaitRow>) = fitting.iter().partition(|one| one.is_too_late(now));
+    if let ([], [first, ..]) = (in_time.as_slice(), late.as_slice()) {
+        return Err(too_late(first));
+    }
+    let chosen = match in_time.as_slice() {
         [one] => (*one).clone(),
         [] => return Err(none_open(store, row, wait, &open)?),
         several => {
@@ -93,16 +98,17 @@ pub fn answer(
         Err(StoreError::Conflict(_)) => return Err(none_open(store, row, Some(&chosen.key), &[])?),
         Err(error) => return Err(error.into()),
     };
-    let root = root_of(store, &chosen.execution_id)?;
+    let root = root_of(store, &store.queries().execution(&chosen.execution_id)?)?;
     Ok(Answered { wait: chosen, seq, root })
 }
 
-fn root_of(store: &dyn Store, id: &ExecutionId) -> Result<ExecutionRow> {
-    let mut root = store.queries().execution(id)?;
-    while let Some(parent) = root.parent.clone() {
-        root = store.queries().execution(&parent.id)?;
-    }
-    Ok(root)
+fn too_late(wait: &WaitRow) -> ManageError {
+    let until = wait.deadline.map(super::view::time).unwrap_or_default();
+    ManageError::new(
+        "already-timed-out",
+        format!("{} could be answered until {until}; its flow goes on without an answer", wait.key),
+        Some(format!("kitaru resume {}", wait.execution_id.short())),
+    )
 }
 
 /// Who goes on after an answer, decided by the owner's pulse and by what its heartbeat took in. Returns within
@@ -193,8 +199,7 @@ pub fn open_waits(store: &dyn Store, row: &ExecutionRow) -> Result<Vec<WaitRow>>
         let mut below = Vec::new();
         for id in level {
             found.extend(store.queries().waits(&WaitFilter { execution: Some(id.clone()), open: true }, MANY)?);
-            let filter = ExecutionFilter { parent: Some(id), open: true, ..ExecutionFilter::default() };
-            below.extend(store.queries().executions(&filter, MANY)?.into_iter().map(|child| child.id));
+            below.extend(children(store, &id, true)?.into_iter().map(|child| child.id));
         }
         if !found.is_empty() {
             return Ok(found);
@@ -208,6 +213,9 @@ fn none_open(store: &dyn Store, row: &ExecutionRow, wanted: Option<&str>, open: 
     let all = store.queries().waits(&WaitFilter { execution: Some(row.id.clone()), open: false }, MANY)?;
     let known = all.iter().rev().find(|one| wanted.is_none_or(|wanted| one.key == wanted || one.name == wanted));
     if let Some(one) = known {
+        if one.status == "open" && row.status.is_final() {
+            return Ok(ended(row));
+        }
         let message = match (&one.answer, &one.answered_by) {
             (Some(Value::Inline(value)), Some(by)) => {
                 format!("{} was answered already, by {by}: {}", one.key, value.get())
@@ -217,6 +225,9 @@ fn none_open(store: &dyn Store, row: &ExecutionRow, wanted: Option<&str>, open: 
         };
         return Ok(ManageError::new("already-answered", message, Some(format!("kitaru show {}", row.id.short()))));
     }
+    if row.status.is_final() && wanted.is_none() {
+        return Ok(ended(row));
+    }
     let names: Vec<&str> = open.iter().map(|one| one.key.as_str()).collect();
     let message = match wanted {
         Some(wanted) if names.is_empty() => format!("execution {} has no wait {wanted}", row.id),
@@ -224,4 +235,9 @@ fn none_open(store: &dyn Store, row: &ExecutionRow, wanted: Option<&str>, open: 
         None => format!("execution {} ({}) asks nothing", row.id, row.status),
     };
     Ok(ManageError::new("unknown-wait", message, Some(format!("kitaru show {}", row.id.short()))))
+}
+
+fn ended(row: &ExecutionRow) -> ManageError {
+    let message = format!("execution {} is {}: it takes no answer any more", row.id, row.status);
+    ManageError::new("already-ended", message, Some(format!("kitaru show {}", row.id.short())))
 }

@@ -164,12 +164,9 @@ fn waiting(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -> Res
     };
     let asks: Vec<String> = open
         .iter()
-        .map(|one| {
-            let late = one.deadline.is_some_and(|deadline| deadline <= now);
-            format!("asks {}{}", one.question, if late { " (overdue)" } else { "" })
-        })
+        .map(|one| format!("asks {}{}", one.question, if one.is_overdue(now) { " (overdue)" } else { "" }))
         .collect();
-    Ok(Diagnosis { why: asks.join("; "), who: Who::Person, wake_at: row.wake_at, next: Some(next::answer(first)) })
+    Ok(Diagnosis { why: asks.join("; "), who: Who::Person, wake_at: row.wake_at, next: Some(next::wait(first, now)) })
 }
 
 /// What of an execution's recorded surroundings is no longer there.

@@ -38,7 +38,10 @@ pub fn diff(store: &dyn Store, rows: &[ExecutionRow], now: Millis) -> Result<Jso
     let (one, other) = (&first.read.row, &second.read.row);
     let inputs = compare::differences(Some(&one.inputs), Some(&other.inputs), true, &mut read)?;
     let result = compare::differences(one.result.as_ref(), other.result.as_ref(), false, &mut read)?;
-    let error = |row: &ExecutionRow| row.error.as_ref().map(|error| format!("{}: {}", error.kind, error.message));
+    let error = |row: &ExecutionRow| {
+        let error = row.error.as_ref();
+        error.map(|error| format!("{}: {}", error.kind.trim_start_matches("builtins."), error.message))
+    };
     let parts = pairs.iter().find(|pair| pair.verdict.diverges());
     let diverged = parts.is_some() || !result.is_empty() || error(one) != error(other);
     let mut counts = Map::new();

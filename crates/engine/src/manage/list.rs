@@ -17,6 +17,8 @@ pub struct Wanted {
     pub flow: Option<String>,
     /// Has this label.
     pub tag: Option<String>,
+    /// Is known by this key.
+    pub key: Option<String>,
     /// How many on a page, from 1.
     pub limit: usize,
     /// Which page, from 1.
@@ -44,6 +46,7 @@ pub fn list(store: &dyn Store, wanted: &Wanted, now: Millis) -> Result<Vec<Execu
         status: wanted.status.clone(),
         flow: wanted.flow.clone(),
         tag: wanted.tag.clone(),
+        key: wanted.key.clone(),
         ..ExecutionFilter::default()
     };
     if !wanted.status.iter().any(|one| matches!(one, Status::Running | Status::Interrupted)) {

@@ -12,6 +12,11 @@ pub fn answer(wait: &WaitRow) -> String {
     format!("kitaru input {} --value {} --wait {key}", wait.execution_id.short(), quoted(&value))
 }
 
+/// What to do about an open wait: answer it, or let its flow go on without an answer where its time has passed.
+pub fn wait(wait: &WaitRow, now: Millis) -> String {
+    if wait.is_too_late(now) { format!("kitaru resume {}", wait.execution_id.short()) } else { answer(wait) }
+}
+
 /// The command that goes on with a paused execution.
 pub fn after_pause(row: &ExecutionRow) -> String {
     let short = row.id.short();

@@ -4,13 +4,13 @@
 
 use super::{Result, view};
 use kitaru_core::event::{CallKind, PauseReason, WaitOpened};
-use kitaru_core::plan::{Child, Source};
+use kitaru_core::plan::{Child, Source, SourceCall};
 use kitaru_core::records::Records;
 use kitaru_core::rows::{CallRow, ExecutionRow, Status};
 use kitaru_core::table::Table;
 use kitaru_core::{Body, ExecutionId, Seq, Value};
 use kitaru_store::{ExecutionFilter, Page, Store, StoreError};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// How many events are in memory at once while a journal is read.
 const PAGE: usize = 2_000;
@@ -30,7 +30,7 @@ pub struct Original {
     pub rows: Vec<CallRow>,
     /// Its questions, by key.
     pub questions: HashMap<String, Box<WaitOpened>>,
-    /// Parameters of its flow whose values somebody put in place.
+    /// Paths into its flow's arguments where somebody put a value in place.
     pub plain: Vec<String>,
     /// What bodies were given where somebody changed that, by key.
     pub given: HashMap<String, Value>,
@@ -103,6 +103,12 @@ impl Original {
     /// Which execution made a record.
     pub fn origin(&self, seq: Seq) -> &ExecutionId {
         self.sources.iter().find(|(upto, _)| seq <= *upto).map_or(&self.row.id, |(_, id)| id)
+    }
+
+    /// Digests of the code of its calls as they are on record, by checkpoint and child flow; of several the last.
+    pub fn codes(&self) -> BTreeMap<String, String> {
+        let coded = |call: &SourceCall| Some((call.name.clone(), call.code.clone()?));
+        self.source.calls.iter().filter_map(coded).collect()
     }
 
     /// Digest of the flow's code when it was last taken up.

@@ -8,6 +8,7 @@ use super::view::{self, time};
 use kitaru_core::event::{CallKind, Reuse};
 use kitaru_core::fork::same_code;
 use kitaru_core::plan::{Fate, Line, Sum, Why};
+use kitaru_core::rows::Status;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 
@@ -101,6 +102,9 @@ fn notes(original: &Original, planned: &Planned, inspection: Option<&Inspection>
     if row.owner.is_some() && !row.status.has_ended() {
         notes.push(format!("the source goes on: what it had recorded by {} counts", time(row.updated_at)));
     }
+    if row.status != Status::Completed {
+        notes.push("the source did not complete: what it had not begun is not counted".to_owned());
+    }
     let set: BTreeSet<String> = original
         .records
         .inputs_set
@@ -113,7 +117,7 @@ fn notes(original: &Original, planned: &Planned, inspection: Option<&Inspection>
         notes.push(format!("the code as it is now could not be read, so what of it changed is not known: {why}"));
     }
     if let Some(found) = inspection {
-        notes.extend(code(original, planned, found));
+        notes.extend(changes(original, planned, found));
     }
     let children = planned.plan.lines.iter().filter(|line| {
         line.kind == CallKind::Child && line.child.is_some() && matches!(line.fate, Fate::Runs(_) | Fate::MayRun(_))
@@ -131,7 +135,7 @@ fn notes(original: &Original, planned: &Planned, inspection: Option<&Inspection>
 }
 
 /// What of the code is another than recorded.
-fn code(original: &Original, planned: &Planned, found: &Inspection) -> Vec<String> {
+fn changes(original: &Original, planned: &Planned, found: &Inspection) -> Vec<String> {
     let mut notes = Vec::new();
     let is_made =
         |line: &&Line| matches!(line.kind, CallKind::Checkpoint | CallKind::Child) && line.fate != Fate::Unasked;

@@ -216,7 +216,7 @@ pub fn create_replay(
         |change: &Change| Ok(Override { path: change.path.clone(), value: made(&change.value, &change.path)? });
     let mut plain = original.plain.clone();
     plain.extend(planned.plan.places.iter().filter_map(|place| match place {
-        Place::Flow { path } => first(path),
+        Place::Flow { path } => Some(path::printed(path)),
         _ => None,
     }));
     plain.sort_unstable();

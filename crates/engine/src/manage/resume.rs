@@ -3,12 +3,14 @@
 //! Not here: going on, which needs the user's code.
 
 use super::by_hand::{self, Given};
+use super::family::{above, children, parent_of};
+use super::fleet::{awaits, have_come};
 use super::pending::pending;
 use super::{ManageError, Result, hold, next, status};
-use kitaru_core::event::{CallHead, CallsDropped, DriftDecided, DriftDecision, Noted, PauseReason};
+use kitaru_core::event::{CallHead, CallsDropped, DriftDecided, DriftDecision, PauseReason, Resumed};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status};
-use kitaru_core::{Body, Millis, Seq};
+use kitaru_core::{Body, ExecutionId, Millis, Seq};
 use kitaru_store::{ExecutionFilter, Guard, Page, Store, WaitFilter};
 
 /// What to do with the call that an execution is paused at.
@@ -29,6 +31,8 @@ pub struct ResumeOptions {
     pub rerun: Vec<String>,
     /// What to put in by hand at the call that it is paused at: `inputs.NAME…`, `NAME…` or `output`, and plain JSON.
     pub set: Vec<(String, serde_json::Value)>,
+    /// The flow that asks, where one does: it may let those below it go on while it runs.
+    pub asker: Option<ExecutionId>,
     /// Who decides.
     pub by: String,
 }
@@ -36,12 +40,12 @@ pub struct ResumeOptions {
 /// An execution that can go on now.
 #[derive(Debug)]
 pub struct Prepared {
-    /// The execution to go on with: the topmost ancestor, since a child's result belongs to its parent.
+    /// The execution to go on with: the topmost that it belongs to, since a child's result is its parent's.
     pub row: ExecutionRow,
+    /// Whether a living process holds that one: then it is there that the execution goes on.
+    pub in_place: bool,
     /// Failed calls on record, to be listed if the flow fails again by itself.
     pub failed: Vec<String>,
-    /// The process that goes on with it: it holds the topmost ancestor, and waits for this one.
-    pub taken: Option<u32>,
 }
 
 /// Checks that an execution can go on and writes what was decided. Refuses what has ended, what a living
@@ -60,6 +64,11 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
         let owner = owner.unwrap_or_default();
         return Err(ManageError::new("held", format!("execution {} is running in {owner}", row.id), None));
     }
+    let line = above(store, row)?;
+    let in_place = match line.last() {
+        Some(root) => goes_on_in_place(store, row, &line, root, options, now)?,
+        None => false,
+    };
     let calls = store.queries().calls(&row.id)?;
     let failed: Vec<_> = calls.iter().filter(|call| call.status == CallStatus::Failed).collect();
     let mut drop: Vec<Seq> = Vec::new();
@@ -82,12 +91,12 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
     }
     let mut events = Vec::new();
     match status(store, row, now) {
-        Status::Failed => drop.extend(sources(row)),
-        Status::Paused => decide(store, row, options, (&calls, now), &mut drop, &mut events)?,
-        seen if !options.set.is_empty() => {
+        seen if seen != Status::Paused && !options.set.is_empty() => {
             let message = format!("execution {} is {seen}: --set changes the call that a paused one stands at", row.id);
             return Err(ManageError::new("bad-override", message, Some(format!("kitaru show {short}"))));
         }
+        Status::Failed => drop.extend(sources(row)),
+        Status::Paused => decide(store, row, options, (&calls, now), &mut drop, &mut events)?,
         Status::Waiting => must_have_news(store, row, now)?,
         Status::Sleeping if !has_news(store, row, now)? => {
             let until = row.wake_at.map(super::view::time).unwrap_or_default();
@@ -101,26 +110,37 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
     if !drop.is_empty() {
         events.push(Body::CallsDropped(CallsDropped { records: drop, why: "asked".to_owned() }));
     }
-    let mut root = row.clone();
-    while let Some(parent) = root.parent.clone() {
-        let above = store.queries().execution(&parent.id)?;
-        if above.status.is_final() {
-            break;
-        }
-        root = above;
-    }
-    let mut taken = None;
-    if root.id != row.id && hold(store, &root, now) == Hold::Held {
-        // It looks for news of what it waits for: this is some.
-        taken = root.owner.as_ref().map(|owner| owner.pid);
-        let text = format!("resumed by {}", options.by);
-        events.push(Body::Noted(Noted { key: None, code: "resumed".to_owned(), text }));
+    if !line.is_empty() {
+        // Whoever goes on with what is above it knows by this that it is not to be left alone any more.
+        events.push(Body::Resumed(Resumed { by: options.by.clone() }));
     }
     if !events.is_empty() {
         store.post(&row.id, now, Guard::Unchanged(row.epoch, row.last_seq), events)?;
     }
     let failed = failed.iter().map(|call| call.key.clone()).collect();
-    Ok(Prepared { row: root, failed, taken })
+    let root = line.into_iter().last().unwrap_or_else(|| row.clone());
+    Ok(Prepared { row: root, in_place, failed })
+}
+
+/// Whether a living process holds what an execution belongs to, and lets it go on: where a flow above it asks, or
+/// where it is paused, so that its parent there waits for just this.
+fn goes_on_in_place(
+    store: &dyn Store,
+    row: &ExecutionRow,
+    line: &[ExecutionRow],
+    root: &ExecutionRow,
+    options: &ResumeOptions,
+    now: Millis,
+) -> Result<bool> {
+    if hold(store, root, now) != Hold::Held {
+        return Ok(false);
+    }
+    let asked_from_above = options.asker.as_ref().is_some_and(|asker| line.iter().any(|one| one.id == *asker));
+    if asked_from_above || row.status == Status::Paused {
+        return Ok(true);
+    }
+    let message = format!("execution {} belongs to {}, which is running", row.id, root.id);
+    Err(ManageError::new("held", message, None))
 }
 
 /// Executions that should go on but that nobody works on: their time has come, or an answer is there.
@@ -129,7 +149,7 @@ pub fn due(store: &dyn Store, now: Millis) -> Result<Vec<ExecutionRow>> {
     let filter = ExecutionFilter { status: vec![Status::Waiting, Status::Sleeping], ..ExecutionFilter::default() };
     let mut found = Vec::new();
     for row in store.queries().executions(&filter, page)? {
-        if row.parent.is_none() && has_news(store, &row, now)? {
+        if parent_of(store, &row)?.is_none() && has_news(store, &row, now)? {
             found.push(row);
         }
     }
@@ -149,14 +169,29 @@ pub(super) fn has_news(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Re
     if waits.iter().any(|wait| parked.contains(&wait.key.as_str()) && wait.status == "answered") {
         return Ok(true);
     }
-    let children = ExecutionFilter { parent: Some(row.id.clone()), ..ExecutionFilter::default() };
-    for child in store.queries().executions(&children, Page { limit: 100_000, offset: 0 })? {
-        let parked = matches!(child.status, Status::Waiting | Status::Sleeping);
-        if child.updated_at > row.updated_at || (parked && has_news(store, &child, now)?) {
+    if have_come(store, &awaits(row), now)? {
+        return Ok(true);
+    }
+    for child in children(store, &row.id, false)? {
+        let news = match status(store, &child, now) {
+            // It works where somebody else has it.
+            Status::Running => false,
+            Status::Interrupted => is_waited_for(store, row, &child)?,
+            Status::Waiting | Status::Sleeping if has_news(store, &child, now)? => true,
+            _ => child.updated_at > row.updated_at,
+        };
+        if news {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Whether the call that started a child has no outcome yet.
+fn is_waited_for(store: &dyn Store, row: &ExecutionRow, child: &ExecutionRow) -> Result<bool> {
+    let Some(parent) = &child.parent else { return Ok(false) };
+    let calls = store.queries().calls(&row.id)?;
+    Ok(calls.iter().any(|call| call.key == parent.key && call.status == CallStatus::Running))
 }
 
 fn must_have_news(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<()> {
@@ -172,7 +207,7 @@ fn must_have_news(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<
     } else {
         format!("execution {} waits for an answer: {}", row.id, asked.join("; "))
     };
-    let hint = open.first().map(next::answer);
+    let hint = open.first().map(|wait| next::wait(wait, now));
     Err(ManageError::new("waiting", message, hint))
 }
 
@@ -210,7 +245,7 @@ fn decide(
     let known = pending.as_ref().and_then(|pending| calls.iter().find(|call| call.key == pending.call.key));
     // Decided before, by a command that did not get to go on.
     let supplied = known.is_some_and(|call| call.status == CallStatus::Completed && !drop.contains(&call.seq));
-    let decided = supplied || known.is_some_and(|call| call.status == CallStatus::Dropped);
+    let settled = supplied || known.is_some_and(|call| call.status == CallStatus::Dropped);
     let given = match &pending {
         Some(pending) => by_hand::given(store, row, pending, &options.set, supplied, (&options.by, now))?,
         None if options.set.is_empty() => Given::Nothing,
@@ -220,6 +255,8 @@ fn decide(
         }
     };
     let Some(pause) = next::pause(row) else { return Ok(()) };
+    let is_output = matches!(given, Given::Output(_));
+    let is_held = matches!(pause, PauseReason::Breakpoint { .. });
     let text = row.reason.as_ref().and_then(|reason| reason.get("text")).and_then(|text| text.as_str());
     let text = next::said(text.unwrap_or("paused"));
     match pause {
@@ -240,12 +277,12 @@ fn decide(
             None => {}
         },
         PauseReason::InDoubt { .. } | PauseReason::Volatile { .. } => {
-            if drop.is_empty() && !decided && !matches!(given, Given::Output(_)) {
+            if drop.is_empty() && !settled && !is_output {
                 return undecided(row, text);
             }
         }
         PauseReason::RetriesExhausted { record, .. } => {
-            if !decided && !matches!(given, Given::Output(_)) {
+            if !settled && !is_output {
                 drop.push(record);
             }
         }
@@ -255,8 +292,6 @@ fn decide(
         | PauseReason::NoProgress { .. }
         | PauseReason::Requested { .. } => {}
     }
-    let is_held = matches!(next::pause(row), Some(PauseReason::Breakpoint { .. }));
-    let is_output = matches!(given, Given::Output(_));
     match given {
         Given::Nothing => {}
         Given::Inputs(body) | Given::Output(body) => events.push(body),

@@ -1,12 +1,12 @@
 //! Rows as the JSON items that every surface shows.
 
 use super::pending::{self, pending};
-use super::{Diagnosis, Result, by_hand, hold, next, status, text};
-use kitaru_core::event::{CallKind, Usage};
+use super::{Diagnosis, Result, by_hand, hold, next, open_waits, status, text};
+use kitaru_core::event::{CallKind, Override, Usage};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{BreakpointRow, CallRow, ExecutionRow, Status, WaitRow};
 use kitaru_core::value::plain;
-use kitaru_core::{Millis, Value};
+use kitaru_core::{Body, Millis, Value};
 use kitaru_store::{ArtifactRow, ExecutionFilter, LogLine, Page, Store, WaitFilter};
 use serde_json::{Value as Json, json};
 
@@ -53,28 +53,30 @@ pub(super) fn usage(usage: &Usage) -> Json {
 }
 
 /// An execution without its values and calls: what a table needs, and no more is read for it.
-pub fn brief(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Json {
+pub fn brief(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Json> {
     let seen = status(store, row, now);
-    json!({
+    Ok(json!({
         "id": row.id,
         "flow": row.flow,
         "status": seen.as_str(),
-        "reason": reason(row, seen),
+        "reason": reason(store, row, seen, now)?,
         "parent": row.parent.as_ref().map(|parent| json!({ "id": parent.id, "key": parent.key })),
         "forked_from": row.forked_from,
         "tags": row.tags,
+        "key": row.key,
+        "detached": row.detached,
         "usage": usage(&row.usage),
         "wake_at": row.wake_at.map(time),
         "owner": owner(store, row, now),
         "epoch": row.epoch,
         "created_at": time(row.created_at),
         "updated_at": time(row.updated_at),
-    })
+    }))
 }
 
 /// An execution with its values, calls and open waits.
 pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Json> {
-    let mut item = brief(store, row, now);
+    let mut item = brief(store, row, now)?;
     let inputs = value(store, &row.inputs)?;
     let result = row.result.as_ref().map(|result| value(store, result)).transpose()?;
     let error = row
@@ -84,7 +86,8 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
     let made = store.queries().calls(&row.id)?;
     let mut by_hand = by_hand::items(store, &row.id, &made)?;
     let mut calls: Vec<Json> = made.iter().map(call).collect();
-    for one in &mut calls {
+    for (at, one) in calls.iter_mut().enumerate() {
+        one["step"] = (at + 1).into();
         let changed = one["key"].as_str().and_then(|key| by_hand.remove(key)).unwrap_or_default();
         one["by_hand"] = Json::Array(changed);
     }
@@ -96,9 +99,10 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
     }
     let filter = WaitFilter { execution: Some(row.id.clone()), open: true };
     let open = store.queries().waits(&filter, Page { limit: 1000, offset: 0 })?;
-    let waits = open.iter().map(|one| wait(store, one)).collect::<Result<Vec<_>>>()?;
+    let waits = open.iter().map(|one| wait(store, one, now)).collect::<Result<Vec<_>>>()?;
     if let Some(fields) = item.as_object_mut() {
         fields.insert("usage".to_owned(), usage(&usage_of_all(store, row)?));
+        fields.insert("replay".to_owned(), replay(store, row)?);
         fields.insert("inputs".to_owned(), inputs);
         fields.insert("result".to_owned(), result.unwrap_or(Json::Null));
         fields.insert("error".to_owned(), error.unwrap_or(Json::Null));
@@ -107,6 +111,26 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
         fields.insert("pending".to_owned(), waits_for.unwrap_or(Json::Null));
     }
     Ok(item)
+}
+
+/// What a replay replays: from where, and with what changed. `null` for what is none.
+fn replay(store: &dyn Store, row: &ExecutionRow) -> Result<Json> {
+    if row.forked_from.is_none() {
+        return Ok(Json::Null);
+    }
+    let first = store.load(&row.id, row.base, 1)?.into_iter().next();
+    let Some(Body::Created(created)) = first.map(|event| event.body) else { return Ok(Json::Null) };
+    let Some(fork) = created.fork else { return Ok(Json::Null) };
+    let set = |one: &Override| Ok(json!({ "path": one.path, "value": value(store, &one.value)? }));
+    Ok(json!({
+        "source": fork.source,
+        "upto": fork.upto,
+        "from": fork.from,
+        "reuse": fork.reuse,
+        "overrides": fork.overrides.iter().map(set).collect::<Result<Vec<Json>>>()?,
+        "ask_again": fork.asked,
+        "by": fork.by,
+    }))
 }
 
 /// An open execution with why it is not progressing.
@@ -147,7 +171,7 @@ pub fn call(row: &CallRow) -> Json {
         "name": row.name,
         "kind": row.kind,
         "status": row.status.as_str(),
-        "attempts": if row.kind == CallKind::Checkpoint && row.ended_seq.is_none() { row.attempts.max(1) } else { row.attempts },
+        "attempts": if matches!(row.kind, CallKind::Checkpoint | CallKind::Client) && row.ended_seq.is_none() { row.attempts.max(1) } else { row.attempts },
         "started_at": time(row.started_at),
         "ended_at": row.ended_at.map(time),
         "reused": row.reused,
@@ -156,8 +180,8 @@ pub fn call(row: &CallRow) -> Json {
     })
 }
 
-/// A wait. `several`: its execution has more than one open.
-pub fn wait(store: &dyn Store, row: &WaitRow) -> Result<Json> {
+/// A wait.
+pub fn wait(store: &dyn Store, row: &WaitRow, now: Millis) -> Result<Json> {
     Ok(json!({
         "execution_id": row.execution_id,
         "key": row.key,
@@ -169,9 +193,11 @@ pub fn wait(store: &dyn Store, row: &WaitRow) -> Result<Json> {
         "answer": row.answer.as_ref().map(|answer| value(store, answer)).transpose()?,
         "answered_by": row.answered_by,
         "deadline": row.deadline.map(time),
+        "on_timeout": row.on_timeout,
+        "overdue": row.is_overdue(now),
         "opened_at": time(row.opened_at),
         "closed_at": row.closed_at.map(time),
-        "next": (row.status == "open").then(|| next::answer(row)),
+        "next": (row.status == "open").then(|| next::wait(row, now)),
     }))
 }
 
@@ -198,16 +224,19 @@ fn owner(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Json {
 }
 
 /// Why an execution is not progressing, and who must act; `null` when it is done or working.
-pub fn reason(row: &ExecutionRow, seen: Status) -> Json {
+pub fn reason(store: &dyn Store, row: &ExecutionRow, seen: Status, now: Millis) -> Result<Json> {
     if let Some(reason) = &row.reason {
         let mut reason = reason.clone();
         if let Some(call) = reason.pointer_mut("/pause/breakpoint").and_then(Json::as_object_mut) {
             // They are in `pending`, as plain JSON.
             call.shift_remove("inputs");
         }
-        return reason;
+        if seen == Status::Waiting {
+            mark_overdue(&mut reason, &open_waits(store, row)?, now);
+        }
+        return Ok(reason);
     }
-    match seen {
+    Ok(match seen {
         Status::Interrupted if row.epoch == 0 => {
             json!({ "code": "not-started", "text": format!("nobody has taken it up; go on with: kitaru resume {}", row.id.short()) })
         }
@@ -215,7 +244,23 @@ pub fn reason(row: &ExecutionRow, seen: Status) -> Json {
             json!({ "code": "owner-gone", "text": format!("its process ended without a word; go on with: kitaru resume {}", row.id.short()) })
         }
         _ => Json::Null,
-    }
+    })
+}
+
+/// Says of a reason to wait which of its waits are overdue.
+fn mark_overdue(reason: &mut Json, open: &[WaitRow], now: Millis) {
+    let late: Vec<&WaitRow> = open.iter().filter(|wait| wait.is_overdue(now)).collect();
+    let Some(fields) = reason.as_object_mut().filter(|_| !late.is_empty()) else { return };
+    let waits = fields.get("waits").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+    let said: Vec<String> = waits
+        .map(|wait| {
+            // A child's wait stands behind the key of the child.
+            let is_late = late.iter().any(|one| wait == one.key || wait.ends_with(&format!(": {}", one.key)));
+            format!("{wait}{}", if is_late { " (overdue)" } else { "" })
+        })
+        .collect();
+    fields.insert("text".to_owned(), json!(format!("waiting for {}", said.join(", "))));
+    fields.insert("overdue".to_owned(), json!(true));
 }
 
 #[cfg(test)]

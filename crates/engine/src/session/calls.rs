@@ -7,6 +7,7 @@ use crate::error::{EngineError, Result};
 use kitaru_core::delivery::Next;
 use kitaru_core::event::{CallHead, CallKind, CallsDropped, ErrorData, Inputs, Outcome, PauseReason, Usage};
 use kitaru_core::matcher::{Ask, CallId};
+use kitaru_core::pass::Effective;
 pub use kitaru_core::pass::{Asked, Started};
 use kitaru_core::records::{Record, State};
 use kitaru_core::{Body, ExecutionId, Millis, ScopeId, Seq};
@@ -43,6 +44,17 @@ pub enum Served {
     Elapsed,
 }
 
+/// What became of a body that was about to run.
+#[derive(Clone, Debug)]
+pub enum Begun {
+    /// It must not begin: the flow is held. Nothing is noted of it.
+    Held,
+    /// Somebody changed its inputs to these. It has not begun: they may not be what it takes.
+    Changed(Effective),
+    /// It begins.
+    Started(Started),
+}
+
 /// How a call ended.
 #[derive(Clone, Debug)]
 pub struct Ended {
@@ -52,8 +64,6 @@ pub struct Ended {
     pub outcome: Outcome,
     /// How many tries it took.
     pub attempts: u32,
-    /// What the last try consumed.
-    pub usage: Usage,
 }
 
 /// The record that a drifted call might be.
@@ -67,6 +77,8 @@ pub struct Drifted {
     pub inputs: Option<String>,
     /// When it was made.
     pub recorded_at: Millis,
+    /// Digest of the flow's code then.
+    pub flow_code: Option<String>,
     /// The call as met.
     pub head: CallHead,
 }
@@ -131,16 +143,19 @@ impl Session {
 
     /// The record that a drifted call might be.
     pub fn drifted(&self, call: CallId, ix: usize) -> Result<Drifted> {
-        let (record, head) = {
+        let (record, flow_code, head) = {
             let inner = self.lock();
-            let record = inner.pass.matcher.records.all.get(ix).ok_or_else(stale)?.clone();
-            (record, inner.pass.matcher.head(call).ok_or_else(stale)?.clone())
+            let records = &inner.pass.matcher.records;
+            let record = records.all.get(ix).ok_or_else(stale)?.clone();
+            let flow_code = records.codes.get(record.code).cloned().flatten();
+            (record, flow_code, inner.pass.matcher.head(call).ok_or_else(stale)?.clone())
         };
         Ok(Drifted {
             key: record.call.key.clone(),
             seq: record.seq,
             inputs: self.inputs_of(&record)?,
             recorded_at: record.started_at,
+            flow_code,
             head,
         })
     }
@@ -156,47 +171,49 @@ impl Session {
     }
 
     /// The call's body is about to run. With `once`, the intent is durable when this returns; else it rides
-    /// along, or is left out when the call ends first. Readings that the body may use are durable. With `held`,
-    /// it may be that the body must not begin: then nothing is noted of it, and this is `None`.
-    pub fn start(&self, call: CallId, inputs: Option<String>, once: bool, held: bool) -> Result<Option<Started>> {
+    /// along, or is left out when the call ends first. Readings that the body may use are durable. Without `look` it
+    /// begins in any case.
+    pub fn start(&self, call: CallId, inputs: Option<String>, once: bool, look: bool) -> Result<Begun> {
         self.must_be_open()?;
         let inputs = inputs.map(json).transpose()?;
         let now = self.now();
         self.lock().must_not_stop(self.id())?;
-        if held && self.holds_back(call, inputs.as_ref())? {
-            return Ok(None);
+        if look && self.holds_back(call, inputs.as_ref())? {
+            return Ok(Begun::Held);
         }
         let (started, intent, owes) = {
             let mut inner = self.lock();
             inner.must_not_stop(self.id())?;
-            let owes = inner.pass.owes_readings();
             let key = inner.pass.matcher.head(call).map(|head| head.name.clone()).unwrap_or_default();
+            let bad = |why| EngineError::BadOverride { key: key.clone(), why };
+            if look && let Some(changed) = inner.pass.effective(call, inputs.as_ref()).map_err(bad)? {
+                return Ok(Begun::Changed(changed));
+            }
+            let owes = inner.pass.owes_readings();
             let started = inner.pass.start(call, inputs, once, now).ok_or_else(stale)?;
-            let (started, intent) = started.map_err(|why| EngineError::BadOverride { key, why })?;
+            let (started, intent) = started.map_err(bad)?;
             (started, intent, owes)
         };
         if once || owes {
             self.write(intent)?;
         }
-        Ok(Some(started))
+        Ok(Begun::Started(started))
+    }
+
+    /// The call with that key has consumed something. Durable with its end, or with the next beat of the heart.
+    pub fn used(&self, key: &str, usage: &Usage) {
+        self.lock().pass.used(key, usage);
     }
 
     /// A try failed and another is due at `retry_at`. Durable when this returns.
-    pub fn attempt_failed(
-        &self,
-        call: CallId,
-        attempt: u32,
-        error: ErrorData,
-        retry_at: Millis,
-        usage: Usage,
-    ) -> Result<()> {
-        let batch = self.lock().pass.attempt_failed(call, attempt, error, retry_at, usage).ok_or_else(stale)?;
+    pub fn attempt_failed(&self, call: CallId, attempt: u32, error: ErrorData, retry_at: Millis) -> Result<()> {
+        let batch = self.lock().pass.attempt_failed(call, attempt, error, retry_at).ok_or_else(stale)?;
         self.write(batch).map(|_| ())
     }
 
     /// The call has its outcome. Durable when this returns. Returns the sequence of its record.
-    pub fn end(&self, call: CallId, outcome: Outcome, attempts: u32, usage: Usage) -> Result<Seq> {
-        let seqs = self.end_all(vec![Ended { call, outcome, attempts, usage }])?;
+    pub fn end(&self, call: CallId, outcome: Outcome, attempts: u32) -> Result<Seq> {
+        let seqs = self.end_all(vec![Ended { call, outcome, attempts }])?;
         let seq = seqs.last().copied().unwrap_or_default();
         Ok(self.lock().pass.matcher.record_of(call).map_or(seq, |record| record.seq))
     }
@@ -206,12 +223,12 @@ impl Session {
     pub fn end_all(&self, ended: Vec<Ended>) -> Result<Vec<Seq>> {
         let mut batch = Vec::with_capacity(ended.len());
         let mut inner = self.lock();
-        for Ended { call, outcome, attempts, usage } in ended {
+        for Ended { call, outcome, attempts } in ended {
             // Its start may just be on its way with another call's commit: the record is known after that.
             while inner.pass.is_on_its_way(call) {
                 inner = self.changed.wait(inner).unwrap_or_else(std::sync::PoisonError::into_inner);
             }
-            batch.append(&mut inner.pass.end(call, outcome, attempts, usage).ok_or_else(stale)?);
+            batch.append(&mut inner.pass.end(call, outcome, attempts).ok_or_else(stale)?);
         }
         drop(inner);
         self.write(batch)
@@ -259,10 +276,28 @@ impl Session {
         self.lock().pass.matcher.record_of(call).map_or(0, |record| record.retry_at)
     }
 
-    /// The identifier of the execution that a call of a child flow starts or goes on with.
+    /// The identifier of the execution that a call of a child flow starts or goes on with. Of a call that a replay keeps
+    /// it is the child of the execution that made the call.
     pub fn child_id(&self, call: CallId) -> Result<ExecutionId> {
-        let scope = self.lock().pass.matcher.child_scope(call).ok_or_else(stale)?;
-        Ok(ExecutionId::child_of(self.id(), &scope))
+        let inner = self.lock();
+        let scope = inner.pass.matcher.child_scope(call).ok_or_else(stale)?;
+        let record = inner.pass.matcher.record_of(call).filter(|record| record.state.is_served());
+        let sources = inner.pass.matcher.records.fork.iter().flat_map(|fork| &fork.sources);
+        let source = record.and_then(|record| sources.into_iter().find(|(upto, _)| record.seq <= *upto));
+        Ok(ExecutionId::child_of(source.map_or(self.id(), |(_, id)| id), &scope))
+    }
+
+    /// What is on record of a call whose body is to run: a word, and when its body began last. `none`: nothing; `open`:
+    /// it began and has no outcome; `dropped`: it is to run anew; `ended`.
+    pub fn standing(&self, call: CallId) -> (&'static str, Millis) {
+        let inner = self.lock();
+        let Some(record) = inner.pass.matcher.record_of(call) else { return ("none", 0) };
+        let word = match record.state {
+            State::Open { .. } => "open",
+            State::Dropped => "dropped",
+            _ => "ended",
+        };
+        (word, record.started_at)
     }
 
     /// Key of the record at that index, and the path of a volatile result.

@@ -5,21 +5,25 @@
 
 use super::{Session, json};
 use crate::error::{EngineError, Result};
-use kitaru_core::event::{Cancelled, Completed, ErrorData, Failed, Interrupted, Reused, Suspended};
-use kitaru_core::{Body, Millis, Seq};
-use kitaru_store::{Guard, StoreError};
+use crate::manage;
+use kitaru_core::event::{Await, Cancelled, Completed, ErrorData, Failed, Interrupted, Reused, Suspended};
+use kitaru_core::{Body, ExecutionId, Millis, Seq};
+use kitaru_store::{Guard, Seen, StoreError};
 use std::sync::atomic::Ordering;
 
 impl Session {
-    /// Parks the execution on its own open waits and on those of its children. Returns the sequence of that
-    /// event; `None`: an answer or a request came first, nothing was written, and the flow goes on.
+    /// Parks the execution on its own open waits, on those of its children, and on other executions; `below`: those
+    /// children and what is below them, each with its last event. Returns the sequence of the event; `None`: an answer,
+    /// an end or a request came first, nothing was written, and the flow goes on.
     ///
-    /// Guarded by the last event that was seen, so that no answer can slip in between the last look and the
-    /// release: whoever answers later finds the execution free and carries it on.
+    /// Guarded by the last event that was seen, and by how the others stood, so that nothing can slip in between the
+    /// last look and the release: whoever answers or ends later finds the execution free and carries it on.
     pub fn suspend(
         &self,
         own: Vec<String>,
         children: Vec<String>,
+        awaits: Vec<Await>,
+        below: Vec<(ExecutionId, Seq)>,
         wake_at: Option<Millis>,
         sleeping: bool,
     ) -> Result<Option<Seq>> {
@@ -27,7 +31,16 @@ impl Session {
         let reused = self.reused();
         let waiting = own.clone();
         let waits = own.into_iter().chain(children).collect();
-        let body = Body::Suspended(Suspended { waits, wake_at, sleeping, reused });
+        let mut others: Vec<(ExecutionId, Seen)> = below.into_iter().map(|(id, seq)| (id, Seen::At(seq))).collect();
+        for id in awaits.iter().flat_map(|one| &one.executions) {
+            if !others.iter().any(|(known, _)| known == id) {
+                others.push((id.clone(), Seen::In(self.store.queries().execution(id)?.status)));
+            }
+        }
+        if manage::have_come(self.store.as_ref(), &awaits, self.now())? {
+            return Ok(None);
+        }
+        let body = Body::Suspended(Suspended { waits, wake_at, sleeping, awaits, reused });
         self.look();
         let (last, news) = {
             let inner = self.lock();
@@ -37,7 +50,7 @@ impl Session {
         if news {
             return Ok(None);
         }
-        match self.store.post(&self.id, self.now(), Guard::Unchanged(self.epoch, last), vec![body]) {
+        match self.store.post(&self.id, self.now(), Guard::AllUnchanged(self.epoch, last, others), vec![body]) {
             Ok(seq) => {
                 self.close();
                 Ok(Some(seq))
@@ -57,16 +70,32 @@ impl Session {
         self.finish(Body::Interrupted(Interrupted { by: by.to_owned(), reused }))
     }
 
-    /// The flow returned.
-    pub fn complete(&self, result: String, volatile: Option<String>) -> Result<()> {
+    /// The flow returned. Returns what was put in place in a replay and no call took.
+    pub fn complete(&self, result: String, volatile: Option<String>) -> Result<Vec<String>> {
         let (result, reused) = (json(result)?, self.reused());
-        self.finish(Body::Completed(Completed { result, volatile, reused }))
+        let not_taken = self.not_taken();
+        self.finish(Body::Completed(Completed { result, volatile, reused }))?;
+        Ok(not_taken)
     }
 
-    /// The flow raised; `sources` are the records of the failed calls that it came from.
-    pub fn fail(&self, error: ErrorData, sources: Vec<Seq>) -> Result<()> {
+    /// The flow raised; `sources` are the records of the failed calls that it came from. Returns what
+    /// [`Session::complete`] does.
+    pub fn fail(&self, error: ErrorData, sources: Vec<Seq>) -> Result<Vec<String>> {
         let reused = self.reused();
-        self.finish(Body::Failed(Box::new(Failed { error, sources, reused })))
+        let not_taken = self.not_taken();
+        self.finish(Body::Failed(Box::new(Failed { error, sources, reused })))?;
+        Ok(not_taken)
+    }
+
+    /// Says what was put in place for nothing, and returns it as sentences.
+    fn not_taken(&self) -> Vec<String> {
+        let paths = self.lock().pass.matcher.not_taken();
+        let said = |path: String| format!("{path} was set, but no such call was made");
+        let not_taken: Vec<String> = paths.into_iter().map(said).collect();
+        for text in &not_taken {
+            self.note(None, "not-taken", text.clone());
+        }
+        not_taken
     }
 
     /// Somebody asked, and the flow has unwound.
@@ -97,6 +126,8 @@ impl Session {
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.changed.notify_all();
+        // The process may be gone before the next beat.
+        self.codes.flush();
     }
 
     /// A conflict is either news for this owner or the end of its ownership.

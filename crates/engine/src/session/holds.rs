@@ -179,6 +179,7 @@ impl Inner {
         }
         self.stop = Some(request.stop);
         self.stop_by.clone_from(&request.by);
+        self.stop_with.clone_from(&request.with);
         if request.stop == Stop::Pause {
             self.hold_as_asked(short);
         }
@@ -187,7 +188,7 @@ impl Inner {
     fn hold_as_asked(&mut self, short: &str) {
         let by = self.stop_by.clone();
         let text = format!("paused by {by}; go on with: kitaru resume {short}");
-        self.hold(Held { reason: PauseReason::Requested { by }, text });
+        self.hold(Held { reason: PauseReason::Requested { by, with: self.stop_with.clone() }, text });
     }
 
     fn hold(&mut self, held: Held) {

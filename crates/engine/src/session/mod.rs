@@ -11,18 +11,20 @@ mod holds;
 mod waits;
 mod writing;
 
-pub use calls::{Asked, Drifted, Ended, Given, Served, Started};
+pub use calls::{Asked, Begun, Drifted, Ended, Given, Served, Started};
 pub use holds::Halted;
 pub use waits::{News, Question};
 
 use crate::clock::Clock;
+use crate::codes::Codes;
 use crate::error::{EngineError, Result};
-use kitaru_core::event::Stop;
+use kitaru_core::event::{CallKind, Stop};
 use kitaru_core::matcher::CallId;
 use kitaru_core::pass::Pass;
-use kitaru_core::records::Records;
+use kitaru_core::records::{Record, Records};
 use kitaru_core::{Body, Digest, Epoch, ExecutionId, Millis, ScopeId, Seq, Value};
 use kitaru_store::{LogLine, Store, StoreError};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +32,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 pub struct Session {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    codes: Arc<Codes>,
     id: ExecutionId,
     epoch: Epoch,
     inner: Mutex<Inner>,
@@ -45,6 +48,8 @@ struct Inner {
     stop: Option<Stop>,
     stop_by: String,
     holds: holds::Holds,
+    /// The execution above it that is to stop too, where that is why.
+    stop_with: Option<ExecutionId>,
     seen: Seq,
     open_waits: usize,
 }
@@ -53,6 +58,7 @@ impl Session {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
+        codes: Arc<Codes>,
         id: ExecutionId,
         epoch: Epoch,
         (flow, file): (String, Option<String>),
@@ -66,12 +72,14 @@ impl Session {
             stop: None,
             stop_by: String::new(),
             holds: holds::Holds::new(flow, file),
+            stop_with: None,
             seen,
             open_waits: 0,
         };
         Self {
             store,
             clock,
+            codes,
             id,
             epoch,
             inner: Mutex::new(inner),
@@ -149,6 +157,24 @@ impl Session {
         let mut batch = self.lock().pass.reading(call, json("null".to_owned())?, now).ok_or_else(calls::stale)?;
         batch.push(Body::ArtifactSaved(saved));
         self.write(batch).map(|_| ())
+    }
+
+    /// Digest of each checkpoint's and child flow's code as it is on record, by name; of several the last.
+    pub fn recorded_codes(&self) -> Vec<(String, Option<String>)> {
+        let inner = self.lock();
+        let coded = |record: &&Record| {
+            matches!(record.call.kind, CallKind::Checkpoint | CallKind::Child) && record.state.is_served()
+        };
+        let found: BTreeMap<&str, Option<&String>> = inner
+            .pass
+            .matcher
+            .records
+            .all
+            .iter()
+            .filter(coded)
+            .map(|record| (record.call.name.as_str(), record.call.code.as_ref()))
+            .collect();
+        found.into_iter().map(|(name, code)| (name.to_owned(), code.cloned())).collect()
     }
 
     /// The text of a value.

@@ -181,10 +181,18 @@ impl Drop for Sqlite {
     }
 }
 
+static IN_MEMORY: Mutex<Option<Arc<Sqlite>>> = Mutex::new(None);
+
+/// Lets whoever opens the store in memory next begin with an empty one. Who has the present one keeps it.
+pub fn forget_memory() {
+    // Dropped after the lock is: it closes a database.
+    let known = IN_MEMORY.lock().unwrap_or_else(PoisonError::into_inner).take();
+    drop(known);
+}
+
 /// The store that lives in this process's memory: one for all who open it, for tests. A forked child gets its own.
 pub fn in_memory(home: &Path) -> Result<Arc<Sqlite>> {
-    static ONE: Mutex<Option<Arc<Sqlite>>> = Mutex::new(None);
-    let mut one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut one = IN_MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = one.as_ref().filter(|known| known.here().is_ok()) {
         return Ok(Arc::clone(known));
     }

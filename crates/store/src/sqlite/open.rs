@@ -21,7 +21,7 @@ pub const WAL_BYTES: u64 = 4 << 20;
 /// Pages after which a commit moves the log into the file and starts over; below [`WAL_BYTES`] at 4 KiB a page.
 const CHECKPOINT: &str = "900";
 /// Marks the file as ours (`PRAGMA application_id`): "Ktru".
-const APPLICATION: i64 = 0x4b74_7275;
+pub const APPLICATION: i64 = 0x4b74_7275;
 /// Prepared statements kept by a connection: more than there are.
 const STATEMENTS: usize = 128;
 

@@ -181,6 +181,13 @@ pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
         conditions.push("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)".to_owned());
         values.push(Box::new(tag.clone()));
     }
+    if let Some(key) = &filter.key {
+        conditions.push("key = ?".to_owned());
+        values.push(Box::new(key.clone()));
+    }
+    if filter.awaits {
+        conditions.push("json_extract(reason, '$.executions') IS NOT NULL".to_owned());
+    }
     if let Some(parent) = &filter.parent {
         conditions.push("parent = ?".to_owned());
         values.push(Box::new(parent.as_str().to_owned()));
@@ -260,6 +267,7 @@ pub fn waits_sql(filter: &WaitFilter, page: Page) -> Statement {
     let mut values: Vec<Box<dyn ToSql>> = Vec::new();
     if filter.open {
         conditions.push("waits.status = 'open'".to_owned());
+        conditions.push("executions.status NOT IN ('completed', 'cancelled')".to_owned());
     }
     if let Some(id) = &filter.execution {
         conditions.push("waits.n = (SELECT n FROM executions WHERE id = ?)".to_owned());
@@ -269,7 +277,7 @@ pub fn waits_sql(filter: &WaitFilter, page: Page) -> Statement {
     values.push(Box::new(i64::try_from(page.offset).unwrap_or(i64::MAX)));
     let sql = format!(
         "SELECT executions.id, waits.key, waits.name, question, schema, data, waits.status, answer, answered_by,
-            deadline, opened_at, closed_at FROM waits JOIN executions USING (n)
+            deadline, on_timeout, opened_at, closed_at FROM waits JOIN executions USING (n)
          WHERE {} ORDER BY opened_at, waits.n, waits.key LIMIT ? OFFSET ?",
         conditions.join(" AND ")
     );
@@ -293,8 +301,9 @@ pub fn waits(db: &Connection, filter: &WaitFilter, page: Page) -> Result<Vec<Wai
             answer: json(row.get(7)?)?,
             answered_by: row.get(8)?,
             deadline: row.get(9)?,
-            opened_at: row.get(10)?,
-            closed_at: row.get(11)?,
+            on_timeout: row.get(10)?,
+            opened_at: row.get(11)?,
+            closed_at: row.get(12)?,
         });
     }
     Ok(found)

@@ -181,6 +181,10 @@ CREATE INDEX executions_wake ON executions (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX executions_parent ON executions (parent) WHERE parent IS NOT NULL;
 -- Replays of an execution.
 CREATE INDEX executions_forks ON executions (forked_from) WHERE forked_from IS NOT NULL;
+-- The execution that a key has started.
+CREATE INDEX executions_key ON executions (key) WHERE key IS NOT NULL;
+-- Those that are parked on other executions.
+CREATE INDEX executions_awaits ON executions (n) WHERE json_extract(reason, '$.executions') IS NOT NULL;
 
 -- Whose events a replay reads before its own: of execution `source`, those up to `upto` that come after the segment
 -- before. The whole chain stands here, so that it outlives what it leads through.
@@ -210,6 +214,14 @@ CREATE TABLE codes (
     digest TEXT PRIMARY KEY,
     parts  TEXT NOT NULL
 ) WITHOUT ROWID;
+
+-- Whether an answer after the deadline is too late.
+ALTER TABLE waits ADD COLUMN on_timeout TEXT;
+UPDATE waits SET on_timeout = (
+    SELECT json_extract(payload, '$.wait_opened.on_timeout') FROM journal
+    WHERE place > waits.n << 32 AND place < waits.n + 1 << 32 AND kind = 'wait_opened' AND call_key = waits.key
+    ORDER BY place DESC LIMIT 1
+) WHERE deadline IS NOT NULL;
 ",
 ];
 

@@ -47,6 +47,8 @@ fn every_listing_is_served_by_an_index() {
     must_use(&store, &list(both), &["executions_"]);
     let children = ExecutionFilter { parent: Some(ExecutionId::new("p")), ..all() };
     must_use(&store, &list(children), &["executions_parent"]);
+    must_use(&store, &list(ExecutionFilter { key: Some("k".to_owned()), ..all() }), &["executions_key"]);
+    must_use(&store, &list(ExecutionFilter { awaits: true, ..all() }), &["executions_awaits"]);
     must_use(&store, &list(ExecutionFilter { due_by: Some(1), ..all() }), &["executions_wake"]);
     // Without a filter the newest page is the end of the table itself.
     let steps = plan(&store, &list(all()));
@@ -178,4 +180,30 @@ fn a_durable_write_after_an_unsynced_one_syncs_again() {
     assert_eq!(level(&store), "1");
     store.write(Durable::Now, touch).unwrap();
     assert_eq!(level(&store), "2");
+}
+
+#[test]
+fn a_store_of_the_first_format_gets_to_know_what_happens_at_a_waits_deadline() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("kitaru.db");
+    let db = Connection::open(&file).unwrap();
+    db.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    db.execute_batch(&format!("PRAGMA application_id = {}; PRAGMA user_version = 1", open::APPLICATION)).unwrap();
+    db.execute_batch(
+        r#"INSERT INTO executions (id, reversed, flow, status, entry, tags, inputs, created_at, updated_at)
+               VALUES ('a', 'a', 'f', 'waiting', '{}', '[]', '{}', 1, 1), ('b', 'b', 'f', 'waiting', '{}', '[]', '{}', 1, 1);
+           INSERT INTO journal (place, kind, call_key, payload, epoch, at) VALUES
+               (1 << 32 | 3, 'wait_opened', 'go', '{"wait_opened": {"on_timeout": "default"}}', 1, 1),
+               (2 << 32 | 3, 'wait_opened', 'go', '{"wait_opened": {"on_timeout": "raise"}}', 1, 1),
+               (2 << 32 | 9, 'wait_opened', 'go', '{"wait_opened": {"on_timeout": "escalate"}}', 1, 1);
+           INSERT INTO waits (n, key, name, sleep, question, status, deadline, opened_at) VALUES
+               (1, 'go', 'go', 0, '?', 'open', 5, 1), (2, 'go', 'go', 0, '?', 'open', 5, 1),
+               (2, 'other', 'other', 0, '?', 'open', NULL, 1);"#,
+    )
+    .unwrap();
+    drop(db);
+    let store = Sqlite::open(&file, home.path(), &Options::default()).unwrap();
+    let found = store.waits(&WaitFilter::default(), Page { limit: 9, offset: 0 }).unwrap();
+    let found: Vec<_> = found.iter().map(|wait| (wait.key.as_str(), wait.on_timeout.as_deref())).collect();
+    assert_eq!(found, [("go", Some("default")), ("go", Some("escalate")), ("other", None)]);
 }

@@ -7,7 +7,7 @@ use super::fault::{Fault, Result};
 use super::read::{self, must_exist};
 use super::{breakpoints, forks};
 use crate::error::StoreError;
-use crate::store::{Claim, Created, Guard};
+use crate::store::{Claim, Created, Guard, Seen};
 use kitaru_core::event::CallKind;
 use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
 use kitaru_core::rows::CallStatus;
@@ -132,9 +132,11 @@ pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events
     let refused = match guard {
         _ if is_final => Some(format!("execution {id} is {status}")),
         Guard::NotFinal => None,
-        Guard::Unchanged(known, seq) => {
-            (epoch != *known || last != *seq).then(|| format!("execution {id} has changed meanwhile"))
+        Guard::Unchanged(known, seq) | Guard::AllUnchanged(known, seq, _) if epoch != *known || last != *seq => {
+            Some(format!("execution {id} has changed meanwhile"))
         }
+        Guard::Unchanged(..) => None,
+        Guard::AllUnchanged(_, _, others) => changed(db, others)?,
         Guard::WaitOpen(key) => {
             let open: Option<String> = db
                 .prepare_cached("SELECT status FROM waits WHERE n = ?1 AND key = ?2")?
@@ -157,6 +159,23 @@ pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events
     ])?;
     record(db, n, last + 1, epoch, at, events)?;
     Ok(last + 1)
+}
+
+/// What is wrong with others; `None`: each is as it was seen.
+fn changed(db: &Connection, others: &[(ExecutionId, Seen)]) -> Result<Option<String>> {
+    let mut select = db.prepare_cached("SELECT status, last_seq FROM executions WHERE id = ?1")?;
+    for (id, seen) in others {
+        let now: Option<(String, Seq)> =
+            select.query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let is_same = now.as_ref().is_some_and(|(status, last)| match seen {
+            Seen::In(known) => status == known.as_str(),
+            Seen::At(known) => last == known,
+        });
+        if !is_same {
+            return Ok(Some(format!("execution {id} has moved meanwhile")));
+        }
+    }
+    Ok(None)
 }
 
 pub fn renew(db: &Connection, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>> {
@@ -202,12 +221,25 @@ fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events:
                     None => merged = Some(*patch),
                 },
                 Change::Call(patch) => call(db, n, &patch)?,
+                Change::CallUsage(key, usage) => {
+                    db.prepare_cached(
+                        "UPDATE calls SET input_tokens = input_tokens + ?3, output_tokens = output_tokens + ?4,
+                            cost_usd = cost_usd + ?5 WHERE n = ?1 AND key = ?2",
+                    )?
+                    .execute(params![
+                        n,
+                        key,
+                        usage.input_tokens,
+                        usage.output_tokens,
+                        usage.cost_usd
+                    ])?;
+                }
                 Change::DropCalls(records) => drop_calls(db, n, &records)?,
                 Change::Reused(ranges) => reused(db, n, &ranges)?,
                 Change::WaitOpened(opened) => {
                     db.prepare_cached(
                         "INSERT OR REPLACE INTO waits (n, key, name, sleep, question, schema, data, status, deadline,
-                            opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9)",
+                            on_timeout, opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9, ?10)",
                     )?
                     .execute(params![
                         n,
@@ -218,6 +250,7 @@ fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events:
                         opened.schema.as_ref().map(serde_json::Value::to_string),
                         opened.data.as_ref().map(serde_json::to_string).transpose()?,
                         opened.deadline,
+                        opened.on_timeout,
                         at
                     ])?;
                 }

@@ -11,7 +11,7 @@ fn set(store: &dyn Store, flow: &str, every: bool) -> u64 {
     let row = BreakpointRow {
         id: 0,
         flow: flow.to_owned(),
-        file: Some("/home/me/agent.py".to_owned()),
+        file: Some("/srv/agent.py".to_owned()),
         before: "step#2".to_owned(),
         every,
         condition: Some("inputs.n > 1".to_owned()),

@@ -92,7 +92,7 @@ pub fn wait_opened(key: &str, kind: CallKind) -> Body {
         schema: Some(serde_json::json!({"type": "boolean"})),
         data: Some(value("shown")),
         deadline: Some(super::T + 5),
-        on_timeout: None,
+        on_timeout: Some("default".to_owned()),
     }))
 }
 

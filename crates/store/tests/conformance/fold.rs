@@ -7,7 +7,7 @@ use super::events::{artifact, ended_as, error, head, taken, value, wait_opened};
 use super::{Fixture, LEASE, T};
 use kitaru_core::event::{
     AttemptFailed, CallKind, CallStarted, CallsDropped, Created, Failed, Fork, Interrupted, Noted, Outcome,
-    PauseReason, Paused, Stop, StopRequested, Suspended, Usage, WaitAnswered, WaitClosed,
+    PauseReason, Paused, Stop, StopRequested, Suspended, Usage, UsageReported, WaitAnswered, WaitClosed,
 };
 use kitaru_core::lease::Owner;
 use kitaru_core::project::{Change, ExecutionPatch, Fruitless, project};
@@ -26,7 +26,7 @@ type Batches = Vec<Vec<Choice>>;
 type Replay = (u64, Vec<(u64, u64)>, Batches);
 
 pub fn rows_are_the_fold_of_the_journal(with: &Fixture) {
-    let batches = prop::collection::vec(prop::collection::vec((0u8..16, 0u8..5, 0u8..8), 1..6), 1..12);
+    let batches = prop::collection::vec(prop::collection::vec((0u8..17, 0u8..5, 0u8..8), 1..6), 1..12);
     let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
     TestRunner::new(config).run(&batches, |batches| check(with, &with.start("folded"), &batches)).unwrap();
 }
@@ -176,9 +176,15 @@ fn body((kind, which, number): Choice, seq: Seq) -> Body {
             taken(&Owner { host: "h".to_owned(), boot: "b".to_owned(), pid: 1, started: 1, slot: 0, nonce: key })
         }
         12 => Body::Noted(Noted { key: None, code: "x".to_owned(), text: "y".to_owned() }),
-        13 => Body::StopRequested(StopRequested { stop: Stop::Pause, by: "cli".to_owned() }),
+        13 => Body::StopRequested(StopRequested { stop: Stop::Pause, by: "cli".to_owned(), with: None }),
         14 => match number % 3 {
-            0 => Body::Suspended(Suspended { waits: vec![key], wake_at: Some(T), sleeping: which == 1, reused }),
+            0 => Body::Suspended(Suspended {
+                waits: vec![key],
+                wake_at: Some(T),
+                sleeping: which == 1,
+                awaits: Vec::new(),
+                reused,
+            }),
             1 => Body::Interrupted(Interrupted { by: "SIGTERM".to_owned(), reused }),
             _ => Body::Paused(Box::new(Paused {
                 reason: PauseReason::NoProgress { taken: 3 },
@@ -186,6 +192,7 @@ fn body((kind, which, number): Choice, seq: Seq) -> Body {
                 reused,
             })),
         },
+        15 => Body::UsageReported(UsageReported { key, usage }),
         _ => Body::Failed(Box::new(Failed { error: error(result), sources: vec![seq], reused })),
     }
 }
@@ -281,6 +288,11 @@ impl Model {
                 (row.status, row.ended_at, row.ended_seq, row.reused) = (patch.status, ended_at, ended_seq, false);
                 row.usage.add(&patch.usage);
             }
+            Change::CallUsage(key, usage) => {
+                if let Some(row) = self.calls.get_mut(&key) {
+                    row.usage.add(&usage);
+                }
+            }
             Change::DropCalls(records) => {
                 for row in self.calls.values_mut().filter(|row| records.contains(&row.seq)) {
                     (row.status, row.reused) = (CallStatus::Dropped, false);
@@ -304,6 +316,7 @@ impl Model {
                     answer: None,
                     answered_by: None,
                     deadline: opened.deadline,
+                    on_timeout: opened.on_timeout.clone(),
                     opened_at: event.at,
                     closed_at: None,
                 };

@@ -53,6 +53,7 @@ pub fn filters_choose_and_pages_begin_with_the_newest(with: &Fixture) {
                     waits: vec![],
                     wake_at: Some(T + n),
                     sleeping: n % 2 == 0,
+                    awaits: vec![],
                     reused: vec![],
                 }),
                 _ => started("long"),

@@ -9,6 +9,7 @@ mod artifacts_logs;
 mod breakpoints;
 mod delete;
 mod events;
+mod fleets;
 mod fold;
 mod forks;
 mod listing;
@@ -145,6 +146,11 @@ macro_rules! suite {
                 an_artifact_is_replaced_by_name
                 log_lines_come_back_in_order_and_in_pages
                 health_reads_settings_back;
+            fleets:
+                a_key_starts_once_and_is_found
+                those_that_wait_for_others_are_found_while_they_do
+                a_flow_is_left_only_if_those_it_waits_for_have_not_moved
+                what_has_ended_for_good_asks_nothing;
             ownership:
                 this_process_lives
                 an_owner_elsewhere_is_unknown

@@ -1,0 +1,85 @@
+"""Jobs in a process of their own: with another interpreter, or beside the work of this one.
+
+A job goes in and what was told comes out as JSON, both in files, since the program's output is the user's. Not here:
+what a job does (``_runner``, ``_inspect``, ``_rehearsal``); the other process's side is :func:`kitaru._cli.child`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from kitaru.errors import KitaruImportError
+
+Place = tuple["str | None", "str | None"]
+
+
+def told_by(
+    job: dict[str, Any],
+    interpreter: str,
+    *,
+    quiet: bool = False,
+    silent: bool = False,
+    place: Place | None = None,
+    timeout: float | None = None,
+) -> Any:
+    """What a job told, run by ``interpreter``.
+
+    ``quiet``: its output goes to stderr; ``silent``: nowhere; ``place``: store and home, where they are not those of
+    the environment; ``timeout`` in seconds, after which it is killed: ``None`` is told.
+
+    Raises :class:`~kitaru.errors.KitaruImportError` when that interpreter is gone or cannot run it.
+    """
+    if not os.path.exists(interpreter):
+        raise KitaruImportError(
+            f"the interpreter that it ran with is gone: {interpreter}",
+            hint="make that environment again, with kitaru in it",
+        )
+    code = "import sys; from kitaru._cli import child; sys.exit(child())"
+    with tempfile.TemporaryDirectory(prefix="kitaru-") as folder:
+        given, told = os.path.join(folder, "job"), os.path.join(folder, "told")
+        with open(given, "w", encoding="utf-8") as file:
+            json.dump(job, file)
+        out: Any = subprocess.DEVNULL if silent else (sys.stderr.fileno() if quiet else None)
+        try:
+            done = subprocess.run(
+                [interpreter, "-c", code, given, told, "1" if quiet or silent else "0"],
+                stdin=subprocess.DEVNULL if quiet or silent else None,
+                stdout=out,
+                stderr=subprocess.PIPE if silent else None,
+                env=environment(place),
+                check=False,
+                timeout=timeout,
+            )
+        except subprocess.TimeoutExpired:
+            if not os.path.exists(told):
+                return None
+        else:
+            if not os.path.exists(told):
+                last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] if silent else []
+                said = "".join(f": {line}" for line in last)
+                raise KitaruImportError(
+                    f"{interpreter} could not go on with it (exit status {done.returncode}){said}",
+                    hint=f"is kitaru installed there? {interpreter} -c 'import kitaru'",
+                )
+        with open(told, encoding="utf-8") as file:
+            return json.load(file)
+
+
+def tell(told: str, what: Any) -> None:
+    """Writes what a job tells, whole or not at all."""
+    with open(f"{told}.new", "w", encoding="utf-8") as file:
+        json.dump(what, file)
+    os.replace(f"{told}.new", told)
+
+
+def environment(place: Place | None) -> dict[str, str]:
+    """What the other process needs to find the same store."""
+    from kitaru import _config
+
+    store, home, synchronous = _config.place(*(place or (None, None)))
+    return {**os.environ, "KITARU_STORE": store, "KITARU_HOME": home, "KITARU_SYNCHRONOUS": synchronous}

@@ -1,0 +1,121 @@
+"""Carrying executions on for a client, and whatever was parked on them.
+
+Here where it ran in such surroundings, else in a process of its own. Not here: what has to be written before one can go
+on (the engine), and what programs do that only run a flow (``kitaru._wake``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kitaru._native import Engine
+    from kitaru.client.items import Place
+
+
+def is_held_here(engine: Engine, id: str) -> bool:
+    """Whether a flow of this process holds what an execution belongs to, so that it goes on in its place there."""
+    from kitaru import _context, _native
+
+    if not _context.running:
+        return False
+    root = _native.manage_root(engine, id)
+    return any(run.id == root and run.session.is_open for run in list(_context.running))
+
+
+def carry_on(
+    engine: Engine,
+    place: Place | None,
+    told: dict[str, Any],
+    why: str,
+    *,
+    taken_is_fine: bool,
+    on_drift: str | None = None,
+) -> None:
+    """Runs an execution to its end or suspension, then what waited for that.
+
+    ``on_drift`` is what happens then to a call with other inputs than recorded. Raises what keeps it from going on;
+    with ``taken_is_fine`` not that somebody else was faster.
+    """
+    from kitaru import _wake
+    from kitaru.errors import KitaruError
+
+    try:
+        with _wake.seen_to():
+            _run(place, told, why, on_drift)
+    except KitaruError as error:
+        if not taken_is_fine or error.code not in ("held", "conflict", "fenced", "already-ended"):
+            raise
+    wake(engine, place, told["root"])
+
+
+def wake(engine: Engine, place: Place | None, moved: str) -> None:
+    """Carries on what waited for an execution that has ended, or needs somebody now. What cannot go on stays due."""
+    from kitaru import _native, _wake
+    from kitaru.errors import KitaruError
+
+    ahead, seen = [moved], {moved}
+    while ahead:
+        for one in json.loads(_native.manage_waiters(engine, ahead.pop())):
+            if one["id"] in seen:
+                continue
+            seen.add(one["id"])
+            try:
+                with _wake.seen_to():
+                    _run(place, {"root": one["id"], "flow": one["flow"], "entry": one["entry"]}, "awaited")
+            except KitaruError:
+                continue
+            ahead.append(one["id"])
+
+
+def _run(place: Place | None, told: dict[str, Any], why: str, on_drift: str | None = None) -> None:
+    from kitaru import _runner
+    from kitaru.errors import KitaruFlowNotFoundError
+
+    entry = told["entry"]
+    job = {"resume": {"id": told["root"], "entry": entry, "why": why, "on_drift": on_drift}}
+    if runs_here(place, entry, told["root"]):
+        _on_own_thread(lambda: _runner.execute(job))
+    elif entry["module"] is None:
+        raise KitaruFlowNotFoundError(
+            f"{told['flow']} was defined in a notebook or at a prompt: it goes on there, with "
+            f"{told['flow']}.resume({told['root']!r})"
+        )
+    else:
+        _runner.execute_elsewhere(job, quiet=True, silent=True, place=place)
+
+
+def runs_here(place: Place | None, entry: dict[str, Any], exec_id: str) -> bool:
+    """Whether an execution is carried on in this process, which keeps its working directory."""
+    from kitaru import _config, _entry, _runner
+
+    if place is not None:
+        return False
+    if entry["module"] is None:
+        return exec_id in _entry.here
+    here = _runner.is_this_interpreter(entry["interpreter"]) and entry["cwd"] == os.getcwd()
+    return here or _config.place(None, None)[0] == "memory:"
+
+
+def _on_own_thread(work: Callable[[], Any]) -> None:
+    """Runs flow code on a thread of its own: this one may have an event loop, or be inside another flow."""
+    import contextvars
+    import threading
+
+    problem: list[BaseException] = []
+
+    def main() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            problem.append(error)
+
+    thread = threading.Thread(target=contextvars.Context().run, args=(main,), name="kitaru-client")
+    thread.start()
+    thread.join()
+    if problem:
+        raise problem[0]
