@@ -12,6 +12,7 @@
 
 pub mod delivery;
 pub mod diff;
+pub mod escape;
 pub mod event;
 pub mod fork;
 pub mod ids;
