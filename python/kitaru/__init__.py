@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kitaru._calls import NOT_DONE as NOT_DONE
     from kitaru._checkpoint import call as call
     from kitaru._checkpoint import checkpoint as checkpoint
     from kitaru._config import configure as configure
+    from kitaru._decisions import NOT_DONE as NOT_DONE
     from kitaru._flow import FlowHandle as FlowHandle
     from kitaru._flow import flow as flow
     from kitaru._handles import carry as carry
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from kitaru.errors import KitaruWaitTimeoutError as KitaruWaitTimeoutError
 
 _WHERE: dict[str, tuple[str, str]] = {
-    "NOT_DONE": ("kitaru._calls", "NOT_DONE"),
+    "NOT_DONE": ("kitaru._decisions", "NOT_DONE"),
     "call": ("kitaru._checkpoint", "call"),
     "checkpoint": ("kitaru._checkpoint", "checkpoint"),
     "configure": ("kitaru._config", "configure"),

@@ -1,7 +1,8 @@
 """The path of a call, once for sync and async: identify, decide, serve or run, record.
 
 :func:`steps` is a generator that yields what has to be waited for (a body, a pause, a turn in delivery order)
-and is driven by ``_drive``. Not here: how that waiting is done, and options of the decorators (``_checkpoint``).
+and is driven by ``_drive``. Not here: how that waiting is done, options of the decorators (``_checkpoint``), and
+what its record does not settle (``_decisions``).
 """
 
 from __future__ import annotations
@@ -10,27 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru import _native
 from kitaru._context import Frame
-from kitaru._overrides import given, supplied
-from kitaru._values import Unencodable, decode, decode_error, encode, encode_error, harmless_difference
-from kitaru.errors import (
-    KitaruDivergenceError,
-    KitaruEncodeError,
-    KitaruError,
-    KitaruInDoubtError,
-    KitaruInputsError,
-    KitaruMutatedArgumentError,
-    KitaruOverrideError,
-    KitaruPaused,
-    KitaruTimeoutError,
-    Unwind,
-)
+from kitaru._results import Kept, keep, restored
+from kitaru._values import decode_error, encode_error, settle_error
+from kitaru.errors import KitaruEncodeError, KitaruError, KitaruTimeoutError, Unwind
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from typing import TypeAlias
 
     from kitaru._run import Run
     from kitaru._spec import Spec
-    from kitaru._values import Bound
+    from kitaru._values import Bound, Signature
+
+    Watched: TypeAlias = tuple[tuple[Signature, Bound], ...]
 
 
 class Turn:
@@ -84,11 +77,16 @@ Step = Turn | Body | Ended | Pause | Forever
 
 
 class Identified:
-    """A call that has its identity. Made in the synchronous part of the call."""
+    """A call that has its identity. Made in the synchronous part of the call.
 
-    __slots__ = ("bound", "call", "frame", "given", "name", "run", "settable", "spec")
+    ``watched`` are the arguments that its body must leave as they are.
+    """
 
-    def __init__(self, run: Run, frame: Frame, spec: Spec, name: str, bound: Bound, call: int) -> None:
+    __slots__ = ("bound", "call", "frame", "given", "name", "run", "settable", "spec", "watched")
+
+    def __init__(
+        self, run: Run, frame: Frame, spec: Spec, name: str, bound: Bound, call: int, watched: Watched = ()
+    ) -> None:
         self.run = run
         self.frame = frame
         self.spec = spec
@@ -99,10 +97,17 @@ class Identified:
         # Whether that is where its body has them from.
         self.settable = True
         self.call = call
+        self.watched = watched
+
+    def give(self, bound: Bound) -> None:
+        """Somebody changed what the body is given: that is what it must leave as it is."""
+        was, self.given = self.given, bound
+        watched = tuple(pair for pair in self.watched if pair[1] is not was)
+        self.watched = ((self.spec.signature, bound), *watched) if bound.mutable else watched
 
 
-def identify(frame: Frame, spec: Spec, bound: Bound, *, id: str | None = None) -> Identified:
-    """Gives the call its identity, in the scope of ``frame``."""
+def identify(frame: Frame, spec: Spec, bound: Bound, *, id: str | None = None, beside: Watched = ()) -> Identified:
+    """Gives the call its identity, in the scope of ``frame``. ``beside``: arguments that it is not known by."""
     run = frame.run
     if run.closing is not None or run.draining or given_up(frame):
         _refuse(run, frame)
@@ -118,7 +123,8 @@ def identify(frame: Frame, spec: Spec, bound: Bound, *, id: str | None = None) -
         )
     except KitaruError as refusal:
         raise run.refused(refusal) from None
-    return Identified(run, frame, spec, spec.name, bound, call)
+    watched = ((spec.signature, bound), *beside) if bound.mutable else beside
+    return Identified(run, frame, spec, spec.name, bound, call, watched)
 
 
 def given_up(frame: Frame) -> bool:
@@ -149,7 +155,7 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     if verdict in ("drift", "moved"):
-        settled = _settle_drift(one, record, moved=verdict == "moved")
+        settled = _decisions().settle_drift(one, record, moved=verdict == "moved")
         if settled is not None:
             verdict, order = "reuse", settled
         else:
@@ -162,29 +168,17 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
     if verdict == "park":
         yield Forever()
     elif verdict == "in_doubt":
-        served = _reconcile(one, record)
-        if served is not _RUN:
+        served = _decisions().reconcile(one, record)
+        if served is not _decisions().RUN:
             return served
+    elif verdict == "mutated":
+        raise _decisions().mutated(one, record)
     elif verdict == "volatile" and not one.spec.rerunnable:
-        key, seq, path = _record(run, record)
-        what = f"result could not be stored ({path})" if path else "exception could not be stored as it was"
-        reason = f'{{"volatile":{{"key":{_quote(key)},"record":{seq},"path":{_quote(path or "")}}}}}'
-        raise run.pause(
-            reason,
-            f"{key} has run, but its {what}; running it again may cost again. "
-            f"To run it again: kitaru resume {run.id[-8:]} --rerun {key}  (rerunnable=True says so in the code)",
-        )
-    elif verdict == "race" and (one.spec.on_drift or run.on_drift) == "rerun":
-        session.rerun(call)
+        raise _decisions().volatile(one, record)
     elif verdict == "race":
-        key, _, _ = _record(run, record)
-        reason = f'{{"race_diverged":{{"key":{_quote(one.name)},"served":{_quote(key)}}}}}'
-        raise run.pause(
-            reason,
-            f"{one.name} is not what followed {key} when it was recorded: tasks that neither inputs nor scope "
-            f"tell apart may have changed places. Give their calls id=, or let such calls run with "
-            f"on_drift='rerun' (may cost), then: kitaru resume {run.id[-8:]}",
-        )
+        if (one.spec.on_drift or run.on_drift) != "rerun":
+            raise _decisions().race(one, record)
+        session.rerun(call)
     return (yield from _attempts(one))
 
 
@@ -199,9 +193,9 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
     try:
         key, scope, failed, changed = session.start(call, bound.text, spec.once)
         if changed is not None:
-            one.given = given(one.spec, *changed, settable=one.settable)
+            _decisions().give_changed(one, *changed)
     except KitaruError as refusal:
-        raise _refused_change(run, refusal) from None
+        raise run.refused(refusal) from None
     attempt = failed + 1
     while True:
         frame = Frame(run, scope, parent=one.frame, call=call, key=key, attempt=attempt)
@@ -216,7 +210,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
             if one.frame.run is run and given_up(one.frame):
                 raise
             if spec.once and (_is_cancel(error) or (frame.abandoned and isinstance(error, KitaruTimeoutError))):
-                _in_doubt(one, frame.key or one.name)
+                _decisions().in_doubt(one, frame.key or one.name)
             pause = _failed(one, frame, error, attempt)
             if pause is None:
                 raise
@@ -234,7 +228,6 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
 
 
 _AT_ONCE: Any = object()
-_RUN: Any = object()
 
 
 def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Generator[Step, Any, Any]:
@@ -244,11 +237,9 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
         raise Unwind(run.closing)
     if given_up(frame):
         _refuse(run, frame)
-    problem: Unencodable | None = None
-    try:
-        text = encode(_dumped(spec, result), "checkpoint.return", pickle=spec.pickle)
-    except Unencodable as found:
-        problem = found
+    changed = _changed(one)
+    text, value, problem = result.parts if type(result) is Kept else keep(spec, result)
+    strict: KitaruEncodeError | None = None
     try:
         if problem is None:
             try:
@@ -256,43 +247,39 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
             except BaseException as error:
                 # The flow goes on as if it had not ended, so that is what has to stand on record.
                 if _is_cancel(error) and not run.root_ended and run.closing is None:
+                    if changed is not None:
+                        session.mutates(one.call, changed)
                     session.end_cancelled(one.call, attempt, (0, 0, 0.0))
+                    if changed is not None:
+                        raise _decisions().mutated(one) from None
                 raise
-        elif spec.once or spec.strict or run.strict:
-            session.end_volatile(one.call, problem.path, spec.rerunnable, attempt, used)
-            raise KitaruEncodeError(f"{frame.key}: {problem}. {problem.hint}")
         else:
-            session.note(
-                frame.key,
-                "volatile-result",
-                f"{frame.key}: the result was handed on but not stored: {problem}. {problem.hint}",
-            )
-            _warn(f"{frame.key}: the result is not stored: {problem}. {problem.hint}")
+            said = f"{problem}. {problem.hint}"
+            if spec.once or spec.strict or run.strict:
+                strict = KitaruEncodeError(f"{frame.key}: {said}")
+            else:
+                session.note(
+                    frame.key, "volatile-result", f"{frame.key}: the result was handed on but not stored: {said}"
+                )
+                _warn(f"{frame.key}: the result is not stored: {said}")
             session.end_volatile(one.call, problem.path, spec.rerunnable, attempt, used)
-    except KitaruEncodeError:
-        raise
     except KitaruError as refusal:
         raise run.refused(refusal) from None
-    if one.given.mutable:
-        changed = spec.signature.rebind_check(one.given)
-        if changed is not None:
-            raise KitaruMutatedArgumentError(
-                f"{frame.key} changed its argument {changed}: on re-entry, when its recorded result is used, that "
-                "change would be missing. Return the new value instead, or leave the argument out with ignore=."
-            )
-    # The caller gets what a re-entry would get where that is cheap to promise: the value itself.
-    return result
+    if changed is not None:
+        raise _decisions().mutated(one)
+    if strict is not None:
+        raise strict
+    return value
 
 
-def _dumped(spec: Spec, result: Any) -> Any:
-    """The encodable form of a result. A codec of the user's that fails does not lose what was paid for."""
-    if spec.codec is None:
-        return result
-    try:
-        return spec.codec[0](result)
-    except Exception as error:
-        said = f"Its codec= raised {type(error).__name__}: {error}"
-        raise Unencodable("checkpoint.return", type(result).__qualname__, said) from error
+def _changed(one: Identified) -> str | None:
+    """The path of an argument that was changed while the call ran; its end, which follows, will say so."""
+    for signature, bound in one.watched:
+        path = signature.rebind_check(bound)
+        if path is not None:
+            one.run.session.mutates(one.call, path)
+            return path
+    return None
 
 
 def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -> Any:
@@ -302,10 +289,17 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
     try:
         if _is_cancel(error):
             if not run.root_ended:
+                changed = _changed(one)
                 session.end_cancelled(call, attempt, used)
+                if changed is not None:
+                    raise _decisions().mutated(one, error=error)
             return None
         if not isinstance(error, Exception):
             return None
+        if _changed(one) is not None:
+            # Neither a handler nor another try may go on from what it left.
+            session.end_raised(call, error_tuple(error), attempt, used)
+            raise _decisions().mutated(one, error=error)
         sources = run.sources(error)
         stale = run.stale(sources)
         if stale:
@@ -326,14 +320,11 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
             return Pause(frame.key or one.name, retry, until)
         record = session.end_raised(call, data, attempt, used)
         run.remember(error, record, fresh=True)
+        _, _, _, written, rebuilds = data
+        if rebuilds:
+            settle_error(error, written)
         if spec.pause_on_failure:
-            key = frame.key or one.name
-            reason = f'{{"retries_exhausted":{{"key":{_quote(key)},"record":{record},"message":{_quote(str(error))}}}}}'
-            raise run.pause(
-                reason,
-                f"{key} failed {_times(attempt)}, last: {type(error).__name__}: {error}. "
-                f"To try again: kitaru resume {run.id[-8:]}",
-            )
+            raise _decisions().exhausted(one, frame.key or one.name, record, attempt, error)
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     return None
@@ -352,104 +343,8 @@ def _serve(one: Identified) -> Any:
             run.remember(error, record[1], fresh=record[1] in run.fresh)
         raise error
     if kind == "supplied":
-        try:
-            return supplied(one.spec, text or "null")
-        except KitaruError as refusal:
-            raise _refused_change(run, refusal) from None
-    value = decode(text or "null", allow_pickle=one.spec.pickle)
-    return value if one.spec.codec is None else one.spec.codec[1](value)
-
-
-def _refused_change(run: Run, refusal: KitaruError) -> Unwind:
-    """A value that somebody put in is not what the code takes: they decide again. Other refusals are as always."""
-    if not isinstance(refusal, (KitaruInputsError, KitaruOverrideError)):
-        return run.refused(refusal)
-    text = f"{refusal}\nReplay or resume with a value that fits."
-    return run.pause('{"requested":{"by":"bad-override"}}', text, refusal)
-
-
-def _settle_drift(one: Identified, record: int, *, moved: bool) -> int | None:
-    """What becomes of a drifted call: the order of the record to serve, or ``None`` to run it. May pause."""
-    run, spec, session = one.run, one.spec, one.run.session
-    key, _, before, recorded_at = session.drifted(one.call, record)
-    policy = spec.on_drift or run.on_drift
-    now = one.bound.text
-    if not moved and before is not None and now is not None and policy != "fail" and not spec.once:
-        reason = harmless_difference(before, now, recorded_at, session.now())
-        if reason is None and spec.signature.encodes_the_same(before, one.bound.digest):
-            reason = "the codec of an argument has changed, its value has not"
-        if reason is not None:
-            session.note(key, "drift-reused", f"{key} is reused: {reason}")
-            return session.reuse(one.call, record, False)
-    if policy == "reuse":
-        session.note(key, "drift-reused", f"{key} is reused with other inputs: on_drift='reuse'")
-        return session.reuse(one.call, record, False)
-    if policy == "rerun":
-        session.rerun(one.call)
-        return None
-    pause, differences = session.drift_differences(one.call, record, moved, now)
-    lines = [f"  {path}: {before or '(nothing)'} -> {after or '(nothing)'}" for path, before, after in differences]
-    what = "stands elsewhere now" if moved else "has other inputs than when it was recorded"
-    text = "\n".join([f"{key} {what}:", *lines])
-    short = run.id[-8:]
-    if not lines:
-        text = (
-            f"{key} has other inputs than when it was recorded; an argument without a codec keeps them from being shown"
-        )
-    text += (
-        f"\nIf it is the same call, use the recorded result of {key}: kitaru resume {short} --on-drift reuse\n"
-        f"If it is another one, run it (may cost): kitaru resume {short} --on-drift rerun"
-    )
-    if policy == "fail":
-        raise run.pause(pause, text, KitaruDivergenceError(text))
-    raise run.pause(pause, text)
-
-
-def _reconcile(one: Identified, record: int) -> Any:
-    run, spec, session = one.run, one.spec, one.run.session
-    key, seq, _ = _record(run, record)
-    if spec.reconcile is not None:
-        # `reconcile` says what is known of the effect: its result, or that it did not happen.
-        found = spec.reconcile(*one.bound.args, **one.bound.kwargs)
-        if found is not NOT_DONE:
-            # Encoded first: as long as nothing is recorded the doubt stands.
-            text_found = encode(found, "reconcile.return", pickle=spec.pickle)
-            try:
-                session.start(one.call, one.bound.text, True)
-                session.end_returned(one.call, text_found, 1, (0, 0, 0.0))
-            except KitaruError as refusal:
-                raise run.refused(refusal) from None
-            session.note(key, "reconciled", f"{key} had happened, says reconcile")
-            return found
-        session.note(key, "reconciled", f"{key} had not happened, says reconcile; it runs now")
-        return _RUN
-    raise _doubt(run, key, seq)
-
-
-def _doubt(run: Run, key: str, seq: int) -> Unwind:
-    text = (
-        f"{key} began and its outcome is unknown: this may have happened. When you know that it did not, "
-        f"run it again: kitaru resume {run.id[-8:]} --rerun {key}"
-    )
-    reason = f'{{"in_doubt":{{"key":{_quote(key)},"record":{seq}}}}}'
-    return run.pause(reason, text, KitaruInDoubtError(text, exec_id=run.id))
-
-
-def _in_doubt(one: Identified, key: str) -> None:
-    """An effect that must happen once was cut off: nobody knows whether it happened."""
-    if one.run.root_ended:
-        return
-    record = one.run.session.record_of(one.call)
-    raise _doubt(one.run, key, record[1] if record is not None else 0)
-
-
-class _NotDone:
-    def __repr__(self) -> str:
-        return "kitaru.NOT_DONE"
-
-
-NOT_DONE: Any = _NotDone()
-"""What a ``reconcile`` function returns to say that the effect has not happened, so that the call runs."""
+        return _decisions().supplied_result(one, text or "null")
+    return restored(one.spec, text or "null")
 
 
 def error_tuple(error: BaseException) -> tuple[str, str, str, str, bool]:
@@ -458,17 +353,11 @@ def error_tuple(error: BaseException) -> tuple[str, str, str, str, bool]:
     return data["type"], data["message"], data["traceback"], data["value"], data["rebuilds"]
 
 
-def _times(attempt: int) -> str:
-    return "once" if attempt == 1 else f"{attempt} times"
+def _decisions() -> Any:
+    """A room that few executions enter: it is imported by the first that does."""
+    from kitaru import _decisions
 
-
-def _record(run: Run, record: int) -> tuple[str, int, str | None]:
-    found = run.session.record_at(record)
-    return found if found is not None else ("?", 0, None)
-
-
-def _quote(text: str) -> str:
-    return _json_text(text)
+    return _decisions
 
 
 def _json_text(value: Any) -> str:
@@ -494,4 +383,4 @@ class KitaruValueNotStored(UserWarning):
     """A result was handed on but could not be stored."""
 
 
-__all__ = ["NOT_DONE", "Body", "Forever", "Identified", "KitaruPaused", "Pause", "Turn", "identify", "steps"]
+__all__ = ["Body", "Ended", "Forever", "Identified", "Pause", "Turn", "identify", "steps"]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeVarTuple, Unpack
 
+    from kitaru._calls import Watched
+    from kitaru._context import Frame
     from kitaru._handles import Handle
     from kitaru._spec import Codec, Options
     from kitaru._values import Bound
@@ -101,7 +103,12 @@ class Checkpoint(Generic[P, R]):
             if _context.running:
                 _not_recorded(self._name)
             return self._function(*args, **kwargs)
-        call_id = kwargs.pop("id", None) if self._named_by_id(kwargs) else None
+        call_id = self.named(kwargs)
+        spec = self._spec or self.spec()
+        return self.made(frame, spec.signature.bind(args, kwargs), call_id)  # type: ignore[no-any-return]
+
+    def made(self, frame: Frame, bound: Bound, call_id: str | None, *, own: bool = False) -> Any:
+        """Makes a call whose arguments are bound. ``own``: its body has copies, as they were when they were bound."""
         spec = self._spec or self.spec()
         code = spec.code()
         if code is not None and frame.run.named.setdefault(spec.name, code) != code:
@@ -109,21 +116,27 @@ class Checkpoint(Generic[P, R]):
                 f"two different checkpoints are named {spec.name!r} in this flow, so that one could be given the "
                 "other's results: give one of them a name of its own with @checkpoint(name=...)"
             )
-        one = identify(frame, spec, spec.signature.bind(args, kwargs), id=_as_text(call_id))
-        function = self._function
+        one = identify(frame, spec, bound, id=call_id)
+        function: Any = self._function
         if self._kind == "async":
-            body: Any = lambda: function(*one.given.args, **one.given.kwargs)  # noqa: E731
-            return call_async(one, body)  # type: ignore[return-value]
-        return call_sync(one, lambda: function(*one.given.args, **one.given.kwargs))  # type: ignore[no-any-return]
+            return call_async(one, lambda: function(*one.given.args, **one.given.kwargs))
 
-    def _named_by_id(self, kwargs: dict[str, Any]) -> bool:
-        """Whether ``id=`` is ours: it is given and the function has no parameter of that name."""
+        def body() -> Any:
+            if own:
+                spec.signature.detach(one.given)
+            return function(*one.given.args, **one.given.kwargs)
+
+        return call_sync(one, body)
+
+    def named(self, kwargs: dict[str, Any]) -> str | None:
+        """Takes ``id=`` out of the arguments if it is ours: given, and no parameter of the function's own."""
         if "id" not in kwargs:
-            return False
+            return None
         code = getattr(self._function, "__code__", None)
-        if code is None:
-            return False
-        return "id" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if code is None or "id" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+            return None
+        call_id = kwargs.pop("id")
+        return None if call_id is None else str(call_id)
 
     @overload
     def submit(  # type: ignore[overload-overlap]
@@ -292,10 +305,6 @@ def _name(function: Any) -> str:
     return name.rsplit("<locals>.", 1)[-1]
 
 
-def _as_text(call_id: Any) -> str | None:
-    return None if call_id is None else str(call_id)
-
-
 _warned: set[str] = set()
 _warned_lock = threading.Lock()
 
@@ -361,7 +370,8 @@ def call(
         return body(*args)
     _check_options(options)
     signature, bound = free_bound(args if identity is None else identity, empty=identity is None and not args)
-    one = identify(frame, Spec(body, name, signature, codec=codec, **options), bound, id=id)
+    spec = Spec(body, name, signature, codec=codec, **options)
+    one = identify(frame, spec, bound, id=id, beside=watch(body, args, identity, bound))
     one.settable = False
     if asynchronous:
         return call_async(one, lambda: body(*args))  # type: ignore[arg-type, return-value]
@@ -372,6 +382,23 @@ def free_bound(value: Any, *, empty: bool) -> tuple[Signature, Bound]:
     """What tells a call without a signature apart: any value, or nothing."""
     signature = Signature(_anything)
     return signature, signature.bind((), {} if empty else {"identity": value})
+
+
+def watch(body: Any, args: tuple[Any, ...], identity: Any, bound: Bound) -> Watched:
+    """The arguments of a call that is known by something else, or as a whole by nothing."""
+    if not args or (identity is None and bound.text is not None):
+        return ()
+    signature = Signature(body or _several)
+    try:
+        found = signature.bind(args, {})
+    except TypeError:
+        # They do not fit: the body will say so, as a failure of the call.
+        return ()
+    return ((signature, found),) if found.mutable else ()
+
+
+def _several(*arguments: Any) -> None:
+    """The signature of a block's arguments."""
 
 
 def _anything(**identity: Any) -> None:

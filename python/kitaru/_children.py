@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _config, _context
 from kitaru._calls import Identified
 from kitaru._drive import call_async, call_sync, park_async, park_sync
+from kitaru._given import given
 from kitaru._handles import Handle
 from kitaru._run import Parked, Run
 from kitaru._spec import Spec
@@ -22,6 +23,7 @@ from kitaru.errors import (
     KitaruCancelledError,
     KitaruEncodeError,
     KitaruError,
+    KitaruMutatedArgumentError,
     KitaruPaused,
     KitaruStateError,
     KitaruSuspended,
@@ -53,6 +55,7 @@ class _Child:
             self.id = run.session.child_id(call)
         except KitaruError as refusal:
             raise run.refused(refusal) from None
+        # Its arguments need no watching: the child has its own.
         self.one = Identified(run, frame, spec, flow.name, bound, call)
         self.made: Run | None = None
         self.held_at = 0
@@ -62,11 +65,12 @@ class _Child:
         from kitaru import _runner
 
         engine = _config.engine()
-        run, given = self.one.run, self.one.given
+        run = self.one.run
         record = run.session.record_of(self.one.call)
         key = record[0] if record is not None else self.flow.name
+        arguments = given(self.flow.name, self.one.spec.signature, self.one.given)
         try:
-            self.made = self.flow._start(given.args, given.kwargs, id=self.id, parent=(run.id, key))
+            self.made = self.flow._create(arguments, id=self.id, parent=(run.id, key))()
         except KitaruStateError:
             known = json.loads(engine.describe(self.id))
             if known["status"] == "completed":
@@ -85,7 +89,7 @@ class _Child:
                     f"child {self.flow.name} runs elsewhere", exec_id=self.id, waits=[], wake_at=None
                 ) from None
             self.made = _runner.take_up(self.flow, known, "parent")
-        return False, self.flow._enter(self.made, given.args, given.kwargs)
+        return False, self.flow._enter(self.made, arguments)
 
     def parked(self, suspended: KitaruSuspended) -> Parked:
         """The parent's side of a child that waits."""
@@ -111,7 +115,7 @@ class _Child:
                 import asyncio
 
                 return asyncio.run(_awaited(value))
-            except (KitaruSuspended, KitaruPaused) as suspended:
+            except _LEFT as suspended:
                 waiting = _as_suspended(suspended)
             except KitaruCancelledError:
                 self.stop_with_it()
@@ -123,7 +127,7 @@ class _Child:
             try:
                 over, value = self.enter()
                 return value if over else await value
-            except (KitaruSuspended, KitaruPaused) as suspended:
+            except _LEFT as suspended:
                 waiting = _as_suspended(suspended)
             except KitaruCancelledError:
                 self.stop_with_it()
@@ -131,11 +135,15 @@ class _Child:
             await park_async(self.one.run, self.parked(waiting))
 
 
+# How a child leaves its process that somebody has to go on with.
+_LEFT = (KitaruSuspended, KitaruPaused, KitaruMutatedArgumentError)
+
+
 async def _awaited(value: Any) -> Any:
     return await value
 
 
-def _as_suspended(error: KitaruSuspended | KitaruPaused) -> KitaruSuspended:
+def _as_suspended(error: KitaruSuspended | KitaruPaused | KitaruMutatedArgumentError) -> KitaruSuspended:
     if isinstance(error, KitaruSuspended):
         return error
     return KitaruSuspended(f"paused\n{error}", exec_id=error.exec_id, waits=["paused"], wake_at=None)

@@ -1,6 +1,6 @@
 """The ``kitaru`` command's way into the Rust command line. Everything it prints is decided there.
 
-Not here: finding and running a flow (``_runner``).
+Not here: finding and running a flow (``_runner``), and what is found in its code (``_inspect``).
 """
 
 from __future__ import annotations
@@ -9,10 +9,16 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kitaru._native import Engine
 
 # (execution, whether Ctrl-C was pressed at a question, code, message, hint)
 Told = tuple["str | None", bool, "str | None", "str | None", "str | None"]
+# (place of the job, told)
+Each = tuple[int, Told]
+# (what was found as JSON, code, message, hint)
+Found = tuple["str | None", "str | None", "str | None", "str | None"]
 
 
 def main() -> int:
@@ -35,18 +41,15 @@ def _flushed(status: int) -> int:
 
 
 class Host:
-    """What the command line needs Python for: running a flow."""
+    """What the command line needs Python for: running a flow, looking at its code, and asking on a terminal."""
 
     def run(self, job: str, json_output: bool, engine: Engine, store: str, home: str, normal: bool) -> Told:
         """Runs a job on the command's store. Returns the execution, or a code, a message and a way out."""
         import json
-        import os
 
         from kitaru import _config, _runner
 
-        os.environ["KITARU_HOME"], os.environ["KITARU_STORE"] = home, store
-        os.environ["KITARU_SYNCHRONOUS"] = "normal" if normal else "full"
-        _config.adopt(engine)
+        _adopt(engine, store, home, normal)
         wanted: dict[str, Any] = json.loads(job)
         if json_output:
             _config.configure(interactive=False)
@@ -64,6 +67,66 @@ class Host:
         if other is not None and other != store:
             sys.stderr.write(f"note: the flow's code asks for the store {other}; this command used {store}\n")
         return told
+
+    def run_all(self, jobs: str, at_once: int, engine: Engine, store: str, home: str, normal: bool) -> Iterator[Each]:
+        """Runs jobs that resume, each in a process of its own, at most ``at_once`` together: (place, told) of each.
+
+        Closed or interrupted, it begins no more of them and waits for those that run.
+        """
+        import json
+
+        from kitaru import _runner
+
+        _adopt(engine, store, home, normal)
+        wanted: list[dict[str, Any]] = json.loads(jobs)
+
+        def one(job: dict[str, Any]) -> Told:
+            return _reported(lambda: _runner.execute_elsewhere(job, quiet=True, silent=True))
+
+        import concurrent.futures
+
+        pool = concurrent.futures.ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="kitaru-batch")
+        try:
+            places = {pool.submit(one, job): place for place, job in enumerate(wanted)}
+            for done in concurrent.futures.as_completed(places):
+                yield places[done], done.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def inspect(self, job: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
+        """Looks at the code of an execution as it is now. Returns what was found, or a code, a message, a way out."""
+        import json
+
+        from kitaru import _inspect
+        from kitaru.errors import KitaruError
+
+        _adopt(engine, store, home, normal)
+        try:
+            return json.dumps(_inspect.inspect(json.loads(job))), None, None, None
+        except KitaruError as error:
+            return None, error.code, str(error), error.hint
+
+    def confirm(self, question: str) -> bool:
+        """Asks a question on the terminal; whether the answer is yes."""
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        try:
+            said = sys.stdin.readline()
+        except KeyboardInterrupt:
+            sys.stderr.write("\n")
+            return False
+        return said.strip().lower() in ("y", "yes")
+
+
+def _adopt(engine: Engine, store: str, home: str, normal: bool) -> None:
+    """Makes the command's store that of this process and of those that it starts."""
+    import os
+
+    from kitaru import _config
+
+    os.environ["KITARU_HOME"], os.environ["KITARU_STORE"] = home, store
+    os.environ["KITARU_SYNCHRONOUS"] = "normal" if normal else "full"
+    _config.adopt(engine)
 
 
 def _reported(work: Any) -> Told:

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _capture, _config, _context
 from kitaru._calls import _warn, error_tuple
 from kitaru._values import Unencodable, encode
-from kitaru.errors import KitaruError, KitaruSuspended, KitaruUsageError, Unwind
+from kitaru.errors import (
+    KitaruDivergenceError,
+    KitaruError,
+    KitaruMutatedArgumentError,
+    KitaruSuspended,
+    KitaruUsageError,
+    Unwind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -171,8 +178,12 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
     """Records how a pass ended. Returns whether to begin another, and the flow's result; or raises."""
     __tracebackhide__ = True
     session = run.session
-    if run.closing is not None:
-        raise run.closing from None
+    closing = run.closing
+    if closing is not None:
+        if isinstance(error, Unwind) and isinstance(closing, (KitaruMutatedArgumentError, KitaruDivergenceError)):
+            # Somebody has to mend something, and looks for the line.
+            closing = closing.with_traceback(clean(error.__traceback__))
+        raise closing from None
     try:
         if error is None and hasattr(value, "__await__"):
             _close(value)

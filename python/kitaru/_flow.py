@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from kitaru import _context, _entry
 from kitaru._checkpoint import kind_of
 from kitaru._entry import entry_point, is_importable
+from kitaru._given import given
 from kitaru._run import Run
 from kitaru._values import Signature
 from kitaru.errors import (
-    KitaruEncodeError,
     KitaruGeneratorError,
     KitaruPaused,
     KitaruStateError,
@@ -29,6 +29,7 @@ from kitaru.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
 
+    from kitaru._given import Given
     from kitaru._native import Session
 
 P = ParamSpec("P")
@@ -97,8 +98,8 @@ class Flow(Generic[P, R]):
 
             return call_child(self, frame, args, kwargs)  # type: ignore[no-any-return]
         install_excepthook()
-        run = self._start(args, kwargs)
-        return self._enter(run, args, kwargs)  # type: ignore[no-any-return]
+        given = self._given(args, kwargs)
+        return self._enter(self._create(given)(), given)  # type: ignore[no-any-return]
 
     @overload
     def run(self: Flow[Q, Coroutine[Any, Any, T]], *args: Q.args, **kwargs: Q.kwargs) -> FlowHandle[T]: ...
@@ -111,7 +112,8 @@ class Flow(Generic[P, R]):
             from kitaru._children import run_child
 
             return run_child(self, frame, args, kwargs)
-        return FlowHandle(self, self._prepare(args, kwargs), args, kwargs)
+        given = self._given(args, kwargs)
+        return FlowHandle(self, self._create(given), given)
 
     def resume(self, exec_id: str) -> R:
         """Goes on with an execution of this flow in this process; returns its result (``await`` for async).
@@ -125,8 +127,7 @@ class Flow(Generic[P, R]):
                 f"{self.name} is a sync flow and would block the event loop that runs here: "
                 f"use `await {self.name}.resumed({exec_id!r})`"
             )
-        run, args, kwargs = take(self, exec_id, "resume")
-        return self._enter(run, args, kwargs)  # type: ignore[no-any-return]
+        return self._enter(*take(self, exec_id, "resume"))  # type: ignore[no-any-return]
 
     @overload
     def resumed(self: Flow[Q, Coroutine[Any, Any, T]], exec_id: str) -> FlowHandle[T]: ...
@@ -136,31 +137,27 @@ class Flow(Generic[P, R]):
         """The same on a thread of its own, as :meth:`run` does: returns the handle at once."""
         from kitaru._runner import take
 
-        run, args, kwargs = take(self, exec_id, "resume")
-        return FlowHandle(self, lambda: run, args, kwargs)
+        run, given = take(self, exec_id, "resume")
+        return FlowHandle(self, lambda: run, given)
 
-    def _start(self, args: Any, kwargs: Any, *, id: str | None = None, parent: tuple[str, str] | None = None) -> Run:
-        """Creates an execution. Raises when a module is being loaded for a resume."""
-        return self._prepare(args, kwargs, id=id, parent=parent)()
-
-    def _prepare(
-        self, args: Any, kwargs: Any, *, id: str | None = None, parent: tuple[str, str] | None = None
-    ) -> Callable[[], Run]:
-        """The same but for the writing, which is left to the function that is returned."""
-        from kitaru import _config, _runner
+    def _given(self, args: Any, kwargs: Any) -> Given:
+        """The arguments of a new execution. Raises when a module is being loaded for a resume."""
+        from kitaru import _runner
 
         _runner.refuse_while_loading(self)
-        bound = self.signature().bind(args, kwargs)
-        if bound.text is None:
-            raise KitaruEncodeError(
-                f"flow {self.name}: its argument {bound.blocked} has no codec, so that a resume could not give it "
-                "again. Pass plain data, or register a codec with kitaru.codec"
-            )
-        text, entry, code = bound.text, json.dumps(entry_point(self._function)), self.code()
+        return given(self.name, self.signature(), self.signature().bind(args, kwargs))
+
+    def _create(
+        self, given: Given, *, id: str | None = None, parent: tuple[str, str] | None = None
+    ) -> Callable[[], Run]:
+        """What creates an execution: the function that is returned does the writing."""
+        from kitaru import _config
+
+        entry, code = json.dumps(entry_point(self._function)), self.code()
         engine = _config.engine()
 
         def create() -> Run:
-            session = engine.start(id, self.name, text, entry, code, parent, list(self._tags))
+            session = engine.start(id, self.name, given.text, entry, code, parent, list(self._tags))
             if session is None:
                 raise KitaruStateError(f"execution {id} exists already", code="conflict")
             return self._made(session)
@@ -176,15 +173,16 @@ class Flow(Generic[P, R]):
             _entry.here.add(run.id)
         return run
 
-    def _enter(self, run: Run, args: Any, kwargs: Any) -> Any:
+    def _enter(self, run: Run, given: Given) -> Any:
         """Runs an execution: here for a sync flow, as an awaitable for an async one."""
         __tracebackhide__ = True
         from kitaru import _edge
 
-        function = self._function
-        if self._kind == "async":
-            return _edge.run_async(run, lambda: function(*args, **kwargs))  # type: ignore[arg-type, return-value]
-        return _edge.run_sync(run, lambda: function(*args, **kwargs))
+        def once() -> Any:
+            args, kwargs = given.arguments()
+            return self._function(*args, **kwargs)
+
+        return _edge.run_async(run, once) if self._kind == "async" else _edge.run_sync(run, once)
 
     @overload
     def __get__(self, instance: None, owner: Any = None) -> Flow[P, R]: ...
@@ -211,7 +209,7 @@ class Flow(Generic[P, R]):
 class FlowHandle(Generic[T]):
     """An execution that runs on a thread of its own. Awaitable; the interpreter's exit waits for it."""
 
-    def __init__(self, flow: Flow[Any, T], create: Callable[[], Run], args: Any, kwargs: Any) -> None:
+    def __init__(self, flow: Flow[Any, T], create: Callable[[], Run], given: Given) -> None:
         import concurrent.futures
         import contextvars
 
@@ -225,7 +223,7 @@ class FlowHandle(Generic[T]):
                 run = create()
                 self._created.set_result(run.id)
                 threading.current_thread().name = f"kitaru-{run.id[-8:]}"
-                value = flow._enter(run, args, kwargs)
+                value = flow._enter(run, given)
                 if flow.is_async:
                     import asyncio
 

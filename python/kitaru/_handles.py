@@ -85,8 +85,9 @@ def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any =
         return handle
     run = frame.run
     run.check()
-    spec = checkpoint.spec()
-    bound = spec.signature.bind(args, kwargs)
+    # Known by what it is given now: the flow may go on to change that while the thread starts.
+    call_id = checkpoint.named(kwargs)
+    bound = checkpoint.spec().signature.bind(args, kwargs)
     scope = run.session.open_scope(frame.scope, "item", checkpoint.name, bound.digest)
     own = _context.Frame(run, scope, parent=frame, key=frame.key)
     handle._run = run
@@ -104,7 +105,7 @@ def submit(checkpoint: Checkpoint[Any, Any], args: Any, kwargs: Any, gate: Any =
         own.thread = me
         _context.enter(own)
         try:
-            return checkpoint(*args, **kwargs)
+            return checkpoint.made(own, bound, call_id, own=bound.mutable)
         finally:
             with run.lock:
                 run.item_threads.discard(me)

@@ -99,39 +99,54 @@ def progress(message: str, *, fraction: float | None = None) -> None:
 def save(name: str, value: Any) -> None:
     """Stores a named value with the execution, durably. Saving the same name again replaces it.
 
+    A re-entry does not save again what was saved.
+
     Raises :class:`KitaruEncodeError` if no codec takes the value, :class:`KitaruUsageError` outside a flow.
     """
     frame = _context.frame()
     if frame is None:
         raise KitaruUsageError("kitaru.save() was called outside any flow")
     frame.run.check()
-    body = frame.body()
+    run, body = frame.run, frame.body()
     try:
         text = encode(value, f"artifact {name}")
     except Unencodable as problem:
         raise KitaruEncodeError(f"artifact {name!r}: {problem}. {problem.hint}") from None
-    try:
-        frame.run.session.save(name, text, body.key if body is not None else None)
-    except KitaruError as refusal:
-        raise frame.run.refused(refusal) from None
+    from kitaru import _native
+    from kitaru._waits import met
+
+    call, done = met(frame, "save", _native.blake3(f"{name}\0{text}"))
+    if done is None:
+        try:
+            run.session.save(call, name, text, body.key if body is not None else None)
+        except KitaruError as refusal:
+            raise run.refused(refusal) from None
 
 
 def load(name: str, *, execution: str | None = None) -> Any:
     """A value stored by :func:`save`, of this execution or of another.
 
-    Raises :class:`KitaruNotFoundError` if there is none of that name.
+    Inside a flow it is recorded, so that a re-entry loads the same, whatever was saved since. Raises
+    :class:`KitaruNotFoundError` if there is none of that name.
     """
+    frame = _context.frame()
     if execution is None:
-        frame = _context.frame()
         if frame is None:
             raise KitaruUsageError("kitaru.load() outside a flow needs execution=")
         execution = frame.run.id
+    from kitaru import _native
     from kitaru._config import engine
+    from kitaru._waits import recorded
 
-    text = engine().artifact(execution, name)
-    if text is None:
+    def read() -> str:
+        text = engine().artifact(execution, name)
+        return "[]" if text is None else f"[{text}]"
+
+    # That there was none is recorded too.
+    found = decode(read() if frame is None else recorded(frame, "load", _native.blake3(f"{execution}\0{name}"), read))
+    if not found:
         raise KitaruNotFoundError(f"execution {execution} has no artifact {name!r}", code="unknown-artifact")
-    return decode(text)
+    return found[0]
 
 
 def _beat(body: Frame) -> None:

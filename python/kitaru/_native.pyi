@@ -38,7 +38,9 @@ _Error: TypeAlias = tuple[str, str, str, str, bool]
 _Usage: TypeAlias = tuple[int, int, float]
 """Input tokens, output tokens, US dollars."""
 _CallKind: TypeAlias = Literal["checkpoint", "child", "wait", "sleep", "reading"]
-_Verdict: TypeAlias = Literal["run", "reuse", "park", "open", "drift", "moved", "in_doubt", "volatile", "race"]
+_Verdict: TypeAlias = Literal[
+    "run", "reuse", "park", "open", "drift", "moved", "in_doubt", "volatile", "mutated", "race"
+]
 
 def blake3(data: bytes | str) -> bytes:
     """BLAKE3 (32 bytes) of bytes, or of a text's UTF-8."""
@@ -211,6 +213,11 @@ class Session:
         """The call raised and is not tried again."""
     def end_cancelled(self, call: int, attempts: int, used: _Usage) -> int:
         """The flow cancelled the call."""
+    def mutates(self, call: int, path: str) -> None:
+        """An argument of the call, at that path, was changed while it ran: the end that follows is to say so."""
+    def mutated(self, call: int, record: int | None = None) -> tuple[str, str, str]:
+        """The record (default: the call's own) that lacks a change to an argument: its key, the argument's path, and
+        the reason to pause as JSON."""
     def read(self, call: int, value: str) -> None:
         """A recorded reading of a clock or of randomness; written with the next commit."""
     def restart_body(self, call: int, keep: bool) -> None:
@@ -279,8 +286,9 @@ class Session:
         """Says something that readers of the journal should know."""
     def log(self, key: str | None, stream: str, text: str) -> None:
         """Keeps a line of output."""
-    def save(self, name: str, value: str, call: str | None) -> None:
-        """Stores a named value; durable when this returns."""
+    def save(self, call: int, name: str, value: str, key: str | None) -> None:
+        """Stores a named value, of the call with that key, and records by the reading ``call`` that it was stored.
+        Durable when this returns."""
     def served_count(self) -> int:
         """How many records this pass was served."""
     def usage(self) -> _Usage:

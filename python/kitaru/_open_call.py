@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
 from kitaru._calls import Body, Ended, Forever, Pause, Turn, identify, steps
-from kitaru._checkpoint import _check_options, free_bound
+from kitaru._checkpoint import _check_options, free_bound, watch
+from kitaru._results import Kept, keep
 from kitaru._spec import Spec
 from kitaru._turns import await_turn
 from kitaru.errors import KitaruUsageError
@@ -29,6 +30,7 @@ class OpenCall:
     def __init__(self, name: str, one: Identified | None) -> None:
         self._name = name
         self._one = one
+        # What `finish` was given, as it was then.
         self._path: Any = None
         self._token: Any = None
         self._result: Any = _NOTHING
@@ -36,9 +38,12 @@ class OpenCall:
         self.value: Any = None
 
     def finish(self, value: Any) -> None:
-        """Sets the result that is recorded when the block ends."""
-        self._result = value
-        self.value = value
+        """Sets the result, as it is now; it is recorded when the block ends. ``value`` is what a re-entry gets."""
+        if self._one is None:
+            self._result = self.value = value
+            return
+        parts = keep(self._one.spec, value)
+        self._result, self.value = Kept(parts), parts[1]
 
     # -- sync -----------------------------------------------------------------------------------------
 
@@ -175,6 +180,7 @@ def open_call(
     if frame is None:
         return OpenCall(name, None)
     signature, bound = free_bound(args if identity is None else identity, empty=identity is None and not args)
-    one = identify(frame, Spec(None, name, signature, **options), bound, id=id)
+    beside = watch(None, args, identity, bound)
+    one = identify(frame, Spec(None, name, signature, **options), bound, id=id, beside=beside)
     one.settable = False
     return OpenCall(name, one)

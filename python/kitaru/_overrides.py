@@ -1,6 +1,6 @@
 """Values that somebody put in place of recorded ones: plain JSON, made into what the code at that place takes.
 
-Not here: which calls they are for (the engine knows), and a flow's own inputs (``_inputs``, which does the fitting).
+Not here: which calls they are for (the engine knows), and the fitting itself (``_inputs``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from kitaru._values import decode_plain
 from kitaru.errors import KitaruOverrideError
 
 if TYPE_CHECKING:
+    from kitaru._flow import Flow
     from kitaru._spec import Spec
     from kitaru._values import Bound
 
@@ -34,6 +35,21 @@ def given(spec: Spec, text: str, changed: list[str], *, settable: bool) -> Bound
     if not fitted:
         return bound
     return spec.signature.bind(*spec.signature.spread({**bound.arguments, **fitted}))
+
+
+def flow_inputs(flow: Flow[Any, Any], text: str, plain: list[str]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword arguments of a recorded execution; those named ``plain`` were put in place by somebody.
+
+    Raises :class:`~kitaru.errors.KitaruInputsError` for a value that is not of its annotated type.
+    """
+    signature = flow.signature()
+    args, kwargs = signature.unbind(text)
+    if not plain:
+        return args, kwargs
+    arguments = signature.bind(args, kwargs).arguments
+    hints = hints_of(flow._function)
+    fitted = {name: fit(name, arguments[name], hints[name]) for name in plain if name in hints and name in arguments}
+    return signature.spread({**arguments, **fitted})
 
 
 def supplied(spec: Spec, text: str) -> Any:

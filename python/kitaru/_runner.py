@@ -15,7 +15,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kitaru import _entry
+from kitaru import _entry, _overrides
+from kitaru._given import Given
 from kitaru._inputs import arguments
 from kitaru.errors import (
     KitaruCancelledError,
@@ -195,16 +196,19 @@ def _flow_in(module: ModuleType, name: str, place: str) -> Flow[Any, Any]:
     return found
 
 
-def take(flow: Flow[Any, Any], exec_id: str, why: str) -> tuple[Run, Any, Any]:
+def take(flow: Flow[Any, Any], exec_id: str, why: str) -> tuple[Run, Given]:
     """Takes an execution of ``flow`` up. Returns its run and the flow's arguments."""
     from kitaru import _config
 
     known = json.loads(_config.engine().describe(exec_id))
     if known["flow"] != flow.name:
         raise KitaruFlowNotFoundError(f"execution {exec_id} is one of the flow {known['flow']}, not of {flow.name}")
-    run = take_up(flow, known, why)
-    args, kwargs = flow.signature().unbind(known["inputs"])
-    return run, args, kwargs
+    # Before it is taken up: inputs that do not fit must leave it as it is.
+    if known["plain"]:
+        given = flow._given(*_overrides.flow_inputs(flow, known["inputs"], known["plain"]))
+    else:
+        given = Given(flow.signature(), known["inputs"])
+    return take_up(flow, known, why), given
 
 
 def take_up(flow: Flow[Any, Any], known: dict[str, Any], why: str) -> Run:
@@ -244,20 +248,22 @@ def execute(job: dict[str, Any]) -> Ran:
         flow = load_target(job["run"]["target"])
         args, kwargs = arguments(flow, job["run"]["inputs"])
         flow._tags = (*flow._tags, *job["run"].get("tags", ()))
-        return finish(flow, flow._start(args, kwargs), args, kwargs)
+        given = flow._given(args, kwargs)
+        return finish(flow, flow._create(given)(), given)
     wanted = job["resume"]
     flow = load_entry(wanted["entry"], wanted["id"])
     try:
         taken = take(flow, wanted["id"], wanted.get("why", "resume"))
     except KitaruPaused as paused:
         return Ran(paused.exec_id, interrupted=False)
+    taken[0].on_drift = wanted.get("on_drift") or taken[0].on_drift
     return finish(flow, *taken)
 
 
-def finish(flow: Flow[Any, Any], run: Run, args: Any, kwargs: Any) -> Ran:
+def finish(flow: Flow[Any, Any], run: Run, given: Given) -> Ran:
     """Runs an execution that this process has taken."""
     try:
-        value = flow._enter(run, args, kwargs)
+        value = flow._enter(run, given)
         if flow.is_async:
             import asyncio
 

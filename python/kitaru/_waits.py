@@ -25,7 +25,7 @@ from kitaru.errors import (
 if TYPE_CHECKING:
     import datetime as datetime_module
     import uuid as uuid_module
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from kitaru._context import Frame
 
@@ -398,20 +398,31 @@ def uuid() -> uuid_module.UUID:
 
 def _reading(name: str, read: Any) -> Any:
     frame = _context.frame()
-    if frame is None:
-        return read()
+    return read() if frame is None else decode(recorded(frame, name, None, lambda: encode(read())))
+
+
+def met(frame: Frame, name: str, digest: bytes | None) -> tuple[int, str | None]:
+    """A thing that is done or read once: its call, and the JSON text of its record if it has one."""
     run, session = frame.run, frame.run.session
     run.check()
     try:
-        call = session.identify(frame.scope, f"kitaru.{name}", "reading", None, False, False, False, None)
+        call = session.identify(frame.scope, f"kitaru.{name}", "reading", digest, False, False, False, None)
         verdict, _, _ = session.decide(call, True)
-        if verdict == "reuse":
-            return decode(session.serve(call)[1] or "null")
-        value = read()
-        session.read(call, encode(value))
-        return value
+        return call, (session.serve(call)[1] or "null") if verdict == "reuse" else None
     except KitaruError as refusal:
         raise run.refused(refusal) from None
+
+
+def recorded(frame: Frame, name: str, digest: bytes | None, read: Callable[[], str]) -> str:
+    """The JSON text of what is read once, the record's or what ``read`` gives. Written with the next commit."""
+    call, text = met(frame, name, digest)
+    if text is None:
+        text = read()
+        try:
+            frame.run.session.read(call, text)
+        except KitaruError as refusal:
+            raise frame.run.refused(refusal) from None
+    return text
 
 
 def _inside(what: str) -> Frame:

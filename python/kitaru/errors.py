@@ -102,10 +102,15 @@ class KitaruNotRecordedError(KitaruError):
 class KitaruMutatedArgumentError(KitaruError):
     """A checkpoint changed one of its arguments; on re-entry that change would be missing.
 
-    The result was recorded before this was raised.
+    What became of the call is recorded, and the execution ``exec_id`` is paused until somebody decides about it. No
+    code of the flow can go on from this: it is raised at the flow's edge.
     """
 
     code = "mutated-argument"
+
+    def __init__(self, message: str, *, exec_id: str = "") -> None:
+        super().__init__(message)
+        self.exec_id = exec_id
 
 
 class KitaruEncodeError(KitaruError, TypeError):

@@ -98,3 +98,47 @@ FIRST = True
         (other / "agent.py").write_text(text.replace("FIRST = True", "FIRST = False"))
         one.kitaru("input", one.only(), "--value", "true").ok(0)
         assert one.done() == ["f"], call
+
+
+def test_what_is_submitted_counts_as_it_was_then(lab: Lab) -> None:
+    run(
+        lab,
+        """
+@checkpoint
+def work(batch):
+    did(f"work {batch}")
+    return list(batch)
+
+@flow
+def main():
+    batch, handles = [], []
+    for n in range(40):
+        batch.append(n)
+        handles.append(work.submit(batch))
+        batch.clear()
+    got = [handle.result() for handle in handles]
+    assert got == [[n] for n in range(40)], got
+    kitaru.wait(schema=bool, name="go")
+    return len(got)
+""",
+        code=75,
+    )
+    lab.kitaru("input", lab.only(), "--value", "true").ok(0)
+    assert sorted(lab.done()) == sorted(f"work [{n}]" for n in range(40)), "each once"
+
+
+def test_what_is_submitted_may_be_named(lab: Lab) -> None:
+    run(
+        lab,
+        """
+@checkpoint
+def work():
+    return did("work")
+
+@flow
+def main():
+    handles = [work.submit(id=n) for n in ("first", "second")]
+    return [handle.result() for handle in handles]
+""",
+    )
+    assert lab.done() == ["work", "work"]

@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import enum
 import functools
+import pathlib
 from typing import Any, Generic, NamedTuple, TypedDict, TypeVar
 
 import attrs
@@ -218,3 +219,7 @@ class Colder(Celsius):
 
 def function(x: int) -> int:
     return x + 1
+
+
+class Folder(type(pathlib.Path())):  # type: ignore[misc]
+    """A path of one's own class, which may hold more than the path."""

@@ -49,6 +49,13 @@ def test_what_cannot_be_loaded_again_is_refused(value: Any) -> None:
     refusal(value)
 
 
+def test_a_path_that_holds_more_than_a_path_is_refused() -> None:
+    folder = shapes.Folder("a/b")
+    assert type(decode(encode(folder))) is shapes.Folder
+    folder.hits = 3
+    assert "attributes of its own" in refusal(folder).type_name
+
+
 def test_a_class_made_in_a_function_is_refused_with_the_way_out() -> None:
     import dataclasses
 

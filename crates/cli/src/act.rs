@@ -2,14 +2,16 @@
 
 use crate::args::{Input, Resume};
 use crate::output::Answer;
-use crate::{Context, HostError, Job, render};
-use kitaru_core::event::Stop;
-use kitaru_core::rows::ExecutionRow;
+use crate::{Context, HostError, Job, render, values, who};
+use kitaru_core::event::{PauseReason, Stop};
+use kitaru_core::rows::{ExecutionRow, Status};
 use kitaru_core::{Body, ExecutionId};
 use kitaru_engine::SystemClock;
 use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stopped, view};
+use kitaru_store::{ExecutionFilter, Page};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashSet;
+use std::io::IsTerminal;
 
 type Result<T> = std::result::Result<T, ManageError>;
 
@@ -20,6 +22,7 @@ pub fn run(
     pairs: &[String],
     whole: Option<&str>,
     tags: Vec<String>,
+    pause_before: Vec<String>,
 ) -> Result<Answer> {
     let mut inputs = Map::new();
     if let Some(text) = whole {
@@ -29,21 +32,21 @@ pub fn run(
             Err(error) => return Err(ManageError::new("bad-json", format!("--inputs is not JSON: {error}"), None)),
         }
     }
-    for pair in pairs {
-        let Some((name, value)) = pair.split_once('=') else {
-            return Err(ManageError::new("usage", format!("--input {pair:?} is not NAME=VALUE"), None));
-        };
-        // What parses as JSON is JSON, everything else is a text.
-        let value = if serde_json::from_str::<Json>(value).is_ok() {
-            let refused = |why| ManageError::new("bad-json", format!("--input {name}: {why}"), None);
-            manage::exact(value).map_err(refused)?
-        } else {
-            Json::String(value.to_owned())
-        };
-        inputs.insert(name.to_owned(), value);
+    inputs.extend(values::pairs("--input", pairs)?);
+    for before in &pause_before {
+        manage::check_before(before)?;
     }
-    let id = carry_out(context, &Job::Run { target: target.to_owned(), inputs, tags })?;
-    ended(context, &id, &[])
+    let job = Job::Run { target: target.to_owned(), inputs, tags, pause_before: pause_before.clone() };
+    let id = carry_out(context, &job)?;
+    let mut answer = ended(context, &id, &[])?;
+    if matches!(answer.item.as_ref().map(|item| render::field(item, "status")).as_deref(), Some("completed" | "failed"))
+    {
+        // Somebody wanted to look before that, and it ran through.
+        let unmet =
+            pause_before.iter().map(|before| format!("note: --pause-before {before}: no such call was about to run"));
+        answer.messages.extend(unmet.map(|note| crate::output::clean(&note)));
+    }
+    Ok(answer)
 }
 
 /// `resume`, `retry`
@@ -58,10 +61,17 @@ pub fn resume(context: &mut Context<'_>, resume: &Resume) -> Result<Answer> {
             None => None,
         },
         rerun: resume.rerun.clone(),
+        set: [values::pairs("--set", &resume.set)?, values::files("--set-file", &resume.set_file)?].concat(),
+        by: who(),
     };
     let row = manage::find(context.store.as_ref(), resume.id.as_deref().unwrap_or_default())?;
     let prepared = manage::prepare(context.store.as_ref(), &row, &options, context.now())?;
-    go_on(context, &prepared.row, "resume")?;
+    if let Some(pid) = prepared.taken {
+        let message = format!("{} {}: process {pid} goes on with it", row.flow, row.id.short());
+        return Ok(Answer { item: Some(item(context, &row.id)?), messages: vec![message], ..Answer::default() });
+    }
+    // What its parent is paused at is another question.
+    go_on(context, &prepared.row, if prepared.row.id == row.id { "resume" } else { "child" })?;
     let mut answer = ended(context, &row.id, &prepared.failed)?;
     say_notes(context, &prepared.row, &mut answer)?;
     Ok(answer)
@@ -145,22 +155,59 @@ pub fn input(context: &mut Context<'_>, input: &Input) -> Result<Answer> {
 /// `cancel`, `pause`
 pub fn stop(context: &mut Context<'_>, id: &str, how: Stop) -> Result<Answer> {
     let row = manage::find(context.store.as_ref(), id)?;
-    let stopped = manage::stop(context.store.as_ref(), &row, how, "cli", context.now())?;
+    let stopped = manage::stop(context.store.as_ref(), &row, how, &who(), context.now())?;
     let item = item(context, &row.id)?;
-    let word = if how == Stop::Cancel { "cancelled" } else { "paused" };
-    let text = match stopped {
-        Stopped::Now => format!("{} {word}", row.id.short()),
-        Stopped::Asked => format!("{} is asked to stop; it is {word} at its next step", row.id.short()),
+    let short = row.id.short();
+    let text = match (stopped, how) {
+        (Stopped::Now, Stop::Cancel) => format!("{short} cancelled"),
+        (Stopped::Now, Stop::Pause) => format!("{short} paused"),
+        (Stopped::Asked, Stop::Cancel) => format!("{short} is asked to stop; it is cancelled at its next step"),
+        (Stopped::Asked, Stop::Pause) => {
+            format!("{short} is asked to pause; nothing new begins, and it pauses when what runs has ended")
+        }
     };
     Ok(Answer { item: Some(item), text, ..Answer::default() })
 }
 
+/// `executions delete`
+pub fn delete(context: &mut Context<'_>, id: &str, yes: bool) -> Result<Answer> {
+    let row = manage::find(context.store.as_ref(), id)?;
+    let deletion = manage::deletion(context.store.as_ref(), &row, context.now())?;
+    let short = row.id.short();
+    let children = deletion.rows.len() - 1;
+    let mut what = format!("{} {short}", row.flow);
+    if children > 0 {
+        what.push_str(&format!(" and {children} that it started"));
+    }
+    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !yes && !context.json && terminal && !context.host.confirm(&format!("Delete {what}?")) {
+        return Ok(Answer { messages: vec!["nothing was deleted".to_owned()], status: 1, ..Answer::default() });
+    }
+    manage::delete(context.store.as_ref(), &deletion)?;
+    let mut messages = Vec::new();
+    if !deletion.readers.is_empty() {
+        let readers: Vec<&str> = deletion.readers.iter().map(|reader| reader.id.short()).collect();
+        let who = if readers.len() == 1 { "the replay" } else { "the replays" };
+        messages.push(format!("what {who} {} read of it stays as long as they do", readers.join(", ")));
+    }
+    let ids: Vec<&ExecutionId> = deletion.rows.iter().map(|row| &row.id).collect();
+    let readers: Vec<&ExecutionId> = deletion.readers.iter().map(|row| &row.id).collect();
+    let item = json!({ "deleted": ids, "read_by": readers });
+    Ok(Answer {
+        item: Some(item),
+        text: crate::output::clean(&format!("{what} deleted")),
+        messages,
+        ..Answer::default()
+    })
+}
+
 fn go_on(context: &mut Context<'_>, row: &ExecutionRow, why: &str) -> Result<()> {
-    let job = Job::Resume { id: row.id.clone(), entry: row.entry.clone(), why: why.to_owned() };
+    let job = Job::Resume { id: row.id.clone(), entry: row.entry.clone(), why: why.to_owned(), on_drift: None };
     carry_out(context, &job).map(|_| ())
 }
 
-fn carry_out(context: &mut Context<'_>, job: &Job) -> Result<ExecutionId> {
+/// Runs a job to the flow's end or suspension.
+pub fn carry_out(context: &mut Context<'_>, job: &Job) -> Result<ExecutionId> {
     match context.host.run(job, context.json, &context.place) {
         Ok(ran) => {
             context.interrupted |= ran.interrupted;
@@ -170,13 +217,14 @@ fn carry_out(context: &mut Context<'_>, job: &Job) -> Result<ExecutionId> {
     }
 }
 
-fn item(context: &Context<'_>, id: &ExecutionId) -> Result<Json> {
+/// An execution as an item.
+pub fn item(context: &Context<'_>, id: &ExecutionId) -> Result<Json> {
     let row = context.store.queries().execution(id)?;
     view::execution(context.store.as_ref(), &row, context.now())
 }
 
 /// What a flow's end looks like. `failed`: calls that failed before, to be named if the flow fails by itself.
-fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Result<Answer> {
+pub fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Result<Answer> {
     let item = item(context, id)?;
     let short = id.short();
     let text = |name: &str| render::field(&item, name);
@@ -221,6 +269,7 @@ fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Result<A
             let reason = item.get("reason").and_then(|reason| reason.get("text")).and_then(Json::as_str);
             let reason = crate::output::clean(reason.unwrap_or_default());
             answer.messages.push(format!("{} {short} is {status}: {reason}", text("flow")));
+            answer.messages.extend(before_call(context, id)?);
             if let Some(at) = item.get("wake_at").and_then(Json::as_str) {
                 let at = at.get(..19).unwrap_or(at).replace('T', " ");
                 answer.messages.push(format!("  wakes {at} UTC, if somebody then runs: kitaru resume --due"));
@@ -235,9 +284,32 @@ fn ended(context: &Context<'_>, id: &ExecutionId, failed: &[String]) -> Result<A
     Ok(answer)
 }
 
+/// The call that an execution is paused before, with its inputs and the commands to go on. A child that is, too.
+fn before_call(context: &Context<'_>, id: &ExecutionId) -> Result<Vec<String>> {
+    let store = context.store.as_ref();
+    let row = store.queries().execution(id)?;
+    if row.status == Status::Waiting {
+        let filter =
+            ExecutionFilter { parent: Some(row.id), status: vec![Status::Paused], ..ExecutionFilter::default() };
+        let mut lines = Vec::new();
+        for child in store.queries().executions(&filter, Page { limit: 5, offset: 0 })? {
+            let reason = render::reason(&view::brief(store, &child, context.now()));
+            lines.push(crate::output::clean(&format!("{} {} is paused: {reason}", child.flow, child.id.short())));
+            lines.extend(before_call(context, &child.id)?);
+        }
+        return Ok(lines);
+    }
+    if !matches!(manage::next::pause(&row), Some(PauseReason::Breakpoint { .. })) {
+        return Ok(Vec::new());
+    }
+    let pending = manage::pending::pending(store, &row)?;
+    let shown = pending.map(|pending| manage::pending::shown(store, id, &pending)).unwrap_or_default();
+    Ok(shown.iter().map(|line| crate::output::clean(line)).collect())
+}
+
 /// What was noted while an execution went on from where `before` shows it: a record that was used although its code
 /// or its inputs changed, a result that could not be stored.
-fn say_notes(context: &Context<'_>, before: &ExecutionRow, answer: &mut Answer) -> Result<()> {
+pub fn say_notes(context: &Context<'_>, before: &ExecutionRow, answer: &mut Answer) -> Result<()> {
     let mut said = HashSet::new();
     let mut notes = Vec::new();
     for event in context.store.load(&before.id, before.last_seq, 0)? {

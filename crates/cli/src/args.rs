@@ -1,5 +1,6 @@
 //! What can be typed. Help, completion and the reference page are made of this.
 
+use crate::asked::{Diff, Replay};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -46,6 +47,9 @@ pub enum Command {
         /// A label.
         #[arg(long)]
         tag: Vec<String>,
+        /// Pause this run before a call: its key, a checkpoint's name, or `step 14`.
+        #[arg(long, value_name = "SELECTOR")]
+        pause_before: Vec<String>,
     },
     /// Look at executions and act on them.
     #[command(subcommand)]
@@ -72,16 +76,23 @@ pub enum Command {
     Resume(Resume),
     /// The same as resume: what failed runs again.
     Retry(Resume),
+    /// Run an execution again as another one, from any call, with anything changed.
+    Replay(Box<Replay>),
+    /// Compare executions.
+    Diff(Diff),
     /// Cancel an execution and its children.
     Cancel {
         /// Identifier.
         id: String,
     },
-    /// Pause an execution and its children.
+    /// Pause an execution and its children, when what runs now has ended.
     Pause {
         /// Identifier.
         id: String,
     },
+    /// Places to pause before.
+    #[command(subcommand)]
+    Breakpoints(Breakpoints),
     /// Open questions of all executions.
     #[command(subcommand)]
     Waits(Waits),
@@ -132,16 +143,65 @@ pub enum Executions {
     Resume(Resume),
     /// The same as resume: what failed runs again.
     Retry(Resume),
+    /// Run it again as another one, from any call, with anything changed.
+    Replay(Box<Replay>),
+    /// Compare executions.
+    Diff(Diff),
+    /// Delete one that has ended, and its children.
+    #[command(alias = "rm")]
+    Delete {
+        /// Identifier.
+        id: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Cancel it and its children.
     Cancel {
         /// Identifier.
         id: String,
     },
-    /// Pause it and its children.
+    /// Pause it and its children, when what runs now has ended.
     Pause {
         /// Identifier.
         id: String,
     },
+}
+
+/// `kitaru breakpoints …`
+#[derive(Debug, Subcommand)]
+pub enum Breakpoints {
+    /// Pause the next run of a flow before a call.
+    Add(AddBreakpoint),
+    /// List them.
+    #[command(alias = "ls")]
+    List {
+        /// Only this flow's.
+        #[arg(long)]
+        flow: Option<String>,
+    },
+    /// Remove one.
+    #[command(alias = "rm")]
+    Remove {
+        /// Its number.
+        id: String,
+    },
+}
+
+/// `kitaru breakpoints add`
+#[derive(Debug, clap::Args)]
+pub struct AddBreakpoint {
+    /// The flow: its name, or FILE.py:FLOW.
+    pub flow: String,
+    /// Before which call: its key, a checkpoint's name, or `step 14`.
+    #[arg(long, value_name = "SELECTOR")]
+    pub before: String,
+    /// It stays: every run pauses there.
+    #[arg(long)]
+    pub every: bool,
+    /// Only when this holds: an expression over inputs, key, name and step.
+    #[arg(long, value_name = "EXPR")]
+    pub when: Option<String>,
 }
 
 /// `kitaru waits …`
@@ -198,7 +258,8 @@ pub struct List {
     pub page: usize,
 }
 
-fn from_one(text: &str) -> Result<usize, String> {
+/// A number that counts from 1.
+pub fn from_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("it counts from 1".to_owned()),
         Ok(number) => Ok(number),
@@ -228,12 +289,19 @@ pub struct Resume {
     /// Identifier.
     #[arg(required_unless_present = "due")]
     pub id: Option<String>,
-    /// For a call that has other inputs than recorded: reuse its result, or rerun it.
+    /// For a call that has other inputs than recorded, or changed them: reuse its result, or rerun it.
     #[arg(long, value_parser = ["reuse", "rerun"])]
     pub on_drift: Option<String>,
     /// Run calls again: `failed`, or a call's key.
     #[arg(long, value_name = "failed|KEY")]
     pub rerun: Vec<String>,
+    /// At the call that it is paused at: give it another input (NAME.PATH=VALUE), or its output instead of running it
+    /// (output=VALUE). VALUE is JSON where it parses, else a string.
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// The same with a value from a file.
+    #[arg(long, value_name = "PATH=FILE")]
+    pub set_file: Vec<String>,
     /// Everything whose time has come, or whose answer is there.
     #[arg(long, conflicts_with = "id")]
     pub due: bool,
@@ -250,8 +318,14 @@ impl Command {
             Self::Executions(Executions::Input(_)) | Self::Input(_) => "executions.input",
             Self::Executions(Executions::Resume(_)) | Self::Resume(_) => "executions.resume",
             Self::Executions(Executions::Retry(_)) | Self::Retry(_) => "executions.retry",
+            Self::Executions(Executions::Replay(_)) | Self::Replay(_) => "executions.replay",
+            Self::Executions(Executions::Diff(_)) | Self::Diff(_) => "executions.diff",
+            Self::Executions(Executions::Delete { .. }) => "executions.delete",
             Self::Executions(Executions::Cancel { .. }) | Self::Cancel { .. } => "executions.cancel",
             Self::Executions(Executions::Pause { .. }) | Self::Pause { .. } => "executions.pause",
+            Self::Breakpoints(Breakpoints::Add(_)) => "breakpoints.add",
+            Self::Breakpoints(Breakpoints::List { .. }) => "breakpoints.list",
+            Self::Breakpoints(Breakpoints::Remove { .. }) => "breakpoints.remove",
             Self::Waits(_) => "waits.list",
             Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",
             Self::Artifacts(Artifacts::Get { .. }) => "artifacts.get",

@@ -1,21 +1,28 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
-//! `args` is what can be typed, `look` shows, `act` changes, `render` makes text of items, `explain` has the
-//! error pages. Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
+//! `args` and `asked` are what can be typed, `look` shows, `act` changes, `replay` and `batch` run again what was
+//! recorded, `diff` compares, `render` and `plan` make text of items, `explain` has the error pages. Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
 mod act;
 mod args;
+mod asked;
+mod batch;
+mod breakpoints;
+mod diff;
 mod explain;
 mod look;
 mod output;
+mod plan;
 mod render;
+mod replay;
+mod values;
 
 use args::{Args, Command, Executions, Flows, Waits};
 use clap::Parser;
 use kitaru_core::event::EntryPoint;
 use kitaru_core::{ExecutionId, Millis};
-use kitaru_engine::manage::ManageError;
+use kitaru_engine::manage::{Check, Inspection, ManageError};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::{Options, Store, Synchronous};
 use output::{Answer, Out};
@@ -35,6 +42,8 @@ pub enum Job {
         inputs: serde_json::Map<String, serde_json::Value>,
         /// Labels.
         tags: Vec<String>,
+        /// Selectors of calls to pause before.
+        pause_before: Vec<String>,
     },
     /// Go on with an execution.
     Resume {
@@ -42,8 +51,20 @@ pub enum Job {
         id: ExecutionId,
         /// Where its code is.
         entry: EntryPoint,
-        /// Why: `resume`, `answer` or `due`.
+        /// Why: `resume`, `answer`, `due` or `replay`.
         why: String,
+        /// What is done with a call that has other inputs than recorded; `None`: what its flow says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        on_drift: Option<String>,
+    },
+    /// Look at the code of an execution as it is now.
+    Inspect {
+        /// Which.
+        id: ExecutionId,
+        /// Where its code is.
+        entry: EntryPoint,
+        /// Overrides to check against it.
+        checks: Vec<Check>,
     },
 }
 
@@ -80,11 +101,37 @@ pub struct Ran {
     pub interrupted: bool,
 }
 
+/// A flow that was found in the user's code.
+#[derive(Clone, Debug)]
+pub struct FlowAt {
+    /// Its name.
+    pub name: String,
+    /// Absolute path of the file that defines it.
+    pub file: Option<String>,
+}
+
 /// Runs user code.
 pub trait Host {
     /// Runs a job to the flow's end or suspension; the user's output goes to stderr if `json`.
     fn run(&mut self, job: &Job, json: bool, place: &Place) -> Result<Ran, HostError>;
+
+    /// Runs jobs that resume, each in a process of its own, at most `at_once` together, and tells how each ended. What
+    /// they print is kept with them and shown nowhere. Returns whether it was interrupted before all were begun.
+    fn run_all(&mut self, jobs: &[Job], at_once: usize, place: &Place, told: &mut Told<'_>) -> bool;
+
+    /// Loads the code of an execution and looks at it; runs nothing of it but its import. `job`: [`Job::Inspect`].
+    fn inspect(&mut self, job: &Job, place: &Place) -> Result<Inspection, HostError>;
+
+    /// Asks a question on the terminal; `true`: yes.
+    fn confirm(&mut self, question: &str) -> bool;
+
+    /// Loads `FILE.py:FLOW` or `module:FLOW`, to say which flow that is. What its module prints goes to stderr if
+    /// `json`.
+    fn flow(&mut self, target: &str, json: bool, place: &Place) -> Result<FlowAt, HostError>;
 }
+
+/// Takes the place of a job in its list, and how it ended.
+pub type Told<'a> = dyn FnMut(usize, Result<Ran, HostError>) + 'a;
 
 /// What commands work with.
 struct Context<'a> {
@@ -102,6 +149,13 @@ impl Context<'_> {
     }
 }
 
+/// Who types: the user's name, and that it was here.
+fn who() -> String {
+    let names = ["USER", "LOGNAME", "USERNAME"];
+    let name = names.iter().filter_map(|name| std::env::var(name).ok()).find(|name| !name.is_empty());
+    name.map_or_else(|| "cli".to_owned(), |name| format!("{name} (cli)"))
+}
+
 /// Runs a command line (without the program's name). Returns the exit status: 0 completed, 1 failed, 2 usage,
 /// 75 waiting, sleeping or paused, 130 interrupted.
 pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
@@ -111,7 +165,7 @@ pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
         Err(error) => {
             let json = argv.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json")
                 || argv.iter().any(|word| word == "--output=json");
-            return output::usage(&error, json);
+            return output::usage(&error, json, hint(argv));
         }
     };
     let out = Out { json: args.output == args::Output::Json, command: args.command.name() };
@@ -119,6 +173,13 @@ pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
         Ok(answer) => out.show(&answer),
         Err(error) => out.fail(&error),
     }
+}
+
+/// A way out of a mistake that is likely: what a call returns is its output, but `--output` is how answers look.
+fn hint(argv: &[String]) -> Option<&'static str> {
+    let resumes = argv.iter().any(|word| matches!(word.as_str(), "resume" | "retry"));
+    let output = argv.iter().any(|word| word == "--output" || word.starts_with("--output="));
+    (resumes && output).then_some("to supply the output of the call that it is paused at: --set output=VALUE")
 }
 
 fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, ManageError> {
@@ -132,15 +193,20 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     let store = Arc::clone(&place.store);
     let context = &mut Context { store, place, host, json: out.json, interrupted: false };
     match args.command {
-        Command::Run { target, input, inputs, tag } => act::run(context, &target, &input, inputs.as_deref(), tag),
+        Command::Run { target, input, inputs, tag, pause_before } => {
+            act::run(context, &target, &input, inputs.as_deref(), tag, pause_before)
+        }
         Command::Executions(one) => executions(context, one),
         Command::Ls(list) => look::list(context, &list),
         Command::Show { id } => look::get(context, &id),
         Command::Logs { id, follow } => look::logs(context, &id, follow),
         Command::Input(input) => act::input(context, &input),
         Command::Resume(resume) | Command::Retry(resume) => act::resume(context, &resume),
+        Command::Replay(one) => replay::replay(context, &one),
+        Command::Diff(one) => diff::diff(context, &one),
         Command::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
+        Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
         Command::Waits(Waits::List) => look::waits(context),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
@@ -156,6 +222,9 @@ fn executions(context: &mut Context<'_>, one: Executions) -> Result<Answer, Mana
         Executions::Logs { id, follow } => look::logs(context, &id, follow),
         Executions::Input(input) => act::input(context, &input),
         Executions::Resume(resume) | Executions::Retry(resume) => act::resume(context, &resume),
+        Executions::Replay(one) => replay::replay(context, &one),
+        Executions::Diff(one) => diff::diff(context, &one),
+        Executions::Delete { id, yes } => act::delete(context, &id, yes),
         Executions::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
         Executions::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
     }

@@ -76,7 +76,7 @@ impl Out {
             complain(&format!("hint: {}", clean(hint)));
         }
         match error.code.as_str() {
-            "usage" | "bad-inputs" | "bad-json" => 2,
+            "usage" | "bad-expression" | "bad-inputs" | "bad-json" | "bad-override" | "bad-selector" => 2,
             "waiting" | "paused" => 75,
             "interrupted" => 130,
             _ => 1,
@@ -85,7 +85,7 @@ impl Out {
 }
 
 /// A command line that cannot be understood, or a request for help. Returns the exit status.
-pub fn usage(error: &clap::Error, json: bool) -> i32 {
+pub fn usage(error: &clap::Error, json: bool, hint: Option<&str>) -> i32 {
     if !error.use_stderr() {
         drop(print(&error.render().to_string()));
         return 0;
@@ -95,8 +95,7 @@ pub fn usage(error: &clap::Error, json: bool) -> i32 {
         // The first paragraph says what is wrong; the rest is how to call it.
         let said: Vec<&str> = message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
         let line = said.join(" ").trim_start_matches("error: ").to_owned();
-        let document =
-            json!({ "command": "usage", "error": { "code": "usage", "message": line, "hint": "kitaru --help" } });
+        let document = json!({ "command": "usage", "error": { "code": "usage", "message": line, "hint": hint.unwrap_or("kitaru --help") } });
         drop(print(&format!("{document}\n")));
     }
     let text = error.render().to_string();
@@ -105,6 +104,9 @@ pub fn usage(error: &clap::Error, json: bool) -> i32 {
         .strip_prefix("error: ")
         .map_or_else(|| text.trim_end().to_owned(), |rest| format!("error[usage]: {rest}"));
     complain(&text);
+    if let Some(hint) = hint {
+        complain(&format!("hint: {hint}"));
+    }
     2
 }
 
@@ -113,6 +115,11 @@ pub fn print(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// Says something to people while a command goes on.
+pub fn say(text: &str) {
+    complain(&clean(text));
 }
 
 fn complain(text: &str) {

@@ -130,6 +130,11 @@ fn took(call: &Json) -> String {
     }
 }
 
+/// What somebody put in at a call.
+fn by_hand(call: &Json) -> impl Iterator<Item = &Json> {
+    call.get("by_hand").and_then(Json::as_array).into_iter().flatten()
+}
+
 /// The page of one execution.
 pub fn execution(item: &Json) -> String {
     let mut lines = vec![
@@ -165,14 +170,42 @@ pub fn execution(item: &Json) -> String {
                 ("TRIES", |call| if field(call, "attempts") == "0" { String::new() } else { field(call, "attempts") }),
                 ("STARTED", |call| when(call, "started_at").get(11..).unwrap_or_default().to_owned()),
                 ("TOOK", |call| took(call)),
-                (
-                    "",
-                    |call| {
-                        if call.get("reused") == Some(&Json::Bool(true)) { "reused".to_owned() } else { String::new() }
-                    },
-                ),
+                ("", |call| {
+                    let made = |what: &str| by_hand(call).any(|one| field(one, "what") == what);
+                    let words = [
+                        (call["reused"] == true, "reused"),
+                        (made("output"), "output by hand"),
+                        (by_hand(call).next().is_some() && !made("output"), "inputs by hand"),
+                    ];
+                    let words = words.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word);
+                    words.collect::<Vec<_>>().join(", ")
+                }),
             ],
         ));
+    }
+    if let Some(pending) = item.get("pending").filter(|pending| !pending.is_null()) {
+        lines.push(String::new());
+        lines.push(clean(&format!("paused at {}", field(pending, "key"))));
+        let inputs = pending.get("inputs").and_then(Json::as_object);
+        lines.extend(
+            inputs.into_iter().flatten().map(|(name, value)| cut(&clean(&format!("  {name}: {value}")), width())),
+        );
+    }
+    let calls = item.get("calls").and_then(Json::as_array).into_iter().flatten();
+    let changed: Vec<String> = calls
+        .chain(item.get("pending"))
+        .flat_map(|call| by_hand(call).map(|one| (field(call, "key"), one)))
+        .map(|(key, one)| {
+            let who = format!("  {}, {} UTC", field(one, "by"), when(one, "at"));
+            let left = width().saturating_sub(who.chars().count() + 2);
+            let what = format!("{key} {} = {}", field(one, "what"), one.get("value").unwrap_or(&Json::Null));
+            format!("  {}{who}", cut(&clean(&what), left.max(20)))
+        })
+        .collect();
+    if !changed.is_empty() {
+        lines.push(String::new());
+        lines.push("put in by hand".to_owned());
+        lines.extend(changed);
     }
     for wait in item.get("waits").and_then(Json::as_array).into_iter().flatten() {
         lines.push(String::new());

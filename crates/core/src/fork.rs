@@ -39,7 +39,7 @@ impl Records {
         let mut forked = Forked {
             base: fork.upto,
             unchanged: fork.reuse == Reuse::Unchanged,
-            free: fork.reuse == Reuse::Unchanged || !fork.overrides.is_empty(),
+            free: fork.reuse == Reuse::Unchanged || !fork.overrides.is_empty() || !fork.asked.is_empty(),
             keys: HashMap::new(),
         };
         let mut stands_in: HashMap<ScopeId, ScopeId> = old.scopes.iter().map(|one| (one.scope, one.parent)).collect();

@@ -26,10 +26,20 @@ impl ExecutionId {
     /// The identifier of the child that `parent` starts at `scope`: a function of both, so that a crash
     /// between the child's creation and the parent's record cannot create two.
     pub fn child_of(parent: &Self, scope: &ScopeId) -> Self {
+        Self::derived(&[b"kitaru child\0", parent.0.as_bytes(), &scope.0])
+    }
+
+    /// The identifier of the replay of `source` in a batch of that name: a function of both, so that a batch that is
+    /// started again replays each once.
+    pub fn replay_of(batch: &str, source: &Self) -> Self {
+        Self::derived(&[b"kitaru replay\0", source.0.as_bytes(), b"\0", batch.as_bytes()])
+    }
+
+    fn derived(parts: &[&[u8]]) -> Self {
         let mut hash = blake3::Hasher::new();
-        hash.update(b"kitaru child\0");
-        hash.update(parent.0.as_bytes());
-        hash.update(&scope.0);
+        for part in parts {
+            hash.update(part);
+        }
         let bytes = hash.finalize();
         let mut raw = [0u8; 16];
         raw.copy_from_slice(&bytes.as_bytes()[..16]);

@@ -3,13 +3,17 @@
 //! Data goes one way: [`event`] bodies are what the journal holds, [`project`] folds them into the rows
 //! that people query, [`records`] folds them into what a re-entering flow may be served, [`matcher`] decides
 //! call by call, [`delivery`] decides in which order recorded results are handed out, and [`pass`] is one run
-//! of a flow over all of them: what it asks, what is to be written. A replay begins with [`fork`]: what it keeps of its
-//! source.
+//! of a flow over all of them: what it asks, what is to be written. A replay begins with [`plan`] and
+//! [`selector`]: what is reused and what runs; [`fork`] is what it then keeps of its source. [`breakpoint`] finds the
+//! calls to pause before.
 //!
 //! Deliberately not here: clocks, randomness, threads, I/O, SQL. Times come in as [`Millis`] arguments.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+pub mod breakpoint;
+pub mod compare;
+pub mod condition;
 pub mod delivery;
 pub mod diff;
 pub mod escape;
@@ -20,9 +24,11 @@ pub mod lease;
 pub mod matcher;
 pub mod pass;
 pub mod path;
+pub mod plan;
 pub mod project;
 pub mod records;
 pub mod rows;
+pub mod selector;
 pub mod table;
 pub mod value;
 

@@ -77,6 +77,8 @@ pub struct Pass {
     starting: BTreeMap<CallId, CallStarted>,
     /// Starts that [`Pass::riding`] handed out and that are not written yet, and how often each was.
     leaving: BTreeMap<CallId, usize>,
+    /// Paths of arguments that were changed while their call ran, until its outcome says so.
+    mutated: BTreeMap<CallId, String>,
     /// Names of changed checkpoints of which it was said.
     changed: BTreeSet<String>,
 }
@@ -93,6 +95,7 @@ impl Pass {
     pub fn begin(&mut self) {
         self.matcher.restart();
         self.starting.clear();
+        self.mutated.clear();
         let all = self.matcher.records.all.iter();
         let outcomes = all.filter(|record| record.state.is_served() && record.call.kind != CallKind::Reading);
         self.delivery = Delivery::new(outcomes.map(|record| record.order));
@@ -233,6 +236,11 @@ impl Pass {
         self.leaving.contains_key(&call)
     }
 
+    /// An argument of a call, at that path, was changed while it ran: its outcome is to say so.
+    pub fn mutates(&mut self, call: CallId, path: String) {
+        self.mutated.insert(call, path);
+    }
+
     /// The call has its outcome: what is to be written now. Not while its start [`Pass::is_on_its_way`].
     pub fn end(&mut self, call: CallId, outcome: Outcome, attempts: u32, usage: Usage) -> Option<Vec<Body>> {
         let head = self.matcher.head(call)?.clone();
@@ -247,6 +255,7 @@ impl Pass {
         };
         let mut batch = Vec::new();
         self.announce(head.scope, &mut batch);
+        let mutated = self.mutated.remove(&call);
         let by = None;
         batch.push(Body::CallEnded(Box::new(CallEnded {
             call: head,
@@ -255,6 +264,7 @@ impl Pass {
             effective,
             outcome,
             by,
+            mutated,
             attempts,
             started_at,
             usage,
@@ -264,6 +274,13 @@ impl Pass {
 
     /// A recorded reading of a clock or of randomness: known from here on, rides along.
     pub fn read(&mut self, call: CallId, value: Value, now: Millis) -> Option<()> {
+        let mut batch = self.reading(call, value, now)?;
+        self.riding.append(&mut batch);
+        Some(())
+    }
+
+    /// The same where it is to be written now, with what was done at that.
+    pub fn reading(&mut self, call: CallId, value: Value, now: Millis) -> Option<Vec<Body>> {
         let (head, _) = self.matcher.run(call)?;
         let mut batch = Vec::new();
         self.announce(head.scope, &mut batch);
@@ -274,12 +291,12 @@ impl Pass {
             effective: None,
             outcome: Outcome::Returned { result: value },
             by: None,
+            mutated: None,
             attempts: 1,
             started_at: now,
             usage: Usage::default(),
         })));
-        self.riding.append(&mut batch);
-        Some(())
+        Some(batch)
     }
 
     /// A question is asked, or a sleep begins: its key and what is to be written now. A question of the same name
@@ -356,6 +373,13 @@ impl Pass {
     pub fn put_back(&mut self, mut batch: Vec<Body>) {
         batch.append(&mut self.riding);
         self.riding = batch;
+    }
+
+    /// Lets the journal know of `scope` though no call of it is on record.
+    pub fn tell_scopes(&mut self, scope: ScopeId) {
+        let mut batch = Vec::new();
+        self.announce(scope, &mut batch);
+        self.riding.append(&mut batch);
     }
 
     /// Takes what was written, by this pass or for it, into the records.

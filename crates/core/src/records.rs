@@ -3,7 +3,8 @@
 //! Not here: which record a call gets ([`crate::matcher`]) and the rows that people query ([`crate::project`]).
 
 use crate::event::{
-    Body, CallHead, CallKind, DriftDecided, ErrorData, Inputs, InputsSet, Outcome, ScopeOpened, Usage, WaitOpened,
+    Body, CallHead, CallKind, DriftDecided, DriftDecision, ErrorData, Inputs, InputsSet, Outcome, PauseReason,
+    ScopeOpened, Usage, WaitOpened,
 };
 use crate::fork::Forked;
 use crate::ids::{Millis, ScopeId, Seq};
@@ -75,6 +76,8 @@ pub struct Record {
     pub inputs: Option<Value>,
     /// Whether somebody supplied its outcome: then that is plain JSON.
     pub supplied: bool,
+    /// Path of an argument that was changed while it ran, unless somebody decided to serve the outcome all the same.
+    pub mutated: Option<String>,
     /// The flow's code when it was made, as an index into [`Records::codes`].
     pub code: usize,
     /// Its place in its scope's list.
@@ -117,6 +120,10 @@ pub struct Records {
     pub fork: Option<Forked>,
     /// What somebody changed of the inputs of calls, latest last.
     pub inputs_set: Vec<InputsSet>,
+    /// Selectors of calls to pause before in this execution, but for those that were met.
+    pub pause_before: Vec<String>,
+    /// Bodies of calls that were paused before and that nobody has let go on, with the selector of the breakpoint.
+    pub held: HashMap<ScopeId, String>,
     /// Bodies of calls that were paused before and may run.
     pub released: HashSet<ScopeId>,
     /// The highest number printed for each name in a scope.
@@ -134,6 +141,7 @@ impl Records {
                 if let Some(fork) = &created.fork {
                     self.cut(fork);
                 }
+                self.pause_before.clone_from(&created.pause_before);
                 self.current_code = self.code(created.code.as_ref());
             }
             Body::Taken(taken) => self.current_code = self.code(taken.code.as_ref()),
@@ -163,6 +171,7 @@ impl Records {
                 if ended.inputs.is_some() {
                     record.inputs.clone_from(&ended.inputs);
                 }
+                record.mutated.clone_from(&ended.mutated);
                 record.order = seq;
                 record.ended_at = at;
                 record.supplied = ended.by.is_some();
@@ -184,13 +193,25 @@ impl Records {
                 }
             }
             Body::DriftDecided(decided) => {
+                if let (DriftDecision::Reuse, Some(ix)) = (decided.decision, self.by_seq.get(&decided.record)) {
+                    self.all[*ix].mutated = None;
+                }
                 let after = decided.after.as_ref();
                 let body = body_of(&decided.scope, &decided.name, &decided.inputs, after, decided.occurrence);
                 self.decisions.insert(body, (decided.clone(), self.current_code));
             }
             Body::InputsSet(set) => self.inputs_set.push(set.clone()),
             Body::CallReleased(released) => {
+                self.held.remove(&released.body);
                 self.released.insert(released.body);
+            }
+            Body::Paused(paused) => {
+                if let PauseReason::Breakpoint { call, before, id, .. } = &paused.reason {
+                    self.held.insert(call.body, before.clone());
+                    if id.is_none() {
+                        self.pause_before.retain(|one| one != before);
+                    }
+                }
             }
             Body::WaitOpened(opened) => {
                 let ix = self.begin(seq, &opened.call, at);
@@ -219,6 +240,7 @@ impl Records {
         // A child that failed goes on as itself; one that returned is made anew.
         self.all[ix].renewed += u32::from(matches!(self.all[ix].state, State::Returned(_) | State::Volatile { .. }));
         self.set(ix, State::Dropped);
+        self.all[ix].mutated = None;
         self.all[ix].failed_attempts = 0;
         self.all[ix].retry_at = 0;
     }
@@ -237,6 +259,7 @@ impl Records {
             record.started_at = started_at;
             record.order = 0;
             record.ended_at = 0;
+            record.mutated = None;
             record.failed_attempts = 0;
             record.retry_at = 0;
             record.code = self.current_code;
@@ -277,6 +300,7 @@ impl Records {
             once: false,
             inputs: None,
             supplied: false,
+            mutated: None,
             code: self.current_code,
             place,
         });
@@ -435,7 +459,7 @@ pub(crate) fn number_key(scope: &ScopeId, name: &str, mark: char) -> ScopeId {
 }
 
 /// `label/name#n`, number 1 and an empty label left out.
-fn printed(label: &str, name: &str, number: u32, mark: char) -> String {
+pub(crate) fn printed(label: &str, name: &str, number: u32, mark: char) -> String {
     let slash = if label.is_empty() { "" } else { "/" };
     if number == 1 { format!("{label}{slash}{name}") } else { format!("{label}{slash}{name}{mark}{number}") }
 }

@@ -8,17 +8,21 @@ use crate::event::{ArtifactSaved, Body, CallKind};
 use crate::ids::{Millis, Seq};
 use crate::project::{CallPatch, Change, project};
 use crate::rows::{CallRow, CallStatus};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// See the module. Events are folded in order.
 #[derive(Debug, Default)]
 pub struct Table {
     rows: Vec<CallRow>,
     by_key: HashMap<String, usize>,
-    artifacts: BTreeMap<String, (ArtifactSaved, Millis)>,
+    /// Every one that was saved: what a later one of its name took the place of counts where that is not kept.
+    saved: Vec<(ArtifactSaved, Millis)>,
     /// Where the events of the source end, and whether a pass has said since what it was served.
     base: Seq,
     told: bool,
+    /// When it was last taken up, and when a pass last said what it was served.
+    taken: Seq,
+    said: Seq,
 }
 
 impl Table {
@@ -29,14 +33,19 @@ impl Table {
             self.by_key.clear();
             if let Some(fork) = &created.fork {
                 self.base = fork.upto;
-                for mut row in rows.into_iter().filter(|row| fork.keeps(row.seq) && row.ended_seq.is_some()) {
+                self.told = false;
+                let has_outcome = |row: &CallRow| row.ended_seq.is_some() && row.status != CallStatus::Dropped;
+                for mut row in rows.into_iter().filter(|row| fork.keeps(row.seq) && has_outcome(row)) {
                     row.reused = true;
                     self.by_key.insert(row.key.clone(), self.rows.len());
                     self.rows.push(row);
                 }
                 let kept = &self.by_key;
-                self.artifacts.retain(|_, (saved, _)| saved.call.as_ref().is_some_and(|key| kept.contains_key(key)));
+                self.saved.retain(|(saved, _)| saved.call.as_ref().is_some_and(|key| kept.contains_key(key)));
             }
+        }
+        if matches!(body, Body::Taken(_)) {
+            self.taken = seq;
         }
         for change in project(seq, at, body) {
             match change {
@@ -49,6 +58,7 @@ impl Table {
                 }
                 Change::Reused(ranges) => {
                     self.told = true;
+                    self.said = seq;
                     for row in &mut self.rows {
                         row.reused = ranges.iter().any(|(from, to)| (*from..=*to).contains(&row.seq));
                     }
@@ -60,9 +70,7 @@ impl Table {
                         (row.ended_at, row.ended_seq) = (Some(at), Some(seq));
                     }
                 }
-                Change::Artifact(saved) => {
-                    self.artifacts.insert(saved.name.clone(), (saved, at));
-                }
+                Change::Artifact(saved) => self.saved.push((saved, at)),
                 Change::Execution(_) | Change::WaitOpened(_) | Change::BreakpointHit(_) => {}
             }
         }
@@ -78,9 +86,17 @@ impl Table {
         rows
     }
 
+    /// Whether the last pass, which has said what it was served, neither was served that call nor made it.
+    pub fn is_unasked(&self, row: &CallRow) -> bool {
+        self.said > self.taken && row.seq < self.taken && !row.reused && row.ended_seq.is_some()
+    }
+
     /// The artifacts by name, and when each was saved.
-    pub fn artifacts(&self) -> impl Iterator<Item = &(ArtifactSaved, Millis)> {
-        self.artifacts.values()
+    pub fn artifacts(&self) -> Vec<&(ArtifactSaved, Millis)> {
+        let mut found: Vec<_> = self.saved.iter().rev().collect();
+        found.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        found.dedup_by(|(a, _), (b, _)| a.name == b.name);
+        found
     }
 
     fn call(&mut self, patch: &CallPatch) {

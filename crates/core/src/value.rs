@@ -3,6 +3,7 @@
 //! Not here: what the JSON means (tags and codecs are Python's) and how large values are chunked (the store's).
 
 use crate::ids::Digest;
+use crate::path::{INSIDE, TAG};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::{Arc, OnceLock};
@@ -89,6 +90,27 @@ impl Value {
     /// Whether the text is empty (it never is: JSON has no empty text).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// Kinds whose inside means nothing without them.
+const OPAQUE: [&str; 3] = ["bytes", "bytearray", "pickle"];
+
+/// Recorded JSON without the tags of what JSON has no kind for, where it can be: a tuple is a list, a model an object.
+pub fn plain(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match value {
+        Json::Array(items) => Json::Array(items.into_iter().map(plain).collect()),
+        Json::Object(mut fields) => {
+            let kind = fields.get(TAG).and_then(Json::as_str);
+            if kind.is_some_and(|kind| !OPAQUE.contains(&kind))
+                && let Some(inside) = fields.shift_remove(INSIDE)
+            {
+                return plain(inside);
+            }
+            Json::Object(fields.into_iter().map(|(name, field)| (name, plain(field))).collect())
+        }
+        other => other,
     }
 }
 

@@ -5,8 +5,10 @@
 use crate::clock::{Clock, SystemClock};
 use crate::error::{EngineError, Result};
 use crate::heartbeat::Heartbeat;
+use crate::manage::next;
 use crate::session::Session;
-use kitaru_core::event::{Created, Interrupted, PauseReason, Paused, Taken};
+
+use kitaru_core::event::{CallReleased, Created, Interrupted, PauseReason, Paused, Taken};
 use kitaru_core::lease::{self, Hold, Take};
 use kitaru_core::records::Records;
 use kitaru_core::rows::ExecutionRow;
@@ -54,6 +56,7 @@ impl Engine {
         let now = self.clock.now();
         let owner = self.store.owner()?;
         let code = created.code.clone();
+        let of = (created.flow.clone(), created.entry.file.clone());
         let taken = Taken { owner: owner.clone(), code, why: "start".to_owned() };
         let events = vec![Body::Created(Box::new(created)), Body::Taken(taken)];
         let claim = Claim { owner, lease_until: now + LEASE };
@@ -64,7 +67,7 @@ impl Engine {
                 for (seq, body) in (1..).zip(&events) {
                     records.fold(seq, now, body);
                 }
-                Ok(Some(self.session(id, epoch, records)))
+                self.session(id, epoch, of, records).map(Some)
             }
         }
     }
@@ -89,13 +92,17 @@ impl Engine {
         let owner = self.store.owner()?;
         let taken = Taken { owner: owner.clone(), code, why: why.to_owned() };
         let claim = Claim { owner, lease_until: now + LEASE };
-        let epoch = self.store.claim(id, now, row.epoch, claim, vec![Body::Taken(taken)])?;
+        let mut events = vec![Body::Taken(taken)];
+        if why == "resume" {
+            events.extend(let_go(&row, &records));
+        }
+        let epoch = self.store.claim(id, now, row.epoch, claim, events)?;
         let read = self.read(id, seen, &mut records).and_then(|_| self.fetch_changes(&mut records));
         if let Err(error) = read {
             self.release(id, epoch);
             return Err(error);
         }
-        Ok(self.session(id.clone(), epoch, records))
+        self.session(id.clone(), epoch, (row.flow, row.entry.file), records)
     }
 
     /// Folds the events after `after`, a page at a time; returns the last one's sequence.
@@ -160,9 +167,34 @@ impl Engine {
         }
     }
 
-    fn session(&self, id: ExecutionId, epoch: u64, records: Records) -> Arc<Session> {
-        let session = Arc::new(Session::new(Arc::clone(&self.store), Arc::clone(&self.clock), id, epoch, records));
+    fn session(
+        &self,
+        id: ExecutionId,
+        epoch: Epoch,
+        of: (String, Option<String>),
+        records: Records,
+    ) -> Result<Arc<Session>> {
+        let (store, clock, flow) = (Arc::clone(&self.store), Arc::clone(&self.clock), of.0.clone());
+        let session = Arc::new(Session::new(store, clock, id, epoch, of, records));
         self.heartbeat.watch(&session);
-        session
+        // Looked for last: the heartbeat tells of those that are set from here on.
+        match self.store.queries().breakpoints(Some(&flow)) {
+            Ok(rows) => session.take_breakpoints(&rows),
+            Err(error) => {
+                self.release(session.id(), epoch);
+                return Err(error.into());
+            }
+        }
+        Ok(session)
+    }
+}
+
+/// Whoever resumes an execution lets the call go on that it is paused before.
+fn let_go(row: &ExecutionRow, records: &Records) -> Option<Body> {
+    match next::pause(row) {
+        Some(PauseReason::Breakpoint { call, .. }) if records.held.contains_key(&call.body) => {
+            Some(Body::CallReleased(CallReleased { key: call.key, body: call.body, by: "python".to_owned() }))
+        }
+        _ => None,
     }
 }

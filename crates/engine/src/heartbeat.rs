@@ -15,8 +15,8 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(25);
 /// How often leases are extended.
 const RENEW: Millis = LEASE / 3;
-/// How often a session without open waits is told of news: only requests to stop can come for it. News or not,
-/// each is told with each renewal, should a look have failed.
+/// How often a session without open waits is told of news: only requests to stop and breakpoints can come for it. News
+/// or not, each is told with each renewal, should a look have failed.
 const TELL: Millis = 200;
 /// How long a started call may stay unwritten.
 const FLUSH: Millis = 500;
@@ -98,7 +98,11 @@ fn beat(store: &dyn Store, clock: &dyn Clock, shared: &(Mutex<Watched>, Condvar)
         if tell_all {
             (told, untold) = (now, false);
         }
+        let breakpoints = if tell_all { store.queries().breakpoints(None).ok() } else { None };
         for session in &sessions {
+            if let Some(rows) = &breakpoints {
+                session.take_breakpoints(rows);
+            }
             if session.has_open_waits() && news || tell_all {
                 session.look();
             }

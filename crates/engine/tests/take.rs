@@ -54,6 +54,7 @@ fn ended(n: u32) -> Body {
         record: None,
         inputs: None,
         outcome: Outcome::Returned { result },
+        mutated: None,
         attempts: 1,
         started_at: 1,
         usage: Usage::default(),

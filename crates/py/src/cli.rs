@@ -1,8 +1,10 @@
 //! The command line for Python's console script: words in, exit status out.
 
 use crate::engine::Engine;
-use kitaru_cli::{Host, HostError, Job, Place, Ran};
+use kitaru_cli::{FlowAt, Host, HostError, Job, Place, Ran, Told as TellEach};
 use kitaru_core::ExecutionId;
+use kitaru_engine::manage::Inspection;
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use std::sync::Arc;
 
@@ -15,40 +17,121 @@ struct PythonHost<'a, 'py> {
 /// (execution, whether Ctrl-C was pressed at a question, code, message, hint)
 type Told = (Option<String>, bool, Option<String>, Option<String>, Option<String>);
 
+/// (what was found as JSON, code, message, hint)
+type Found = (Option<String>, Option<String>, Option<String>, Option<String>);
+
+/// (flow, its file, code, message, hint)
+type FoundFlow = (Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
+
 impl PythonHost<'_, '_> {
+    fn engine(&mut self, place: &Place) -> PyResult<Py<Engine>> {
+        let py = self.host.py();
+        if let Some(known) = &self.engine {
+            return Ok(known.clone_ref(py));
+        }
+        let made = Py::new(py, Engine { engine: kitaru_engine::Engine::new(Arc::clone(&place.store)) })?;
+        self.engine = Some(made.clone_ref(py));
+        Ok(made)
+    }
+
     fn call(&mut self, job: &str, json: bool, place: &Place) -> PyResult<Told> {
         let py = self.host.py();
-        let engine = match &self.engine {
-            Some(known) => known.clone_ref(py),
-            None => {
-                let engine = kitaru_engine::Engine::new(Arc::clone(&place.store));
-                let made = Py::new(py, Engine { engine })?;
-                self.engine = Some(made.clone_ref(py));
-                made
-            }
-        };
+        let engine = self.engine(place)?;
         let home = place.home.display().to_string();
-        self.host.call_method1("run", (job, json, engine, &place.address, home, place.normal))?.extract()
+        self.host
+            .call_method1(pyo3::intern!(py, "run"), (job, json, engine, &place.address, home, place.normal))?
+            .extract()
+    }
+
+    fn look(&mut self, job: &str, place: &Place) -> PyResult<Found> {
+        let engine = self.engine(place)?;
+        let home = place.home.display().to_string();
+        self.host.call_method1("inspect", (job, engine, &place.address, home, place.normal))?.extract()
+    }
+
+    /// Runs the jobs; the host tells each as it ends. Returns whether it was interrupted.
+    fn each(&mut self, jobs: &str, at_once: usize, place: &Place, told: &mut TellEach<'_>) -> PyResult<bool> {
+        let engine = self.engine(place)?;
+        let home = place.home.display().to_string();
+        let all = (jobs, at_once, engine, &place.address, home, place.normal);
+        for one in self.host.call_method1("run_all", all)?.try_iter()? {
+            let (at, ran): (usize, Told) = match one.and_then(|one| one.extract()) {
+                Ok(one) => one,
+                Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(self.host.py()) => return Ok(true),
+                Err(error) => return Err(error),
+            };
+            told(at, outcome(ran));
+        }
+        Ok(false)
+    }
+
+    /// A mistake of this library: its traceback is what the report needs.
+    fn broken(&self, error: &PyErr) -> HostError {
+        error.display(self.host.py());
+        refused("kitaru", error.to_string())
+    }
+}
+
+fn refused(code: &str, message: String) -> HostError {
+    HostError { code: code.to_owned(), message, hint: None }
+}
+
+/// A refusal that Python told.
+fn told_refusal(code: Option<String>, message: Option<String>, hint: Option<String>) -> HostError {
+    HostError { code: code.unwrap_or_else(|| "kitaru".to_owned()), message: message.unwrap_or_default(), hint }
+}
+
+fn outcome(told: Told) -> Result<Ran, HostError> {
+    match told {
+        (Some(id), interrupted, ..) => Ok(Ran { id: ExecutionId::new(id), interrupted }),
+        (None, _, code, message, hint) => Err(told_refusal(code, message, hint)),
     }
 }
 
 impl Host for PythonHost<'_, '_> {
     fn run(&mut self, job: &Job, json: bool, place: &Place) -> Result<Ran, HostError> {
-        let failed = |code: &str, message: String| HostError { code: code.to_owned(), message, hint: None };
-        let job = serde_json::to_string(job).map_err(|error| failed("misuse", error.to_string()))?;
-        match self.call(&job, json, place) {
-            Ok((Some(id), interrupted, ..)) => Ok(Ran { id: ExecutionId::new(id), interrupted }),
-            Ok((None, _, code, message, hint)) => {
-                let code = code.unwrap_or_else(|| "kitaru".to_owned());
-                Err(HostError { code, message: message.unwrap_or_default(), hint })
-            }
+        let job = serde_json::to_string(job).map_err(|error| refused("misuse", error.to_string()))?;
+        self.call(&job, json, place).map_or_else(|error| Err(self.broken(&error)), outcome)
+    }
+
+    fn run_all(&mut self, jobs: &[Job], at_once: usize, place: &Place, told: &mut TellEach<'_>) -> bool {
+        let jobs = match serde_json::to_string(jobs) {
+            Ok(jobs) => jobs,
             Err(error) => {
-                // A mistake of this library: its traceback is what the report needs.
-                let text = error.to_string();
-                error.display(self.host.py());
-                Err(failed("kitaru", text))
+                told(0, Err(refused("misuse", error.to_string())));
+                return true;
             }
+        };
+        self.each(&jobs, at_once, place, told).unwrap_or_else(|error| {
+            self.broken(&error);
+            true
+        })
+    }
+
+    fn inspect(&mut self, job: &Job, place: &Place) -> Result<Inspection, HostError> {
+        let job = serde_json::to_string(job).map_err(|error| refused("misuse", error.to_string()))?;
+        let found = self.look(&job, place).map_err(|error| self.broken(&error))?;
+        match found {
+            (Some(found), ..) => serde_json::from_str(&found).map_err(|error| refused("misuse", error.to_string())),
+            (None, code, message, hint) => Err(told_refusal(code, message, hint)),
         }
+    }
+
+    fn flow(&mut self, target: &str, json: bool, place: &Place) -> Result<FlowAt, HostError> {
+        let found: PyResult<FoundFlow> = self.engine(place).and_then(|engine| {
+            let home = place.home.display().to_string();
+            self.host.call_method1("flow", (target, json, engine, &place.address, home, place.normal))?.extract()
+        });
+        match found {
+            Ok((Some(name), file, ..)) => Ok(FlowAt { name, file }),
+            Ok((None, _, code, message, hint)) => Err(told_refusal(code, message, hint)),
+            Err(error) => Err(self.broken(&error)),
+        }
+    }
+
+    fn confirm(&mut self, question: &str) -> bool {
+        // A terminal that cannot be asked has said nothing, which is no yes.
+        self.host.call_method1("confirm", (question,)).and_then(|said| said.extract()).unwrap_or(false)
     }
 }
 

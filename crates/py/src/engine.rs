@@ -30,7 +30,7 @@ impl Engine {
     }
 
     /// Creates an execution and takes it; `None` when one with that identifier exists.
-    #[pyo3(signature = (id, flow, inputs, entry, code, parent, tags))]
+    #[pyo3(signature = (id, flow, inputs, entry, code, parent, tags, pause_before))]
     #[allow(clippy::too_many_arguments)]
     fn start(
         &self,
@@ -42,6 +42,7 @@ impl Engine {
         code: Option<String>,
         parent: Option<(String, String)>,
         tags: Vec<String>,
+        pause_before: Vec<String>,
     ) -> PyResult<Option<Session>> {
         let misuse = |error: serde_json::Error| raise_code(py, "misuse", &error.to_string());
         let entry: EntryPoint = serde_json::from_str(entry).map_err(misuse)?;
@@ -54,7 +55,7 @@ impl Engine {
             fork: None,
             key: None,
             detached: false,
-            pause_before: Vec::new(),
+            pause_before,
             tags,
         };
         let started = py.detach(|| self.engine.start(id.map(ExecutionId::new), created));
@@ -86,7 +87,8 @@ impl Engine {
         self.engine.now()
     }
 
-    /// Flow, status, inputs, entry point (JSON), owner and parent of an execution.
+    /// Flow, status, inputs, the names of those that are plain JSON, entry point (JSON), owner and parent of an
+    /// execution.
     fn describe(&self, py: Python<'_>, id: String) -> PyResult<String> {
         let described = py.detach(|| -> kitaru_engine::Result<String> {
             let store = self.engine.store();
@@ -94,9 +96,10 @@ impl Engine {
             let inputs = text(store.as_ref(), &row.inputs)?;
             let result = row.result.as_ref().map(|value| text(store.as_ref(), value)).transpose()?;
             let error = row.error.as_ref().map(|error| text(store.as_ref(), &error.value)).transpose()?;
+            let plain = if row.base > 0 { plain(store.as_ref(), &row)? } else { Vec::new() };
             let hold = self.engine.hold(&row);
             Ok(serde_json::json!({
-                "id": row.id, "flow": row.flow, "inputs": inputs, "entry": row.entry, "parent": row.parent,
+                "id": row.id, "flow": row.flow, "inputs": inputs, "plain": plain, "entry": row.entry, "parent": row.parent,
                 "status": kitaru_core::lease::visible(row.status, hold), "reason": row.reason,
                 "held": hold == kitaru_core::lease::Hold::Held, "last_seq": row.last_seq, "result": result, "error": error,
             })
@@ -104,6 +107,15 @@ impl Engine {
         });
         described.map_err(|error| raised(py, &error))
     }
+}
+
+/// Parameters of a replay whose values somebody put in place.
+fn plain(store: &dyn kitaru_store::Store, row: &kitaru_core::rows::ExecutionRow) -> kitaru_engine::Result<Vec<String>> {
+    let first = store.load(&row.id, row.base, 1)?.into_iter().next();
+    Ok(match first.map(|event| event.body) {
+        Some(kitaru_core::Body::Created(created)) => created.fork.map(|fork| fork.plain).unwrap_or_default(),
+        _ => Vec::new(),
+    })
 }
 
 fn text(store: &dyn kitaru_store::Store, value: &Value) -> kitaru_engine::Result<String> {

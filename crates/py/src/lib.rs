@@ -5,7 +5,9 @@
 
 use pyo3::prelude::*;
 
+mod breakpoints;
 mod cli;
+mod convert;
 mod engine;
 mod errors;
 mod manage;
@@ -20,5 +22,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
     manage::register(module)?;
+    breakpoints::register(module)?;
     values::register(module)
 }

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use serde_json::json;
 
 /// Runs `work` without the interpreter's lock.
-fn out<T: Send>(
+pub(crate) fn out<T: Send>(
     py: Python<'_>,
     engine: &Bound<'_, Engine>,
     work: impl FnOnce(&dyn Store, i64) -> manage::Result<T> + Send,
@@ -125,15 +125,18 @@ pub fn manage_answer(
     })
 }
 
-/// Writes what a resume needs. Returns a JSON object: the execution to take up (`root`) with its `entry`.
+/// Writes what a resume needs; `set`: paths and JSON texts. Returns a JSON object: the execution to take up (`root`)
+/// with its `entry`, or the process that has it and goes on (`taken`).
 #[pyfunction]
-#[pyo3(signature = (engine, id, on_drift, rerun))]
+#[pyo3(signature = (engine, id, on_drift, rerun, set, by))]
 pub fn manage_prepare(
     py: Python<'_>,
     engine: &Bound<'_, Engine>,
     id: &str,
     on_drift: Option<&str>,
     rerun: Vec<String>,
+    set: Vec<(String, String)>,
+    by: String,
 ) -> PyResult<String> {
     out(py, engine, |store, now| {
         let on_drift = match on_drift {
@@ -145,20 +148,26 @@ pub fn manage_prepare(
                 return Err(ManageError::new("usage", format!("on_drift={other:?}"), hint));
             }
         };
+        let read = |(path, value): (String, String)| match manage::exact(&value) {
+            Ok(value) => Ok((path, value)),
+            Err(why) => Err(ManageError::new("bad-override", format!("{path}: {why}"), None)),
+        };
+        let set = set.into_iter().map(read).collect::<manage::Result<_>>()?;
         let row = manage::find(store, id)?;
-        let prepared = manage::prepare(store, &row, &ResumeOptions { on_drift, rerun }, now)?;
-        let (asked, root) = (&row.id, &prepared.row);
-        Ok(json!({ "asked": asked, "root": root.id, "flow": root.flow, "entry": root.entry }).to_string())
+        let prepared = manage::prepare(store, &row, &ResumeOptions { on_drift, rerun, set, by }, now)?;
+        let (asked, root, taken) = (&row.id, &prepared.row, prepared.taken);
+        Ok(json!({ "asked": asked, "root": root.id, "flow": root.flow, "entry": root.entry, "taken": taken })
+            .to_string())
     })
 }
 
 /// Cancels (`cancel`) or pauses (`pause`). `true`: it has stopped; `false`: its process was asked to.
 #[pyfunction]
-pub fn manage_stop(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, how: &str) -> PyResult<bool> {
+pub fn manage_stop(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, how: &str, by: &str) -> PyResult<bool> {
     let how = if how == "cancel" { Stop::Cancel } else { Stop::Pause };
     out(py, engine, |store, now| {
         let row = manage::find(store, id)?;
-        Ok(manage::stop(store, &row, how, "python", now)? == Stopped::Now)
+        Ok(manage::stop(store, &row, how, by, now)? == Stopped::Now)
     })
 }
 

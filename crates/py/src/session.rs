@@ -1,21 +1,18 @@
 //! `Session`: one execution that this process owns, for Python. Scopes are 16 bytes, calls are integers,
 //! values are JSON texts.
 
+use crate::convert::{ErrorTuple, UsageTuple, digest, error_data, scope, usage};
 use crate::errors::{raise_code, raised};
+use kitaru_core::Value;
 use kitaru_core::delivery::Next;
-use kitaru_core::event::{CallKind, ErrorData, Inputs, Outcome, PauseReason, Stop, Usage};
+use kitaru_core::event::{CallKind, Inputs, Outcome, PauseReason, Stop};
 use kitaru_core::matcher::{CallId, Verdict};
-use kitaru_core::{Digest, ScopeId, Value};
 use kitaru_engine::session::{Ended, Given, News, Question, Served, Session as Inner};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// (type, message, traceback, JSON text of the exception tree, whether it rebuilds)
-type ErrorTuple = (String, String, String, String, bool);
-/// (input tokens, output tokens, US dollars)
-type UsageTuple = (u64, u64, f64);
 /// (key, record, JSON text of its inputs, recorded at, differences as JSON)
 type DriftTuple = (String, u64, Option<String>, i64);
 /// (key, scope of the body, tries that failed, inputs that were changed)
@@ -37,25 +34,6 @@ impl Session {
     fn out<T>(py: Python<'_>, result: kitaru_engine::Result<T>) -> PyResult<T> {
         result.map_err(|error| raised(py, &error))
     }
-}
-
-/// A scope from Python's 16 bytes.
-pub(crate) fn scope(py: Python<'_>, bytes: &[u8]) -> PyResult<ScopeId> {
-    bytes.try_into().map(ScopeId).map_err(|_| raise_code(py, "misuse", "a scope has 16 bytes"))
-}
-
-fn digest(py: Python<'_>, bytes: &[u8]) -> PyResult<Digest> {
-    bytes.try_into().map(Digest).map_err(|_| raise_code(py, "misuse", "a digest has 32 bytes"))
-}
-
-fn error_data(py: Python<'_>, error: ErrorTuple) -> PyResult<ErrorData> {
-    let (kind, message, traceback, value, rebuilds) = error;
-    let value = Value::json(value).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
-    Ok(ErrorData { kind, message, traceback, value, rebuilds })
-}
-
-fn usage((input_tokens, output_tokens, cost_usd): UsageTuple) -> Usage {
-    Usage { input_tokens, output_tokens, cost_usd }
 }
 
 #[pymethods]
@@ -150,6 +128,7 @@ impl Session {
             Verdict::Drift { record, moved: true } => ("moved", record),
             Verdict::InDoubt(record) => ("in_doubt", record),
             Verdict::Volatile(record) => ("volatile", record),
+            Verdict::Mutated(record) => ("mutated", record),
             Verdict::RaceDiverged { served } => ("race", served),
         };
         Ok((word, record, asked.order))
@@ -197,19 +176,48 @@ impl Session {
     }
 
     /// Key, scope of the body, tries that failed before; and where somebody changed the inputs, what the body is given
-    /// (JSON, what was put in is plain) with the parameters in which something was changed.
-    #[pyo3(signature = (call, inputs, once))]
+    /// (JSON, what was put in is plain) with the parameters in which something was changed. `None`, with `held` only:
+    /// the body must not begin.
+    #[pyo3(signature = (call, inputs, once, held))]
     fn start<'py>(
         &self,
         py: Python<'py>,
         call: usize,
         inputs: Option<String>,
         once: bool,
-    ) -> PyResult<StartTuple<'py>> {
-        let started = py.detach(|| self.inner.start(CallId(call), inputs, once));
-        let started = Self::out(py, started)?;
+        held: bool,
+    ) -> PyResult<Option<StartTuple<'py>>> {
+        let started = py.detach(|| self.inner.start(CallId(call), inputs, once, held));
+        let Some(started) = Self::out(py, started)? else { return Ok(None) };
         let effective = started.effective.and_then(|one| Some((one.inputs.inline()?.to_owned(), one.changed)));
-        Ok((started.key, PyBytes::new(py, &started.body.0), started.failed_attempts, effective))
+        Ok(Some((started.key, PyBytes::new(py, &started.body.0), started.failed_attempts, effective)))
+    }
+
+    #[getter]
+    fn is_held(&self) -> bool {
+        self.inner.is_held()
+    }
+
+    /// `reason`: JSON of a `PauseReason`.
+    fn hold(&self, py: Python<'_>, reason: &str, text: String) -> PyResult<()> {
+        let reason: PauseReason =
+            serde_json::from_str(reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+        self.inner.hold(reason, text);
+        Ok(())
+    }
+
+    #[pyo3(signature = (call, inputs, problem))]
+    fn hold_before(&self, py: Python<'_>, call: usize, inputs: Option<String>, problem: String) -> PyResult<()> {
+        Self::out(py, self.inner.hold_before(CallId(call), inputs, problem))
+    }
+
+    /// Sequence of the pause, JSON of its reason and what people are told; `None`: something came first.
+    fn halt(&self, py: Python<'_>, cut: Vec<String>) -> PyResult<Option<(u64, String, String)>> {
+        let halted = py.detach(|| self.inner.halt(&cut));
+        let Some(halted) = Self::out(py, halted)? else { return Ok(None) };
+        let reason =
+            serde_json::to_string(&halted.reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+        Ok(Some((halted.seq, reason, halted.text)))
     }
 
     fn attempt_failed(
@@ -290,6 +298,18 @@ impl Session {
         Self::out(py, done)
     }
 
+    fn mutates(&self, call: usize, path: String) {
+        self.inner.mutates(CallId(call), path);
+    }
+
+    /// Key of the record, path of the argument, and the reason to pause as JSON.
+    #[pyo3(signature = (call, record = None))]
+    fn mutated(&self, py: Python<'_>, call: usize, record: Option<usize>) -> PyResult<(String, String, String)> {
+        let (key, path, reason) = Self::out(py, self.inner.mutated(CallId(call), record))?;
+        let reason = serde_json::to_string(&reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+        Ok((key, path, reason))
+    }
+
     fn read(&self, py: Python<'_>, call: usize, value: String) -> PyResult<()> {
         Self::out(py, self.inner.read(CallId(call), value))
     }
@@ -349,14 +369,13 @@ impl Session {
         Self::out(py, self.inner.reopen_wait(CallId(call)))
     }
 
-    /// `("open", deadline)`, `("over", None)`, `("due", None)`, `("cancel", None)` or `("pause", None)`.
+    /// `("open", deadline)`, `("over", None)`, `("due", None)` or `("cancel", None)`.
     fn wait_news(&self, py: Python<'_>, call: usize) -> PyResult<(&'static str, Option<i64>)> {
         Ok(match Self::out(py, self.inner.wait_news(CallId(call)))? {
             News::Open { deadline } => ("open", deadline),
             News::Over => ("over", None),
             News::Due => ("due", None),
-            News::Stopping(Stop::Cancel) => ("cancel", None),
-            News::Stopping(Stop::Pause) => ("pause", None),
+            News::Cancelled => ("cancel", None),
         })
     }
 
@@ -397,15 +416,7 @@ impl Session {
         Self::out(py, done)
     }
 
-    /// `reason`: JSON of a `PauseReason`, completed here with the call and the differences for a drift.
-    fn pause(&self, py: Python<'_>, reason: &str, text: String) -> PyResult<u64> {
-        let reason: PauseReason =
-            serde_json::from_str(reason).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
-        let done = py.detach(|| self.inner.pause(reason, text));
-        Self::out(py, done)
-    }
-
-    /// Pauses on a drift. Returns the differences as (path, before, after).
+    /// The reason to pause on a drift, and the differences as (path, before, after).
     #[pyo3(signature = (call, record, moved, now))]
     fn drift_differences(
         &self,
@@ -470,9 +481,9 @@ impl Session {
         self.inner.log(key, stream, text);
     }
 
-    #[pyo3(signature = (name, value, call))]
-    fn save(&self, py: Python<'_>, name: &str, value: String, call: Option<String>) -> PyResult<()> {
-        let done = py.detach(|| self.inner.save(name, value, call));
+    #[pyo3(signature = (call, name, value, key))]
+    fn save(&self, py: Python<'_>, call: usize, name: &str, value: String, key: Option<String>) -> PyResult<()> {
+        let done = py.detach(|| self.inner.save(CallId(call), name, value, key));
         Self::out(py, done)
     }
 

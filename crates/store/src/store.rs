@@ -74,7 +74,8 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Fenced`] otherwise. Concurrent callers share transactions (group commit).
     fn append(&self, id: &ExecutionId, at: Millis, epoch: Epoch, events: Vec<Body>) -> Result<Seq>;
 
-    /// Appends for whoever is not the owner, under a guard. Returns the sequence of the first event.
+    /// Appends for whoever is not the owner, under a guard. Returns the sequence of the first event. A pause before a
+    /// call whose breakpoint is gone is refused as a [`StoreError::Conflict`] too: one that does not stay stops one run.
     fn post(&self, id: &ExecutionId, at: Millis, guard: Guard, events: Vec<Body>) -> Result<Seq>;
 
     /// Extends leases; returns those that are no longer ours.
@@ -101,7 +102,7 @@ pub trait Store: Send + Sync {
     /// as long as no replay reads them, its events.
     fn delete(&self, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()>;
 
-    /// Sets a breakpoint; its number and count of hits are the store's. Returns the number.
+    /// Sets a breakpoint; its number and count of hits are the store's. Returns the number, which is never given again.
     fn add_breakpoint(&self, breakpoint: BreakpointRow) -> Result<u64>;
 
     /// Removes a breakpoint; `false`: there is none of that number.
@@ -204,6 +205,10 @@ pub trait Queries: Send + Sync {
 
     /// Breakpoints, of one flow or of all, in the order in which they were set.
     fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>>;
+
+    /// The events of these kinds ([`Body::kind`]) that an execution wrote itself, oldest first: of a replay, none of its
+    /// source's.
+    fn events(&self, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Event>>;
 
     /// What a code digest is made of, if that was kept: a JSON text.
     fn code(&self, digest: &str) -> Result<Option<String>>;

@@ -66,6 +66,7 @@ fn ended(key: &str, result: &str) -> Body {
         record: None,
         inputs: None,
         outcome: Outcome::Returned { result: Value::of(result).unwrap() },
+        mutated: None,
         attempts: 1,
         started_at: now(),
         usage: Usage::default(),

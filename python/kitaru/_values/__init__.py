@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kitaru._values._codec import decode, decode_plain, encode
+from kitaru._values._codec import decode, decode_plain, encode, encode_flagged, rebuild
 from kitaru._values._refusal import KitaruValueWarning, RawValue, Unencodable
 from kitaru._values._registry import identity, register
 from kitaru._values._signature import Bound, Signature
@@ -34,10 +34,13 @@ __all__ = [
     "decode_plain",
     "encode",
     "encode_error",
+    "encode_flagged",
     "harmless_difference",
     "identity",
+    "rebuild",
     "register",
     "same_code",
+    "settle_error",
 ]
 
 
@@ -46,6 +49,13 @@ def encode_error(exc: BaseException) -> dict[str, Any]:
     from kitaru._values import _failures
 
     return _failures.encode_error(exc)
+
+
+def settle_error(exc: BaseException, text: str) -> None:
+    """Makes a recorded exception hold what its record holds: see :func:`kitaru._values._failures.settle`."""
+    from kitaru._values import _failures
+
+    _failures.settle(exc, text)
 
 
 def decode_error(text: str) -> BaseException:

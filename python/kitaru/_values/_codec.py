@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _native
 from kitaru._values import _registry
 from kitaru._values._names import name_of, reference, shown
-from kitaru._values._refusal import REGISTER, TAG, NotLoaded, RawValue, Unencodable, keep_quietly, keep_raw
+from kitaru._values._refusal import (
+    REGISTER,
+    TAG,
+    NotLoaded,
+    RawValue,
+    Unbuildable,
+    Unencodable,
+    keep_quietly,
+    keep_raw,
+    refuse_raw,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +32,8 @@ if TYPE_CHECKING:
 
 STRICT, PICKLE, DIGEST = 0, 1, 2
 """Modes: no pickle; pickle for what has no codec; for a digest only, which nobody decodes."""
+MUTABLE = 2
+"""Flag of the native walk: something in the value could be changed in place."""
 
 
 class Json:
@@ -44,6 +56,38 @@ def encode(value: Any, where: str = "value", pickle: bool = False) -> str:
     """
     text: str = _encoder.encode(value, where, PICKLE if pickle else STRICT)[0]
     return text
+
+
+def encode_flagged(value: Any, where: str, pickle: bool) -> tuple[str, bool]:
+    """The same as :func:`encode`, and whether code could change the value, or a part of it, in place."""
+    text, flags = _encoder.encode(value, where, PICKLE if pickle else STRICT)
+    return text, flags & MUTABLE != 0
+
+
+def rebuild(text: str, value: Any, where: str, *, allow_pickle: bool = False) -> Any:
+    """What a later process will make of the text that ``value`` was just written as.
+
+    Raises :class:`Unbuildable` if that is not possible for a part of it.
+    """
+    try:
+        return (_strict_pickle_decoder if allow_pickle else _strict_decoder).decode(text)
+    except NotLoaded as problem:
+        if _holds_raw(value):
+            return decode(text, allow_pickle=allow_pickle)
+        raise Unbuildable(where, problem.type_name, f"Why: {problem.reason}. {REGISTER}") from None
+
+
+def _holds_raw(value: Any) -> bool:
+    """Whether something in a value stood for what could not be built before."""
+    found = False
+
+    def look(part: Any, mode: int) -> Any:
+        nonlocal found
+        found = found or type(part) is RawValue
+        return reduce(part, mode)
+
+    _native.Encoder(look, Unencodable).encode(value, "", PICKLE)
+    return found
 
 
 def decode(text: str, annotation: Any = None, *, allow_pickle: bool = False) -> Any:
@@ -244,6 +288,8 @@ _registry.changed.append(_chosen.clear)
 _encoder = _native.Encoder(reduce, Unencodable)
 _decoder = _native.Decoder(_builder(_plain_table), NotLoaded, keep_raw)
 _quiet_decoder = _native.Decoder(_builder(_plain_table), NotLoaded, keep_quietly)
+_strict_decoder = _native.Decoder(_builder(_plain_table), NotLoaded, refuse_raw)
+_strict_pickle_decoder = _native.Decoder(_builder(_pickle_table), NotLoaded, refuse_raw)
 _pickle_decoder = _native.Decoder(_builder(_pickle_table), NotLoaded, keep_raw)
 
 

@@ -8,6 +8,7 @@ call again).
 from __future__ import annotations
 
 import builtins
+import contextlib
 import os
 import sys
 import traceback
@@ -88,6 +89,35 @@ def _survives(exc: BaseException, value: str) -> bool:
     except Exception:
         # The user's own classes take part in this and may raise anything: then it does not rebuild.
         return False
+
+
+def settle(exc: BaseException, value: str) -> None:
+    """Puts what was written of an exception, and of those that hang on it, in the place of what they hold.
+
+    It stays the exception that was raised, with its traceback; whoever handles it sees what a re-entry will see.
+    """
+    seen: set[int] = set()
+    pairs: list[tuple[Any, Any]] = [(exc, decode_error(value))]
+    while pairs:
+        live, kept = pairs.pop()
+        if live is None or type(live) is not type(kept) or id(live) in seen:
+            continue
+        seen.add(id(live))
+        with contextlib.suppress(Exception):  # a class of the user's may refuse to be changed, and stays as it is
+            _replace(live, kept)
+        pairs += [(live.__cause__, kept.__cause__), (live.__context__, kept.__context__)]
+        pairs += zip(getattr(live, "exceptions", ()), getattr(kept, "exceptions", ()), strict=False)
+
+
+def _replace(live: BaseException, kept: BaseException) -> None:
+    if _validation(live) is not None:
+        return
+    if _GROUP is None or not isinstance(live, _GROUP):
+        live.args = kept.args
+    getattr(live, "__dict__", {}).update(getattr(kept, "__dict__", {}))
+    for name in slots_of(type(live)):
+        if hasattr(kept, name):
+            object.__setattr__(live, name, getattr(kept, name))
 
 
 def reduce_error(exc: BaseException, mode: int) -> dict[str, Any]:

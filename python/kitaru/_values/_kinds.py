@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from kitaru._values._names import find, find_class, reference, shown
 from kitaru._values._refusal import TAG, NotLoaded, Unencodable
-from kitaru._values._subclasses import BASES, build_subclass, reduce_subclass
+from kitaru._values._subclasses import BASES, build_subclass, reduce_subclass, state_of
 
 if TYPE_CHECKING:
     import pathlib
@@ -159,7 +159,10 @@ def _build_enum(data: dict[str, Any]) -> Any:
 
 def _path(value: pathlib.PurePath, mode: int) -> dict[str, Any]:
     cls = type(value)
-    name = cls.__name__ if cls.__module__.partition(".")[0] == "pathlib" else reference(cls, local=mode == 2)
+    own = [base for base in cls.__mro__ if base.__module__.partition(".")[0] not in ("pathlib", "builtins")]
+    if own and (state_of(value) or any(base.__dict__.get("__slots__") for base in own)):
+        raise Unencodable("", f"{shown(cls)} with attributes of its own")
+    name = reference(cls, local=mode == 2) if own else cls.__name__
     return {TAG: "path", "t": name, "v": str(value)}
 
 

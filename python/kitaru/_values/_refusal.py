@@ -26,6 +26,14 @@ class Unencodable(TypeError):
         return type(self), (self.path, self.type_name, self.hint)
 
 
+class Unbuildable(Unencodable):
+    """A value was written as text, and nothing can be built of that text: storing it would not keep it."""
+
+    def __init__(self, path: str, type_name: str, hint: str) -> None:
+        super().__init__(path, type_name, hint)
+        self.args = (f"{path or 'it'} holds a {type_name}, which cannot be built again from what is stored of it",)
+
+
 class NotLoaded(Exception):
     """A recorded object cannot be built: its class is missing, or has changed too much."""
 
@@ -79,6 +87,11 @@ def keep_raw(type_name: str, text: str, reason: str) -> RawValue:
             f"a recorded {type_name} is handed out as kitaru.RawValue: {reason}", KitaruValueWarning, stacklevel=2
         )
     return value
+
+
+def refuse_raw(type_name: str, text: str, reason: str) -> RawValue:
+    """No stand-in: whoever asks still has the value."""
+    raise NotLoaded(type_name, reason)
 
 
 def keep_quietly(type_name: str, text: str, reason: str) -> RawValue:

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru import _native
 from kitaru._values import _registry
-from kitaru._values._codec import DIGEST, STRICT, decode, decode_plain, decode_quietly, encode_arguments
+from kitaru._values._codec import (
+    DIGEST,
+    MUTABLE,
+    STRICT,
+    decode,
+    decode_plain,
+    decode_quietly,
+    encode_arguments,
+    rebuild,
+)
 from kitaru._values._refusal import TAG, Unencodable
 from kitaru.errors import KitaruUsageError
 
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
     import inspect
     from collections.abc import Callable, Sequence
 
-_REDUCED, _MUTABLE = 1, 2
+_REDUCED = 1
 _ARGUMENTS, _KEYWORDS = "*", "**"
 """Where arguments stand that have no parameter of their own, and keywords that bear the name of another parameter."""
 
@@ -203,7 +212,7 @@ class Signature:
             self._opaque(bound, flat, problem)
             return bound
         bound.text = bound.checked = text
-        bound.mutable = flags & _MUTABLE != 0
+        bound.mutable = flags & MUTABLE != 0
         if self.ignore or self.identity is not None or (flags & _REDUCED and _registry.identities):
             self._particular(bound, flat)
         else:
@@ -327,7 +336,7 @@ class Signature:
             except Unencodable:
                 continue
             bound.partial[name] = text
-            bound.mutable = bound.mutable or flags & _MUTABLE != 0
+            bound.mutable = bound.mutable or flags & MUTABLE != 0
         self._particular(bound, flat)
 
     def _counted(self, flat: dict[str, Any]) -> dict[str, Any]:
@@ -382,6 +391,18 @@ class Signature:
             return False
         return again is not None and _native.blake3(again) == digest
 
+    def detach(self, bound: Bound) -> Unencodable | None:
+        """Puts copies in place of arguments, as they were at the call. Returns why they stay what they are, if so."""
+        if bound.text is None:
+            return None
+        try:
+            known: dict[str, Any] = rebuild(bound.text, bound.arguments, "its input")
+        except Unencodable as problem:
+            return problem
+        bound.arguments = known
+        bound.args, bound.kwargs = self.spread(dict(known))
+        return None
+
     def unbind(self, text: str, plain: bool = False) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Recorded arguments (or, if ``plain``, a JSON object that a user gave) as ``(args, kwargs)``."""
         known = decode_plain(text) if plain else decode(text)
@@ -430,6 +451,9 @@ def _changed(before: str, arguments: dict[str, Any]) -> str | None:
         now = encode_arguments(arguments, STRICT)[0]
     except Unencodable as problem:
         return problem.path
+    except RuntimeError:
+        # It is being changed right now, by code beside the flow.
+        return next(iter(arguments), "(unknown)")
     if now == before:
         return None
     return first_difference(json.loads(before), json.loads(now)) or "(unknown)"

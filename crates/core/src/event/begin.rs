@@ -79,12 +79,19 @@ pub struct Fork {
     pub kept: Vec<(Seq, Seq)>,
     /// Which of them are served.
     pub reuse: Reuse,
-    /// Key of the call from which everything runs again; `None`: there is no such call.
+    /// Key of the call from which everything runs again, or with [`Reuse::Unchanged`] of the call that runs whatever its
+    /// code; `None`: there is no such call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// What was changed by hand. Where something was, other inputs are no accident: the call runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
+    /// Keys of waits that were asked to be asked again: another answer is no accident either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<String>,
+    /// Parameters of the flow whose values somebody put in place, here or in what is replayed: they hold plain JSON.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plain: Vec<String>,
     /// Who asked for the replay.
     pub by: String,
 }

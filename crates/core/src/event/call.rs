@@ -193,6 +193,10 @@ pub struct CallEnded {
     /// Who supplied the outcome, where no body ran for it: then it is plain JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// Path of an argument that was changed in place while it ran: a re-entry that is served the outcome lacks that
+    /// change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutated: Option<String>,
     /// How many tries it took.
     pub attempts: u32,
     /// When the first try began.

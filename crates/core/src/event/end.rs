@@ -57,6 +57,17 @@ pub enum PauseReason {
         /// What would not encode.
         path: String,
     },
+    /// A call changed one of its arguments, and its record does not have that change.
+    MutatedArgument {
+        /// The call as it was met.
+        call: CallHead,
+        /// Its record.
+        record: Seq,
+        /// Key of that record.
+        record_key: String,
+        /// What was changed, such as `messages[3]`.
+        path: String,
+    },
     /// A wait is met again with another question, data or schema.
     WaitChanged {
         /// The wait's key.
@@ -91,13 +102,17 @@ pub enum PauseReason {
     Breakpoint {
         /// The call that is about to run.
         call: Box<CallHead>,
-        /// What it is given, plain JSON; `None`: it cannot be shown.
+        /// What it is given, as a start records it; `None`: an argument has no codec.
         inputs: Option<Value>,
         /// The selector of the breakpoint.
         before: String,
         /// The breakpoint's number; `None`: it was set for this execution only, when it was started.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<u64>,
+        /// Why it is asked about though nobody may have meant this call: the breakpoint's condition cannot be told, or
+        /// what was put in by hand does not fit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
     },
     /// Somebody asked.
     Requested {

@@ -7,20 +7,31 @@ use super::{CallId, Matcher, Verdict};
 use crate::event::{CallKind, Inputs};
 use crate::fork::same_code;
 use crate::ids::ScopeId;
-use crate::records::{Record, State, body_of};
+use crate::records::{Record, State, body_of, printed};
 
 impl Matcher {
     /// Decides what is to be done. `alone`: no other task or thread of the flow is alive.
     pub fn decide(&mut self, id: CallId, alone: bool) -> Verdict {
         let Some(met) = self.met(id) else { return Verdict::Run };
         match met.exact {
+            Some(ix) if self.records.all[ix].mutated.is_some() => Verdict::Mutated(ix),
             Some(ix) => self.decide_known(id, ix, alone),
             None if met.head.kind == CallKind::Reading => Verdict::Run,
             None => {
+                if let Some(ix) = self.supplied_for(id) {
+                    self.reuse(id, ix);
+                    return Verdict::Reuse(ix);
+                }
                 if alone {
                     self.stand_for_next(id);
                 }
-                self.decide_unknown(id, alone)
+                match self.decide_unknown(id, alone) {
+                    // No policy about drift is a decision about what is missing besides.
+                    Verdict::Drift { record, .. } if self.records.all[record].mutated.is_some() => {
+                        Verdict::Mutated(record)
+                    }
+                    verdict => verdict,
+                }
             }
         }
     }
@@ -67,6 +78,20 @@ impl Matcher {
         let told_apart = matches!(met.head.inputs, Inputs::Digest(_));
         let same = || same_code(met.head.code.as_deref(), record.call.code.as_deref()) == Some(true);
         fork.unchanged && record.seq <= fork.base && has_code && !(told_apart && same())
+    }
+
+    /// The outcome that somebody put in place of that of the call of this key, where a replay calls it with other
+    /// inputs than its source did: it was named by its key, and is meant for that.
+    fn supplied_for(&self, id: CallId) -> Option<usize> {
+        let (fork, met) = (self.records.fork.as_ref()?, self.met(id)?);
+        if fork.keys.contains_key(&met.head.body) {
+            return None;
+        }
+        let key = printed(&self.label(met.head.scope), &met.head.name, met.nth, '#');
+        let ix = *self.records.by_key.get(&key)?;
+        let record = &self.records.all[ix];
+        let is_it = record.supplied && record.call.kind == met.head.kind && !self.claimed.contains(&ix);
+        (is_it && record.seq > fork.base && record.state.is_served()).then_some(ix)
     }
 
     /// A task that nothing on record was found for, in a flow that does one thing at a time, stands where the

@@ -65,6 +65,8 @@ pub enum Verdict {
     InDoubt(usize),
     /// Its result was handed out but never stored.
     Volatile(usize),
+    /// An argument was changed while it ran, which its record does not have.
+    Mutated(usize),
     /// Its scope was served a call that neither inputs nor scope tell apart from another's, and now asks for
     /// something that the record of that scope lacks.
     RaceDiverged {

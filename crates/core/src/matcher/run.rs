@@ -65,11 +65,11 @@ impl Matcher {
         }
     }
 
-    /// What somebody changed of the inputs of a call: paths and plain JSON. A call that the source did not have is
-    /// known by its key alone.
+    /// What somebody changed of the inputs of a call: paths and plain JSON. In a replay a call that the source did not
+    /// have is known by its key alone.
     pub fn inputs_set(&self, head: &CallHead) -> Option<&InputsSet> {
-        let had = |body: &ScopeId| self.records.fork.as_ref().is_some_and(|fork| fork.keys.contains_key(body));
-        let is_it = |set: &&InputsSet| set.body == head.body || (set.key == head.key && !had(&head.body));
+        let is_new = |body: &ScopeId| self.records.fork.as_ref().is_some_and(|fork| !fork.keys.contains_key(body));
+        let is_it = |set: &&InputsSet| set.body == head.body || (set.key == head.key && is_new(&head.body));
         self.records.inputs_set.iter().rev().find(is_it)
     }
 
@@ -114,7 +114,7 @@ impl Matcher {
 
     /// Begins the body of a call anew: its nested calls are counted from the start again. With `keep`, what
     /// they recorded is served again; without, it is dropped, and the sequences of the dropped records returned.
-    /// What must happen at most once is never dropped here.
+    /// What must happen at most once, and what somebody put in place, is never dropped here.
     pub fn restart_body(&mut self, id: CallId, keep: bool) -> Vec<Seq> {
         let Some(met) = self.met(id) else { return Vec::new() };
         let scopes = self.scopes_under(met.head.body);
@@ -124,7 +124,7 @@ impl Matcher {
             for ix in self.records.by_scope.get(scope).cloned().unwrap_or_default() {
                 self.claimed.remove(&ix);
                 let record = &self.records.all[ix];
-                if !keep && !record.once && record.seq != 0 && record.state != State::Dropped {
+                if !keep && !record.once && !record.supplied && record.seq != 0 && record.state != State::Dropped {
                     dropped.push(record.seq);
                     self.records.drop_at(ix);
                 }

@@ -51,6 +51,7 @@ pub enum Said {
     Moved(String),
     InDoubt,
     Volatile,
+    Mutated(String),
     /// The key of the call that was served.
     Raced(String),
 }
@@ -173,6 +174,7 @@ impl Desk {
             Verdict::Drift { record, moved: true } => Said::Moved(key(record)),
             Verdict::InDoubt(_) => Said::InDoubt,
             Verdict::Volatile(_) => Said::Volatile,
+            Verdict::Mutated(record) => Said::Mutated(key(record)),
             Verdict::RaceDiverged { served } => Said::Raced(key(served)),
         }
     }
@@ -216,6 +218,14 @@ impl Desk {
     }
 
     pub fn end(&mut self, call: CallId, outcome: Outcome) {
+        self.end_mutated(call, outcome, None);
+    }
+
+    /// Ends a call that changed the argument at that path.
+    pub fn end_mutated(&mut self, call: CallId, outcome: Outcome, mutated: Option<&str>) {
+        if let Some(path) = mutated {
+            self.pass.mutates(call, path.to_owned());
+        }
         let batch = self.pass.end(call, outcome, 1, Usage::default()).expect("a call of this pass");
         self.write(batch);
     }

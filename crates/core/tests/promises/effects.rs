@@ -1,7 +1,8 @@
-//! Declared effects and results that were not stored.
+//! Declared effects, results that were not stored, and outcomes that lack what a body did to its arguments.
 
-use crate::desk::{Desk, Given::With, ROOT, Said, error};
-use kitaru_core::event::{CallKind, Outcome, Usage};
+use crate::desk::{Desk, Given::With, ROOT, Said, error, value};
+use kitaru_core::Body;
+use kitaru_core::event::{CallKind, DriftDecided, DriftDecision, Outcome, Usage};
 use kitaru_core::matcher::CallId;
 
 fn once(desk: &mut Desk, name: &str) -> (CallId, Said) {
@@ -72,4 +73,64 @@ fn a_result_that_was_not_stored_is_asked_about_unless_it_may_run_again() {
         desk.end(call, Outcome::Volatile { path: "open.return".into(), rerunnable });
         assert_eq!(desk.again().ask(ROOT, "open", With("x")).1, expected);
     }
+}
+
+fn mutating(outcome: Outcome) -> Desk {
+    let mut desk = Desk::new("v1");
+    let (call, _) = desk.ask(ROOT, "step", With("x"));
+    desk.start(call, false);
+    desk.end_mutated(call, outcome, Some("messages[3]"));
+    desk
+}
+
+fn decide(desk: &mut Desk, inputs: &str, decision: DriftDecision) {
+    let (call, said) = desk.ask(ROOT, "step", With(inputs));
+    assert_eq!(said, Said::Mutated("step".into()));
+    let head = desk.pass.matcher.head(call).unwrap().clone();
+    let record = desk.seq("step");
+    desk.write(vec![Body::DriftDecided(DriftDecided {
+        scope: head.scope,
+        name: head.name,
+        inputs: head.inputs,
+        occurrence: head.occurrence,
+        after: head.after,
+        record,
+        decision,
+    })]);
+}
+
+#[test]
+fn an_outcome_that_lacks_a_change_is_asked_about_however_the_call_ended() {
+    let outcomes = [
+        Outcome::Returned { result: value("answer") },
+        Outcome::Raised { error: error("boom", true) },
+        Outcome::Volatile { path: "step.return".into(), rerunnable: true },
+        Outcome::Cancelled,
+    ];
+    for outcome in outcomes {
+        let desk = mutating(outcome);
+        assert_eq!(desk.again().ask(ROOT, "step", With("x")).1, Said::Mutated("step".into()));
+        let drifted = desk.edited("v2").ask(ROOT, "step", With("y")).1;
+        assert!(!matches!(drifted, Said::Served(_) | Said::Failed(_) | Said::Drift(_)), "{drifted:?}");
+    }
+}
+
+#[test]
+fn it_is_served_once_somebody_said_so_and_from_then_on() {
+    for inputs in ["x", "y"] {
+        let mut desk = mutating(Outcome::Returned { result: value("answer") }).again();
+        decide(&mut desk, inputs, DriftDecision::Reuse);
+        for mut again in [desk.again(), desk.again().again()] {
+            assert_eq!(again.ask(ROOT, "step", With(inputs)).1, Said::Served("answer".into()));
+        }
+    }
+}
+
+#[test]
+fn once_dropped_it_runs_and_what_it_gives_then_is_served() {
+    let mut desk = mutating(Outcome::Returned { result: value("answer") }).again();
+    desk.drop_records(&["step"]);
+    let mut again = desk.again();
+    assert_eq!(again.call(ROOT, "step", With("x"), "another"), Said::Run);
+    assert_eq!(again.again().ask(ROOT, "step", With("x")).1, Said::Served("another".into()));
 }

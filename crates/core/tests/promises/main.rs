@@ -13,5 +13,7 @@ mod identity;
 mod input_less;
 mod journal;
 mod nested;
+mod plan;
+mod supplied;
 mod tasks;
 mod waits;

@@ -79,6 +79,7 @@ pub async fn drive(w: &W, task: usize, one: One, call: &Call, frame: &mut Frame)
             return Err(stop(w, Stop::InDoubt(seq)));
         }
         Verdict::Open(_) => panic!("a checkpoint is no wait"),
+        Verdict::Mutated(_) => panic!("no body of these changes its arguments"),
     }
     attempts(w, task, &one, call, frame).await
 }

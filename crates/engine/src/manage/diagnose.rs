@@ -2,11 +2,13 @@
 //!
 //! Not here: doing something about it.
 
+use super::pending::{self, pending};
 use super::{Result, hold, next, status};
 use kitaru_core::Millis;
+use kitaru_core::event::{PauseReason, Stop};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallStatus, ExecutionRow, Status};
-use kitaru_store::{Page, Store, WaitFilter};
+use kitaru_store::{ExecutionFilter, Page, Store, WaitFilter};
 use std::path::Path;
 
 /// Who must act for an execution to go on.
@@ -60,12 +62,9 @@ pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -
             next: Some("kitaru resume --due".to_owned()),
         },
         Status::Sleeping => Diagnosis { why: "sleeps".to_owned(), who: Who::Time, wake_at: row.wake_at, next: None },
-        Status::Paused => Diagnosis {
-            why: said(row).unwrap_or_else(|| "paused".to_owned()),
-            who: Who::Person,
-            wake_at: None,
-            next: Some(next::after_pause(row)),
-        },
+        Status::Paused => {
+            Diagnosis { why: paused(store, row)?, who: Who::Person, wake_at: None, next: Some(next::after_pause(row)) }
+        }
         Status::Interrupted => Diagnosis {
             why: match said(row) {
                 Some(text) => text,
@@ -93,6 +92,16 @@ pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -
     Ok(found)
 }
 
+/// Why it is paused, and what the call that it is paused before is given.
+fn paused(store: &dyn Store, row: &ExecutionRow) -> Result<String> {
+    let why = said(row).unwrap_or_else(|| "paused".to_owned());
+    if !matches!(next::pause(row), Some(PauseReason::Breakpoint { .. })) {
+        return Ok(why);
+    }
+    let given = pending(store, row)?.map(|one| pending::given_in_a_line(store, &one)).transpose()?;
+    Ok(given.flatten().map_or(why.clone(), |given| format!("{why}, given {given}")))
+}
+
 fn said(row: &ExecutionRow) -> Option<String> {
     let text = row.reason.as_ref()?.get("text")?.as_str()?;
     Some(next::said(text)).filter(|said| !said.is_empty())
@@ -109,11 +118,11 @@ fn running(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Diagnos
     let owner = row.owner.as_ref().map(|owner| format!("process {} on {}", owner.pid, owner.host));
     let owner = owner.unwrap_or_else(|| "a process".to_owned());
     let why = if let Some(stop) = row.stop {
-        let word = match stop {
-            kitaru_core::event::Stop::Cancel => "cancel",
-            kitaru_core::event::Stop::Pause => "pause",
-        };
-        format!("{owner} was asked to {word} it, and does at its next step")
+        match stop {
+            Stop::Cancel => format!("{owner} was asked to cancel it, and does at its next step"),
+            Stop::Pause if busy.is_empty() => format!("{owner} was asked to pause it, and does at its next step"),
+            Stop::Pause => format!("{owner} was asked to pause it, and does when it has ended {}", busy.join(", ")),
+        }
     } else if row.lease_until <= now && hold(store, row, now) == Hold::Held {
         format!("{owner} lives but gives no sign of life: stopped, or starved")
     } else if busy.is_empty() {
@@ -137,6 +146,15 @@ fn waiting(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -> Res
     let filter = WaitFilter { execution: Some(row.id.clone()), open: true };
     let open = store.queries().waits(&filter, Page { limit: 1000, offset: 0 })?;
     let Some(first) = open.first() else {
+        let filter = ExecutionFilter {
+            parent: Some(row.id.clone()),
+            status: vec![Status::Paused],
+            ..ExecutionFilter::default()
+        };
+        if let Some(child) = store.queries().executions(&filter, Page { limit: 1, offset: 0 })?.first() {
+            let why = format!("its child {} ({}) is {}", child.flow, child.id.short(), paused(store, child)?);
+            return Ok(Diagnosis { why, who: Who::Person, wake_at: row.wake_at, next: Some(next::after_pause(child)) });
+        }
         return Ok(Diagnosis {
             why: said(row).unwrap_or_else(|| "waits for its child".to_owned()),
             who: Who::Person,

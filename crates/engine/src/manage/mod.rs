@@ -4,16 +4,32 @@
 //! return data. Deliberately not here: printing, reading the clock, and running user code.
 
 mod answer;
+mod breakpoints;
+mod by_hand;
+mod delete;
 mod diagnose;
+mod diff;
+mod follow;
 mod list;
 pub mod next;
+mod original;
+pub mod pending;
+mod planned;
+mod replay;
 mod resume;
 mod stop;
 pub mod view;
 
 pub use answer::{After, Answered, after_answer, answer, check_answer, open_waits};
+pub use breakpoints::{Before, Flow, add_breakpoint, breakpoints, check_before, known_flow, remove_breakpoint};
+pub use delete::{Deletion, delete, deletion};
 pub use diagnose::{Diagnosis, Who, diagnose};
+pub use diff::{diff, found};
+pub use follow::{Following, follow};
 pub use list::{Wanted, artifact, flows, list, parse_status};
+pub use original::Original;
+pub use planned::planned;
+pub use replay::{Change, Check, Inspection, Planned, Problem, ReplayOptions, create_replay, parse_reuse, plan_replay};
 use resume::has_news;
 pub use resume::{Drift, Prepared, ResumeOptions, due, prepare};
 pub use stop::{Stopped, stop};

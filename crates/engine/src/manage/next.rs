@@ -19,8 +19,14 @@ pub fn after_pause(row: &ExecutionRow) -> String {
         Some(PauseReason::Drift { .. } | PauseReason::WaitChanged { .. }) => {
             format!("kitaru resume {short} --on-drift reuse   # or: --on-drift rerun")
         }
+        Some(PauseReason::MutatedArgument { .. }) => {
+            format!("kitaru resume {short} --on-drift rerun   # or: --on-drift reuse")
+        }
         Some(PauseReason::InDoubt { key, .. } | PauseReason::Volatile { key, .. }) => {
-            format!("kitaru resume {short} --rerun {}", quoted(&key))
+            format!("kitaru resume {short} --rerun {}   # or: --set output=VALUE", quoted(&key))
+        }
+        Some(PauseReason::RetriesExhausted { .. }) => {
+            format!("kitaru resume {short}   # or: --set output=VALUE")
         }
         _ => format!("kitaru resume {short}"),
     }
@@ -107,8 +113,17 @@ fn sample(schema: &Json, root: &Json, depth: usize) -> Json {
     }
 }
 
+/// What `--set` takes to put that value there: JSON where a text would be taken for it, else the text.
+pub(super) fn assignment(name: &str, value: &Json) -> String {
+    let text = match value {
+        Json::String(text) if serde_json::from_str::<Json>(text).is_err() => text.clone(),
+        other => other.to_string(),
+    };
+    format!("{}={}", quoted(name), quoted(&text))
+}
+
 /// A word for a POSIX shell.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

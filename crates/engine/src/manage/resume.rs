@@ -2,10 +2,12 @@
 //!
 //! Not here: going on, which needs the user's code.
 
+use super::by_hand::{self, Given};
+use super::pending::pending;
 use super::{ManageError, Result, hold, next, status};
-use kitaru_core::event::{CallReleased, CallsDropped, DriftDecided, DriftDecision, PauseReason};
+use kitaru_core::event::{CallHead, CallsDropped, DriftDecided, DriftDecision, Noted, PauseReason};
 use kitaru_core::lease::Hold;
-use kitaru_core::rows::{CallStatus, ExecutionRow, Status};
+use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status};
 use kitaru_core::{Body, Millis, Seq};
 use kitaru_store::{ExecutionFilter, Guard, Page, Store, WaitFilter};
 
@@ -25,6 +27,10 @@ pub struct ResumeOptions {
     pub on_drift: Option<Drift>,
     /// Calls to run again: keys, or `failed` for all that failed.
     pub rerun: Vec<String>,
+    /// What to put in by hand at the call that it is paused at: `inputs.NAME…`, `NAME…` or `output`, and plain JSON.
+    pub set: Vec<(String, serde_json::Value)>,
+    /// Who decides.
+    pub by: String,
 }
 
 /// An execution that can go on now.
@@ -34,6 +40,8 @@ pub struct Prepared {
     pub row: ExecutionRow,
     /// Failed calls on record, to be listed if the flow fails again by itself.
     pub failed: Vec<String>,
+    /// The process that goes on with it: it holds the topmost ancestor, and waits for this one.
+    pub taken: Option<u32>,
 }
 
 /// Checks that an execution can go on and writes what was decided. Refuses what has ended, what a living
@@ -75,7 +83,11 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
     let mut events = Vec::new();
     match status(store, row, now) {
         Status::Failed => drop.extend(sources(row)),
-        Status::Paused => decide(row, options, &mut drop, &mut events)?,
+        Status::Paused => decide(store, row, options, (&calls, now), &mut drop, &mut events)?,
+        seen if !options.set.is_empty() => {
+            let message = format!("execution {} is {seen}: --set changes the call that a paused one stands at", row.id);
+            return Err(ManageError::new("bad-override", message, Some(format!("kitaru show {short}"))));
+        }
         Status::Waiting => must_have_news(store, row, now)?,
         Status::Sleeping if !has_news(store, row, now)? => {
             let until = row.wake_at.map(super::view::time).unwrap_or_default();
@@ -89,10 +101,6 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
     if !drop.is_empty() {
         events.push(Body::CallsDropped(CallsDropped { records: drop, why: "asked".to_owned() }));
     }
-    if !events.is_empty() {
-        store.post(&row.id, now, Guard::Unchanged(row.epoch, row.last_seq), events)?;
-    }
-    let failed = failed.iter().map(|call| call.key.clone()).collect();
     let mut root = row.clone();
     while let Some(parent) = root.parent.clone() {
         let above = store.queries().execution(&parent.id)?;
@@ -101,14 +109,18 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
         }
         root = above;
     }
+    let mut taken = None;
     if root.id != row.id && hold(store, &root, now) == Hold::Held {
-        return Err(ManageError::new(
-            "held",
-            format!("execution {} belongs to {}, which is running", row.id, root.id),
-            None,
-        ));
+        // It looks for news of what it waits for: this is some.
+        taken = root.owner.as_ref().map(|owner| owner.pid);
+        let text = format!("resumed by {}", options.by);
+        events.push(Body::Noted(Noted { key: None, code: "resumed".to_owned(), text }));
     }
-    Ok(Prepared { row: root, failed })
+    if !events.is_empty() {
+        store.post(&row.id, now, Guard::Unchanged(row.epoch, row.last_seq), events)?;
+    }
+    let failed = failed.iter().map(|call| call.key.clone()).collect();
+    Ok(Prepared { row: root, failed, taken })
 }
 
 /// Executions that should go on but that nobody works on: their time has come, or an answer is there.
@@ -164,55 +176,93 @@ fn must_have_news(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<
     Err(ManageError::new("waiting", message, hint))
 }
 
-fn sources(row: &ExecutionRow) -> Vec<Seq> {
+pub(super) fn sources(row: &ExecutionRow) -> Vec<Seq> {
     let listed = row.reason.as_ref().and_then(|reason| reason.get("sources")).and_then(|list| list.as_array());
     listed.into_iter().flatten().filter_map(serde_json::Value::as_u64).collect()
 }
 
-fn decide(row: &ExecutionRow, options: &ResumeOptions, drop: &mut Vec<Seq>, events: &mut Vec<Body>) -> Result<()> {
-    let short = row.id.short();
-    let pause = row.reason.as_ref().and_then(|reason| reason.get("pause")).cloned();
-    let Some(pause) = pause.and_then(|pause| serde_json::from_value::<PauseReason>(pause).ok()) else {
-        return Ok(());
+/// A pause that goes on only with a decision, and there is none.
+fn undecided(row: &ExecutionRow, text: String) -> Result<()> {
+    Err(ManageError::new("paused", text, Some(next::after_pause(row))))
+}
+
+fn drift_decided(call: CallHead, record: Seq, decision: DriftDecision) -> Body {
+    Body::DriftDecided(DriftDecided {
+        scope: call.scope,
+        name: call.name,
+        inputs: call.inputs,
+        occurrence: call.occurrence,
+        after: call.after,
+        record,
+        decision,
+    })
+}
+
+fn decide(
+    store: &dyn Store,
+    row: &ExecutionRow,
+    options: &ResumeOptions,
+    (calls, now): (&[CallRow], Millis),
+    drop: &mut Vec<Seq>,
+    events: &mut Vec<Body>,
+) -> Result<()> {
+    let pending = pending(store, row)?;
+    let known = pending.as_ref().and_then(|pending| calls.iter().find(|call| call.key == pending.call.key));
+    // Decided before, by a command that did not get to go on.
+    let supplied = known.is_some_and(|call| call.status == CallStatus::Completed && !drop.contains(&call.seq));
+    let decided = supplied || known.is_some_and(|call| call.status == CallStatus::Dropped);
+    let given = match &pending {
+        Some(pending) => by_hand::given(store, row, pending, &options.set, supplied, (&options.by, now))?,
+        None if options.set.is_empty() => Given::Nothing,
+        None => {
+            let message = format!("execution {} is not paused at a call that could be given something", row.id);
+            return Err(ManageError::new("bad-override", message, Some(format!("kitaru show {}", row.id.short()))));
+        }
     };
+    let Some(pause) = next::pause(row) else { return Ok(()) };
     let text = row.reason.as_ref().and_then(|reason| reason.get("text")).and_then(|text| text.as_str());
     let text = next::said(text.unwrap_or("paused"));
     match pause {
         PauseReason::Drift { call, record, .. } => {
             let Some(decision) = options.on_drift else {
-                if !drop.is_empty() {
-                    return Ok(());
-                }
-                let hint = next::after_pause(row);
-                return Err(ManageError::new("paused", text, Some(hint)));
+                return if drop.is_empty() { undecided(row, text) } else { Ok(()) };
             };
-            events.push(Body::DriftDecided(DriftDecided {
-                scope: call.scope,
-                name: call.name,
-                inputs: call.inputs,
-                occurrence: call.occurrence,
-                after: call.after,
-                record,
-                decision: match decision {
-                    Drift::Reuse => DriftDecision::Reuse,
-                    Drift::Rerun => DriftDecision::Rerun,
-                },
-            }));
+            let decision = match decision {
+                Drift::Reuse => DriftDecision::Reuse,
+                Drift::Rerun => DriftDecision::Rerun,
+            };
+            events.push(drift_decided(call, record, decision));
         }
-        PauseReason::InDoubt { key, .. } | PauseReason::Volatile { key, .. } => {
-            if drop.is_empty() {
-                return Err(ManageError::new("paused", text, Some(format!("kitaru resume {short} --rerun {key}"))));
+        PauseReason::MutatedArgument { call, record, .. } => match options.on_drift {
+            Some(Drift::Reuse) => events.push(drift_decided(call, record, DriftDecision::Reuse)),
+            Some(Drift::Rerun) => drop.push(record),
+            None if drop.is_empty() => return undecided(row, text),
+            None => {}
+        },
+        PauseReason::InDoubt { .. } | PauseReason::Volatile { .. } => {
+            if drop.is_empty() && !decided && !matches!(given, Given::Output(_)) {
+                return undecided(row, text);
             }
         }
-        PauseReason::RetriesExhausted { record, .. } => drop.push(record),
-        PauseReason::Breakpoint { call, .. } => {
-            let (key, body) = (call.key.clone(), call.body);
-            events.push(Body::CallReleased(CallReleased { key, body, by: "cli".to_owned() }));
+        PauseReason::RetriesExhausted { record, .. } => {
+            if !decided && !matches!(given, Given::Output(_)) {
+                drop.push(record);
+            }
         }
+        PauseReason::Breakpoint { .. } => {}
         PauseReason::WaitChanged { .. }
         | PauseReason::RaceDiverged { .. }
         | PauseReason::NoProgress { .. }
         | PauseReason::Requested { .. } => {}
+    }
+    let is_held = matches!(next::pause(row), Some(PauseReason::Breakpoint { .. }));
+    let is_output = matches!(given, Given::Output(_));
+    match given {
+        Given::Nothing => {}
+        Given::Inputs(body) | Given::Output(body) => events.push(body),
+    }
+    if let Some(pending) = pending.filter(|_| is_held || is_output) {
+        events.push(by_hand::released(&pending, &options.by));
     }
     Ok(())
 }

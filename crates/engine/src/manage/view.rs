@@ -1,9 +1,11 @@
 //! Rows as the JSON items that every surface shows.
 
-use super::{Diagnosis, Result, hold, next, status, text};
+use super::pending::{self, pending};
+use super::{Diagnosis, Result, by_hand, hold, next, status, text};
 use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::lease::Hold;
-use kitaru_core::rows::{CallRow, ExecutionRow, Status, WaitRow};
+use kitaru_core::rows::{BreakpointRow, CallRow, ExecutionRow, Status, WaitRow};
+use kitaru_core::value::plain;
 use kitaru_core::{Millis, Value};
 use kitaru_store::{ArtifactRow, ExecutionFilter, LogLine, Page, Store, WaitFilter};
 use serde_json::{Value as Json, json};
@@ -32,30 +34,8 @@ pub fn value(store: &dyn Store, value: &Value) -> Result<Json> {
     Ok(super::exact(&text).map_or(Json::String(text), plain))
 }
 
-/// The mark of a value that JSON has no kind for, and where its own JSON stands.
-const TAG: &str = "$kitaru";
-const INSIDE: &str = "v";
-/// Kinds whose inside means nothing without them.
-const OPAQUE: [&str; 3] = ["bytes", "bytearray", "pickle"];
-
-fn plain(value: Json) -> Json {
-    match value {
-        Json::Array(items) => Json::Array(items.into_iter().map(plain).collect()),
-        Json::Object(mut fields) => {
-            let kind = fields.get(TAG).and_then(Json::as_str);
-            if kind.is_some_and(|kind| !OPAQUE.contains(&kind))
-                && let Some(inside) = fields.shift_remove(INSIDE)
-            {
-                return plain(inside);
-            }
-            Json::Object(fields.into_iter().map(|(name, field)| (name, plain(field))).collect())
-        }
-        other => other,
-    }
-}
-
 /// What an execution and all that it started consumed.
-fn usage_of_all(store: &dyn Store, row: &ExecutionRow) -> Result<Usage> {
+pub(super) fn usage_of_all(store: &dyn Store, row: &ExecutionRow) -> Result<Usage> {
     let mut sum = row.usage;
     let children = ExecutionFilter { parent: Some(row.id.clone()), ..ExecutionFilter::default() };
     for child in store.queries().executions(&children, Page { limit: usize::MAX >> 1, offset: 0 })? {
@@ -64,7 +44,7 @@ fn usage_of_all(store: &dyn Store, row: &ExecutionRow) -> Result<Usage> {
     Ok(sum)
 }
 
-fn usage(usage: &Usage) -> Json {
+pub(super) fn usage(usage: &Usage) -> Json {
     json!({
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
@@ -101,7 +81,19 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
         .error
         .as_ref()
         .map(|error| json!({ "type": error.kind, "message": error.message, "traceback": error.traceback }));
-    let calls: Vec<Json> = store.queries().calls(&row.id)?.iter().map(call).collect();
+    let made = store.queries().calls(&row.id)?;
+    let mut by_hand = by_hand::items(store, &row.id, &made)?;
+    let mut calls: Vec<Json> = made.iter().map(call).collect();
+    for one in &mut calls {
+        let changed = one["key"].as_str().and_then(|key| by_hand.remove(key)).unwrap_or_default();
+        one["by_hand"] = Json::Array(changed);
+    }
+    let mut waits_for = pending(store, row)?.map(|one| pending::item(store, &one)).transpose()?;
+    if let Some(one) = &mut waits_for {
+        // It has no row as long as it has not begun.
+        let changed = one["key"].as_str().and_then(|key| by_hand.remove(key)).unwrap_or_default();
+        one["by_hand"] = Json::Array(changed);
+    }
     let filter = WaitFilter { execution: Some(row.id.clone()), open: true };
     let open = store.queries().waits(&filter, Page { limit: 1000, offset: 0 })?;
     let waits = open.iter().map(|one| wait(store, one)).collect::<Result<Vec<_>>>()?;
@@ -112,6 +104,7 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
         fields.insert("error".to_owned(), error.unwrap_or(Json::Null));
         fields.insert("calls".to_owned(), Json::Array(calls));
         fields.insert("waits".to_owned(), Json::Array(waits));
+        fields.insert("pending".to_owned(), waits_for.unwrap_or(Json::Null));
     }
     Ok(item)
 }
@@ -154,7 +147,7 @@ pub fn call(row: &CallRow) -> Json {
         "name": row.name,
         "kind": row.kind,
         "status": row.status.as_str(),
-        "attempts": if row.kind == CallKind::Checkpoint && row.attempts == 0 { 1 } else { row.attempts },
+        "attempts": if row.kind == CallKind::Checkpoint && row.ended_seq.is_none() { row.attempts.max(1) } else { row.attempts },
         "started_at": time(row.started_at),
         "ended_at": row.ended_at.map(time),
         "reused": row.reused,
@@ -182,6 +175,21 @@ pub fn wait(store: &dyn Store, row: &WaitRow) -> Result<Json> {
     }))
 }
 
+/// A breakpoint.
+pub fn breakpoint(row: &BreakpointRow) -> Json {
+    json!({
+        "id": row.id,
+        "flow": row.flow,
+        "file": row.file,
+        "before": row.before,
+        "every": row.every,
+        "when": row.condition,
+        "hits": row.hits,
+        "by": row.by,
+        "at": time(row.at),
+    })
+}
+
 fn owner(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Json {
     match (&row.owner, hold(store, row, now)) {
         (Some(owner), Hold::Held) => json!({ "pid": owner.pid, "host": owner.host }),
@@ -192,7 +200,12 @@ fn owner(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Json {
 /// Why an execution is not progressing, and who must act; `null` when it is done or working.
 pub fn reason(row: &ExecutionRow, seen: Status) -> Json {
     if let Some(reason) = &row.reason {
-        return reason.clone();
+        let mut reason = reason.clone();
+        if let Some(call) = reason.pointer_mut("/pause/breakpoint").and_then(Json::as_object_mut) {
+            // They are in `pending`, as plain JSON.
+            call.shift_remove("inputs");
+        }
+        return reason;
     }
     match seen {
         Status::Interrupted if row.epoch == 0 => {
@@ -207,14 +220,15 @@ pub fn reason(row: &ExecutionRow, seen: Status) -> Json {
 
 #[cfg(test)]
 mod tests {
+    use super::plain;
     use serde_json::json;
 
     #[test]
     fn tagged_values_are_shown_as_plain_json() {
         let pair = json!({ "$kitaru": "tuple", "v": [1, { "$kitaru": "set", "v": ["a"] }] });
-        assert_eq!(super::plain(json!({ "pair": pair })), json!({ "pair": [1, ["a"]] }));
+        assert_eq!(plain(json!({ "pair": pair })), json!({ "pair": [1, ["a"]] }));
         let bytes = json!({ "$kitaru": "bytes", "v": "00ff" });
-        assert_eq!(super::plain(bytes.clone()), bytes);
+        assert_eq!(plain(bytes.clone()), bytes);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::{Session, json};
 use crate::error::{EngineError, Result};
 use kitaru_core::delivery::Next;
-use kitaru_core::event::{CallHead, CallKind, CallsDropped, ErrorData, Inputs, Outcome, Usage};
+use kitaru_core::event::{CallHead, CallKind, CallsDropped, ErrorData, Inputs, Outcome, PauseReason, Usage};
 use kitaru_core::matcher::{Ask, CallId};
 pub use kitaru_core::pass::{Asked, Started};
 use kitaru_core::records::{Record, State};
@@ -76,9 +76,7 @@ impl Session {
     pub fn identify(&self, given: &Given<'_>) -> Result<CallId> {
         self.must_be_open()?;
         let mut inner = self.lock();
-        if let Some(stop) = inner.stop {
-            return Err(EngineError::Stopping { id: self.id().clone(), stop });
-        }
+        inner.must_not_stop(self.id())?;
         Ok(inner.pass.identify(&Ask {
             scope: given.scope,
             name: given.name,
@@ -158,16 +156,19 @@ impl Session {
     }
 
     /// The call's body is about to run. With `once`, the intent is durable when this returns; else it rides
-    /// along, or is left out when the call ends first. Readings that the body may use are durable.
-    pub fn start(&self, call: CallId, inputs: Option<String>, once: bool) -> Result<Started> {
+    /// along, or is left out when the call ends first. Readings that the body may use are durable. With `held`,
+    /// it may be that the body must not begin: then nothing is noted of it, and this is `None`.
+    pub fn start(&self, call: CallId, inputs: Option<String>, once: bool, held: bool) -> Result<Option<Started>> {
         self.must_be_open()?;
         let inputs = inputs.map(json).transpose()?;
         let now = self.now();
+        self.lock().must_not_stop(self.id())?;
+        if held && self.holds_back(call, inputs.as_ref())? {
+            return Ok(None);
+        }
         let (started, intent, owes) = {
             let mut inner = self.lock();
-            if let Some(stop) = inner.stop {
-                return Err(EngineError::Stopping { id: self.id().clone(), stop });
-            }
+            inner.must_not_stop(self.id())?;
             let owes = inner.pass.owes_readings();
             let key = inner.pass.matcher.head(call).map(|head| head.name.clone()).unwrap_or_default();
             let started = inner.pass.start(call, inputs, once, now).ok_or_else(stale)?;
@@ -177,7 +178,7 @@ impl Session {
         if once || owes {
             self.write(intent)?;
         }
-        Ok(started)
+        Ok(Some(started))
     }
 
     /// A try failed and another is due at `retry_at`. Durable when this returns.
@@ -273,6 +274,27 @@ impl Session {
             _ => None,
         };
         Some((record.call.key.clone(), record.seq, path))
+    }
+
+    /// An argument of a call, at that path, was changed while it ran: its outcome is to say so.
+    pub fn mutates(&self, call: CallId, path: String) {
+        self.lock().pass.mutates(call, path);
+    }
+
+    /// Why a call pauses whose record (at that index; default: its own) lacks a change that was made to an argument:
+    /// key of the record, path of the argument, and the reason.
+    pub fn mutated(&self, call: CallId, ix: Option<usize>) -> Result<(String, String, PauseReason)> {
+        let inner = self.lock();
+        let matcher = &inner.pass.matcher;
+        let record = ix.map_or_else(|| matcher.record_of(call), |ix| matcher.records.all.get(ix)).ok_or_else(stale)?;
+        let path = record.mutated.clone().unwrap_or_default();
+        let reason = PauseReason::MutatedArgument {
+            call: matcher.head(call).ok_or_else(stale)?.clone(),
+            record: record.seq,
+            record_key: record.call.key.clone(),
+            path: path.clone(),
+        };
+        Ok((record.call.key.clone(), path, reason))
     }
 
     /// JSON text of the inputs that a record was made with.

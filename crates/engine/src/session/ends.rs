@@ -1,13 +1,11 @@
-//! How an execution leaves the process: suspended, paused, interrupted, completed, failed, cancelled.
+//! How an execution leaves the process: suspended, interrupted, completed, failed, cancelled; `holds` pauses it.
 //!
 //! After any of these the session is closed: no call starts and nothing is recorded, whatever user code does
 //! while it unwinds.
 
 use super::{Session, json};
 use crate::error::{EngineError, Result};
-use kitaru_core::event::{
-    Cancelled, Completed, ErrorData, Failed, Interrupted, PauseReason, Paused, Reused, Suspended,
-};
+use kitaru_core::event::{Cancelled, Completed, ErrorData, Failed, Interrupted, Reused, Suspended};
 use kitaru_core::{Body, Millis, Seq};
 use kitaru_store::{Guard, StoreError};
 use std::sync::atomic::Ordering;
@@ -34,7 +32,7 @@ impl Session {
         let (last, news) = {
             let inner = self.lock();
             let is_open = |key: &String| inner.pass.matcher.records.is_asked(key);
-            (inner.seen, inner.stop.is_some() || !waiting.iter().all(is_open))
+            (inner.seen, inner.stop.is_some() || inner.is_held() || !waiting.iter().all(is_open))
         };
         if news {
             return Ok(None);
@@ -51,14 +49,6 @@ impl Session {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Parks the execution until somebody decides. Returns the sequence of that event.
-    pub fn pause(&self, reason: PauseReason, text: String) -> Result<Seq> {
-        let reused = self.reused();
-        let seqs = self.write(vec![Body::Paused(Box::new(Paused { reason, text, reused }))])?;
-        self.close();
-        Ok(seqs.last().copied().unwrap_or_default())
     }
 
     /// The process stops before the end, in an orderly way.
@@ -104,13 +94,13 @@ impl Session {
         Ok(())
     }
 
-    fn close(&self) {
+    pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.changed.notify_all();
     }
 
     /// A conflict is either news for this owner or the end of its ownership.
-    fn must_own(&self) -> Result<()> {
+    pub(super) fn must_own(&self) -> Result<()> {
         let row = self.store.queries().execution(&self.id)?;
         if row.epoch != self.epoch || row.owner.is_none() {
             self.fence();

@@ -2,20 +2,23 @@
 //!
 //! A session's mutex guards the pass and what waits to be written; it is never held across a write.
 //! `calls` is the path of every call, `waits` that of questions and sleeps, `writing` the one door to the journal,
-//! `ends` how an execution leaves the process. Not here: user code, retries and their pauses, and whether a flow is quiet: those live where
+//! `holds` keeps bodies from beginning, `ends` is how an execution leaves the process. Not here: user code, retries and their pauses, and whether a flow is quiet: those live where
 //! the tasks and threads are, in Python.
 
 mod calls;
 mod ends;
+mod holds;
 mod waits;
 mod writing;
 
 pub use calls::{Asked, Drifted, Ended, Given, Served, Started};
+pub use holds::Halted;
 pub use waits::{News, Question};
 
 use crate::clock::Clock;
 use crate::error::{EngineError, Result};
 use kitaru_core::event::Stop;
+use kitaru_core::matcher::CallId;
 use kitaru_core::pass::Pass;
 use kitaru_core::records::Records;
 use kitaru_core::{Body, Digest, Epoch, ExecutionId, Millis, ScopeId, Seq, Value};
@@ -40,6 +43,8 @@ struct Inner {
     queue: writing::Queue,
     logs: Vec<LogLine>,
     stop: Option<Stop>,
+    stop_by: String,
+    holds: holds::Holds,
     seen: Seq,
     open_waits: usize,
 }
@@ -50,6 +55,7 @@ impl Session {
         clock: Arc<dyn Clock>,
         id: ExecutionId,
         epoch: Epoch,
+        (flow, file): (String, Option<String>),
         records: Records,
     ) -> Self {
         let seen = records.last_seq;
@@ -58,6 +64,8 @@ impl Session {
             queue: writing::Queue::default(),
             logs: Vec::new(),
             stop: None,
+            stop_by: String::new(),
+            holds: holds::Holds::new(flow, file),
             seen,
             open_waits: 0,
         };
@@ -133,10 +141,14 @@ impl Session {
         self.lock().logs.push(line);
     }
 
-    /// Stores a named value; rides along with nothing, it is durable when this returns.
-    pub fn save(&self, name: &str, value: String, call: Option<String>) -> Result<()> {
-        let saved = kitaru_core::event::ArtifactSaved { name: name.to_owned(), value: json(value)?, call };
-        self.write(vec![Body::ArtifactSaved(saved)]).map(|_| ())
+    /// Stores a named value for the body of the call with that key, and records by `call`, a reading, that it was
+    /// stored. Durable when this returns.
+    pub fn save(&self, call: CallId, name: &str, value: String, key: Option<String>) -> Result<()> {
+        let saved = kitaru_core::event::ArtifactSaved { name: name.to_owned(), value: json(value)?, call: key };
+        let now = self.now();
+        let mut batch = self.lock().pass.reading(call, json("null".to_owned())?, now).ok_or_else(calls::stale)?;
+        batch.push(Body::ArtifactSaved(saved));
+        self.write(batch).map(|_| ())
     }
 
     /// The text of a value.
@@ -171,7 +183,7 @@ impl Session {
             }
             inner.seen = event.seq;
             match &event.body {
-                Body::StopRequested(request) => inner.stop = Some(request.stop),
+                Body::StopRequested(request) => inner.asked_to_stop(request, self.id.short()),
                 // Only these come from outside; what this session writes is folded in where it is written.
                 Body::WaitAnswered(_) | Body::WaitClosed(_) | Body::DriftDecided(_) => {
                     inner.pass.wrote(event.seq, event.at, &event.body);

@@ -4,7 +4,7 @@
 
 use super::calls::stale;
 use super::{Session, json};
-use crate::error::{EngineError, Result};
+use crate::error::Result;
 use kitaru_core::event::{Stop, WaitAnswered, WaitClosed};
 use kitaru_core::matcher::CallId;
 use kitaru_core::pass;
@@ -41,8 +41,8 @@ pub enum News {
     Over,
     /// Its deadline has passed and nothing of it is recorded yet.
     Due,
-    /// Somebody asked the execution to stop.
-    Stopping(Stop),
+    /// Somebody cancelled the execution.
+    Cancelled,
 }
 
 impl Session {
@@ -53,9 +53,7 @@ impl Session {
         let data = question.data.map(json).transpose()?;
         let (key, batch) = {
             let mut inner = self.lock();
-            if let Some(stop) = inner.stop {
-                return Err(EngineError::Stopping { id: self.id().clone(), stop });
-            }
+            inner.must_not_stop(self.id())?;
             let question = pass::Question {
                 question: question.question,
                 schema: question.schema,
@@ -86,8 +84,8 @@ impl Session {
         }
         let now = self.now();
         let inner = self.lock();
-        if let Some(stop) = inner.stop {
-            return Ok(News::Stopping(stop));
+        if inner.stop == Some(Stop::Cancel) {
+            return Ok(News::Cancelled);
         }
         Ok(match inner.pass.matcher.record_of(call).map(|record| &record.state) {
             Some(State::Asked(opened)) => match opened.deadline {

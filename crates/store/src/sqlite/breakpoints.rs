@@ -2,7 +2,8 @@
 //!
 //! Not here: when a breakpoint is hit (the engine's sessions).
 
-use super::fault::Result;
+use super::fault::{Fault, Result};
+use crate::error::StoreError;
 use kitaru_core::rows::BreakpointRow;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -22,10 +23,13 @@ pub fn remove(db: &Connection, id: u64) -> Result<bool> {
     Ok(db.prepare_cached("DELETE FROM breakpoints WHERE id = ?1")?.execute([id])? > 0)
 }
 
-/// Counts a hit; one that does not stay is gone.
+/// Counts a hit; one that does not stay is gone. Whoever comes too late for it is refused, with all that it writes.
 pub fn hit(db: &Connection, id: u64) -> Result<()> {
-    db.prepare_cached("DELETE FROM breakpoints WHERE id = ?1 AND NOT every")?.execute([id])?;
-    db.prepare_cached("UPDATE breakpoints SET hits = hits + 1 WHERE id = ?1")?.execute([id])?;
+    let gone = db.prepare_cached("DELETE FROM breakpoints WHERE id = ?1 AND NOT every")?.execute([id])?;
+    let counted = db.prepare_cached("UPDATE breakpoints SET hits = hits + 1 WHERE id = ?1")?.execute([id])?;
+    if gone + counted == 0 {
+        return Err(Fault::Refused(StoreError::Conflict(format!("breakpoint {id} is gone"))));
+    }
     Ok(())
 }
 

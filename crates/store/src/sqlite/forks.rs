@@ -12,12 +12,24 @@ use kitaru_core::table::Table;
 use kitaru_core::{Epoch, Event, ExecutionId, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Lets execution `n` read the events of `source` up to `upto`, and what that one reads.
+/// Lets execution `n` read the events of `source` up to `upto`, and what that one reads. What the source has not
+/// written yet cannot be promised.
 pub fn attach(db: &Connection, n: i64, source: &ExecutionId, upto: Seq) -> Result<()> {
-    let from = must_exist(db, source)?;
+    let (from, last): (i64, Seq) = db
+        .prepare_cached("SELECT n, last_seq FROM executions WHERE id = ?1")?
+        .query_row([source.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?
+        .ok_or_else(|| Fault::Refused(StoreError::NotFound(source.to_string())))?;
+    if !(1..=last).contains(&upto) {
+        let why = format!("execution {source} has events 1 to {last}, and none to replay it up to {upto}");
+        return Err(Fault::Refused(StoreError::Conflict(why)));
+    }
     let mut insert = db.prepare_cached("INSERT INTO segments (n, upto, source) VALUES (?1, ?2, ?3)")?;
     for (last, of) in segments(db, from)? {
-        insert.execute(params![n, last, of])?;
+        insert.execute(params![n, last.min(upto), of])?;
+        if last >= upto {
+            return Ok(());
+        }
     }
     insert.execute(params![n, upto, from])?;
     Ok(())
@@ -79,7 +91,7 @@ pub fn artifacts(db: &Connection, id: &ExecutionId) -> Result<Vec<ArtifactRow>> 
         call_key: saved.call.clone(),
         at: *at,
     };
-    Ok(table.artifacts().map(row).collect())
+    Ok(table.artifacts().into_iter().map(row).collect())
 }
 
 fn table(db: &Connection, id: &ExecutionId) -> Result<Table> {
@@ -125,4 +137,80 @@ pub fn delete(db: &Connection, id: &ExecutionId, epoch: Epoch, last_seq: Seq) ->
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Sqlite;
+    use super::*;
+    use crate::store::{Queries, Store};
+    use kitaru_core::Body;
+    use kitaru_core::event::{Completed, Created, EntryPoint, Fork, Reuse};
+    use kitaru_core::value::Value;
+
+    fn made(store: &Sqlite, name: &str, source: Option<(&ExecutionId, Seq)>, more: usize) -> ExecutionId {
+        let id = ExecutionId::new(name);
+        let fork = source.map(|(source, upto)| {
+            let (source, kept, by) = (source.clone(), Vec::new(), "test".to_owned());
+            Box::new(Fork {
+                source,
+                upto,
+                kept,
+                reuse: Reuse::Frontier,
+                from: None,
+                overrides: Vec::new(),
+                asked: Vec::new(),
+                plain: Vec::new(),
+                by,
+            })
+        });
+        let created = Created {
+            flow: "f".to_owned(),
+            inputs: Value::of(&()).unwrap(),
+            entry: EntryPoint::default(),
+            code: None,
+            parent: None,
+            fork,
+            key: None,
+            detached: false,
+            pause_before: Vec::new(),
+            tags: Vec::new(),
+        };
+        let done = Completed { result: Value::of(&()).unwrap(), volatile: None, reused: Vec::new() };
+        let events = std::iter::once(Body::Created(Box::new(created)));
+        let events = events.chain(std::iter::repeat_n(Body::Completed(done), more)).collect();
+        store.create(&id, 1, events, None).unwrap();
+        id
+    }
+
+    fn rows(store: &Sqlite, table: &str) -> i64 {
+        store.read(|db| Ok(db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?)).unwrap()
+    }
+
+    /// S is replayed by F, F by G, and H replays no more of F than what that has of S.
+    #[test]
+    fn events_go_with_their_last_reader_and_not_before() {
+        // Own events of S, F, G and H, and who reads them.
+        let own = [5, 4, 3, 2];
+        let readers: [&[usize]; 4] = [&[0, 1, 2, 3], &[1, 2], &[2], &[3]];
+        for order in [[0, 1, 2, 3], [1, 0, 2, 3], [1, 0, 3, 2], [3, 2, 1, 0], [2, 0, 1, 3], [0, 3, 1, 2]] {
+            let home = tempfile::tempdir().unwrap();
+            let store = Sqlite::open(&home.path().join("s.db"), home.path(), &crate::Options::default()).unwrap();
+            let s = made(&store, "s", None, 4);
+            let f = made(&store, "f", Some((&s, 4)), 3);
+            let g = made(&store, "g", Some((&f, 7)), 2);
+            let h = made(&store, "h", Some((&f, 3)), 1);
+            let chain = [s, f, g, h];
+            let mut left: Vec<usize> = (0..4).collect();
+            for at in order {
+                let row = store.execution(&chain[at]).unwrap();
+                store.delete(&chain[at], row.epoch, row.last_seq).unwrap();
+                left.retain(|one| *one != at);
+                let is_read = |of: &usize| readers[*of].iter().any(|reader| left.contains(reader));
+                let kept: i64 = (0..4).filter(is_read).map(|of| own[of]).sum();
+                assert_eq!(rows(&store, "journal"), kept, "after {at} of {order:?}");
+            }
+            assert_eq!((rows(&store, "segments"), rows(&store, "executions")), (0, 0));
+        }
+    }
 }

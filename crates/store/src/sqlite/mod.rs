@@ -145,6 +145,11 @@ impl Sqlite {
         Ok(n)
     }
 
+    /// What is taken up may have been deleted, and made again, since this handle last asked for its number.
+    fn forget_number(&self, id: &ExecutionId) {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
     /// Puts large values beside the journal before the transaction that refers to them.
     fn store_values(&self, events: &mut [Body]) -> Result<Vec<values::New>> {
         self.here()?;
@@ -201,14 +206,15 @@ pub fn in_memory(home: &Path) -> Result<Arc<Sqlite>> {
 impl Store for Sqlite {
     fn create(&self, id: &ExecutionId, at: Millis, mut events: Vec<Body>, claim: Option<Claim>) -> Result<Created> {
         let new = self.store_values(&mut events)?;
-        let id = id.clone();
+        let made = id.clone();
         let found = self.write(Durable::Now, move |db| {
-            let Created::New(epoch) = write::create(db, &id, at, &events, claim.as_ref())? else {
+            let Created::New(epoch) = write::create(db, &made, at, &events, claim.as_ref())? else {
                 return Ok(0);
             };
             chunks::insert(db, &new)?;
             Ok(epoch + 1)
         })?;
+        self.forget_number(id);
         self.posted();
         Ok(if found == 0 { Created::Exists } else { Created::New(found - 1) })
     }
@@ -222,12 +228,13 @@ impl Store for Sqlite {
         mut events: Vec<Body>,
     ) -> Result<Epoch> {
         let new = self.store_values(&mut events)?;
-        let id = id.clone();
+        let taken = id.clone();
         let epoch = self.write(Durable::Now, move |db| {
-            let epoch = write::claim(db, &id, at, expected, &claim, &events)?;
+            let epoch = write::claim(db, &taken, at, expected, &claim, &events)?;
             chunks::insert(db, &new)?;
             Ok(epoch)
         })?;
+        self.forget_number(id);
         self.posted();
         Ok(epoch)
     }
@@ -298,7 +305,7 @@ impl Store for Sqlite {
     fn delete(&self, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()> {
         let gone = id.clone();
         self.write(Durable::Now, move |db| forks::delete(db, &gone, epoch, last_seq).map(|()| 0))?;
-        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.forget_number(id);
         self.posted();
         Ok(())
     }
@@ -375,6 +382,10 @@ impl Queries for Sqlite {
 
     fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>> {
         self.read(|db| breakpoints::list(db, flow))
+    }
+
+    fn events(&self, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Event>> {
+        self.read(|db| read::events_of(db, id, kinds))
     }
 
     fn code(&self, digest: &str) -> Result<Option<String>> {

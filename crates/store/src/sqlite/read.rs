@@ -61,6 +61,23 @@ pub fn events(db: &Connection, n: i64, after: Seq, upto: Seq, limit: usize, foun
     Ok(())
 }
 
+/// The events of these kinds that an execution wrote itself.
+pub fn events_of(db: &Connection, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Event>> {
+    let n = must_exist(db, id)?;
+    let kinds = serde_json::to_string(kinds)?;
+    let mut select = db.prepare_cached(
+        "SELECT seq, at, payload FROM journal WHERE place > ?1 << 32 AND place < ?1 + 1 << 32
+            AND kind IN (SELECT value FROM json_each(?2)) ORDER BY place",
+    )?;
+    let mut rows = select.query(params![n, kinds])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body = serde_json::from_str(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
+        found.push(Event { seq: row.get(0)?, at: row.get(1)?, body });
+    }
+    Ok(found)
+}
+
 const EXECUTION: &str = "SELECT id, flow, status, reason, wake_at, owner, epoch, lease_until, parent, parent_key,
     forked_from, entry, code, tags, inputs, result, error, input_tokens, output_tokens, cost_usd, stop, fruitless,
     last_seq, created_at, updated_at, base, key, detached FROM executions";

@@ -68,6 +68,7 @@ pub fn ended_as(call: CallHead, outcome: Outcome) -> Body {
         record: None,
         inputs: None,
         outcome,
+        mutated: None,
         attempts: 1,
         started_at: super::T,
         usage: Usage::default(),

@@ -6,8 +6,8 @@
 use super::events::{artifact, ended_as, error, head, taken, value, wait_opened};
 use super::{Fixture, LEASE, T};
 use kitaru_core::event::{
-    AttemptFailed, CallKind, CallStarted, CallsDropped, Created, Failed, Interrupted, Noted, Outcome, PauseReason,
-    Paused, Stop, StopRequested, Suspended, Usage, WaitAnswered, WaitClosed,
+    AttemptFailed, CallKind, CallStarted, CallsDropped, Created, Failed, Fork, Interrupted, Noted, Outcome,
+    PauseReason, Paused, Stop, StopRequested, Suspended, Usage, WaitAnswered, WaitClosed,
 };
 use kitaru_core::lease::Owner;
 use kitaru_core::project::{Change, ExecutionPatch, Fruitless, project};
@@ -25,51 +25,72 @@ type Choice = (u8, u8, u8);
 pub fn rows_are_the_fold_of_the_journal(with: &Fixture) {
     let batches = prop::collection::vec(prop::collection::vec((0u8..16, 0u8..5, 0u8..8), 1..6), 1..12);
     let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
-    TestRunner::new(config).run(&batches, |batches| check(with, &batches)).unwrap();
+    TestRunner::new(config).run(&batches, |batches| check(with, &with.start("folded"), &batches)).unwrap();
 }
 
-fn check(with: &Fixture, batches: &[Vec<Choice>]) -> Result<(), TestCaseError> {
-    let id = with.start("folded");
+/// And of one replay after another, each of which goes on from somewhere in what the one before had come to.
+pub fn rows_of_a_replay_are_the_fold_of_what_it_reads(with: &Fixture) {
+    let batches = || prop::collection::vec(prop::collection::vec((0u8..16, 0u8..5, 0u8..8), 1..6), 1..6);
+    // How far the source counts, and which of its records are kept, of 64 parts each.
+    let fork = (0u64..64, prop::collection::vec((0u64..64, 0u64..16), 0..4), batches());
+    let lives = (batches(), prop::collection::vec(fork, 1..4));
+    let config = Config { cases: 60, failure_persistence: None, ..Config::default() };
+    let check = |(first, replays): (Vec<Vec<Choice>>, Vec<(u64, Vec<(u64, u64)>, Vec<Vec<Choice>>)>)| {
+        let mut id = with.start("folded");
+        check(with, &id, &first)?;
+        for (upto, ranges, batches) in replays {
+            let last = with.store.queries().execution(&id).unwrap().last_seq;
+            let upto = last - last * upto / 128;
+            let mut kept: Vec<(Seq, Seq)> = Vec::new();
+            for (from, len) in ranges {
+                let from = 1 + upto * from / 64;
+                if kept.iter().all(|(a, b)| from > b + 1 || from + len < *a) {
+                    kept.push((from, from + len));
+                }
+            }
+            kept.sort_unstable();
+            let replay = super::fresh();
+            with.store.create(&replay, T, vec![super::forks::forked(&id, upto, &kept)], Some(with.claim())).unwrap();
+            check(with, &replay, &batches)?;
+            id = replay;
+        }
+        Ok(())
+    };
+    TestRunner::new(config).run(&lives, check).unwrap();
+}
+
+fn check(with: &Fixture, id: &ExecutionId, batches: &[Vec<Choice>]) -> Result<(), TestCaseError> {
     let (mut epoch, mut at) = (1, T);
     for batch in batches {
         at += 7;
-        let last = with.store.queries().execution(&id).unwrap();
+        let last = with.store.queries().execution(id).unwrap();
         let events: Vec<Body> = (1..).zip(batch).map(|(n, choice)| body(*choice, last.last_seq + n)).collect();
         if last.owner.is_none() {
             let claim = kitaru_store::Claim { lease_until: at + LEASE, ..with.claim() };
             let mut all = vec![taken(&claim.owner)];
             all.extend(events);
-            epoch = with.store.claim(&id, at, epoch, claim, all).unwrap();
+            epoch = with.store.claim(id, at, epoch, claim, all).unwrap();
         } else if batch[0].1 == 0 {
-            with.store.post(&id, at, Guard::NotFinal, events).unwrap();
+            with.store.post(id, at, Guard::NotFinal, events).unwrap();
         } else {
-            with.store.append(&id, at, epoch, events).unwrap();
+            with.store.append(id, at, epoch, events).unwrap();
         }
     }
-    let events = with.store.load(&id, 0, 0).unwrap();
-    let model = Model::fold(&events);
-    let row = with.store.queries().execution(&id).unwrap();
-    let Created { flow, inputs, entry, code, tags, .. } = model.row.created.clone().unwrap();
+    let events = with.store.load(id, 0, 0).unwrap();
+    let row = with.store.queries().execution(id).unwrap();
+    prop_assert_eq!((row.last_seq, row.updated_at), (events.len() as Seq, at));
+    // Of its own row and its questions it has what its own events say; of calls and artifacts what it keeps too.
+    let own = Model::fold(&events[row.base as usize..]);
+    let Created { flow, inputs, entry, code, tags, .. } = own.row.created.clone().unwrap();
     prop_assert_eq!((&row.flow, &row.inputs, &row.entry), (&flow, &inputs, &entry));
     prop_assert_eq!((&row.code, &row.tags, row.epoch), (&code, &tags, epoch));
-    prop_assert_eq!((row.last_seq, row.updated_at), (events.len() as Seq, at));
-    prop_assert_eq!(row.status, model.row.status.unwrap());
-    prop_assert_eq!((row.reason, row.wake_at), (model.row.reason.flatten(), model.row.wake_at.flatten()));
-    prop_assert_eq!((row.owner, row.stop), (model.row.owner.flatten(), model.row.stop.flatten()));
-    prop_assert_eq!((row.result, row.error), (model.row.result, model.row.error.flatten()));
-    prop_assert_eq!((row.usage, row.fruitless), (model.row.usage, model.fruitless));
-    let mut calls: Vec<CallRow> = model.calls.into_values().filter(|call| is_listed(call.kind)).collect();
-    calls.sort_by_key(|call| call.seq);
-    let mut found = with.store.queries().calls(&id).unwrap();
-    prop_assert!(found.is_sorted_by_key(|call| call.seq));
-    // Rows of one record (which only this random journal has) may come in any order.
-    for rows in [&mut calls, &mut found] {
-        rows.sort_by(|a, b| (a.seq, &a.key).cmp(&(b.seq, &b.key)));
-    }
-    prop_assert_eq!(&found, &calls);
-    for (status, count) in with.store.queries().call_counts(&id).unwrap() {
-        prop_assert_eq!(count, calls.iter().filter(|call| call.status == status).count() as u64);
-    }
+    prop_assert_eq!(row.status, own.row.status.unwrap());
+    prop_assert_eq!((row.reason, row.wake_at), (own.row.reason.flatten(), own.row.wake_at.flatten()));
+    // A replay is claimed as it is created, which is no event.
+    let owner = own.row.owner.unwrap_or(row.owner.clone());
+    prop_assert_eq!((row.owner, row.stop), (owner, own.row.stop.flatten()));
+    prop_assert_eq!((row.result, row.error), (own.row.result, own.row.error.flatten()));
+    prop_assert_eq!((row.usage, row.fruitless), (own.row.usage, own.fruitless));
     let filter = WaitFilter { execution: Some(id.clone()), open: false };
     let mut waits = with.store.queries().waits(&filter, super::listing::ALL).unwrap();
     waits.sort_by(|a, b| a.key.cmp(&b.key));
@@ -77,13 +98,27 @@ fn check(with: &Fixture, batches: &[Vec<Choice>]) -> Result<(), TestCaseError> {
         wait.execution_id = id.clone();
         wait
     };
-    prop_assert_eq!(waits, model.waits.into_values().map(named).collect::<Vec<_>>());
+    prop_assert_eq!(waits, own.waits.into_values().map(named).collect::<Vec<_>>());
+    let model = Model::fold(&events);
+    let mut calls: Vec<CallRow> = model.had().filter(|call| is_listed(call.kind)).cloned().collect();
+    let mut found = with.store.queries().calls(id).unwrap();
+    prop_assert!(found.is_sorted_by_key(|call| call.seq));
+    // Rows of one record (which only this random journal has) may come in any order.
+    for rows in [&mut calls, &mut found] {
+        rows.sort_by(|a, b| (a.seq, &a.key).cmp(&(b.seq, &b.key)));
+    }
+    prop_assert_eq!(&found, &calls);
+    let counts = with.store.queries().call_counts(id).unwrap();
+    for (status, count) in &counts {
+        prop_assert_eq!(*count, calls.iter().filter(|call| call.status == *status).count() as u64);
+    }
+    prop_assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), calls.len() as u64);
     let named = |mut artifact: ArtifactRow| {
         artifact.execution_id = id.clone();
         artifact
     };
-    let artifacts: Vec<_> = model.artifacts.into_values().map(named).collect();
-    prop_assert_eq!(with.store.queries().artifacts(&id).unwrap(), artifacts);
+    let artifacts: Vec<_> = model.artifacts().into_values().map(named).collect();
+    prop_assert_eq!(with.store.queries().artifacts(id).unwrap(), artifacts);
     Ok(())
 }
 
@@ -159,18 +194,49 @@ struct Model {
     fruitless: u32,
     calls: BTreeMap<String, CallRow>,
     waits: BTreeMap<String, WaitRow>,
-    artifacts: BTreeMap<String, ArtifactRow>,
+    /// Every one that was saved, in order.
+    saved: Vec<ArtifactRow>,
+    /// Where a replay's own events begin, and whether it has said since what its pass was served.
+    base: Seq,
+    told: bool,
 }
 
 impl Model {
     fn fold(events: &[Event]) -> Self {
         let mut model = Self::default();
         for event in events {
+            if let Body::Created(created) = &event.body
+                && let Some(fork) = &created.fork
+            {
+                model.cut(fork);
+            }
             for change in project(event.seq, event.at, &event.body) {
                 model.apply(event, change);
             }
         }
         model
+    }
+
+    /// A replay has the calls that ended and are kept, and what those saved.
+    fn cut(&mut self, fork: &Fork) {
+        let is_kept = |call: &CallRow| {
+            let ended = call.ended_seq.is_some() && call.status != CallStatus::Dropped;
+            ended && fork.kept.iter().any(|(from, to)| (*from..=*to).contains(&call.seq))
+        };
+        self.calls.retain(|_, call| is_kept(call));
+        self.calls.values_mut().for_each(|call| call.reused = true);
+        let calls = &self.calls;
+        self.saved.retain(|saved| saved.call_key.as_ref().is_some_and(|key| calls.contains_key(key)));
+        (self.base, self.told) = (fork.upto, false);
+    }
+
+    /// Of the source's calls, those that the last pass was served; all that are kept, as long as none has ended.
+    fn had(&self) -> impl Iterator<Item = &CallRow> {
+        self.calls.values().filter(|call| call.seq > self.base || call.reused || !self.told)
+    }
+
+    fn artifacts(&self) -> BTreeMap<String, ArtifactRow> {
+        self.saved.iter().map(|saved| (saved.name.clone(), saved.clone())).collect()
     }
 
     fn apply(&mut self, event: &Event, change: Change) {
@@ -201,8 +267,13 @@ impl Model {
                 };
                 let row = self.calls.entry(patch.call.key.clone()).or_insert_with(|| fresh.clone());
                 // Another record takes the row over; a failed try has no record of its own.
-                if row.seq != patch.record && patch.status != CallStatus::Retrying {
+                let foreign = row.seq <= self.base;
+                if foreign || row.seq != patch.record && patch.status != CallStatus::Retrying {
                     (row.seq, row.started_at, row.attempts) = (patch.record, patch.started_at, 0);
+                }
+                if foreign {
+                    // What the source paid is the source's.
+                    row.usage = Usage::default();
                 }
                 row.attempts = patch.attempts.unwrap_or(row.attempts);
                 (row.status, row.ended_at, row.ended_seq, row.reused) = (patch.status, ended_at, ended_seq, false);
@@ -214,6 +285,7 @@ impl Model {
                 }
             }
             Change::Reused(ranges) => {
+                self.told = true;
                 for row in self.calls.values_mut() {
                     row.reused = ranges.iter().any(|(from, to)| *from <= row.seq && row.seq <= *to);
                 }
@@ -255,7 +327,7 @@ impl Model {
                     call_key: saved.call.clone(),
                     at: event.at,
                 };
-                self.artifacts.insert(saved.name, row);
+                self.saved.push(row);
             }
         }
     }

@@ -6,8 +6,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod artifacts_logs;
+mod breakpoints;
+mod delete;
 mod events;
 mod fold;
+mod forks;
 mod listing;
 mod ownership;
 mod values;
@@ -102,8 +105,31 @@ macro_rules! suite {
                 a_journal_is_read_in_pages
                 the_version_tells_of_other_writers
                 an_unknown_execution_is_not_found;
+            forks:
+                a_replay_goes_on_from_the_last_event_that_counts
+                a_replay_of_a_replay_reads_through_all_of_them
+                a_replay_may_be_of_what_its_source_read
+                a_replay_of_what_is_not_there_is_refused
+                a_replay_is_claimed_written_and_fenced_like_any_other
+                a_replay_has_the_calls_and_artifacts_that_it_keeps
+                large_overrides_and_inputs_come_back_as_they_were;
+            delete:
+                a_deleted_execution_is_gone_with_all_that_it_had
+                only_what_has_ended_and_stands_still_is_deleted
+                a_replay_outlives_its_source
+                a_source_outlives_its_replay
+                a_chain_is_deleted_in_any_order
+                what_is_new_never_gets_in_the_way_of_what_was_deleted
+                a_late_writer_of_a_deleted_execution_reaches_no_other
+                an_identifier_may_come_again
+                a_replay_and_a_deletion_at_once_leave_no_torn_replay;
+            breakpoints:
+                a_breakpoint_is_listed_by_flow_until_it_is_removed
+                a_breakpoint_that_does_not_stay_stops_one_run
+                what_a_code_digest_is_made_of_is_kept_once;
             fold:
-                rows_are_the_fold_of_the_journal;
+                rows_are_the_fold_of_the_journal
+                rows_of_a_replay_are_the_fold_of_what_it_reads;
             values:
                 values_of_every_size_come_back_as_they_were
                 a_stored_value_is_found_in_every_place_of_an_event

@@ -1,0 +1,32 @@
+//! What crosses between Python and the engine, one way and the other.
+
+use crate::errors::raise_code;
+use kitaru_core::event::{ErrorData, Usage};
+use kitaru_core::{Digest, ScopeId, Value};
+use pyo3::prelude::*;
+
+/// (type, message, traceback, JSON text of the exception tree, whether it rebuilds)
+pub type ErrorTuple = (String, String, String, String, bool);
+/// (input tokens, output tokens, US dollars)
+pub type UsageTuple = (u64, u64, f64);
+/// A scope from Python's 16 bytes.
+pub fn scope(py: Python<'_>, bytes: &[u8]) -> PyResult<ScopeId> {
+    bytes.try_into().map(ScopeId).map_err(|_| raise_code(py, "misuse", "a scope has 16 bytes"))
+}
+
+/// A digest from Python's 32 bytes.
+pub fn digest(py: Python<'_>, bytes: &[u8]) -> PyResult<Digest> {
+    bytes.try_into().map(Digest).map_err(|_| raise_code(py, "misuse", "a digest has 32 bytes"))
+}
+
+/// An exception as data.
+pub fn error_data(py: Python<'_>, error: ErrorTuple) -> PyResult<ErrorData> {
+    let (kind, message, traceback, value, rebuilds) = error;
+    let value = Value::json(value).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+    Ok(ErrorData { kind, message, traceback, value, rebuilds })
+}
+
+/// What was consumed.
+pub fn usage((input_tokens, output_tokens, cost_usd): UsageTuple) -> Usage {
+    Usage { input_tokens, output_tokens, cost_usd }
+}
