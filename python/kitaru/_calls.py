@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import TypeAlias
 
+    from kitaru._native import Text
     from kitaru._run import Run
     from kitaru._spec import Spec
     from kitaru._values import Bound, Signature
@@ -49,7 +50,7 @@ class Ended:
 
     __slots__ = ("attempts", "call", "text", "usage")
 
-    def __init__(self, call: int, text: str, attempts: int, usage: tuple[int, int, float]) -> None:
+    def __init__(self, call: int, text: str | Text, attempts: int, usage: tuple[int, int, float]) -> None:
         self.call = call
         self.text = text
         self.attempts = attempts

@@ -3,6 +3,7 @@
 
 use crate::convert::{ErrorTuple, UsageTuple, digest, error_data, scope, usage};
 use crate::errors::{raise_code, raised};
+use crate::values::Written;
 use kitaru_core::Value;
 use kitaru_core::delivery::Next;
 use kitaru_core::event::{CallKind, Inputs, Outcome, PauseReason, Stop};
@@ -238,26 +239,24 @@ impl Session {
         &self,
         py: Python<'_>,
         call: usize,
-        result: String,
+        result: Written,
         attempts: u32,
         used: UsageTuple,
     ) -> PyResult<u64> {
         let done = py.detach(|| {
-            let result = Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
+            let result = result.value()?;
             self.inner.end(CallId(call), Outcome::Returned { result }, attempts, usage(used))
         });
         Self::out(py, done)
     }
 
     /// Results of calls that returned together, as (call, result, attempts, usage): one commit for all.
-    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, String, u32, UsageTuple)>) -> PyResult<()> {
+    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, Written, u32, UsageTuple)>) -> PyResult<()> {
         let done = py.detach(|| {
             let ended: kitaru_engine::Result<Vec<Ended>> = ended
                 .into_iter()
                 .map(|(call, result, attempts, used)| {
-                    let result =
-                        Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
-                    let outcome = Outcome::Returned { result };
+                    let outcome = Outcome::Returned { result: result.value()? };
                     Ok(Ended { call: CallId(call), outcome, attempts, usage: usage(used) })
                 })
                 .collect();
