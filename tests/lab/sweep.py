@@ -182,7 +182,7 @@ class Case:
         known = json.loads(_config.engine().describe(exec_id))
         if known["status"] == "paused":
             put = [(path, json.dumps(value)) for path, value in getattr(self.module, "SET", {}).items()]
-            _native.manage_prepare(_config.engine(), exec_id, None, [], put, "test")
+            _native.manage_prepare(_config.engine(), exec_id, None, [], put, None, "test")
         _runner.execute(
             {
                 "resume": {
