@@ -34,7 +34,7 @@ fn add(item: &Json, lead: &str, below: &str, name: usize, lines: &mut Vec<String
         let cost = item.get("usage").and_then(|usage| usage.get("cost_usd")).and_then(Json::as_f64).unwrap_or(0.0);
         sum.count += 1;
         sum.cost += cost;
-        let mut what = clean(&field("flow")).replace(['\n', '\t'], " ");
+        let mut what = clean(&called(item)).replace(['\n', '\t'], " ");
         let key = clean(&field("key")).replace(['\n', '\t'], " ");
         if !key.is_empty() {
             what.push_str(&format!(" [{key}]"));
@@ -58,6 +58,14 @@ fn add(item: &Json, lead: &str, below: &str, name: usize, lines: &mut Vec<String
         let (joint, line) = if place + 1 == children.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
         add(child, &format!("{below}{joint}"), &format!("{below}{line}"), name, lines, sum);
     }
+}
+
+/// A child by its call, as `kitaru show` of its parent lists it: `agent#2`. Others by their flow.
+fn called(item: &Json) -> String {
+    let flow = render::field(item, "flow");
+    let key = item.get("parent").map(|parent| render::field(parent, "key")).unwrap_or_default();
+    let last = key.rsplit_once('/').map_or(key.as_str(), |(_, last)| last);
+    if last.strip_prefix(&flow).is_some_and(|rest| rest.starts_with('#')) { last.to_owned() } else { flow }
 }
 
 fn row(lead: &str, what: &str, id: &str, status: &str, cost: &str, name: usize, marked: bool) -> String {
