@@ -529,7 +529,7 @@ def test_the_tree_of_any_of_them_is_the_whole_tree(lab: Lab) -> None:
     assert max(map(len, lines)) <= 80, shown.out
     assert lines[0].split() == ["EXECUTION", "ID", "STATUS", "COST"]
     assert lines[1].startswith(f"» master {' ' * 10}") and lines[1].split()[2:] == [top[-8:], "completed"]
-    assert lines[2].startswith("├─ worker [invoice-17] ") and lines[3].startswith("├─ worker (detached) ")
+    assert lines[2].startswith("├─ worker [invoice-17] ") and lines[3].startswith("├─ worker#2 (detached) ")
     assert [line[:12] for line in lines[4:]] == ["└─ boss     ", "   ├─ worker", "   └─ worker"]
     assert lines[-1].split()[-1] == "failed"
     assert shown.err == "6 executions, $0.0000 in all\n"

@@ -342,6 +342,34 @@ return executions.cancel("latest").inputs
     assert lab.item("show", newer[0])["status"] == "waiting"
 
 
+def test_breakpoints_are_set_and_removed_once(lab: Lab) -> None:
+    lab.write(
+        "master.py",
+        """
+        import warnings
+        from kitaru import KitaruClient, flow
+        from world import count, did
+        warnings.simplefilter("ignore")
+        @flow
+        def other():
+            pass
+        @flow
+        def master():
+            places = KitaruClient().breakpoints
+            one, two = places.add(other, "a"), places.add(other, "b", every=True)
+            places.remove(one.id)
+            told = [one.before, two.every, [each.before for each in places.list()]]
+            if not count("go on"):
+                did("go on")
+                raise RuntimeError("not yet")
+            return told
+        """,
+    )
+    lab.kitaru("run", "master.py:master").ok(1)
+    assert lab.item("resume", "latest")["result"] == ["a", True, ["b"]]
+    assert [one["before"] for one in lab.items("breakpoints", "list")] == ["b"]
+
+
 def test_in_async_code_and_in_checkpoints_verbs_are_recorded_where_they_stand(lab: Lab) -> None:
     lab.write("others.py", OTHERS)
     lab.write(

@@ -6,9 +6,10 @@ Not here: what happens there (``executions.get(id).pending`` shows it, ``executi
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kitaru.client.items import Breakpoint, breakpoint_of, who
+from kitaru.client.recording import flow_frame, looks
 
 if TYPE_CHECKING:
     from kitaru._flow import Flow
@@ -40,21 +41,60 @@ class Breakpoints:
             from kitaru._entry import entry_point
 
             name, file = flow.name, entry_point(flow._function)["file"]
-        told = json.loads(_native.manage_add_breakpoint(self._engine, str(name), file, before, every, when, who()))
-        if told["note"] is not None:
-            import warnings
 
-            warnings.warn(told["note"], stacklevel=2)
-        return breakpoint_of(told["item"])
+        def add(by: str, again: bool) -> Any:
+            if again:
+                known = next((one for one in self._list(None) if one.by == by), None)
+                return NOT_DONE if known is None else known
+            told = json.loads(_native.manage_add_breakpoint(self._engine, str(name), file, before, every, when, by))
+            if told["note"] is not None:
+                import warnings
 
+                warnings.warn(told["note"], stacklevel=3)
+            return breakpoint_of(told["item"])
+
+        frame = flow_frame()
+        if frame is None:
+            added: Breakpoint = add(who(), False)
+            return added
+        from kitaru._steer import NOT_DONE, act
+
+        given = {"flow": str(name), "file": file, "before": before, "every": every, "when": when}
+        added = act(frame, "breakpoints.add", given, add)
+        return added
+
+    @looks("breakpoints.list")
     def list(self, flow: str | None = None) -> list[Breakpoint]:
         """Those that are set, in the order in which they were; of one flow, or of all."""
+        found: list[Breakpoint] = self._list(flow)
+        return found
+
+    def _list(self, flow: str | None) -> Any:
         from kitaru import _native
 
         return [breakpoint_of(one) for one in json.loads(_native.manage_breakpoints(self._engine, flow))]
 
     def remove(self, id: int) -> None:
         """Removes one. Raises :class:`~kitaru.errors.KitaruNotFoundError` if there is none of that number."""
+        frame = flow_frame()
+        if frame is None:
+            self._remove(id)
+            return
+        from kitaru._steer import act
+
+        def remove(_by: str, again: bool) -> None:
+            from kitaru.errors import KitaruNotFoundError
+
+            try:
+                self._remove(id)
+            except KitaruNotFoundError:
+                # Again: that was this call, before its process was gone.
+                if not again:
+                    raise
+
+        act(frame, "breakpoints.remove", {"id": id}, remove)
+
+    def _remove(self, id: int) -> None:
         from kitaru import _native
 
         _native.manage_remove_breakpoint(self._engine, id)

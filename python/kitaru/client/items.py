@@ -368,5 +368,5 @@ def who() -> str:
 
 
 # They are recorded under the name that users know them by.
-for _kind in (Usage, ByHand, Call, Pending, Wait, Failure, Parent, LogLine, Execution, Artifact, Tree):
+for _kind in (Usage, ByHand, Breakpoint, Call, Pending, Wait, Failure, Parent, LogLine, Execution, Artifact, Tree):
     _kind.__module__ = "kitaru.client"
