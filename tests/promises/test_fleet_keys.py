@@ -183,8 +183,13 @@ def test_options_are_on_record_and_add_up(lab: Lab) -> None:
     desk(lab)
     program = """
         wished = bill.options(tags=["a", "b"], pause_before="charge").options(tags="c", key="k", detached=True)
-        wished.run("17", tags="b").get()
-        one = KitaruClient().executions.latest()
+        begun = wished.run("17", tags="b")
+        try:
+            begun.get()
+        except kitaru.KitaruPaused as paused:
+            print(paused.exec_id == begun.exec_id, str(paused).splitlines()[0].partition(" is ")[2])
+        one = KitaruClient().executions.resume(begun.exec_id)
+        print(one.status, one.result)
         print(one.tags, one.key, one.detached, bill.options(tags="x") is not bill)
         for wrong in ({"key": ""}, {"key": 3}, {"tags": 3}, {"tags": [""]}, {"detached": 1}, {"pause_before": [1]}):
             try:
@@ -192,7 +197,12 @@ def test_options_are_on_record_and_add_up(lab: Lab) -> None:
             except kitaru.KitaruUsageError as error:
                 print(error.code, str(error).startswith(next(iter(wrong)) + "="))
     """
-    assert told(lab, program) == ["('a', 'b', 'c') k True True"] + ["usage True"] * 6
+    assert told(lab, program) == [
+        "True paused before charge. No process needs to run.",
+        "completed paid 17",
+        "('a', 'b', 'c') k True True",
+        *["usage True"] * 6,
+    ]
     ((payload,),) = lab.query("SELECT payload FROM journal WHERE kind = 'created'")
     assert json.loads(payload)["created"]["pause_before"] == ["charge"]
 

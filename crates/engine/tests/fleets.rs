@@ -57,7 +57,17 @@ impl Desk {
     fn replay(&self, name: &str, source: &str) {
         self.create(name, |created| {
             let (source, by) = (id(source), "test".to_owned());
-            let fork = Fork { source, upto: 1, kept: vec![], reuse: Reuse::Frontier, from: None, overrides: vec![], by };
+            let fork = Fork {
+                source,
+                upto: 1,
+                kept: vec![],
+                reuse: Reuse::Frontier,
+                from: None,
+                overrides: vec![],
+                asked: vec![],
+                plain: vec![],
+                by,
+            };
             created.fork = Some(Box::new(fork));
         });
     }
