@@ -147,6 +147,16 @@ fn a_tree_has_children_and_replays_from_wherever_it_is_asked_for() {
 }
 
 #[test]
+fn what_came_into_being_in_any_order_is_shown_in_that_of_the_calls() {
+    let desk = Desk::new();
+    desk.create("m", |_| {});
+    for (name, key) in [("b", "agent#2"), ("x", "other"), ("c", "agent#10"), ("a", "agent"), ("y", "other#x")] {
+        desk.create(name, |created| created.parent = Some(Parent { id: id("m"), key: key.to_owned() }));
+    }
+    assert_eq!(desk.tree("m"), "m*(a[child] b[child] c[child] x[child] y[child])");
+}
+
+#[test]
 fn of_a_deleted_source_the_tree_says_so_and_has_what_came_of_it() {
     let desk = Desk::new();
     desk.create("s", |_| {});

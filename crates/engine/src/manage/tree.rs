@@ -8,7 +8,7 @@ use kitaru_core::rows::ExecutionRow;
 use kitaru_core::{ExecutionId, Millis};
 use kitaru_store::{ExecutionFilter, Store, StoreError};
 use serde_json::{Value as Json, json};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The whole tree that an execution stands in, from its top, as nested items. Each has `relation` (`child`, `replay`,
 /// or `null` at the top), `marked` (it is the one that was asked for) and `below`. One that others come from and that
@@ -58,18 +58,46 @@ impl Walk<'_> {
         Ok(item)
     }
 
-    /// What was started by an execution, then its replays, each in the order in which they were made.
+    /// What was started by an execution, in the order of the calls, then its replays, in the order in which they were
+    /// made.
     fn below(&mut self, id: &ExecutionId) -> Result<Vec<Json>> {
         let children = ExecutionFilter { parent: Some(id.clone()), ..ExecutionFilter::default() };
         let replays = ExecutionFilter { forked_from: Some(id.clone()), ..ExecutionFilter::default() };
         let mut found = Vec::new();
         for (filter, relation) in [(children, "child"), (replays, "replay")] {
-            for row in self.store.queries().executions(&filter, ALL)?.into_iter().rev() {
+            let mut rows = self.store.queries().executions(&filter, ALL)?;
+            rows.reverse();
+            in_order_of_calls(&mut rows);
+            for row in rows {
                 if !self.seen.contains(&row.id) {
                     found.push(self.node(&row, Some(relation))?);
                 }
             }
         }
         Ok(found)
+    }
+}
+
+/// Calls of one name by their number: what is started beside each other comes into being in any order. Those of
+/// another name come where the first of theirs was made.
+fn in_order_of_calls(rows: &mut [ExecutionRow]) {
+    let mut names: Vec<String> = Vec::new();
+    let mut places: HashMap<ExecutionId, (usize, u64)> = HashMap::new();
+    for row in rows.iter() {
+        let (name, number) = row.parent.as_ref().map_or(("", 0), |parent| numbered(&parent.key));
+        let place = names.iter().position(|one| one == name).unwrap_or(names.len());
+        if place == names.len() {
+            names.push(name.to_owned());
+        }
+        places.insert(row.id.clone(), (place, number));
+    }
+    rows.sort_by_key(|row| places.get(&row.id).copied());
+}
+
+/// A call's key in its parts: `agent#3` is the third `agent`, `agent` the first.
+fn numbered(key: &str) -> (&str, u64) {
+    match key.rsplit_once('#').map(|(name, number)| (name, number.parse())) {
+        Some((name, Ok(number))) => (name, number),
+        _ => (key, 1),
     }
 }
