@@ -10,12 +10,15 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _config
+from kitaru import _config, _context
 from kitaru._calls import given_up
 from kitaru._drive import below
 from kitaru.errors import Unwind
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
     from kitaru._context import Frame
     from kitaru._quiet import Side
     from kitaru._run import Run
@@ -98,6 +101,17 @@ def _running(run: Run) -> list[Frame]:
         for frame, task in list(run.bodies.items())
         if _lives(frame, task) and not given_up(frame) and not any(below(one.frame, frame) for one in parked)
     ]
+
+
+def body_runs(run: Run, strangers: Sequence[asyncio.Task[Any]]) -> bool:
+    """Whether a body runs in one of these tasks, or in a thread that the flow's code was taken to (``to_thread``).
+    Who runs in a thread of ours counts as busy by itself."""
+    own = {run.root_thread, *run.item_threads}
+    running = _running(run)
+    if any(run.bodies.get(frame) is None and frame.thread not in own for frame in running):
+        return True
+    frames = [_context.of_task(task) for task in strangers]
+    return any(at is not None and below(at, frame) for at in frames for frame in running)
 
 
 def _lives(frame: Frame, task: Any) -> bool:

@@ -341,6 +341,14 @@ def is_quiet(run: Run, *, parked: bool = True) -> bool:
         verdict = _tasks_wait(side, strangers)
         if not verdict or (not held and _timer_pending(side)):
             return False
+    if run.bodies:
+        from kitaru._ending import body_runs
+
+        if body_runs(run, strangers):
+            # It is paid for, however long that takes.
+            for side in sides:
+                side.unknown_since = None
+            return False
     if len(strangers) <= run.guests_parked:
         for side in sides:
             side.unknown_since = None

@@ -234,6 +234,55 @@ threading.Thread(target=serve, daemon=True).start()
     assert lab.done() == ["after the request"]
 
 
+@pytest.mark.parametrize("where", ["task", "thread"])
+def test_a_body_that_waits_for_something_else_is_not_left_however_long_it_takes(lab: Lab, where: str) -> None:
+    """What is paid for is not cut off for a question beside it: the grace is for code between checkpoints."""
+    left = run(
+        lab,
+        f"""
+@checkpoint
+async def in_task(name):
+    await (await asyncio.create_subprocess_exec("sleep", "2")).wait()
+    return did(name)
+
+@checkpoint
+def in_thread(name):
+    threading.Event().wait(2)
+    return did(name)
+
+@flow
+async def main():
+    call = in_task("paid") if {where == "task"} else asyncio.to_thread(in_thread, "paid")
+    await asyncio.gather(call, kitaru.wait(schema=bool, name="go"))
+""",
+        KITARU_GRACE="0.3",
+    )
+    assert "left behind" not in left.err
+    assert lab.done() == ["paid"]
+    calls = {call["name"]: call["status"] for call in lab.item("show", lab.only())["calls"]}
+    assert calls[f"in_{where}"] == "completed"
+
+
+def test_a_body_in_a_thread_that_was_carried_is_not_left(lab: Lab) -> None:
+    run(
+        lab,
+        """
+@checkpoint
+def slow(name):
+    threading.Event().wait(1)
+    return did(name)
+
+@flow
+def main():
+    threading.Thread(target=kitaru.carry(lambda: slow("paid"))).start()
+    kitaru.wait(schema=bool, name="go")
+""",
+    )
+    assert lab.done() == ["paid"]
+    calls = {call["name"]: call["status"] for call in lab.item("show", lab.only())["calls"]}
+    assert calls["slow"] == "completed"
+
+
 def test_a_wait_with_a_timeout_falls_back_when_it_is_due(lab: Lab) -> None:
     run(
         lab,
