@@ -51,18 +51,22 @@ def decide(topics: list[str], modules: list[str]) -> str:
 
 
 @checkpoint
-def merge(title: str, sections: list[Section], corpus: str | None) -> str:
+def write(section: Section) -> str:
+    """A section's text. One call of the model, and so a call of its own: what is paid for is kept."""
+    return writer().report(section.question, section.findings) if section.findings else "Nothing was found."
+
+
+@checkpoint
+def merge(title: str, sections: list[Section], bodies: list[str], corpus: str | None) -> str:
     """One report of all sections, with one list of sources."""
-    who = writer()
     parts: list[str] = []
     findings: list[Finding] = []
-    for section in sections:
-        body = who.report(section.question, section.findings) if section.findings else "Nothing was found."
+    for section, body in zip(sections, bodies, strict=True):
         body = _moved(body, len(findings))
         parts.append(f"# {section.topic.capitalize()}\n\n{body.replace('## In short', '').strip()}")
         findings += section.findings
     read = sum(section.read for section in sections)
-    return report.compose(title, library.root_of(corpus).absolute(), "\n\n".join(parts), findings, read, who.name)
+    return report.compose(title, library.root_of(corpus).absolute(), "\n\n".join(parts), findings, read, writer().name)
 
 
 def _moved(body: str, by: int) -> str:
@@ -100,7 +104,8 @@ def fleet(topics: list[str], corpus: str | None = None, sources: int = 4) -> str
                 left.append(agent)
             else:
                 tell(f"{topic!r} is done: {len(sections[topic].findings)} findings ({len(sections)} of {len(topics)})")
-    return merge("What the fleet found", [sections[topic] for topic in topics], corpus)
+    ordered = [sections[topic] for topic in topics]
+    return merge("What the fleet found", ordered, write.map(ordered), corpus)
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pathlib
 import re
 
+import pytest
+
 from lab import Lab
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -29,7 +31,11 @@ def test_a_master_over_agents_answers_and_merges(lab: Lab) -> None:
     listed = {int(number) for number in re.findall(r"^(\d+)\. `", report, re.MULTILINE)}
     assert cited == listed == set(range(1, len(listed) + 1))
     tree = lab.item("tree", "latest")
-    assert [node["tags"] for node in tree["below"]] == [["waits"], ["retries of a checkpoint"], ["drift of recorded calls"]]
+    assert [node["tags"] for node in tree["below"]] == [
+        ["waits"],
+        ["retries of a checkpoint"],
+        ["drift of recorded calls"],
+    ]
     assert {node["status"] for node in tree["below"]} == {"completed"}
 
 
@@ -40,8 +46,10 @@ def test_wrong_arguments_are_refused_before_anything_is_started(lab: Lab) -> Non
     assert not lab.home.exists()
 
 
-def test_the_story_holds(lab: Lab) -> None:
-    told = lab.python(str(FLEET / "story.py"), "--keep", str(lab.home), timeout=110).ok()
+@pytest.mark.parametrize("after", [40, 80], ids=["while-agents-work", "while-the-master-writes"])
+def test_the_story_holds(lab: Lab, after: int) -> None:
+    """It checks by itself that nothing is paid twice but what was on its way when the power went."""
+    told = lab.python(str(FLEET / "story.py"), "--keep", str(lab.home), "--after", str(after), timeout=110).ok()
     story = [
         "\n$ python examples/fleet/master.py",
         "the power goes: kill -9",
