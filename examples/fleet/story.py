@@ -2,8 +2,8 @@
 
 Everything is real but the model provider, which runs here on a loopback port, so that no network is needed: it refuses
 two agents once. Each promise is checked against facts, the provider's count of requests and what ``kitaru`` says; one
-that does not hold ends the story with status 1. ``--keep DIR`` leaves the home there to look at; ``--after N`` has the power
-go after so many answers.
+that does not hold ends the story with status 1. ``--keep DIR`` leaves the home there to look at; ``--after N`` has the
+power go after so many answers.
 """
 
 from __future__ import annotations

@@ -103,7 +103,20 @@ class Identified:
     ``watched`` are the arguments that its body must leave as they are.
     """
 
-    __slots__ = ("bound", "call", "frame", "given", "kept", "name", "run", "settable", "spec", "watched")
+    __slots__ = (
+        "bound",
+        "call",
+        "execution",
+        "frame",
+        "given",
+        "kept",
+        "looks",
+        "name",
+        "run",
+        "settable",
+        "spec",
+        "watched",
+    )
 
     def __init__(
         self, run: Run, frame: Frame, spec: Spec, name: str, bound: Bound, call: int, watched: Watched = ()
@@ -119,6 +132,10 @@ class Identified:
         self.settable = True
         # Whether what it raises is another execution's failure.
         self.kept = False
+        # Whether its body does nothing but look: a rehearsal runs it too.
+        self.looks = False
+        # The execution that its body carries on.
+        self.execution: str | None = None
         self.call = call
         self.watched = watched
 
@@ -193,7 +210,9 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
         yield Forever()
     elif verdict == "in_doubt":
         if run.rehearses and one.spec.reconcile is not None:
-            yield Rest(f"{one.name} (its reconcile says whether)")
+            # An act of the flow on another execution is looked for there.
+            unless = "its reconcile says whether" if one.spec.function is not None else "unless it was done before"
+            yield Rest(f"{one.name} ({unless})")
         served = yield from _decisions().reconcile(one, record)
         if served is not _decisions().RUN:
             return served
@@ -231,7 +250,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
             break
         yield Hold()
     key, scope, failed, _ = begun
-    if run.rehearses:
+    if run.rehearses and not one.looks:
         yield Rest(key)
     attempt = failed + 1
     while True:

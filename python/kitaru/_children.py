@@ -26,6 +26,7 @@ from kitaru.errors import (
     KitaruCancelledError,
     KitaruError,
     KitaruMutatedArgumentError,
+    KitaruNotFoundError,
     KitaruPaused,
     KitaruStateError,
     KitaruSuspended,
@@ -139,6 +140,9 @@ class Carried:
     def body_sync(self) -> Any:
         """Carries it on to its end. Blocks this thread."""
         with _carrying(self.id):
+            if self.run.rehearses and describe(self.id)["status"] not in ENDED:
+                others = Others([self.id], 1, ends=True)
+                park_sync(self.run, Parked(self.call, self.key, self.frame, rests=True, others=others))
             while True:
                 try:
                     over, value, awaitable = self.enter()
@@ -195,7 +199,11 @@ class Child(Carried):
         self.one.kept = True
         # Set when the execution is on record, or its call is over.
         self.there = threading.Event()
-        if self._before[0] == "ended":
+        self.one.execution = self.id
+        if run.rehearses:
+            # Nothing is made and nobody is carried on, but what has ended is its outcome.
+            self.one.looks = self._is_over()
+        if run.rehearses or self._before[0] == "ended":
             self.there.set()
 
     @property
@@ -204,12 +212,22 @@ class Child(Carried):
         record = self.run.session.record_of(self.call)
         return record[0] if record is not None else self.flow.name
 
+    def _is_over(self) -> bool:
+        """Whether the execution is there and has an outcome that its call takes as it is."""
+        try:
+            known = describe(self.id)
+        except KitaruNotFoundError:
+            return False
+        return known["status"] in ENDED and not (known["status"] == "failed" and self._is_to_run_again(known))
+
     def create(self, arguments: Given) -> Run | None:
         """Makes the execution; ``None``: it is there already."""
         return self.flow._create(arguments, id=self.id, parent=(self.run.id, self.key))()
 
     def enter(self) -> tuple[bool, Any, bool]:
         """See :class:`Carried`. The first time it makes the execution."""
+        if self.run.rehearses:
+            return self.go_on(describe(self.id))
         arguments = given(self.flow.name, self.one.spec.signature, self.one.given)
         self.made = self.create(arguments)
         self.there.set()

@@ -36,7 +36,8 @@ def run_detached(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> 
         return child.id
 
     exec_id = call_sync(child.one, start)
-    _go_on(flow, exec_id)
+    if not frame.run.rehearses:
+        _go_on(flow, exec_id)
     return ExecutionHandle(exec_id)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _context
 from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Rest, Turn, steps
 from kitaru._context import Frame, running_task
-from kitaru._run import Parked
+from kitaru._run import Others, Parked
 from kitaru._turns import await_turn
 from kitaru.errors import KitaruPaused, KitaruTimeoutError, Unwind
 
@@ -354,12 +354,17 @@ async def park_async(run: Run, parked: Parked) -> None:
 
 def rest_sync(one: Identified, step: Rest) -> None:
     """Blocks this thread until the rehearsal is over."""
-    park_sync(one.run, Parked(one.call, step.key, one.frame, rests=True))
+    park_sync(one.run, _resting(one, step))
 
 
 async def rest_async(one: Identified, step: Rest) -> None:
     """Parks this task until the rehearsal is over."""
-    await park_async(one.run, Parked(one.call, step.key, one.frame, rests=True))
+    await park_async(one.run, _resting(one, step))
+
+
+def _resting(one: Identified, step: Rest) -> Parked:
+    others = None if one.execution is None else Others([one.execution], 1, ends=True)
+    return Parked(one.call, step.key, one.frame, rests=True, others=others)
 
 
 def _account(run: Run, parked: Parked) -> None:

@@ -16,7 +16,7 @@ from kitaru._drive import call_async, call_sync, park_async, park_sync
 from kitaru._outcomes import ENDED, describe, outcome, parked
 from kitaru._run import Others, Parked
 from kitaru._waits import Awaitable
-from kitaru.errors import KitaruError, KitaruPaused, KitaruSuspended, KitaruUsageError, Unwind
+from kitaru.errors import KitaruError, KitaruPaused, KitaruSuspended, KitaruUsageError, KitaruWaitTimeoutError, Unwind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,38 +39,71 @@ class Standing(NamedTuple):
     """They work, sleep, or wait for others."""
 
 
-def wait_for(handles: Sequence[Any], until: Any = "any") -> Any:
+def wait_for(handles: Sequence[Any], until: Any = "any", *, timeout: float | None = None) -> Any:
     """Waits until handles' executions have ended or need somebody: ``"any"`` of them, ``"all"``, or so many.
 
     Returns ``(done, asking, pending)``, three lists of handles; in async code, await it. Inside a flow no process runs
     meanwhile if nothing else can go on, and what came is recorded. One that asks and is not answered is asking again
-    when it is waited for again.
+    when it is waited for again. After ``timeout`` seconds, which a re-entry does not begin anew,
+    :class:`KitaruWaitTimeoutError`; nobody is stopped by that.
 
     Raises :class:`KitaruUsageError` for a number that can never come, :class:`KitaruStateError` (``wait-cycle``) if
     one of them waits for this execution.
     """
     wanted = _handles(handles)
-    least = _least(until, len(wanted))
+    what = _What("wait_for", wanted, _least(until, len(wanted)), False, _seconds(timeout))
     frame = _context.frame()
     if _context.running_task() is not None:
-        return Awaitable(_wait_for_async(frame, wanted, least), "wait_for")
+        return Awaitable(_wait_for_async(frame, what), "wait_for")
     if frame is None:
-        while sum(_come(words := _look(wanted), ends=False)) < least:
+        for _ in what.looks():
             time.sleep(_LOOK)
-        return _sorted(wanted, words)
-    waited = _Waited(frame, "wait_for", wanted, least, ends=False)
+        return _sorted(wanted, _look(wanted))
+    waited = _Waited(frame, what)
     return _sorted(wanted, call_sync(waited.one, waited.body_sync))
 
 
-async def _wait_for_async(frame: Frame | None, wanted: list[Any], least: int) -> Standing:
+async def _wait_for_async(frame: Frame | None, what: _What) -> Standing:
     import asyncio
 
     if frame is None:
-        while sum(_come(words := _look(wanted), ends=False)) < least:
+        for _ in what.looks():
             await asyncio.sleep(_LOOK)
-        return _sorted(wanted, words)
-    waited = _Waited(frame, "wait_for", wanted, least, ends=False)
-    return _sorted(wanted, await call_async(waited.one, waited.body_async))
+        return _sorted(what.handles, _look(what.handles))
+    waited = _Waited(frame, what)
+    return _sorted(what.handles, await call_async(waited.one, waited.body_async))
+
+
+class _What(NamedTuple):
+    """What is waited for: that so many of the handles' executions have ended, or (not ``ends``) need somebody."""
+
+    name: str
+    handles: list[Any]
+    least: int
+    ends: bool
+    timeout: float | None = None
+
+    def looks(self) -> Iterator[None]:
+        """Outside a flow: looks until enough have come."""
+        until = float("inf") if self.timeout is None else time.monotonic() + self.timeout
+        while sum(come := _come(_look(self.handles), ends=self.ends)) < self.least:
+            if time.monotonic() >= until:
+                raise self.late(come)
+            yield
+
+    def late(self, come: list[bool]) -> KitaruWaitTimeoutError:
+        """What is raised when time ran out."""
+        left = [one.exec_id[-8:] for one, there in zip(self.handles, come, strict=True) if not there]
+        shown = ", ".join(left[:5]) + (", …" if len(left) > 5 else "")
+        return KitaruWaitTimeoutError(
+            f"{self.name}: {sum(come)} of {self.least} executions have come within {self.timeout:g} s; not {shown}"
+        )
+
+
+def _seconds(timeout: float | None) -> float | None:
+    if timeout is not None and not 0 <= timeout < float("inf"):
+        raise KitaruUsageError(f"timeout={timeout!r}: it is a number of seconds, from 0 on")
+    return timeout
 
 
 def _handles(given: Any) -> list[Any]:
@@ -97,29 +130,41 @@ def _least(until: Any, count: int) -> int:
     return least
 
 
-def gather(*handles: Any, return_exceptions: bool = False) -> Any:
+def gather(*handles: Any, return_exceptions: bool = False, timeout: float | None = None) -> Any:
     """The results of handles' executions, in their order; in async code, await it. Takes them or one list of them.
 
     All are waited for. Then the first failure, by order, is raised; with ``return_exceptions`` failures stand among
-    the results instead. Inside a flow no process runs meanwhile if nothing else can go on.
+    the results instead. Inside a flow no process runs meanwhile if nothing else can go on. Where not all have ended
+    after ``timeout`` seconds, which a re-entry does not begin anew, it raises :class:`KitaruWaitTimeoutError`, also
+    with ``return_exceptions``; nobody is stopped by that.
     """
     wanted = _handles(handles[0] if len(handles) == 1 and isinstance(handles[0], (list, tuple)) else handles)
     frame = _context.frame()
+    # The calls of this flow are waited for by themselves, unless time may run out.
+    others = wanted if _seconds(timeout) is not None else [one for one in wanted if not _is_own(one)]
+    # Outside a flow one that needs somebody is not waited for.
+    what = _What("gather", others, len(others), frame is not None, timeout)
     if _context.running_task() is not None:
-        return Awaitable(_gather_async(frame, wanted, return_exceptions), "gather")
-    others = [one for one in wanted if not _is_own(one)]
+        return Awaitable(_gather_async(frame, wanted, what, return_exceptions), "gather")
     if frame is not None and others:
         # At once, not one by one: whoever ends last carries the flow on.
-        waited = _Waited(frame, "gather", others, len(others), ends=True)
+        waited = _Waited(frame, what)
         call_sync(waited.one, waited.body_sync)
+    elif timeout is not None:
+        for _ in what.looks():
+            time.sleep(_LOOK)
     return _gathered([_tried(one.get) for one in wanted], return_exceptions)
 
 
-async def _gather_async(frame: Frame | None, wanted: list[Any], return_exceptions: bool) -> list[Any]:
-    others = [one for one in wanted if not _is_own(one)]
-    if frame is not None and others:
-        waited = _Waited(frame, "gather", others, len(others), ends=True)
+async def _gather_async(frame: Frame | None, wanted: list[Any], what: _What, return_exceptions: bool) -> list[Any]:
+    import asyncio
+
+    if frame is not None and what.handles:
+        waited = _Waited(frame, what)
         await call_async(waited.one, waited.body_async)
+    elif what.timeout is not None:
+        for _ in what.looks():
+            await asyncio.sleep(_LOOK)
     found: list[tuple[Any, Exception | None]] = []
     for one in wanted:
         try:
@@ -203,28 +248,33 @@ def _followed(exec_id: str) -> Iterator[tuple[bool, Any]]:
 class _Waited:
     """A call that waits for executions."""
 
-    def __init__(self, frame: Frame, name: str, handles: list[Any], least: int, *, ends: bool) -> None:
+    def __init__(self, frame: Frame, what: _What) -> None:
         if any(above.once for above in frame.chain()):
-            raise KitaruUsageError(f"{name} inside an effect='once' checkpoint is refused: wait before it.")
+            raise KitaruUsageError(f"{what.name} inside an effect='once' checkpoint is refused: wait before it.")
         self.frame = frame
         self.run = frame.run
-        self.name = name
-        self.handles = handles
-        self.least = least
-        self.ends = ends
-        given = {"executions": [one.exec_id for one in handles], "least": least, "ends": ends}
-        self.one: Identified = _steer.identified(frame, name, given)
+        self.what = what
+        # When time runs out, in milliseconds since the Unix epoch.
+        self.deadline: int | None = None
+        self._clock = 0
+        given = {"executions": [one.exec_id for one in what.handles], "least": what.least, "ends": what.ends}
+        if what.timeout is not None:
+            given["timeout"] = what.timeout
+        self.one: Identified = _steer.identified(frame, what.name, given)
+        self.one.looks = True
         self._next_look = 0.0
         self._come: list[bool] = []
 
     def found(self) -> Any:
         """What is recorded, if enough have come; ``None``: not yet."""
-        words = _look(self.handles)
-        self._come = _come(words, ends=self.ends)
-        return words if sum(self._come) >= self.least else None
+        words = _look(self.what.handles)
+        self._come = _come(words, ends=self.what.ends)
+        return words if sum(self._come) >= self.what.least else None
 
     def news(self) -> bool:
-        """Whether enough have come. Looks no more often than that it costs little."""
+        """Whether enough have come, or time ran out. Looks no more often than that it costs little."""
+        if self._is_late():
+            return True
         began = time.monotonic()
         if began < self._next_look:
             return False
@@ -240,8 +290,9 @@ class _Waited:
         """Waits in this thread."""
         for step in self._steps():
             if _context.running_task() is not None:
+                name = self.what.name
                 raise KitaruUsageError(
-                    f"{self.name} on a running event loop would block it: await the handle, or kitaru.wait_for(...)"
+                    f"{name} on a running event loop would block it: await the handle, or kitaru.wait_for(...)"
                 )
             park_sync(self.run, step)
         return self._value
@@ -261,13 +312,40 @@ class _Waited:
             if self._value is not None:
                 return
             if not announced:
+                self._begin_time()
                 self._announce()
                 announced = True
+            if self._is_late():
+                self._end_time()
+                raise self.what.late(self._come)
             yield self._parked()
             self.run.session.look()
             if self.run.session.stop_requested() is not None:
                 self.run.obey()
                 self.run.check()
+
+    def _begin_time(self) -> None:
+        """Time begins when it was first waited, which is on record."""
+        if (seconds := self.what.timeout) is None:
+            return
+        frame, session = _context.frame() or self.frame, self.run.session
+        deadline, self._clock = _steer.reading(
+            frame, "kitaru.deadline", repr(seconds), lambda: session.now() + int(seconds * 1000)
+        )
+        self.deadline = int(deadline)
+
+    def _end_time(self) -> None:
+        """Time ran out. If that is not what the flow wants, it is waited anew: from then on."""
+        session = self.run.session
+        try:
+            known = session.record_of(self._clock)
+            if known is not None:
+                session.drop_records([known[1]], "time ran out")
+        except KitaruError as refusal:
+            raise self.run.refused(refusal) from None
+
+    def _is_late(self) -> bool:
+        return self.deadline is not None and self.run.session.now() >= self.deadline
 
     def _announce(self) -> None:
         """Who waits for whom is on record before anybody waits: so two that wait for each other cannot miss it."""
@@ -278,11 +356,11 @@ class _Waited:
         _native.manage_must_not_circle(_config.engine(), self.run.id)
 
     def _parked(self) -> Parked:
-        left = [one.exec_id for one, come in zip(self.handles, self._come, strict=True) if not come]
-        others = Others(left, self.least - sum(self._come), ends=self.ends)
+        left = [one.exec_id for one, come in zip(self.what.handles, self._come, strict=True) if not come]
+        others = Others(left, self.what.least - sum(self._come), ends=self.what.ends)
         record = self.run.session.record_of(self.one.call)
-        key = record[0] if record is not None else self.name
-        return Parked(self.one.call, key, self.frame, others=others, news=self.news)
+        key = record[0] if record is not None else self.what.name
+        return Parked(self.one.call, key, self.frame, deadline=self.deadline, others=others, news=self.news)
 
 
 class _Result(_Waited):
@@ -290,7 +368,7 @@ class _Result(_Waited):
 
     def __init__(self, frame: Frame, exec_id: str) -> None:
         self.exec_id = exec_id
-        super().__init__(frame, "result", [_Named(exec_id)], 1, ends=True)
+        super().__init__(frame, _What("result", [_Named(exec_id)], 1, True))
 
     def body_sync(self) -> Any:
         """See :class:`_Waited`."""

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _native
 from kitaru._inspect import explain_all
 from kitaru._run import Run
-from kitaru.errors import KitaruError
+from kitaru.errors import KitaruError, KitaruNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kitaru._flow import Flow
     from kitaru._native import Session
+    from kitaru._run import Parked
 
 Found = dict[str, Any]
 
@@ -46,10 +47,7 @@ class Rehearsal(Run):
         """Nothing else can go on: from here a resume would work, or wait."""
         with self.lock:
             parked = list(self.parked.values())
-        runs = [one.key for one in parked if one.rests]
-        sleeps = [one.key for one in parked if one.sleeping]
-        waits = [one.key for one in parked if one.question is not None]
-        self.found(True, {"runs": runs, "waits": waits, "sleeps": sleeps})
+        self.found(True, _met(parked))
         self.stop(KitaruError("the rehearsal is over"))
         return True
 
@@ -66,6 +64,47 @@ class Rehearsal(Run):
 
     def keep_code(self, digest: str, function: Any) -> None:
         """Nothing is kept."""
+
+
+def _met(parked: Iterable[Parked]) -> Found:
+    """What a resume would go on with: calls by their keys, and where a child is there already, what that one does."""
+    found: Found = {"runs": [], "waits": [], "sleeps": []}
+    children = {one.others.executions[0] for one in parked if one.rests and one.others is not None}
+    for one in parked:
+        if one.rests and one.others is not None:
+            word, keys = _of_child(one.key, one.others.executions[0])
+            found[word] += keys
+        elif one.rests:
+            found["runs"].append(one.key)
+        elif one.sleeping:
+            found["sleeps"].append(one.key)
+        elif one.question is not None:
+            found["waits"].append(one.key)
+        elif one.others is not None:
+            # Others than its own children, which speak for themselves.
+            ids = [id for id in one.others.executions if id not in children]
+            found["waits"] += [f"{one.key}: {id[-8:]}" for id in ids]
+    return found
+
+
+def _of_child(key: str, exec_id: str) -> tuple[str, list[str]]:
+    """What a child meets that is carried on: it asks, sleeps, or does what is next in it."""
+    from kitaru import _config
+
+    engine = _config.engine()
+    try:
+        ((status, standing),) = _native.manage_standings(engine, [exec_id])
+    except KitaruNotFoundError:
+        return "runs", [key]
+    if standing in ("asks", "paused"):
+        asked = json.loads(_native.manage_waiting(engine, exec_id, True))
+        asked += [
+            one for one in json.loads(_native.manage_waiting(engine, None, False)) if one["execution_id"] == exec_id
+        ]
+        # Where nothing is asked, it or one below it is paused.
+        return "waits", [f"{key}: {one['key']}" for one in asked] or [f"{key}: paused"]
+    wakes = json.loads(_native.manage_get(engine, exec_id))["wake_at"]
+    return ("sleeps" if status in ("waiting", "sleeping") and wakes is not None else "runs"), [key]
 
 
 def rehearse(flow: Flow[Any, Any], exec_id: str, tell: Callable[[Found], None]) -> None:

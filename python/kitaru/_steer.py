@@ -55,7 +55,9 @@ def identified(
 
 def look(frame: Frame, name: str, given: dict[str, Any], see: Callable[[], Any]) -> Any:
     """What ``see`` returns, or returned when the flow was here before."""
-    return call_sync(identified(frame, name, given), lambda: _context.in_frame(None, see))
+    one = identified(frame, name, given)
+    one.looks = True
+    return call_sync(one, lambda: _context.in_frame(None, see))
 
 
 def act(frame: Frame, name: str, given: dict[str, Any], do: Callable[[str, bool], Any]) -> Any:
@@ -84,22 +86,28 @@ def glance(exec_id: str) -> str:
     frame = _context.frame_or_none()
     if frame is None or frame.run.closing is not None or frame.run.draining or not frame.run.session.is_open:
         return str(describe(exec_id)["status"])
+    return str(reading(frame, "kitaru.status", exec_id, lambda: describe(exec_id)["status"])[0])
+
+
+def reading(frame: Frame, name: str, of: str, see: Callable[[], Any]) -> tuple[Any, int]:
+    """What ``see`` returns, or returned when the flow was here before, and the call: a small thing that no list of
+    calls shows."""
     session = frame.run.session
     from kitaru._native import blake3
 
     try:
-        call = session.identify(frame.scope, "kitaru.status", "reading", blake3(exec_id), False, False, False, None)
+        call = session.identify(frame.scope, name, "reading", blake3(of), False, False, False, None)
         verdict, _, _ = session.decide(call, True)
         if verdict == "reuse":
-            return str(decode(session.serve(call)[1] or "null"))
+            return decode(session.serve(call)[1] or "null"), call
     except KitaruError as refusal:
         raise frame.run.refused(refusal) from None
-    seen = str(describe(exec_id)["status"])
+    seen = see()
     try:
         session.read(call, encode(seen))
     except KitaruError as refusal:
         raise frame.run.refused(refusal) from None
-    return seen
+    return seen, call
 
 
-__all__ = ["NOT_DONE", "act", "glance", "identified", "look", "look_by"]
+__all__ = ["NOT_DONE", "act", "glance", "identified", "look", "look_by", "reading"]

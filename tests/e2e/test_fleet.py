@@ -56,7 +56,7 @@ def test_the_story_holds(lab: Lab, after: int) -> None:
         "\n$ kitaru tree latest",
         "» fleet",
         "\n$ kitaru resume ",
-        " is done: ",
+        *([" is done: "] if after == 40 else []),
         "# What the fleet found",
         "10 agents, none started twice: 2 were refused and resumed, 1 asked and its master answered.",
     ]

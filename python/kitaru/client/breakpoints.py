@@ -60,8 +60,8 @@ class Breakpoints:
         from kitaru._steer import NOT_DONE, act
 
         given = {"flow": str(name), "file": file, "before": before, "every": every, "when": when}
-        added = act(frame, "breakpoints.add", given, add)
-        return added
+        made: Breakpoint = act(frame, "breakpoints.add", given, add)
+        return made
 
     @looks("breakpoints.list")
     def list(self, flow: str | None = None) -> list[Breakpoint]:
