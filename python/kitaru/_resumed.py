@@ -33,6 +33,8 @@ def resume_in_flow(
     put: Sequence[tuple[str, str]],
 ) -> Execution:
     """See :meth:`Executions.resume`."""
+    from kitaru.client.carrying import must_not_block
+
     run, engine = frame.run, executions._engine
 
     def resume(by: str, again: bool) -> Any:
@@ -42,6 +44,7 @@ def resume_in_flow(
                 return _steer.NOT_DONE
             beside = _native.manage_root(engine, target) != target
         else:
+            must_not_block(engine, target, "resume")
             told = json.loads(_native.manage_prepare(engine, target, on_drift, [*keys], [*put], run.id, by))
             beside = told["in_place"]
             if not beside:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +26,28 @@ def is_held_here(engine: Engine, id: str) -> bool:
         return False
     root = _native.manage_root(engine, id)
     return any(run.id == root and run.session.is_open for run in list(_context.running))
+
+
+def must_not_block(engine: Engine, id: str, verb: str, *, anew: bool = False) -> None:
+    """In an async flow: refuses to carry another execution on in the thread of its loop, before anything is written.
+
+    What else runs on that loop would stand still as long as that takes, and what is carried on may wait for just that.
+    ``anew``: not that execution is carried on, but another one that is made of it.
+    """
+    from kitaru import _context, _native
+    from kitaru._outcomes import ENDED
+    from kitaru.errors import KitaruSyncOnLoopError
+
+    if _context.running_task() is None or (not anew and is_held_here(engine, id)):
+        return
+    root = json.loads(engine.describe(id if anew else _native.manage_root(engine, id)))
+    if not anew and (root["held"] or root["status"] in ENDED):
+        # Nobody would be carried on.
+        return
+    raise KitaruSyncOnLoopError(
+        f"executions.{verb} would carry {root['flow']} ({root['id'][-8:]}) on and block the event loop that runs here: "
+        f"use `await asyncio.to_thread(executions.{verb}, ...)`"
+    )
 
 
 def carry_on(
@@ -53,11 +76,17 @@ def carry_on(
     wake(engine, place, told["root"])
 
 
-def wake(engine: Engine, place: Place | None, moved: str) -> None:
-    """Carries on what waited for an execution that has ended, or needs somebody now. What cannot go on stays due."""
-    from kitaru import _native, _wake
+def wake(engine: Engine, place: Place | None, moved: str, *, beside: bool = False) -> None:
+    """Carries on what waited for an execution that has ended, or needs somebody now. What cannot go on stays due.
+
+    ``beside``: on a running event loop that is not waited for.
+    """
+    from kitaru import _context, _native, _wake
     from kitaru.errors import KitaruError
 
+    if beside and _context.running_task() is not None:
+        _start(lambda: wake(engine, place, moved))
+        return
     ahead, seen = [moved], {moved}
     while ahead:
         for one in json.loads(_native.manage_waiters(engine, ahead.pop())):
@@ -103,9 +132,6 @@ def runs_here(place: Place | None, entry: dict[str, Any], exec_id: str) -> bool:
 
 def _on_own_thread(work: Callable[[], Any]) -> None:
     """Runs flow code on a thread of its own: this one may have an event loop, or be inside another flow."""
-    import contextvars
-    import threading
-
     problem: list[BaseException] = []
 
     def main() -> None:
@@ -114,8 +140,14 @@ def _on_own_thread(work: Callable[[], Any]) -> None:
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             problem.append(error)
 
-    thread = threading.Thread(target=contextvars.Context().run, args=(main,), name="kitaru-client")
-    thread.start()
-    thread.join()
+    _start(main).join()
     if problem:
         raise problem[0]
+
+
+def _start(work: Callable[[], None]) -> threading.Thread:
+    import contextvars
+
+    thread = threading.Thread(target=contextvars.Context().run, args=(work,), name="kitaru-client")
+    thread.start()
+    return thread

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from kitaru.client.carrying import carry_on, is_held_here
+from kitaru.client.carrying import carry_on, is_held_here, must_not_block
 from kitaru.client.handles import ExecutionHandle
 from kitaru.client.items import Execution, LogLine, Tree, Wait, execution, plain, time_of, tree, wait_of, who
 from kitaru.client.recording import flow_frame, looks
@@ -147,7 +147,7 @@ class Executions(Replays):
 
         Unless ``resume=False`` the flow then goes on: by the process that holds it, or here, until it ends or
         waits again. Returns the execution that asked, as it is afterwards. Inside a flow, what it started goes on
-        beside it, and this returns at once.
+        beside it, and this returns at once; another one in an async flow: ``await asyncio.to_thread(...)``.
 
         Raises :class:`~kitaru.errors.KitaruAnswerError` if the value does not fit (the wait stays open),
         :class:`~kitaru.errors.KitaruStateError` if it was answered before or the execution has ended,
@@ -161,6 +161,8 @@ class Executions(Replays):
         target = self._target(id)
 
         def answer(by: str, again: bool) -> Any:
+            if resume and not again:
+                must_not_block(self._engine, target, "input")
             asked = self._input(target, text, wait, resume, by, again=again)
             return _steer.NOT_DONE if asked is None else self._get(asked)
 
@@ -213,7 +215,8 @@ class Executions(Replays):
         that the execution is paused at, by path: ``{"topic": "tea", "messages[3].text": "…"}``; ``output`` is its
         result instead of running it. Both are plain JSON values, which the call's annotations make into theirs, and
         are marked with who put them there. What the flow raises is not raised here: it is in ``error``. Inside a flow,
-        what it started goes on beside it, and this returns at once: wait for its handle.
+        what it started goes on beside it, and this returns at once: wait for its handle. Another one in an async flow:
+        ``await asyncio.to_thread(executions.resume, id)``, or :class:`~kitaru.errors.KitaruSyncOnLoopError`.
 
         Raises :class:`~kitaru.errors.KitaruStateError` when it has ended, is held by a living process or lacks an
         answer or a decision, :class:`~kitaru.errors.KitaruOverrideError` for a path that the call does not have,
@@ -268,7 +271,7 @@ class Executions(Replays):
         frame = flow_frame()
         if frame is None:
             found = self._get(id)
-            return self._stopped(found.id, how, who(), again=False)
+            return self._stopped(found.id, how, who(), again=False, beside=False)
         from kitaru import _native, _steer
 
         target = self._target(id)
@@ -276,15 +279,15 @@ class Executions(Replays):
         def stop(by: str, again: bool) -> Any:
             if again and _native.manage_acted(self._engine, target, by) is None:
                 return _steer.NOT_DONE
-            return self._stopped(target, how, by, again=again)
+            return self._stopped(target, how, by, again=again, beside=True)
 
         stopped: Execution = _steer.act(frame, f"executions.{how}", {"id": target}, stop)
         return stopped
 
-    def _stopped(self, id: str, how: str, by: str, *, again: bool) -> Execution:
+    def _stopped(self, id: str, how: str, by: str, *, again: bool, beside: bool) -> Execution:
         from kitaru import _native
         from kitaru.client.carrying import wake
 
         _native.manage_stop(self._engine, id, how, by, again)
-        wake(self._engine, self._place, id)
+        wake(self._engine, self._place, id, beside=beside)
         return self._get(id)

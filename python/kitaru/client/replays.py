@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from kitaru.client import planned
-from kitaru.client.carrying import carry_on, runs_here
+from kitaru.client.carrying import carry_on, must_not_block, runs_here
 from kitaru.client.planned import CallRecord, Deleted, Diff, Plan
 from kitaru.client.recording import flow_frame, looks, seen
 
@@ -71,9 +71,12 @@ class Replays:
 
         target = self._target(id)
         given = {"id": target, "asked": wanted, "on_drift": on_drift}
-        done: Execution = _steer.act(
-            frame, "executions.replay", given, lambda by, again: self._replayed(target, wanted, on_drift, by)
-        )
+
+        def replay(by: str, _again: bool) -> Execution:
+            must_not_block(self._engine, target, "replay", anew=True)
+            return self._replayed(target, wanted, on_drift, by)
+
+        done: Execution = _steer.act(frame, "executions.replay", given, replay)
         return done
 
     def _planned(self, id: str, wanted: str) -> Plan:
