@@ -123,8 +123,8 @@ class Run:
         self.draining = False
         # The code behind each checkpoint's name, in this pass.
         self.named: dict[str, str] = {}
-        # Bodies that run now, and the task of each; ``None``: it has a thread.
-        self.bodies: dict[_context.Frame, asyncio.Task[Any] | None] = {}
+        # Bodies whose outcome is not on record yet, and the task or thread that will record it.
+        self.bodies: dict[_context.Frame, asyncio.Task[Any] | int] = {}
         self.parked: dict[int, Parked] = {}
         self.items_alive = 0
         self.threads_busy = 0
