@@ -58,21 +58,23 @@ def idempotency_key() -> str:
 def usage(*, model: str | None = None, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0) -> None:
     """Adds what a model call consumed to the call it is made in. Outside a flow: nothing.
 
-    Tries that fail count too, and those that a crash cuts off: it is on the disk well within a second.
+    Tries that fail count too, and those that a crash cuts off: it is on the disk well within a second. In the flow's
+    own body, outside any call, it counts for the execution, and again in each re-entry, since that code runs again.
 
     Raises :class:`KitaruUsageError` for a number that is negative, not finite or absurd (2**53 and more).
     """
     if not all(0 <= one < _ABSURD for one in (input_tokens, output_tokens, cost_usd)):
         raise KitaruUsageError(f"usage({input_tokens=}, {output_tokens=}, {cost_usd=}): each is a number from 0 on")
     frame = _context.frame()
-    body = frame.body() if frame is not None else None
-    if body is None:
+    if frame is None:
         return
-    _beat(body)
-    body.run.session.used(body.key or "", (int(input_tokens), int(output_tokens), float(cost_usd)))
+    body, session = frame.body(), frame.run.session
+    if body is not None:
+        _beat(body)
+    key = body.key if body is not None else None
+    session.used(key or "", (int(input_tokens), int(output_tokens), float(cost_usd)))
     if model is not None:
-        text = f"{model}: {input_tokens} tokens in, {output_tokens} out, ${cost_usd:g}"
-        body.run.session.log(body.key, "usage", text)
+        session.log(key, "usage", f"{model}: {input_tokens} tokens in, {output_tokens} out, ${cost_usd:g}")
 
 
 def log(message: object, **fields: object) -> None:

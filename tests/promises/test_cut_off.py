@@ -225,3 +225,23 @@ def main():
     lab.python("-c", "import agent; agent.main()").ok(0)
     lines = [line["text"] for line in lab.items("logs", lab.only())]
     assert "".join(lines) == "from the body, from the flow"
+
+
+def test_what_the_flow_itself_consumes_counts_for_the_execution_each_time(lab: Lab) -> None:
+    lab.write(
+        "agent.py",
+        HEAD
+        + """
+@flow
+def main():
+    spend()
+    go = kitaru.wait(schema=bool, name="go")
+    spend()
+    return go
+""",
+    )
+    lab.kitaru("run", "agent.py:main").ok(75)
+    assert lab.item("show", lab.only())["usage"] == TRY
+    lab.kitaru("input", lab.only(), "--value", "true").ok(0)
+    # The first one ran again.
+    assert lab.item("show", lab.only())["usage"] == times(3)
