@@ -5,16 +5,11 @@ Outside a flow these do nothing or raise, as each says. Not here: waits and read
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from kitaru import _context
 from kitaru._values import Unencodable, decode, encode
 from kitaru.errors import KitaruEncodeError, KitaruError, KitaruNotFoundError, KitaruUsageError
-
-if TYPE_CHECKING:
-    from kitaru._context import Frame
-
 
 # More than anybody can consume, and than a sum of in the store may hold.
 _ABSURD = 2**53
@@ -70,7 +65,7 @@ def usage(*, model: str | None = None, input_tokens: int = 0, output_tokens: int
         return
     body, session = frame.body(), frame.run.session
     if body is not None:
-        _beat(body)
+        body.lives()
     key = body.key if body is not None else None
     session.used(key or "", (int(input_tokens), int(output_tokens), float(cost_usd)))
     if model is not None:
@@ -84,7 +79,7 @@ def log(message: object, **fields: object) -> None:
         return
     body = frame.body()
     if body is not None:
-        _beat(body)
+        body.lives()
     text = str(message)
     if fields:
         text += " " + " ".join(f"{name}={value}" for name, value in fields.items())
@@ -98,7 +93,7 @@ def progress(message: str, *, fraction: float | None = None) -> None:
         return
     body = frame.body()
     if body is not None:
-        _beat(body)
+        body.lives()
     text = message if fraction is None else f"{message} ({min(max(fraction, 0.0), 1.0):.0%})"
     frame.run.session.log(body.key if body is not None else None, "progress", text)
 
@@ -154,10 +149,3 @@ def load(name: str, *, execution: str | None = None) -> Any:
     if not found:
         raise KitaruNotFoundError(f"execution {execution} has no artifact {name!r}", code="unknown-artifact")
     return found[0]
-
-
-def _beat(body: Frame) -> None:
-    at: Frame | None = body
-    while at is not None:
-        at.beat = time.monotonic()
-        at = at.parent
