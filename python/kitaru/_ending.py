@@ -104,8 +104,8 @@ def _running(run: Run) -> list[Frame]:
 
 def body_runs(run: Run, strangers: Sequence[asyncio.Task[Any]]) -> bool:
     """Whether a body runs in one of these tasks, or in a thread that the flow's code was taken to (``to_thread``).
-    Who runs in a thread of ours counts as busy by itself."""
-    own = {run.root_thread, *run.item_threads}
+    Who runs in a thread of ours counts as busy by itself, and a thread that is parked does nothing."""
+    own = {run.root_thread, *run.item_threads, *(parked.thread for parked in list(run.parked.values()))}
     running = _running(run)
     owners = [run.bodies.get(frame) for frame in running]
     if any(isinstance(owner, int) and owner not in own for owner in owners):

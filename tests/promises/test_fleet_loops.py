@@ -73,6 +73,16 @@ def test_in_a_thread_the_flows_other_tasks_go_on(lab: Lab, verb: str) -> None:
     assert lab.item("show", own["id"])["result"] == ["completed", "other waits"], result
 
 
+@pytest.mark.parametrize("call", ["worker, 'ask'", "kitaru.gather, worker.run('ask')"])
+def test_who_waits_for_others_in_a_thread_is_left_like_any_other(lab: Lab, call: str) -> None:
+    """Nothing is paid for there."""
+    master(lab, f"return await asyncio.to_thread({call})", asynchronous=True)
+    lab.kitaru("run", "master.py:master", KITARU_GRACE="0.1").ok(75)
+    (own,) = [row for row in lab.items("ls") if row["flow"] == "master"]
+    lab.kitaru("input", own["id"], "--value", '"!"').ok()
+    assert lab.item("show", own["id"])["result"] in ("ASK!", ["ASK!"])
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_on_the_loop_it_is_refused_before_anything_is_done(lab: Lab, verb: str) -> None:
     one = _waiting(lab, verb)
