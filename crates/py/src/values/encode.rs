@@ -211,7 +211,8 @@ impl<'py> Walk<'_, 'py> {
     }
 
     fn string(&mut self, text: &str) -> Walked {
-        self.json(text)
+        kitaru_core::escape::escape(text, &mut self.out);
+        Ok(())
     }
 
     fn json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Walked {
