@@ -78,8 +78,14 @@ class Encoder:
     def __new__(cls, reduce: Callable[[Any, int], dict[str, Any] | str], refusal: type[BaseException]) -> Encoder: ...
     def encode(self, value: Any, where: str, mode: int) -> tuple[str, int]:
         """The JSON text, and flags: 1 something was reduced, 2 something can be changed in place."""
+    def result(self, value: Any, where: str, mode: int) -> tuple[str | Text, int]:
+        """The same for a result that is to be recorded: a large one that nobody could change is a :class:`Text`."""
     def arguments(self, values: dict[str, Any], mode: int) -> tuple[str, bytes, int]:
         """The JSON text of a dict of arguments, its BLAKE3, and the flags of what is in it."""
+
+@final
+class Text:
+    """A large JSON text on its way to the store."""
 
 @final
 class Decoder:
@@ -337,9 +343,9 @@ class Session:
         """The call with that key has consumed something: durable with its end, or with the next beat of the heart."""
     def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int) -> None:
         """A try failed and another is due at ``retry_at``. Durable when this returns, as are all ends below."""
-    def end_returned(self, call: int, result: str, attempts: int) -> int:
+    def end_returned(self, call: int, result: str | Text, attempts: int) -> int:
         """The call returned. Returns the sequence of its record, as the other ends do."""
-    def end_returned_together(self, ended: list[tuple[int, str, int]]) -> None: ...
+    def end_returned_together(self, ended: list[tuple[int, str | Text, int]]) -> None: ...
     def end_volatile(self, call: int, path: str, rerunnable: bool, attempts: int) -> int:
         """The call returned something that no codec takes; ``path`` says where in it."""
     def end_raised(self, call: int, error: _Error, attempts: int) -> int:

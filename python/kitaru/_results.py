@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from kitaru._values import Unencodable, decode, encode_flagged, rebuild
 
 if TYPE_CHECKING:
+    from kitaru._native import Text
     from kitaru._spec import Spec
 
 
-Parts: TypeAlias = "tuple[str, Any, Unencodable | None]"
+Parts: TypeAlias = "tuple[str | Text, Any, Unencodable | None]"
 
 
 class Kept(NamedTuple):
@@ -33,7 +34,7 @@ def keep(spec: Spec, result: Any, where: str = "checkpoint.return") -> Parts:
         plain = result if codec is None else _through(codec[0], result, where)
         text, mutable = encode_flagged(plain, where, spec.pickle)
         if mutable:
-            plain = rebuild(text, plain, where, allow_pickle=spec.pickle)
+            plain = rebuild(str(text), plain, where, allow_pickle=spec.pickle)
         return text, plain if codec is None else _through(codec[1], plain, where), None
     except Unencodable as problem:
         return "", result, problem

@@ -27,6 +27,8 @@ from kitaru._values._refusal import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kitaru._native import Text
+
     Reduce = Callable[[Any, int], "dict[str, Any] | str"]
     Build = Callable[[dict[str, Any]], Any]
 
@@ -58,9 +60,9 @@ def encode(value: Any, where: str = "value", pickle: bool = False) -> str:
     return text
 
 
-def encode_flagged(value: Any, where: str, pickle: bool) -> tuple[str, bool]:
-    """The same as :func:`encode`, and whether code could change the value, or a part of it, in place."""
-    text, flags = _encoder.encode(value, where, PICKLE if pickle else STRICT)
+def encode_flagged(value: Any, where: str, pickle: bool) -> tuple[str | Text, bool]:
+    """The JSON text to record of a result, and whether code could change it, or a part of it, in place; then, a str."""
+    text, flags = _encoder.result(value, where, PICKLE if pickle else STRICT)
     return text, flags & MUTABLE != 0
 
 

@@ -4,6 +4,7 @@
 //! written as a tagged object (its members are walked in turn), or a str that is JSON already. The callback never
 //! recurses, so depth is bounded here alone. Not here: what the tags mean.
 
+use super::text::{LARGE, Text};
 use super::{MAX_DEPTH, TAG};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -94,6 +95,24 @@ impl Encoder {
             Ok(()) => Ok((walk.text()?, walk.flags)),
             Err(fault) => Err(self.raised(py, fault, r#where)),
         }
+    }
+
+    /// The same for a result that is to be recorded. A large one that nobody could change, and so nobody reads back, is
+    /// a [`Text`]: its bytes go to the store without a Python string in between.
+    fn result<'py>(
+        &self,
+        py: Python<'py>,
+        value: &Bound<'py, PyAny>,
+        r#where: &str,
+        mode: u8,
+    ) -> PyResult<(Bound<'py, PyAny>, u8)> {
+        let mut walk = self.walk(py, mode)?;
+        walk.value(value).map_err(|fault| self.raised(py, fault, r#where))?;
+        let flags = walk.flags;
+        if walk.out.len() < LARGE || flags & MUTABLE != 0 {
+            return Ok((walk.text()?.into_any(), flags));
+        }
+        Ok((Bound::new(py, Text::new(walk.out)?)?.into_any(), flags))
     }
 
     /// The JSON text of a dict of arguments, its BLAKE3, and the flags of what is in it.

@@ -5,6 +5,9 @@
 
 mod decode;
 mod encode;
+mod text;
+
+pub use text::Written;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -28,6 +31,7 @@ fn digest<'py>(py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<encode::Encoder>()?;
     module.add_class::<decode::Decoder>()?;
+    module.add_class::<text::Text>()?;
     module.add("MAX_DEPTH", MAX_DEPTH)?;
     module.add_function(wrap_pyfunction!(digest, module)?)
 }
