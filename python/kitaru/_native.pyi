@@ -78,8 +78,9 @@ class Encoder:
     def __new__(cls, reduce: Callable[[Any, int], dict[str, Any] | str], refusal: type[BaseException]) -> Encoder: ...
     def encode(self, value: Any, where: str, mode: int) -> tuple[str, int]:
         """The JSON text, and flags: 1 something was reduced, 2 something can be changed in place."""
-    def result(self, value: Any, where: str, mode: int) -> tuple[str | Text, int]:
-        """The same for a result that is to be recorded: a large one that nobody could change is a :class:`Text`."""
+    def result(self, value: Any, where: str, mode: int) -> tuple[str | Text, Any, bool]:
+        """For a result that is to be recorded: the JSON text, what the flow is given, and whether that is still to be
+        read from the text, which then is a str."""
     def arguments(self, values: dict[str, Any], mode: int) -> tuple[str, bytes, int]:
         """The JSON text of a dict of arguments, its BLAKE3, and the flags of what is in it."""
 

@@ -60,10 +60,14 @@ def encode(value: Any, where: str = "value", pickle: bool = False) -> str:
     return text
 
 
-def encode_flagged(value: Any, where: str, pickle: bool) -> tuple[str | Text, bool]:
-    """The JSON text to record of a result, and whether code could change it, or a part of it, in place; then, a str."""
-    text, flags = _encoder.result(value, where, PICKLE if pickle else STRICT)
-    return text, flags & MUTABLE != 0
+def encode_result(value: Any, where: str, pickle: bool) -> tuple[str | Text, Any]:
+    """The JSON text to record of a result, and what the flow is given: the value itself if code could change nothing
+    of it in place, else what a later process will make of that text.
+
+    Raises :class:`Unbuildable` if that is not possible for a part of it.
+    """
+    text, given, read = _encoder.result(value, where, PICKLE if pickle else STRICT)
+    return text, rebuild(str(text), value, where, allow_pickle=pickle) if read else given
 
 
 def rebuild(text: str, value: Any, where: str, *, allow_pickle: bool = False) -> Any:

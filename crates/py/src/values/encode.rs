@@ -97,22 +97,29 @@ impl Encoder {
         }
     }
 
-    /// The same for a result that is to be recorded. A large one that nobody could change, and so nobody reads back, is
-    /// a [`Text`]: its bytes go to the store without a Python string in between.
+    /// For a result that is to be recorded: the text, what the flow is given, and whether that is still to be read
+    /// from the text. Plain containers are copied first, and the copy is written, so that both agree whatever other
+    /// code does meanwhile. A large text that nobody reads is a [`Text`]: its bytes go to the store without a Python
+    /// string in between.
     fn result<'py>(
         &self,
         py: Python<'py>,
         value: &Bound<'py, PyAny>,
         r#where: &str,
         mode: u8,
-    ) -> PyResult<(Bound<'py, PyAny>, u8)> {
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>, bool)> {
+        let copied = super::copy::plain(value)?;
+        let given = copied.as_ref().unwrap_or(value);
         let mut walk = self.walk(py, mode)?;
-        walk.value(value).map_err(|fault| self.raised(py, fault, r#where))?;
-        let flags = walk.flags;
-        if walk.out.len() < LARGE || flags & MUTABLE != 0 {
-            return Ok((walk.text()?.into_any(), flags));
-        }
-        Ok((Bound::new(py, Text::new(walk.out)?)?.into_any(), flags))
+        walk.value(given).map_err(|fault| self.raised(py, fault, r#where))?;
+        let mutable = walk.flags & MUTABLE != 0;
+        let read = mutable && (copied.is_none() || walk.flags & REDUCED != 0);
+        let text = if walk.out.len() < LARGE || read {
+            walk.text()?.into_any()
+        } else {
+            Bound::new(py, Text::new(walk.out)?)?.into_any()
+        };
+        Ok((text, if mutable { given.clone() } else { value.clone() }, read))
     }
 
     /// The JSON text of a dict of arguments, its BLAKE3, and the flags of what is in it.
@@ -421,7 +428,8 @@ impl<'py> Walk<'_, 'py> {
     }
 }
 
-fn plain_key(key: &Bound<'_, PyAny>) -> bool {
+/// Whether a dict with that key is written as a plain object.
+pub fn plain_key(key: &Bound<'_, PyAny>) -> bool {
     key.cast_exact::<PyString>().is_ok_and(|key| {
         key.to_str().is_ok_and(|text| !text.starts_with('$') || !RESERVED.iter().any(|word| text.starts_with(word)))
     })

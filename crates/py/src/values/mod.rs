@@ -3,6 +3,7 @@
 //! Only what is on the path of every call is here: walking plain containers, writing and reading JSON. What a
 //! class means (dataclasses, models, arrays, codecs) is Python's, asked through one callback an object.
 
+mod copy;
 mod decode;
 mod encode;
 mod text;
