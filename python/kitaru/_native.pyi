@@ -193,9 +193,9 @@ def manage_artifact(engine: Engine, id: str, name: str) -> tuple[str, str]:
 
 def manage_plan(engine: Engine, id: str, asked: str, inspection: str | None = None, unread: str | None = None) -> str:
     """Plans a replay of what is ``asked`` (a JSON object: ``from``, ``reuse``, ``keep``, ``set`` as pairs of path and
-    value, ``ask_again``, ``tags``). Returns a JSON object: the ``plan`` as an item; for an inspection of the
-    code the ``checks``, and the digests that are on record, ``recorded`` and ``flow_recorded``; and the source's
-    ``id``, ``flow`` and ``entry``. ``unread``: why the code could not be inspected."""
+    value, ``ask_again``, ``tags``). Returns a JSON object: the ``plan`` as an item, once it is told what the code is
+    (``inspection``) or why that could not be found out (``unread``); for an inspection the ``checks``, and the digests
+    that are on record, ``recorded`` and ``flow_recorded``; and the source's ``id``, ``flow`` and ``entry``."""
 
 def manage_replay(engine: Engine, id: str, asked: str, inspection: str | None = None, batch: str | None = None) -> str:
     """Creates a replay, which nobody has taken up then. Returns a JSON object: its ``id``, whether it is ``new``, its
