@@ -14,6 +14,7 @@ __all__ = [
     "Encoder",
     "Engine",
     "Session",
+    "Text",
     "__version__",
     "blake3",
     "check_schema",

@@ -30,12 +30,14 @@ fn count(bytes: isize) {
 
 // SAFETY: every call is the system allocator's with the same arguments; what is counted is neither allocated nor dropped.
 unsafe impl GlobalAlloc for Counting {
+    // SAFETY: the contract is the trait's, and is passed on.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size().cast_signed());
         // SAFETY: as promised by our caller.
         unsafe { System.alloc(layout) }
     }
 
+    // SAFETY: the contract is the trait's, and is passed on.
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         count(-layout.size().cast_signed());
         // SAFETY: as promised by our caller; it was allocated above.

@@ -144,7 +144,7 @@ def _dataclass_names(cls: type) -> tuple[str, ...]:
         import dataclasses
 
         # They are fixed when the class is made.
-        names = _fields[cls] = tuple(field.name for field in dataclasses.fields(cls))  # type: ignore[arg-type]
+        names = _fields[cls] = tuple(field.name for field in dataclasses.fields(cls))
     return names
 
 
