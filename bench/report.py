@@ -5,6 +5,7 @@ Not here: measuring. No path of the machine goes into the document.
 
 from __future__ import annotations
 
+import datetime
 import os
 import pathlib
 import platform
@@ -20,7 +21,7 @@ Written by `make bench`. Every figure is the median of {rounds} rounds. A round 
 it one after the other, and a ratio is the median of the rounds' ratios: compare ratios between machines, not times.
 The table names what each figure is to reach. {short}
 
-Machine: {machine}.
+Machine: {machine}. Measured on {day}.
 
 | figure | ours | beside it | ratio | target | |
 |---|---|---|---|---|---|
@@ -108,5 +109,7 @@ def write(path: pathlib.Path, rows: list[Row], *, rounds: int, folder: pathlib.P
     missed = [row.what for row in rows if not row.good]
     short = "All targets are reached." if not missed else f"Short: {'; '.join(missed)}."
     note = f"\n{where}\n" if where else ""
-    text = _DOCUMENT.format(rounds=rounds, short=short, machine=machine(folder), rows=lines, note=note)
+    text = _DOCUMENT.format(
+        rounds=rounds, short=short, machine=machine(folder), day=datetime.date.today(), rows=lines, note=note
+    )
     path.write_text(text)

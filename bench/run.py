@@ -17,6 +17,8 @@ FIGURES = (
     "steps",
     "large",
     "restart",
+    "replays",
+    "breakpoints",
     "many_flows",
     "concurrent_steps",
     "transcript",

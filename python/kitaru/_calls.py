@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import TypeAlias
 
+    from kitaru._native import Text
     from kitaru._run import Run
     from kitaru._spec import Spec
     from kitaru._values import Bound, Signature
@@ -56,7 +57,7 @@ class Ended:
 
     __slots__ = ("attempts", "call", "text")
 
-    def __init__(self, call: int, text: str, attempts: int) -> None:
+    def __init__(self, call: int, text: str | Text, attempts: int) -> None:
         self.call = call
         self.text = text
         self.attempts = attempts

@@ -41,6 +41,12 @@ def main_name() -> str:
     file = main_file()
     if file is None:
         return "__main__"
+    return _stem(file)
+
+
+@functools.lru_cache(maxsize=4)
+def _stem(file: str) -> str:
+    # Every value of a class of the program asks for it.
     return os.path.splitext(os.path.basename(file))[0]
 
 

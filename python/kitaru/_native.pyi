@@ -14,6 +14,7 @@ __all__ = [
     "Encoder",
     "Engine",
     "Session",
+    "Text",
     "__version__",
     "blake3",
     "check_schema",
@@ -78,8 +79,15 @@ class Encoder:
     def __new__(cls, reduce: Callable[[Any, int], dict[str, Any] | str], refusal: type[BaseException]) -> Encoder: ...
     def encode(self, value: Any, where: str, mode: int) -> tuple[str, int]:
         """The JSON text, and flags: 1 something was reduced, 2 something can be changed in place."""
+    def result(self, value: Any, where: str, mode: int) -> tuple[str | Text, Any, bool]:
+        """For a result that is to be recorded: the JSON text, what the flow is given, and whether that is still to be
+        read from the text, which then is a str."""
     def arguments(self, values: dict[str, Any], mode: int) -> tuple[str, bytes, int]:
         """The JSON text of a dict of arguments, its BLAKE3, and the flags of what is in it."""
+
+@final
+class Text:
+    """A large JSON text on its way to the store."""
 
 @final
 class Decoder:
@@ -186,9 +194,9 @@ def manage_artifact(engine: Engine, id: str, name: str) -> tuple[str, str]:
 
 def manage_plan(engine: Engine, id: str, asked: str, inspection: str | None = None, unread: str | None = None) -> str:
     """Plans a replay of what is ``asked`` (a JSON object: ``from``, ``reuse``, ``keep``, ``set`` as pairs of path and
-    value, ``ask_again``, ``tags``). Returns a JSON object: the ``plan`` as an item; for an inspection of the
-    code the ``checks``, and the digests that are on record, ``recorded`` and ``flow_recorded``; and the source's
-    ``id``, ``flow`` and ``entry``. ``unread``: why the code could not be inspected."""
+    value, ``ask_again``, ``tags``). Returns a JSON object: the ``plan`` as an item, once it is told what the code is
+    (``inspection``) or why that could not be found out (``unread``); for an inspection the ``checks``, and the digests
+    that are on record, ``recorded`` and ``flow_recorded``; and the source's ``id``, ``flow`` and ``entry``."""
 
 def manage_replay(engine: Engine, id: str, asked: str, inspection: str | None = None, batch: str | None = None) -> str:
     """Creates a replay, which nobody has taken up then. Returns a JSON object: its ``id``, whether it is ``new``, its
@@ -337,9 +345,9 @@ class Session:
         """The call with that key has consumed something: durable with its end, or with the next beat of the heart."""
     def attempt_failed(self, call: int, attempt: int, error: _Error, retry_at: int) -> None:
         """A try failed and another is due at ``retry_at``. Durable when this returns, as are all ends below."""
-    def end_returned(self, call: int, result: str, attempts: int) -> int:
+    def end_returned(self, call: int, result: str | Text, attempts: int) -> int:
         """The call returned. Returns the sequence of its record, as the other ends do."""
-    def end_returned_together(self, ended: list[tuple[int, str, int]]) -> None: ...
+    def end_returned_together(self, ended: list[tuple[int, str | Text, int]]) -> None: ...
     def end_volatile(self, call: int, path: str, rerunnable: bool, attempts: int) -> int:
         """The call returned something that no codec takes; ``path`` says where in it."""
     def end_raised(self, call: int, error: _Error, attempts: int) -> int:

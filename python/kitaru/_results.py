@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from kitaru._values import Unencodable, decode, encode_flagged, rebuild
+from kitaru._values import Unencodable, decode, encode_result
 
 if TYPE_CHECKING:
+    from kitaru._native import Text
     from kitaru._spec import Spec
 
 
-Parts: TypeAlias = "tuple[str, Any, Unencodable | None]"
+Parts: TypeAlias = "tuple[str | Text, Any, Unencodable | None]"
 
 
 class Kept(NamedTuple):
@@ -31,9 +32,7 @@ def keep(spec: Spec, result: Any, where: str = "checkpoint.return") -> Parts:
     codec = spec.codec
     try:
         plain = result if codec is None else _through(codec[0], result, where)
-        text, mutable = encode_flagged(plain, where, spec.pickle)
-        if mutable:
-            plain = rebuild(text, plain, where, allow_pickle=spec.pickle)
+        text, plain = encode_result(plain, where, spec.pickle)
         return text, plain if codec is None else _through(codec[1], plain, where), None
     except Unencodable as problem:
         return "", result, problem

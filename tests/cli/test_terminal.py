@@ -1,15 +1,15 @@
-"""How the command behaves at a terminal, in a pipe and in a narrow window; and that it is quick."""
+"""How the command behaves at a terminal, in a pipe and in a narrow window; and that it imports little.
+
+Not here: how long it takes (``bench/listing.py``).
+"""
 
 from __future__ import annotations
 
 import os
 import pty
-import resource
 import signal
-import sqlite3
 import subprocess
 import time
-import uuid
 
 import pytest
 
@@ -202,33 +202,6 @@ def test_user_text_cannot_drive_the_terminal(lab: Lab) -> None:
         told = lab.kitaru(*command).ok()
         assert "\x1b" not in told.out + told.err, command
         assert "\r" not in told.out + told.err, command
-
-
-def crowd(lab: Lab, count: int) -> None:
-    """Many executions, as copies of one."""
-    store = sqlite3.connect(lab.home / "kitaru.db")
-    names = [row[1] for row in store.execute("PRAGMA table_info(executions)")]
-    row = dict(zip(names, store.execute("SELECT * FROM executions").fetchone()))
-    rows = []
-    for _ in range(count):
-        id = str(uuid.uuid4())
-        rows.append({**row, "n": None, "id": id, "reversed": id[::-1]})
-    store.executemany(f"INSERT INTO executions VALUES ({', '.join(':' + name for name in names)})", rows)
-    store.commit()
-    store.close()
-
-
-def test_a_list_is_quick_with_ten_thousand_executions(lab: Lab) -> None:
-    desk(lab).kitaru("run", "more.py:fan").ok()
-    crowd(lab, 10_000)
-    took = []
-    for _ in range(5):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        lab.kitaru("executions", "list").ok()
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        # The processor's time and not the clock's, since tests run beside others; `make bench` has the clock's.
-        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(took) < 0.1, took
 
 
 def test_looking_imports_no_user_code_and_nothing_heavy(lab: Lab) -> None:

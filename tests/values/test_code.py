@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -138,9 +137,23 @@ def test_lambdas_and_methods_have_digests(load: Any) -> None:
     assert None not in digests and len(set(digests)) == 3
 
 
-def test_a_digest_is_cheap(load: Any) -> None:
-    body = "\n".join(f"    x = helper(x, {n}) + [y for y in range({n})][0]" for n in range(40))
-    module = load(f"def helper(x, n):\n    return x\ndef step(x):\n{body}\n    return x\n")
-    start = time.process_time()
-    code_digest(module.step)
-    assert time.process_time() - start < 0.05
+def test_a_digest_costs_in_proportion_to_the_code(load: Any) -> None:
+    def steps(lines: int) -> int:
+        body = "\n".join(f"    x = helper(x, {n}) + [y for y in range({n})][0]" for n in range(lines))
+        module = load(f"def helper(x, n):\n    return x\ndef step{lines}(x):\n{body}\n    return x\n")
+        count = 0
+
+        def call(frame: Any, event: str, arg: Any) -> None:
+            nonlocal count
+            count += 1
+
+        sys.setprofile(call)
+        try:
+            code_digest(getattr(module, f"step{lines}"))
+        finally:
+            sys.setprofile(None)
+        return count
+
+    steps(10)  # what is imported and remembered once
+    short, long = steps(40), steps(160)
+    assert long < 6 * short, (short, long)

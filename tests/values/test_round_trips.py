@@ -23,7 +23,7 @@ import shapes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kitaru._values import decode, encode
+from kitaru._values import Unencodable, decode, encode, encode_result
 
 
 def alike(a: Any, b: Any) -> bool:
@@ -133,18 +133,52 @@ def test_every_kind_comes_back_equal_and_of_its_class(value: Any) -> None:
     comes_back(value)
 
 
-@settings(max_examples=300, deadline=None)
-@given(
-    st.recursive(
-        st.none()
-        | st.booleans()
-        | st.integers(-(2**63), 2**64 - 1)
-        | st.floats(allow_nan=False, allow_infinity=False)
-        | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text().filter(lambda key: not key.startswith("$")), inner),
-        max_leaves=20,
-    )
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text().filter(lambda key: not key.startswith("$")), inner),
+    max_leaves=20,
 )
+
+
+def mutable_parts(value: Any) -> set[int]:
+    """The identities of the plain containers in a value that code could change in place."""
+    if isinstance(value, dict):
+        return {id(value)}.union(*map(mutable_parts, value.values()))
+    if isinstance(value, (list, tuple)):
+        own = {id(value)} if isinstance(value, list) else set()
+        return own.union(*map(mutable_parts, value))
+    return set()
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@given(plain | st.recursive(hashable, grow, max_leaves=12).filter(lambda value: "nan" not in repr(value).lower()))
+def test_a_result_is_given_as_it_is_read_and_shares_nothing_that_can_be_changed(value: Any) -> None:
+    text, handed = encode_result(value, "value", False)
+    assert text == encode(value)
+    assert alike(handed, decode(text)), (value, text, handed)
+    assert not mutable_parts(handed) & mutable_parts(value)
+
+
+def test_a_result_that_contains_itself_or_is_too_deep_is_refused_with_its_path() -> None:
+    loop: list[Any] = [1]
+    loop.append({"again": [loop, loop]})
+    with pytest.raises(Unencodable) as told:
+        encode_result(loop, "value", False)
+    assert told.value.path == "value[1].again[0]"
+    deep: list[Any] = []
+    for _ in range(250):
+        deep = [deep, deep]
+    with pytest.raises(Unencodable) as told:
+        encode_result(deep, "value", False)
+    assert "too deep" in told.value.hint
+
+
+@settings(max_examples=300, deadline=None)
+@given(plain)
 def test_plain_json_reads_as_itself_in_the_database(value: Any) -> None:
     assert alike(json.loads(encode(value)), value)
 

@@ -18,6 +18,7 @@ pub mod cycle;
 pub mod decisions;
 pub mod delivery;
 pub mod diff;
+pub mod escape;
 pub mod event;
 pub mod fork;
 pub mod ids;

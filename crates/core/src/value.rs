@@ -6,16 +6,41 @@ use crate::ids::Digest;
 use crate::path::{INSIDE, TAG};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A value in an event. Its bytes are always one JSON text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
     /// The JSON text itself. Events are handed about and a text may be large: it is shared, and never copied.
-    Inline(Arc<Box<RawValue>>),
+    Inline(Arc<Text>),
     /// The text is in the store's content-addressed values.
     Stored(ValueRef),
+}
+
+/// A JSON text, and its digest once somebody has asked for it: of a large one that costs more than writing it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Text {
+    raw: Box<RawValue>,
+    #[serde(skip)]
+    digest: OnceLock<Digest>,
+}
+
+impl Text {
+    fn new(raw: Box<RawValue>) -> Self {
+        Self { raw, digest: OnceLock::new() }
+    }
+
+    /// The text.
+    pub fn get(&self) -> &str {
+        self.raw.get()
+    }
+
+    /// BLAKE3 of it, taken once.
+    pub fn digest(&self) -> Digest {
+        *self.digest.get_or_init(|| Digest::of(self.get().as_bytes()))
+    }
 }
 
 /// Names a stored value by its content.
@@ -30,12 +55,12 @@ pub struct ValueRef {
 impl Value {
     /// Takes a JSON text. Fails if it is not one.
     pub fn json(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(|raw| Self::Inline(Arc::new(raw)))
+        RawValue::from_string(text).map(|raw| Self::Inline(Arc::new(Text::new(raw))))
     }
 
     /// A JSON text out of anything that serialises.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        serde_json::value::to_raw_value(value).map(|raw| Self::Inline(Arc::new(raw)))
+        serde_json::value::to_raw_value(value).map(|raw| Self::Inline(Arc::new(Text::new(raw))))
     }
 
     /// The text, when it is here.
@@ -51,6 +76,14 @@ impl Value {
         match self {
             Self::Inline(raw) => raw.get().len() as u64,
             Self::Stored(reference) => reference.len,
+        }
+    }
+
+    /// The name of the value by its content.
+    pub fn reference(&self) -> ValueRef {
+        match self {
+            Self::Inline(text) => ValueRef { digest: text.digest(), len: self.len() },
+            Self::Stored(reference) => *reference,
         }
     }
 

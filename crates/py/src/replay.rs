@@ -51,9 +51,9 @@ fn read(text: &str, inspection: Option<&str>) -> manage::Result<(ReplayOptions, 
     Ok((options, inspection))
 }
 
-/// Plans a replay. Returns a JSON object: the `plan` as an item; for an inspection of the code the `checks`, and the
-/// digests that are on record, `recorded` and `flow_recorded`; and the source's `id`, `flow` and `entry`. `unread`: why
-/// the code could not be inspected.
+/// Plans a replay. Returns a JSON object: the `plan` as an item, once it is told what the code is (`inspection`) or why
+/// that could not be found out (`unread`); for an inspection the `checks`, and the digests that are on record,
+/// `recorded` and `flow_recorded`; and the source's `id`, `flow` and `entry`.
 #[pyfunction]
 #[pyo3(signature = (engine, id, asked, inspection=None, unread=None))]
 pub fn manage_plan(
@@ -69,7 +69,9 @@ pub fn manage_plan(
         let original = Original::read(store, &manage::find(store, id)?)?;
         let found = inspection.as_ref();
         let planned = manage::plan_replay(store, &original, &options, found)?;
-        let item = manage::planned(&original, &planned, &options, found, unread);
+        // To look at the code nobody needs it, and it is long.
+        let looked = found.is_some() || unread.is_some();
+        let item = looked.then(|| manage::planned(&original, &planned, &options, found, unread));
         let (row, checks) = (&original.row, &planned.checks);
         let (recorded, flow_recorded) = (original.codes(), original.code());
         let (id, flow, entry) = (&row.id, &row.flow, &row.entry);

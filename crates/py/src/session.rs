@@ -3,10 +3,11 @@
 
 use crate::convert::{AwaitTuple, ErrorTuple, UsageTuple, awaits, call_kind, digest, error_data, scope, usage};
 use crate::errors::{raise_code, raised};
+use crate::values::Written;
+use kitaru_core::ExecutionId;
 use kitaru_core::delivery::Next;
 use kitaru_core::event::{Inputs, Outcome, PauseReason, Stop};
 use kitaru_core::matcher::{CallId, Verdict};
-use kitaru_core::{ExecutionId, Value};
 use kitaru_engine::session::{Begun, Ended, Given, News, Question, Served, Session as Inner};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -234,23 +235,21 @@ impl Session {
         Self::out(py, done)
     }
 
-    fn end_returned(&self, py: Python<'_>, call: usize, result: String, attempts: u32) -> PyResult<u64> {
+    fn end_returned(&self, py: Python<'_>, call: usize, result: Written, attempts: u32) -> PyResult<u64> {
         let done = py.detach(|| {
-            let result = Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
+            let result = result.value()?;
             self.inner.end(CallId(call), Outcome::Returned { result }, attempts)
         });
         Self::out(py, done)
     }
 
     /// Results of calls that returned together, as (call, result, attempts): one commit for all.
-    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, String, u32)>) -> PyResult<()> {
+    fn end_returned_together(&self, py: Python<'_>, ended: Vec<(usize, Written, u32)>) -> PyResult<()> {
         let done = py.detach(|| {
             let ended: kitaru_engine::Result<Vec<Ended>> = ended
                 .into_iter()
                 .map(|(call, result, attempts)| {
-                    let result =
-                        Value::json(result).map_err(|error| kitaru_engine::EngineError::Misuse(error.to_string()))?;
-                    let outcome = Outcome::Returned { result };
+                    let outcome = Outcome::Returned { result: result.value()? };
                     Ok(Ended { call: CallId(call), outcome, attempts })
                 })
                 .collect();

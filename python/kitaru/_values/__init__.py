@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kitaru._values._codec import decode, decode_plain, encode, encode_flagged, rebuild
+from kitaru._values._codec import decode, decode_plain, encode, encode_result, rebuild
 from kitaru._values._refusal import KitaruValueWarning, RawValue, Unencodable
 from kitaru._values._registry import identity, register
 from kitaru._values._signature import Bound, Signature
@@ -35,7 +35,7 @@ __all__ = [
     "decode_plain",
     "encode",
     "encode_error",
-    "encode_flagged",
+    "encode_result",
     "harmless_difference",
     "identity",
     "rebuild",

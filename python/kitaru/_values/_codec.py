@@ -27,6 +27,8 @@ from kitaru._values._refusal import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kitaru._native import Text
+
     Reduce = Callable[[Any, int], "dict[str, Any] | str"]
     Build = Callable[[dict[str, Any]], Any]
 
@@ -58,10 +60,14 @@ def encode(value: Any, where: str = "value", pickle: bool = False) -> str:
     return text
 
 
-def encode_flagged(value: Any, where: str, pickle: bool) -> tuple[str, bool]:
-    """The same as :func:`encode`, and whether code could change the value, or a part of it, in place."""
-    text, flags = _encoder.encode(value, where, PICKLE if pickle else STRICT)
-    return text, flags & MUTABLE != 0
+def encode_result(value: Any, where: str, pickle: bool) -> tuple[str | Text, Any]:
+    """The JSON text to record of a result, and what the flow is given: the value itself if code could change nothing
+    of it in place, else what a later process will make of that text.
+
+    Raises :class:`Unbuildable` if that is not possible for a part of it.
+    """
+    text, given, read = _encoder.result(value, where, PICKLE if pickle else STRICT)
+    return text, rebuild(str(text), value, where, allow_pickle=pickle) if read else given
 
 
 def rebuild(text: str, value: Any, where: str, *, allow_pickle: bool = False) -> Any:

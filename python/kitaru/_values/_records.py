@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import weakref
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from kitaru._values._refusal import TAG, KitaruValueWarning, NotLoaded
 from kitaru._values._subclasses import state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     Reduce = Callable[[Any, int], "dict[str, Any] | str"]
 
@@ -60,15 +61,22 @@ def _held(value: Any, names: Iterable[str]) -> dict[str, Any]:
     return fields
 
 
-def _fill(cls: type, data: dict[str, Any], defaults: dict[str, Callable[[], Any] | None]) -> dict[str, Any]:
+Defaults = dict[str, "Callable[[], Any] | None"]
+
+
+def _fill(
+    cls: type, data: dict[str, Any], names: Collection[str], defaults_of: Callable[[Any], Defaults]
+) -> dict[str, Any]:
     """Recorded fields fitted to the class as it is now. A new field takes its default; without one, no value.
 
     A field that is gone is left out, which is said. Beside a new one it may have been renamed: then no value either,
-    for the default would take its place. ``defaults`` has the fields of today, ``None`` for one without a default.
+    for the default would take its place. ``names`` are the fields of today. ``defaults_of`` the class, which is only
+    asked where they differ, is ``None`` for a field without a default.
     """
     recorded: dict[str, Any] = data["v"]
-    if recorded.keys() == defaults.keys():
+    if len(recorded) == len(names) and all(name in recorded for name in names):
         return recorded
+    defaults = defaults_of(cls)
     fields = {}
     unset = set(data.get("unset", ()))
     lost = [name for name in recorded if name not in defaults]
@@ -127,22 +135,37 @@ def _set(made: Any, fields: dict[str, Any], data: dict[str, Any]) -> Any:
 # -- dataclasses ----------------------------------------------------------------------------------------------
 
 
-def _dataclass(value: Any, mode: int) -> dict[str, Any]:
-    import dataclasses
+_fields: weakref.WeakKeyDictionary[type, tuple[str, ...]] = weakref.WeakKeyDictionary()
 
-    names = [field.name for field in dataclasses.fields(value)]
+
+def _dataclass_names(cls: type) -> tuple[str, ...]:
+    names = _fields.get(cls)
+    if names is None:
+        import dataclasses
+
+        # They are fixed when the class is made.
+        names = _fields[cls] = tuple(field.name for field in dataclasses.fields(cls))
+    return names
+
+
+def _dataclass(value: Any, mode: int) -> dict[str, Any]:
+    names = _dataclass_names(type(value))
     fields = _held(value, names)
     data: dict[str, Any] = {TAG: "dataclass", "t": reference(type(value), local=mode == 2), "v": fields}
     return _whole(data, value, names, fields)
 
 
 def _build_dataclass(data: dict[str, Any]) -> Any:
+    cls = find_class(data["t"])
+    if not hasattr(cls, "__dataclass_fields__"):
+        raise NotLoaded(shown(cls), "it is no longer a dataclass")
+    return _set(object.__new__(cls), _fill(cls, data, _dataclass_names(cls), _dataclass_defaults), data)
+
+
+def _dataclass_defaults(cls: Any) -> Defaults:
     import dataclasses
 
-    cls = find_class(data["t"])
-    if not dataclasses.is_dataclass(cls):
-        raise NotLoaded(shown(cls), "it is no longer a dataclass")
-    defaults: dict[str, Callable[[], Any] | None] = {}
+    defaults: Defaults = {}
     for field in dataclasses.fields(cls):
         if field.default_factory is not dataclasses.MISSING:
             defaults[field.name] = field.default_factory
@@ -150,7 +173,7 @@ def _build_dataclass(data: dict[str, Any]) -> Any:
             defaults[field.name] = functools.partial(_same, field.default)
         else:
             defaults[field.name] = None
-    return _set(object.__new__(cls), _fill(cls, data, defaults), data)
+    return defaults
 
 
 def _same(value: Any) -> Any:
@@ -175,15 +198,16 @@ def _build_namedtuple(data: dict[str, Any]) -> Any:
     names = getattr(cls, "_fields", None)
     if names is None:
         raise NotLoaded(shown(cls), "it is no longer a NamedTuple")
-    given = getattr(cls, "_field_defaults", {})
-    defaults: dict[str, Callable[[], Any] | None] = {
-        name: functools.partial(_same, given[name]) if name in given else None for name in names
-    }
-    fields = _fill(cls, data, defaults)
+    fields = _fill(cls, data, names, _namedtuple_defaults)
     made = tuple.__new__(cls, [fields[name] for name in names])
     for name, held in data.get("x", {}).items():
         made.__dict__[name] = held
     return made
+
+
+def _namedtuple_defaults(cls: Any) -> Defaults:
+    given = getattr(cls, "_field_defaults", {})
+    return {name: functools.partial(_same, given[name]) if name in given else None for name in cls._fields}
 
 
 # -- attrs ----------------------------------------------------------------------------------------------------
@@ -202,10 +226,14 @@ def _build_attrs(data: dict[str, Any]) -> Any:
     known: Any = getattr(cls, "__attrs_attrs__", None)
     if known is None:
         raise NotLoaded(shown(cls), "it is no longer an attrs class")
-    attrs = import_module("attrs")
+    fields = _fill(cls, data, [field.name for field in known], _attrs_defaults)
+    return _set(object.__new__(cls), fields, data)
 
-    defaults: dict[str, Callable[[], Any] | None] = {}
-    for field in known:
+
+def _attrs_defaults(cls: Any) -> Defaults:
+    attrs = import_module("attrs")
+    defaults: Defaults = {}
+    for field in cls.__attrs_attrs__:
         if field.default is attrs.NOTHING:
             defaults[field.name] = None
         elif isinstance(field.default, attrs.Factory):
@@ -213,7 +241,7 @@ def _build_attrs(data: dict[str, Any]) -> Any:
             defaults[field.name] = None if field.default.takes_self else field.default.factory
         else:
             defaults[field.name] = functools.partial(_same, field.default)
-    return _set(object.__new__(cls), _fill(cls, data, defaults), data)
+    return defaults
 
 
 # -- msgspec --------------------------------------------------------------------------------------------------
@@ -230,16 +258,7 @@ def _build_struct(data: dict[str, Any]) -> Any:
     msgspec = import_module("msgspec")
 
     cls: Any = find_class(data["t"], msgspec.Struct)
-    names = cls.__struct_fields__
-    defaults: dict[str, Callable[[], Any] | None] = {}
-    for field in msgspec.structs.fields(cls):
-        if field.default is not msgspec.NODEFAULT:
-            defaults[field.name] = functools.partial(_same, field.default)
-        elif field.default_factory is not msgspec.NODEFAULT:
-            defaults[field.name] = field.default_factory
-        else:
-            defaults[field.name] = None
-    fields = _fill(cls, data, {name: defaults[name] for name in names})
+    fields = _fill(cls, data, cls.__struct_fields__, _struct_defaults)
     # A struct is only made by its constructor, which runs `__post_init__` again: the fields are set after it.
     made = cls(**fields)
     for name, held in fields.items():
@@ -247,6 +266,19 @@ def _build_struct(data: dict[str, Any]) -> Any:
     for name, held in data.get("x", {}).items():
         msgspec.structs.force_setattr(made, name, held)
     return made
+
+
+def _struct_defaults(cls: Any) -> Defaults:
+    msgspec = import_module("msgspec")
+    defaults: Defaults = {}
+    for field in msgspec.structs.fields(cls):
+        if field.default is not msgspec.NODEFAULT:
+            defaults[field.name] = functools.partial(_same, field.default)
+        elif field.default_factory is not msgspec.NODEFAULT:
+            defaults[field.name] = field.default_factory
+        else:
+            defaults[field.name] = None
+    return {name: defaults[name] for name in cls.__struct_fields__}
 
 
 # -- pydantic -------------------------------------------------------------------------------------------------
@@ -291,10 +323,7 @@ def _build_model(data: dict[str, Any]) -> Any:
     cls: Any = find_class(data["t"], BaseModel)
     if "g" in data:
         cls = cls[tuple(data["g"])]
-    defaults: dict[str, Callable[[], Any] | None] = {}
-    for name, field in _model_fields(cls).items():
-        defaults[name] = None if field.is_required() else functools.partial(_model_default, cls, field)
-    fields = _fill(cls, data, defaults)
+    fields = _fill(cls, data, _model_fields(cls), _model_defaults)
     made = cls.__new__(cls)
     object.__setattr__(made, "__dict__", dict(fields))
     unset = set(data.get("default", ()))
@@ -320,6 +349,13 @@ def _build_model(data: dict[str, Any]) -> Any:
     else:
         object.__setattr__(made, "__pydantic_private__", None)
     return made
+
+
+def _model_defaults(cls: Any) -> Defaults:
+    return {
+        name: None if field.is_required() else functools.partial(_model_default, cls, field)
+        for name, field in _model_fields(cls).items()
+    }
 
 
 def _model_default(cls: type, field: Any) -> Any:

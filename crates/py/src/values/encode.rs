@@ -4,6 +4,7 @@
 //! written as a tagged object (its members are walked in turn), or a str that is JSON already. The callback never
 //! recurses, so depth is bounded here alone. Not here: what the tags mean.
 
+use super::text::{LARGE, Text};
 use super::{MAX_DEPTH, TAG};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -94,6 +95,31 @@ impl Encoder {
             Ok(()) => Ok((walk.text()?, walk.flags)),
             Err(fault) => Err(self.raised(py, fault, r#where)),
         }
+    }
+
+    /// For a result that is to be recorded: the text, what the flow is given, and whether that is still to be read
+    /// from the text. Plain containers are copied first, and the copy is written, so that both agree whatever other
+    /// code does meanwhile. A large text that nobody reads is a [`Text`]: its bytes go to the store without a Python
+    /// string in between.
+    fn result<'py>(
+        &self,
+        py: Python<'py>,
+        value: &Bound<'py, PyAny>,
+        r#where: &str,
+        mode: u8,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>, bool)> {
+        let copied = super::copy::plain(value)?;
+        let given = copied.as_ref().unwrap_or(value);
+        let mut walk = self.walk(py, mode)?;
+        walk.value(given).map_err(|fault| self.raised(py, fault, r#where))?;
+        let mutable = walk.flags & MUTABLE != 0;
+        let read = mutable && (copied.is_none() || walk.flags & REDUCED != 0);
+        let text = if walk.out.len() < LARGE || read {
+            walk.text()?.into_any()
+        } else {
+            Bound::new(py, Text::new(walk.out)?)?.into_any()
+        };
+        Ok((text, if mutable { given.clone() } else { value.clone() }, read))
     }
 
     /// The JSON text of a dict of arguments, its BLAKE3, and the flags of what is in it.
@@ -211,7 +237,8 @@ impl<'py> Walk<'_, 'py> {
     }
 
     fn string(&mut self, text: &str) -> Walked {
-        self.json(text)
+        kitaru_core::escape::escape(text, &mut self.out);
+        Ok(())
     }
 
     fn json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Walked {
@@ -401,7 +428,8 @@ impl<'py> Walk<'_, 'py> {
     }
 }
 
-fn plain_key(key: &Bound<'_, PyAny>) -> bool {
+/// Whether a dict with that key is written as a plain object.
+pub fn plain_key(key: &Bound<'_, PyAny>) -> bool {
     key.cast_exact::<PyString>().is_ok_and(|key| {
         key.to_str().is_ok_and(|text| !text.starts_with('$') || !RESERVED.iter().any(|word| text.starts_with(word)))
     })

@@ -3,8 +3,12 @@
 //! Only what is on the path of every call is here: walking plain containers, writing and reading JSON. What a
 //! class means (dataclasses, models, arrays, codecs) is Python's, asked through one callback an object.
 
+mod copy;
 mod decode;
 mod encode;
+mod text;
+
+pub use text::Written;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -28,6 +32,7 @@ fn digest<'py>(py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<encode::Encoder>()?;
     module.add_class::<decode::Decoder>()?;
+    module.add_class::<text::Text>()?;
     module.add("MAX_DEPTH", MAX_DEPTH)?;
     module.add_function(wrap_pyfunction!(digest, module)?)
 }

@@ -157,10 +157,10 @@ impl Sqlite {
         for body in events {
             for value in body.values_mut() {
                 if let Some(text) = value.inline().filter(|text| text.len() > values::INLINE) {
-                    let (reference, parts) = self.values.prepare(text.as_bytes(), |digests| {
+                    let reference = value.reference();
+                    new.push(self.values.prepare(reference, text.as_bytes(), |digests| {
                         self.read(|db| chunks::has_chunks(db, digests).map_err(Fault::from))
-                    })?;
-                    new.push(parts);
+                    })?);
                     *value = kitaru_core::Value::Stored(reference);
                 }
             }
@@ -287,8 +287,7 @@ impl Store for Sqlite {
     }
 
     fn reference(&self, value: &kitaru_core::Value) -> Option<ValueRef> {
-        let text = value.inline().filter(|text| text.len() > values::INLINE)?;
-        Some(values::reference(text.as_bytes()))
+        value.inline().filter(|text| text.len() > values::INLINE).map(|_| value.reference())
     }
 
     fn value(&self, reference: &ValueRef) -> Result<String> {

@@ -109,14 +109,14 @@ impl Values {
         })
     }
 
-    /// Cuts a value up and makes the bytes durable that will not stand in rows. `known` says of each digest whether
+    /// Cuts the value of that name up and makes the bytes durable that will not stand in rows. `known` says of each digest whether
     /// its chunk is stored.
     pub fn prepare(
         &self,
+        reference: ValueRef,
         bytes: &[u8],
         known: impl Fn(&[Digest]) -> Result<Vec<bool>, StoreError>,
-    ) -> Result<(ValueRef, New), StoreError> {
-        let reference = reference(bytes);
+    ) -> Result<New, StoreError> {
         let (mut packer, is_bulk) = Packer::new(bytes);
         let mut factor = 1;
         if bytes.len() >= LARGE && is_bulk && !known(&digests(&cut(&bytes[..PROBE], 1)))?.contains(&true) {
@@ -152,7 +152,7 @@ impl Values {
                 None => Place::Row(data.into_owned()),
             };
         }
-        Ok((reference, New { reference, chunks }))
+        Ok(New { reference, chunks })
     }
 
     /// Puts a value together again and checks it against its digest.
@@ -189,11 +189,6 @@ impl Values {
         }
         String::from_utf8(bytes).map_err(|_| damaged("it is not UTF-8"))
     }
-}
-
-/// The name of a stored value.
-pub fn reference(bytes: &[u8]) -> ValueRef {
-    ValueRef { digest: Digest::of(bytes), len: bytes.len() as u64 }
 }
 
 fn digests(pieces: &[&[u8]]) -> Vec<Digest> {

@@ -1,5 +1,5 @@
-//! One suite that every backend must pass. A backend is an entry in [`backends`]: a function that opens a fresh
-//! store, and one that opens the same store again. A promise is a function of a [`Fixture`] in one of the modules.
+//! One suite that every backend must pass. A backend is an entry in [`backends`]: the address of a fresh store. A
+//! promise is a function of a [`Fixture`] in one of the modules.
 //!
 //! Not here: what holds for one backend only (`src/sqlite/tests.rs`), processes (`tests/processes.rs`), faults.
 
@@ -19,14 +19,18 @@ mod verbs;
 
 use kitaru_core::lease::Owner;
 use kitaru_core::{Body, ExecutionId, Millis};
-use kitaru_store::{Claim, Created, Options, Store, open};
-use std::sync::Arc;
+use kitaru_store::{Claim, Created, Options, Store, forget_memory, open};
+use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::TempDir;
 
 /// The time at which tests begin.
 pub const T: Millis = 1_700_000_000_000;
 /// How long leases last here.
 pub const LEASE: Millis = 15_000;
+
+/// The address of a store in memory.
+const MEMORY: &str = "memory:";
+static FRESH: Mutex<()> = Mutex::new(());
 
 /// A store of one backend, with what it stands on.
 pub struct Fixture {
@@ -39,12 +43,23 @@ impl Fixture {
     fn new(address: impl Fn(&TempDir) -> String) -> Self {
         let home = tempfile::tempdir().unwrap();
         let address = address(&home);
-        let store = open(&address, home.path(), &Options::default()).unwrap();
+        let store = if address == MEMORY {
+            // Promises run beside each other in one process, which has one store in memory at a time: each takes one of
+            // its own.
+            let _one = FRESH.lock().unwrap_or_else(PoisonError::into_inner);
+            forget_memory();
+            open(&address, home.path(), &Options::default()).unwrap()
+        } else {
+            open(&address, home.path(), &Options::default()).unwrap()
+        };
         Self { store, home, address }
     }
 
     /// The same store by another handle.
     pub fn again(&self) -> Arc<dyn Store> {
+        if self.address == MEMORY {
+            return Arc::clone(&self.store);
+        }
         open(&self.address, self.home.path(), &Options::default()).unwrap()
     }
 
@@ -74,6 +89,20 @@ impl Fixture {
 
 pub fn fresh() -> ExecutionId {
     ExecutionId::new(uuid::Uuid::now_v7().to_string())
+}
+
+#[test]
+fn the_store_in_memory_is_one_for_all_who_open_it_until_it_is_forgotten() {
+    let home = tempfile::tempdir().unwrap();
+    let _one = FRESH.lock().unwrap_or_else(PoisonError::into_inner);
+    forget_memory();
+    let opened = || open(MEMORY, home.path(), &Options::default()).unwrap();
+    let (first, id) = (opened(), fresh());
+    first.create(&id, T, vec![events::created("flow")], None).unwrap();
+    assert_eq!(opened().queries().execution(&id).unwrap().id, id);
+    forget_memory();
+    assert_eq!(code(opened().queries().execution(&id)), "unknown-execution");
+    assert_eq!(first.queries().execution(&id).unwrap().id, id);
 }
 
 /// The code of an error.
@@ -163,5 +192,5 @@ macro_rules! suite {
 
 backends! {
     sqlite_file: |home: &tempfile::TempDir| home.path().join("kitaru.db").display().to_string();
-    memory: |_: &tempfile::TempDir| "memory:".to_owned();
+    memory: |_: &tempfile::TempDir| crate::MEMORY.to_owned();
 }
