@@ -126,8 +126,34 @@ pub enum Command {
         #[arg(long)]
         deep: bool,
     },
+    /// Serve the HTTP API at an address of this machine.
+    Server(Listen),
+    /// Serve the HTTP API, and carry executions on: those that are answered, due, or resumed over HTTP.
+    Up(Up),
     /// Print the version.
     Version,
+}
+
+/// Where a server listens.
+#[derive(Debug, clap::Args)]
+pub struct Listen {
+    /// The address; one that only this machine reaches.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: std::net::IpAddr,
+    /// The port; 0: any that is free.
+    #[arg(long, default_value_t = 7733)]
+    pub port: u16,
+}
+
+/// See [`Command::Up`].
+#[derive(Debug, clap::Args)]
+pub struct Up {
+    /// Where it listens.
+    #[command(flatten)]
+    pub listen: Listen,
+    /// How many executions are carried on at once.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub at_once: u16,
 }
 
 /// `kitaru executions …`
@@ -362,6 +388,8 @@ impl Command {
             Self::Check { .. } => "check",
             Self::Explain { .. } => "explain",
             Self::Doctor { .. } => "doctor",
+            Self::Server(_) => "server",
+            Self::Up(_) => "up",
             Self::Version => "version",
         }
     }

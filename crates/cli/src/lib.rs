@@ -1,7 +1,7 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
 //! `args` and `asked` are what can be typed, `look` shows, `act` changes, `replay` and `batch` run again what was
-//! recorded, `check` rehearses, `diff` compares, `render`, `plan` and `tree` make text of items, `explain` has the
+//! recorded, `check` rehearses, `diff` compares, `server` serves, `render`, `plan` and `tree` make text of items, `explain` has the
 //! error pages.
 //! Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
@@ -19,6 +19,7 @@ mod output;
 mod plan;
 mod render;
 mod replay;
+mod server;
 mod tree;
 mod values;
 
@@ -228,6 +229,8 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Flows(Flows::List) => look::flows(context),
         Command::Check { target } => check::check(context, &target),
         Command::Doctor { deep } => look::doctor(context, deep),
+        Command::Server(listen) => server::serve(context, &listen, 0),
+        Command::Up(up) => server::serve(context, &up.listen, up.at_once),
         Command::Explain { .. } | Command::Version => Ok(Answer::text(String::new())),
     }
 }

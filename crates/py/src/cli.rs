@@ -145,7 +145,10 @@ impl Host for PythonHost<'_, '_> {
 /// Runs a command line.
 #[pyfunction]
 pub fn cli(argv: Vec<String>, host: &Bound<'_, PyAny>) -> i32 {
-    kitaru_cli::main(&argv, &mut PythonHost { host, engine: None })
+    let status = kitaru_cli::main(&argv, &mut PythonHost { host, engine: None });
+    // A Ctrl-C that the command has answered (a server stops by it) is not to be raised once more.
+    drop(host.py().check_signals());
+    status
 }
 
 /// What is wrong with an answer; `None`: it satisfies the schema.

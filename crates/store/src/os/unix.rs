@@ -171,6 +171,11 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Has a process that is about to be started outlive a Ctrl-C that its starter gets.
+pub fn stand_apart(command: &mut std::process::Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

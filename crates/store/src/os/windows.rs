@@ -59,3 +59,8 @@ pub fn reserve(_file: &File, _from: u64, _len: u64) -> io::Result<()> {
 pub fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }
+
+/// See the unix half: `CREATE_NEW_PROCESS_GROUP`.
+pub fn stand_apart(command: &mut std::process::Command) {
+    std::os::windows::process::CommandExt::creation_flags(command, 0x0000_0200);
+}

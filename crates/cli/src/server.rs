@@ -1,0 +1,43 @@
+//! `kitaru server` and `kitaru up`: one process that serves until it is told to stop.
+//!
+//! Not here: what is served (`kitaru_server`).
+
+use crate::Context;
+use crate::args::Listen;
+use crate::output::{self, Answer};
+use kitaru_engine::manage::ManageError;
+use kitaru_server::Config;
+use serde_json::json;
+use std::sync::Arc;
+
+/// Serves. `at_once`: how many executions are carried on at once; 0: none.
+pub fn serve(context: &mut Context<'_>, listen: &Listen, at_once: u16) -> Result<Answer, ManageError> {
+    let place = &context.place;
+    if place.address == "memory:" {
+        let message = "a store in memory is another one in every process: there is nothing to serve";
+        return Err(ManageError::new("usage", message, Some("--store PATH".to_owned())));
+    }
+    let config = Config {
+        host: listen.host,
+        port: listen.port,
+        store: Arc::clone(&context.store),
+        place: (place.address.clone(), place.home.clone(), place.normal),
+        at_once: at_once.into(),
+    };
+    let (json, command) = (context.json, if at_once > 0 { "up" } else { "server" });
+    let mut url = String::new();
+    kitaru_server::serve(config, &mut |address| {
+        url = format!("http://{address}");
+        let line = if json {
+            json!({ "command": command, "item": { "url": url } }).to_string()
+        } else {
+            let what =
+                if at_once > 0 { "carries executions on" } else { "only serves: kitaru up carries executions on" };
+            format!("{url}  ({what}; Ctrl-C stops it)")
+        };
+        // Whoever closed the output wants to be served all the same.
+        drop(output::print(&format!("{line}\n")));
+    })?;
+    let item = json!({ "url": url, "stopped": true });
+    Ok(Answer { item: Some(item), messages: vec!["stopped".to_owned()], ..Answer::default() })
+}

@@ -1,0 +1,159 @@
+//! The server: what the engine knows, over HTTP, to people and programs.
+//!
+//! `access` says who may ask, `problem` how a refusal looks, `events` follows an execution, a file a resource answers.
+//! Every answer is a call of `kitaru_engine::manage`, as on the command line. `carry` is the local worker of
+//! `kitaru up`. Deliberately not here: user code, which is never imported in this process, and SQL.
+
+mod access;
+mod bell;
+mod breakpoints;
+mod carry;
+mod events;
+mod executions;
+mod page;
+mod problem;
+mod waits;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::routing::get;
+use bell::Bell;
+use carry::Carrier;
+use kitaru_core::Millis;
+use kitaru_engine::manage::ManageError;
+use kitaru_engine::{Clock, SystemClock};
+use kitaru_store::Store;
+use problem::{Answer, answer};
+use serde_json::{Value as Json, json};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The most that a request may carry, in bytes.
+const MOST: usize = 8 << 20;
+
+/// What is served, and where.
+#[derive(Clone)]
+pub struct Config {
+    /// The address to listen at. Only a loopback one is taken.
+    pub host: IpAddr,
+    /// The port; 0: any that is free.
+    pub port: u16,
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// How another process finds it: what it was opened as, the folder of the locks, and whether a commit counts as
+    /// done when the system has it.
+    pub place: (String, PathBuf, bool),
+    /// How many executions the local worker carries on at once; 0: there is no worker.
+    pub at_once: usize,
+}
+
+/// What handlers share.
+#[derive(Clone)]
+struct Shared {
+    store: Arc<dyn Store>,
+    bell: Bell,
+    carrier: Option<Carrier>,
+}
+
+impl Shared {
+    fn now(&self) -> Millis {
+        SystemClock.now()
+    }
+}
+
+/// Serves until SIGINT or SIGTERM. `say` is told the address when it listens.
+///
+/// Refuses an address that others can reach (`not-loopback`), and one that is taken (`port-taken`).
+pub fn serve(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), ManageError> {
+    if !config.host.is_loopback() {
+        let message = format!("{} can be reached from elsewhere, and there is no access control yet", config.host);
+        let hint = "serve at 127.0.0.1 and let a proxy that asks who it is stand before it".to_owned();
+        return Err(ManageError::new("not-loopback", message, Some(hint)));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(|error| broken(&error))?.block_on(run(config, say))
+}
+
+async fn run(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), ManageError> {
+    let asked = SocketAddr::new(config.host, config.port);
+    let listener = tokio::net::TcpListener::bind(asked).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            let hint = "another --port, or 0 for any that is free".to_owned();
+            ManageError::new("port-taken", format!("something listens at {asked} already"), Some(hint))
+        }
+        _ => broken(&error),
+    })?;
+    let address = listener.local_addr().map_err(|error| broken(&error))?;
+    let bell = Bell::new(Arc::clone(&config.store));
+    let carrier =
+        (config.at_once > 0).then(|| Carrier::begin(Arc::clone(&config.store), config.place.clone(), config.at_once));
+    let shared = Shared { store: config.store, bell: bell.clone(), carrier };
+    let app = app(shared, address);
+    say(address);
+    let served = axum::serve(listener, app).with_graceful_shutdown(async move {
+        asked_to_stop().await;
+        // Streams end by this, and with them their connections.
+        bell.close();
+    });
+    served.await.map_err(|error| broken(&error))
+}
+
+fn app(shared: Shared, address: SocketAddr) -> Router {
+    let api = Router::new()
+        .route("/version", get(version))
+        .route("/health", get(health))
+        .merge(executions::routes())
+        .merge(events::routes())
+        .merge(waits::routes())
+        .merge(breakpoints::routes());
+    Router::new()
+        .route("/", get(page::page))
+        .route("/style.css", get(page::style))
+        .route("/health/live", get(|| async { "ok" }))
+        .route("/health/ready", get(ready))
+        .nest("/api/v1", api)
+        .fallback(problem::no_such_route)
+        .layer(axum::middleware::from_fn_with_state(access::Door::new(address), access::check))
+        .layer(DefaultBodyLimit::max(MOST))
+        .layer(tower_http::compression::CompressionLayer::new())
+        .with_state(shared)
+}
+
+async fn version() -> axum::Json<Json> {
+    axum::Json(json!({ "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// What the store says of itself.
+async fn health(State(shared): State<Shared>) -> Answer {
+    answer(&shared, |shared| {
+        let health = shared.store.queries().health(false)?;
+        let fields = health.into_iter().map(|(name, value)| (name, Json::String(value)));
+        Ok(Json::Object(fields.collect()))
+    })
+    .await
+}
+
+/// Whether the store answers.
+async fn ready(State(shared): State<Shared>) -> Answer {
+    answer(&shared, |shared| Ok(json!({ "version": shared.store.version()? }))).await
+}
+
+async fn asked_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut terminated) => {
+                tokio::select! { _ = interrupted => {}, _ = terminated.recv() => {} }
+            }
+            Err(_) => drop(interrupted.await),
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupted.await);
+}
+
+fn broken(error: &std::io::Error) -> ManageError {
+    ManageError::new("server-io", format!("the server cannot run: {error}"), None)
+}

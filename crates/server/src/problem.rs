@@ -1,0 +1,84 @@
+//! How answers and refusals leave: JSON, and problem details with the project's own codes (RFC 9457).
+
+use crate::Shared;
+use axum::Json;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use kitaru_engine::manage::ManageError;
+use serde_json::{Value, json};
+
+/// What a handler answers.
+pub type Answer = Result<Json<Value>, Problem>;
+
+/// A refusal, with its code and a way out.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: String,
+    detail: String,
+    hint: Option<String>,
+}
+
+impl Problem {
+    /// A refusal that is not the engine's.
+    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self { status, code: code.to_owned(), detail: detail.into(), hint: None }
+    }
+}
+
+impl From<ManageError> for Problem {
+    fn from(error: ManageError) -> Self {
+        Self { status: status(&error.code), code: error.code, detail: error.message, hint: error.hint }
+    }
+}
+
+impl From<kitaru_store::StoreError> for Problem {
+    fn from(error: kitaru_store::StoreError) -> Self {
+        ManageError::from(error).into()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({
+            "type": format!("urn:kitaru:error:{}", self.code),
+            "title": self.status.canonical_reason().unwrap_or_default(),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "code": self.code,
+            "hint": self.hint,
+        });
+        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+    }
+}
+
+fn status(code: &str) -> StatusCode {
+    match code {
+        "unknown-execution" | "unknown-call" | "unknown-wait" | "unknown-artifact" | "unknown-flow"
+        | "unknown-breakpoint" => StatusCode::NOT_FOUND,
+        "bad-answer" => StatusCode::UNPROCESSABLE_ENTITY,
+        "store-busy" => StatusCode::SERVICE_UNAVAILABLE,
+        "already-answered" | "already-ended" | "already-timed-out" | "held" | "conflict" | "fenced" | "waiting"
+        | "paused" | "not-ended" | "still-needed" | "key-conflict" | "several-waits" => StatusCode::CONFLICT,
+        _ if code.starts_with("store-") => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// A path that nothing answers.
+pub async fn no_such_route(uri: Uri) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "unknown-route", format!("nothing is at {}", uri.path()))
+}
+
+/// Answers by what blocks, on a thread that may.
+pub async fn answer<F>(shared: &Shared, work: F) -> Answer
+where
+    F: FnOnce(&Shared) -> Result<Value, ManageError> + Send + 'static,
+{
+    let shared = shared.clone();
+    match tokio::task::spawn_blocking(move || work(&shared)).await {
+        Ok(Ok(value)) => Ok(Json(value)),
+        Ok(Err(error)) => Err(error.into()),
+        Err(error) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "misuse", error.to_string())),
+    }
+}
