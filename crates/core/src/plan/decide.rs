@@ -125,10 +125,10 @@ impl Desk<'_> {
             Some(Found::Start) => Ok(Some(0)),
             Some(Found::Call(_)) if self.reuse == Reuse::Unchanged => Ok(None),
             Some(Found::Call(at)) => {
-                let cut = self.call(at).seq;
-                let early = |place: &Place| place.call().is_none_or(|one| self.call(one).seq < cut);
+                let cut = self.call(at).first;
+                let early = |place: &Place| place.call().is_none_or(|one| self.call(one).first < cut);
                 let path = self.places.iter().position(early).map(|at| self.spec.overrides[at].clone());
-                let wait = self.asked.iter().find(|one| self.call(**one).seq < cut);
+                let wait = self.asked.iter().find(|one| self.call(**one).first < cut);
                 let path = path.or_else(|| wait.map(|one| format!("waits.{}", self.call(*one).key)));
                 match path.filter(|_| !all) {
                     Some(path) => Err(PlanError::TooLate { from: self.call(at).key.clone(), path }),
@@ -136,9 +136,14 @@ impl Desk<'_> {
                 }
             }
             None if all => Ok(None),
-            None if self.sets_flow() => Ok(Some(0)),
-            None => Ok(self.touched().map(|at| self.call(at).seq).min()),
+            None => Ok(self.change()),
         }
+    }
+
+    /// Where the first of what is changed stands; what ended before cannot have had anything of it. A call that was made
+    /// anew stands where it was first made: what came after it then may have had something of what it returned.
+    fn change(&self) -> Option<Seq> {
+        if self.sets_flow() { Some(0) } else { self.touched().map(|at| self.call(at).first).min() }
     }
 
     /// The call from which everything runs again.
@@ -146,7 +151,7 @@ impl Desk<'_> {
         match self.from {
             Some(Found::Call(at)) => Some(at),
             Some(Found::Start) => None,
-            None => self.touched().find(|at| Some(self.call(*at).seq) == cut),
+            None => self.touched().find(|at| Some(self.call(*at).first) == cut),
         }
     }
 
@@ -201,7 +206,9 @@ impl Desk<'_> {
             Had::Volatile | Had::Raised { rebuilds: false } => Why::Volatile,
             Had::Outcome | Had::Cancelled | Had::Raised { rebuilds: true } => {
                 let has_code = matches!(call.kind, CallKind::Checkpoint | CallKind::Child);
-                if self.reuse == Reuse::Frontier || !has_code {
+                // Nothing tells whether it is still the same call where something before it is changed.
+                let untold = has_code && !call.told_apart && self.change().is_some_and(|change| call.order >= change);
+                if !has_code || self.reuse == Reuse::Frontier && !untold {
                     return Own::Kept;
                 }
                 match self.changed(call) {
@@ -237,10 +244,10 @@ impl Desk<'_> {
         let is_cause = |at: &usize| !calls[*at].unasked && self.is_cause(*at, &own[*at]);
         let causes: Vec<usize> = (0..calls.len()).filter(is_cause).collect();
         // Whatever began after the first of them ended may have had something of it.
-        let first = causes.iter().copied().filter(|at| calls[*at].order > 0).min_by_key(|at| calls[*at].order);
+        let first = causes.iter().copied().filter(|at| calls[*at].order > 0).min_by_key(|at| calls[*at].ended());
         let root = match (self.sets_flow(), first) {
             (true, _) => self.flow_paths().next().map(|path| (0, path)),
-            (false, first) => first.map(|at| (calls[at].order, calls[at].key.clone())),
+            (false, first) => first.map(|at| (calls[at].ended(), calls[at].key.clone())),
         };
         let causes: HashSet<usize> = causes.into_iter().collect();
         let mut fates: Vec<Option<Fate>> = vec![None; calls.len()];
@@ -258,7 +265,7 @@ impl Desk<'_> {
                 (Some(Fate::Supplied | Fate::Skipped), _) => Fate::Skipped,
                 (Some(Fate::MayRun(_)), _) => Fate::MayRun(within.map(|within| calls[within].key.clone())),
                 _ if differs.is_some() => Fate::MayRun(differs.map(|within| calls[within].key.clone())),
-                _ if root.as_ref().is_some_and(|(end, _)| calls[at].seq > *end) => {
+                _ if root.as_ref().is_some_and(|(end, _)| calls[at].first > *end) => {
                     Fate::MayRun(root.as_ref().map(|(_, key)| key.clone()))
                 }
                 (_, Own::Kept) => Fate::Reused,
@@ -350,7 +357,7 @@ impl Desk<'_> {
         let is_kept = |own: &Own| match own {
             Own::Kept | Own::Unread => true,
             // Whether they are is known for certain when they are met.
-            Own::Runs(why) => matches!(why, Why::CodeChanged | Why::CodeUnknown | Why::NotTold),
+            Own::Runs(why) => matches!(why, Why::CodeChanged | Why::CodeUnknown),
             Own::Put | Own::Asked => false,
         };
         let calls = self.source.calls.iter().zip(own).map(|(call, own)| (call.seq, is_kept(own)));

@@ -53,6 +53,8 @@ pub struct SourceCall {
     pub kind: CallKind,
     /// Sequence of its record: of its start, or of its end where no start was written.
     pub seq: Seq,
+    /// Sequence of the event that first named the call, however often it was made anew since.
+    pub first: Seq,
     /// Sequence of its outcome; 0: it has none.
     pub order: Seq,
     /// What became of it.
@@ -98,6 +100,13 @@ pub struct Source {
     pub failed_by: HashSet<Seq>,
 }
 
+impl SourceCall {
+    /// Before which event it can have had no outcome: what began before had nothing of it.
+    pub(super) fn ended(&self) -> Seq {
+        if self.first == self.seq { self.order } else { self.first }
+    }
+}
+
 impl Source {
     /// Of the records and the rows of one journal. Children, and what it failed by, are for the caller to add.
     pub fn of(records: &Records, table: &Table) -> Self {
@@ -110,6 +119,7 @@ impl Source {
                 name: row.name.clone(),
                 kind: row.kind,
                 seq: record.seq,
+                first: record.first,
                 order: record.order,
                 had: had(&record.state),
                 once: record.once,
@@ -158,13 +168,14 @@ impl Source {
     }
 }
 
-/// The call in whose body a scope stands.
+/// The call in whose body a scope stands; of those that have a name.
 fn enclosing(records: &Records, mut scope: ScopeId) -> Option<&Record> {
     for _ in 0..DEEPEST {
-        if let Some(ix) = records.by_body.get(&scope) {
-            return records.all.get(*ix);
-        }
-        scope = records.scope(&scope)?.parent;
+        scope = match records.by_body.get(&scope).map(|ix| (ix, &records.all[*ix])) {
+            Some((ix, record)) if records.by_key.get(&record.call.key) == Some(ix) => return Some(record),
+            Some((_, let_go)) => let_go.call.scope,
+            None => records.scope(&scope)?.parent,
+        };
     }
     None
 }

@@ -1,6 +1,7 @@
 //! How a replay begins: what it keeps, and its first events. Not here: what must come of it ([`super::truth`]).
 
 use super::model::{Mark, Name, named};
+use super::plans::planned;
 use super::rng::Rng;
 use super::standing::{BY_HAND, Standing, kept, ranges, standing};
 use super::truth::Kept;
@@ -8,8 +9,9 @@ use crate::desk::{created, value};
 use kitaru_core::event::{
     CallEnded, CallKind, Fork, Inputs, InputsSet, Outcome, Override, Reuse, Usage, WaitAnswered, WaitOpened,
 };
-use kitaru_core::{Body, Event, ExecutionId, Seq};
-use std::collections::BTreeMap;
+use kitaru_core::plan::{Plan, PlanError};
+use kitaru_core::{Body, Event, ExecutionId, Seq, Value};
+use std::collections::{BTreeMap, HashMap};
 
 /// How an execution is replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,17 +54,24 @@ pub struct Begun {
     pub by_hand: BTreeMap<Name, Kept>,
     /// A call whose body is given something else.
     pub given: Option<(Name, String)>,
+    /// What was planned, if it was.
+    pub plan: Option<Plan>,
     pub what: String,
 }
 
-/// A replay of the execution of that journal. `None`: there is nothing in it to replay it so from.
+/// What a replay is planned by: the records that the source failed by, and the code as it is.
+pub type By<'a> = (&'a [Seq], &'a HashMap<String, Option<String>>);
+
+/// A replay of the execution of that journal. `None`: there is nothing in it to replay it so from. `by`: it is planned
+/// as the management plans it; else what it keeps is worked out here.
 pub fn begin(
     how: How,
     rng: &mut Rng,
     journal: Vec<Event>,
     names: &BTreeMap<String, Mark>,
     strictly: Seq,
-) -> Option<Begun> {
+    by: Option<By<'_>>,
+) -> Option<Result<Begun, String>> {
     let all: Vec<Standing> =
         standing(&journal).into_values().filter(|one| one.head.kind != CallKind::Reading).collect();
     let is_wait = |one: &&Standing| one.head.kind == CallKind::Wait;
@@ -94,17 +103,34 @@ pub fn begin(
                 _ => false,
             }
     };
-    let keep: Vec<&Standing> = all.iter().filter(is_kept).collect();
+    let plan = match by {
+        None => None,
+        Some((failed, codes)) => match planned(how, &journal, chosen, failed, codes) {
+            Ok(plan) => Some(plan),
+            // Somebody may have named what is not listed any more.
+            Err(PlanError::Selector(_) | PlanError::NoWait { .. }) => return None,
+            Err(error) => return Some(Err(format!("{how:?} is not planned: {error}"))),
+        },
+    };
+    let planned = |one: &&Standing| match &plan {
+        Some(plan) => plan.kept.iter().any(|(from, to)| (*from..=*to).contains(&one.seq)) && one.has_outcome(),
+        None => is_kept(one),
+    };
+    let keep: Vec<&Standing> = all.iter().filter(planned).collect();
+    if let Some(more) = keep.iter().find(|one| !is_kept(one) && plan.is_some()) {
+        return Some(Err(format!("{how:?} is planned to keep {}, {}", more.head.key, more.seq)));
+    }
     let of = journal.len() as Seq;
     let overridden = match how {
         How::From | How::Unchanged => None,
         How::Flow | How::Recorded => Some("flow.x".to_owned()),
         _ => chosen.map(|chosen| format!("{}.changed", chosen.head.key)),
     };
+    let kept_ranges = plan.as_ref().map_or_else(|| ranges(keep.iter().copied()), |plan| plan.kept.clone());
     let fork = Fork {
         source: ExecutionId::new("source"),
         upto: of,
-        kept: ranges(keep.iter().copied()),
+        kept: kept_ranges,
         reuse: if how.is_strict() { Reuse::Unchanged } else { Reuse::Frontier },
         from: chosen.map(|chosen| chosen.head.key.clone()),
         overrides: overridden.map(|path| Override { path, value: value("other") }).into_iter().collect(),
@@ -113,12 +139,14 @@ pub fn begin(
         by: "test".to_owned(),
     };
     let mut first = created(None);
+    first.inputs = Value::of(&serde_json::json!({ "x": 0 })).unwrap();
     first.fork = Some(Box::new(fork));
     let mut begun = Begun {
         journal,
         kept: kept(keep.iter().copied(), strictly),
         by_hand: kept(keep.iter().copied().filter(|one| one.supplied), strictly),
         given: None,
+        plan,
         what: format!("{how:?} at {:?}, of {of} events", chosen.map(|chosen| (&chosen.head.key, chosen.seq))),
     };
     let at = begun.journal.last().map_or(0, |event| event.at) + 1;
@@ -127,8 +155,8 @@ pub fn begin(
         begun.journal.push(Event { seq, at, body });
     };
     put(Body::Created(Box::new(first)));
-    let Some(chosen) = chosen else { return Some(begun) };
-    let Some((named, mark)) = name(chosen, names) else { return Some(begun) };
+    let Some(chosen) = chosen else { return Some(Ok(begun)) };
+    let Some((named, mark)) = name(chosen, names) else { return Some(Ok(begun)) };
     let other = Mark { acc: mark.acc ^ 0xfeed ^ rng.below(1 << 20), ..mark };
     match how {
         How::Inputs | How::UnchangedInputs => {
@@ -177,7 +205,7 @@ pub fn begin(
         begun.kept.insert(named.clone(), put.clone());
         begun.by_hand.insert(named, put);
     }
-    Some(begun)
+    Some(Ok(begun))
 }
 
 /// What a record truly is.

@@ -20,6 +20,7 @@ mod life;
 mod machine;
 mod model;
 mod nature;
+mod plans;
 mod program;
 mod replays;
 mod standing;
@@ -143,6 +144,8 @@ fn sweep_replays(what: &str, seeds: u64, plan: replays::Plan) -> replays::Tally 
         sum.of_replays += tally.of_replays;
         sum.compared += tally.compared;
         sum.crashes += tally.crashes;
+        sum.certain += tally.certain;
+        sum.may_run += tally.may_run;
         sum.kept += tally.kept;
         sum.ran += tally.ran;
         sum.served += tally.served;
@@ -162,7 +165,7 @@ fn sweep_replays(what: &str, seeds: u64, plan: replays::Plan) -> replays::Tally 
 #[test]
 fn a_replay_from_a_call_runs_it_and_what_comes_after() {
     let strict = Strict::All;
-    let plan = replays::Plan { menu: FORKS, how: FRONTIER, crashes: 3, exact: true, closed: false, strict };
+    let plan = replays::Plan { menu: FORKS, how: FRONTIER, crashes: 3, exact: true, closed: false, strict, planned: false };
     sweep_replays("from a call", 3_000, plan);
 }
 
@@ -170,7 +173,7 @@ fn a_replay_from_a_call_runs_it_and_what_comes_after() {
 #[test]
 fn a_replay_of_tasks_from_a_call_runs_it_and_what_comes_after() {
     let strict = Strict::All;
-    let plan = replays::Plan { menu: FORKS_OF_TASKS, how: FRONTIER, crashes: 3, exact: true, closed: false, strict };
+    let plan = replays::Plan { menu: FORKS_OF_TASKS, how: FRONTIER, crashes: 3, exact: true, closed: false, strict, planned: false };
     sweep_replays("from a call among tasks", 3_000, plan);
 }
 
@@ -178,14 +181,14 @@ fn a_replay_of_tasks_from_a_call_runs_it_and_what_comes_after() {
 #[test]
 fn a_replay_reuses_what_is_unchanged_and_nothing_else() {
     let strict = Strict::All;
-    let plan = replays::Plan { menu: FORKS, how: REUSING, crashes: 3, exact: true, closed: true, strict };
+    let plan = replays::Plan { menu: FORKS, how: REUSING, crashes: 3, exact: true, closed: true, strict, planned: false };
     sweep_replays("unchanged", 3_000, plan);
 }
 
 #[test]
 fn a_replay_of_tasks_reuses_what_is_unchanged_and_nothing_else() {
     let strict = Strict::All;
-    let plan = replays::Plan { menu: FORKS_OF_TASKS, how: REUSING, crashes: 3, exact: true, closed: true, strict };
+    let plan = replays::Plan { menu: FORKS_OF_TASKS, how: REUSING, crashes: 3, exact: true, closed: true, strict, planned: false };
     sweep_replays("unchanged among tasks", 3_000, plan);
 }
 
@@ -194,8 +197,24 @@ fn a_replay_of_tasks_reuses_what_is_unchanged_and_nothing_else() {
 fn replays_of_replays_of_any_kind_hold_together() {
     let strict = Strict::All;
     for (what, menu) in [("any", FORKS), ("any among tasks", FORKS_OF_TASKS)] {
-        let plan = replays::Plan { menu, how: ANY, crashes: 3, exact: true, closed: true, strict };
+        let plan = replays::Plan { menu, how: ANY, crashes: 3, exact: true, closed: true, strict, planned: false };
         sweep_replays(what, 2_000, plan);
+    }
+}
+
+/// What a plan says of a call comes true; where nothing was changed there is nothing that it does not say.
+#[test]
+fn what_is_planned_comes_true() {
+    let strict = Strict::All;
+    for (what, menu, how, closed) in [
+        ("planned", FORKS, FRONTIER, false),
+        ("planned among tasks", FORKS_OF_TASKS, FRONTIER, false),
+        ("planned of any kind", FORKS, ANY, true),
+        ("planned of any kind among tasks", FORKS_OF_TASKS, ANY, true),
+    ] {
+        let plan = replays::Plan { menu, how, crashes: 3, exact: true, closed, strict, planned: true };
+        let sum = sweep_replays(what, 2_000, plan);
+        assert!(sum.certain > sum.may_run);
     }
 }
 
@@ -204,10 +223,10 @@ fn replays_of_replays_of_any_kind_hold_together() {
 #[test]
 fn a_replay_of_a_racing_flow_serves_nobody_anothers_result() {
     let strict = Strict::Own;
-    let plan = replays::Plan { menu: ANY_FORKS, how: ANY, crashes: 3, exact: false, closed: false, strict };
+    let plan = replays::Plan { menu: ANY_FORKS, how: ANY, crashes: 3, exact: false, closed: false, strict, planned: false };
     sweep_replays("any and racing", 3_000, plan);
     let strict = Strict::Inputs;
-    let plan = replays::Plan { menu: ANY_FORKS, how: FRONTIER, crashes: 3, exact: false, closed: false, strict };
+    let plan = replays::Plan { menu: ANY_FORKS, how: FRONTIER, crashes: 3, exact: false, closed: false, strict, planned: false };
     sweep_replays("from a call and racing", 3_000, plan);
 }
 

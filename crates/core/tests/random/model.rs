@@ -101,6 +101,8 @@ pub struct Model {
     pub given: BTreeMap<Name, (ScopeId, String, String)>,
     /// Calls that were served what was put in place under their key, though not of a call with their inputs.
     pub adopted: BTreeMap<Name, (String, String)>,
+    /// Every call that was served something.
+    pub took: BTreeSet<Name>,
     /// Every call whose body began.
     pub made: BTreeSet<Name>,
     pub broken: Option<String>,
@@ -124,6 +126,7 @@ impl Model {
             names: BTreeMap::new(),
             given: BTreeMap::new(),
             adopted: BTreeMap::new(),
+            took: BTreeSet::new(),
             made: BTreeSet::new(),
             broken: None,
             served: 0,
@@ -185,6 +188,7 @@ impl Model {
     /// `decided`: whether a person decided that it is served that.
     pub fn served(&mut self, asker: &Mark, record: &Mark, decided: bool) {
         self.served += 1;
+        self.took.insert(named(asker));
         // After an edit a task may stand for a recorded one of its function that is gone.
         let stands_in = self.strict == Strict::Own
             && !asker.what.contains('@')

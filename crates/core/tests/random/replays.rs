@@ -11,6 +11,7 @@ use super::life::settle;
 use super::machine::{Stop, World, run};
 use super::model::{Mark, Model, Name, Strict, named};
 use super::nature::Conditions;
+use super::plans::{codes, comes_true, name_by_code};
 use super::program::{Menu, Printed, Step, edit, program};
 use super::rng::Rng;
 use super::standing::standing;
@@ -30,6 +31,8 @@ pub struct Plan {
     /// Whether bodies see nothing but their own inputs.
     pub closed: bool,
     pub strict: Strict,
+    /// Whether replays are planned as the management plans them, and what is planned must come true.
+    pub planned: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,6 +45,9 @@ pub struct Tally {
     /// Of which the result was compared with that of a fresh run.
     pub compared: u64,
     pub crashes: u64,
+    /// Lines of plans that say for certain what becomes of a call, and those that do not.
+    pub certain: u64,
+    pub may_run: u64,
     pub kept: u64,
     pub ran: u64,
     pub served: u64,
@@ -62,7 +68,8 @@ enum End {
 /// Lives an execution and replays of it. `Err`: the broken promise, with the flow and the journal.
 pub fn live(seed: u64, plan: Plan) -> Result<Tally, String> {
     let mut rng = Rng::new(seed ^ 0x5eed_0000);
-    let flow = program(&mut rng, plan.menu);
+    let mut flow = program(&mut rng, plan.menu);
+    let checkpoints = if plan.planned { name_by_code(&mut flow) } else { 4 };
     let lives = &mut Lives {
         plan,
         rng,
@@ -71,6 +78,8 @@ pub fn live(seed: u64, plan: Plan) -> Result<Tally, String> {
         flow,
         conditions: Conditions { closed: plan.closed, ..Conditions::default() },
         code: 0,
+        checkpoints,
+        failed: Vec::new(),
         other_world: false,
         trail: Vec::new(),
         journal: Vec::new(),
@@ -95,6 +104,10 @@ struct Lives {
     conditions: Conditions,
     /// The version of the flow's own code.
     code: u64,
+    /// How many checkpoints there are.
+    checkpoints: u64,
+    /// The records that the last execution failed by.
+    failed: Vec<Seq>,
     /// Whether what is on record, and used, was made in another world.
     other_world: bool,
     told: String,
@@ -129,8 +142,15 @@ impl Lives {
             let names = &model.names;
             let had: BTreeSet<Name> =
                 standing(&self.journal).values().filter_map(|one| name(one, names)).map(|(name, _)| name).collect();
-            let begun = begin(how, &mut self.rng, std::mem::take(&mut self.journal), names, strictly.min(upto));
-            let Some(Begun { journal, kept, by_hand, given, what }) = begun else { return Ok(()) };
+            let known: BTreeMap<String, Name> = standing(&self.journal)
+                .into_values()
+                .filter_map(|one| Some((one.head.key.clone(), name(&one, names)?.0)))
+                .collect();
+            let codes = codes(&self.flow, &self.conditions);
+            let by = self.plan.planned.then_some((self.failed.as_slice(), &codes));
+            let begun = begin(how, &mut self.rng, self.journal.clone(), names, strictly.min(upto), by);
+            let Some(begun) = begun else { return Ok(()) };
+            let Begun { journal, kept, by_hand, given, plan, what } = begun?;
             instead.extend(given.map(|(name, input)| (name, (journal.len() as Seq, input))));
             self.told += &format!("replay {depth} {what}\n{}", Printed(&self.flow));
             self.trail.push(format!("replay {depth} {what}"));
@@ -139,6 +159,16 @@ impl Lives {
             next.free_upto = strictly.min(upto);
             next.names.clone_from(&model.names);
             (model, end) = self.run(journal, next)?;
+            if let Some(plan) = plan {
+                let own = &self.journal[upto as usize..];
+                let (certain, may) = comes_true(&plan.lines, &known, &model, own, end == End::Left)
+                    .map_err(|broken| format!("{broken} ({how:?})"))?;
+                if how == How::From && may > 0 {
+                    return Err("something may run though nothing was changed".to_owned());
+                }
+                self.tally.certain += certain;
+                self.tally.may_run += may;
+            }
             if !self.plan.exact {
                 continue;
             }
@@ -171,20 +201,21 @@ impl Lives {
     /// Changes the world before a replay. Whether what is on record, and used, is of another world then.
     fn change(&mut self, how: How) -> bool {
         let mut other = false;
-        if how.is_strict() || self.rng.chance(25) {
+        // A plan is of the world as it is, but for code that it is told of.
+        if how.is_strict() || !self.plan.planned && self.rng.chance(25) {
             for _ in 0..1 + self.rng.below(2) {
-                *self.conditions.versions.entry(self.rng.below(4)).or_insert(0) += 1;
+                *self.conditions.versions.entry(self.rng.below(self.checkpoints)).or_insert(0) += 1;
             }
             // What is used only if it is unchanged is of this world.
             other |= !how.is_strict();
         }
-        if how.is_strict() && !self.plan.menu.tasks && self.rng.chance(60) {
+        if how.is_strict() && !self.plan.menu.tasks && !self.plan.planned && self.rng.chance(60) {
             self.code += 1;
             for _ in 0..1 + self.rng.below(2) {
                 edit(&mut self.rng, self.plan.menu, &mut self.flow);
             }
         }
-        if self.plan.menu.failures && self.rng.chance(20) {
+        if self.plan.menu.failures && !self.plan.planned && self.rng.chance(20) {
             self.conditions.mended = !self.conditions.mended;
             other = true;
         }
@@ -247,6 +278,7 @@ impl Lives {
 
     /// Runs an execution from a journal on, as long as it goes or until it is left.
     fn run(&mut self, journal: Vec<Event>, mut model: Model) -> Result<(Model, End), String> {
+        self.failed.clear();
         let code = format!("v{}", self.code);
         let mut desk = if journal.is_empty() { Desk::new(&code) } else { Desk::over(journal, Some(&code)) };
         let mut left = self.rng.chance(40).then(|| self.rng.below(5));
@@ -331,8 +363,9 @@ impl Lives {
                 Stop::Stale(records) => {
                     desk.put(dropped(records, "failed"));
                 }
-                Stop::Failed(_) => {
+                Stop::Failed(records) => {
                     self.tally.failed += 1;
+                    self.failed = records;
                     end = Some(End::Failed);
                 }
                 Stop::Done(result) => end = Some(End::Returned(result)),
