@@ -58,15 +58,21 @@ class Shell:
         """Runs ``python …`` or ``kitaru …`` and waits until the process is gone."""
         if not quiet:
             say(f"\n$ {shlex.join(command)}")
+        process = self.spawn(*command)
+        out, err = process.communicate()
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def spawn(self, *command: str) -> subprocess.Popen[str]:
+        """Starts ``python …`` or ``kitaru …``."""
         program = sys.executable if command[0] == "python" else str(self._kitaru)
-        return subprocess.run(
+        return subprocess.Popen(
             [program, *command[1:]],
             cwd=_ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
 
     def item(self, exec_id: str) -> dict[str, Any]:

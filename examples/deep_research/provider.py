@@ -6,6 +6,7 @@ It counts what it is asked, so that the demo can show facts. Not here: the story
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -22,8 +23,8 @@ _PRICE_IN, _PRICE_OUT = 2.5e-6, 1e-5  # US dollars a token
 class Provider:
     """The server, from its making to :meth:`stop`."""
 
-    def __init__(self, quota: int) -> None:
-        self.quota: int | None = quota
+    def __init__(self, quota: int | None) -> None:
+        self.quota = quota
         self.answered: list[str] = []  # the user messages
         self.refused = 0
         self._lock = threading.Lock()
@@ -34,11 +35,12 @@ class Provider:
                 text = self.rfile.read(int(self.headers["Content-Length"]))
                 status, headers, reply = provider.answer(self.path, json.loads(text))
                 body = json.dumps(reply).encode()
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(ConnectionError):  # whoever asked may have been killed
+                    self.send_response(status)
+                    for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Nothing: the demo tells."""

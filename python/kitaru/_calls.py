@@ -103,7 +103,7 @@ class Identified:
     ``watched`` are the arguments that its body must leave as they are.
     """
 
-    __slots__ = ("bound", "call", "frame", "given", "name", "run", "settable", "spec", "watched")
+    __slots__ = ("bound", "call", "frame", "given", "kept", "name", "run", "settable", "spec", "watched")
 
     def __init__(
         self, run: Run, frame: Frame, spec: Spec, name: str, bound: Bound, call: int, watched: Watched = ()
@@ -117,6 +117,8 @@ class Identified:
         self.given = bound
         # Whether that is where its body has them from.
         self.settable = True
+        # Whether what it raises is another execution's failure.
+        self.kept = False
         self.call = call
         self.watched = watched
 
@@ -179,6 +181,9 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
             verdict, order = "reuse", settled
         else:
             verdict = "run"
+    elif verdict == "volatile" and one.kept and _decisions().is_failure(run, record):
+        # A failure of another execution: as it stands on record it is what anybody has of it.
+        verdict, order = "reuse", session.reuse(call, record, False)
     if verdict == "reuse":
         if not alone:
             yield Turn(order)

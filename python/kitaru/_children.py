@@ -192,6 +192,7 @@ class Child(Carried):
             raise run.refused(refusal) from None
         super().__init__(run, frame, exec_id, call)
         self.one = Identified(run, frame, Spec(None, flow.name, flow.signature()), flow.name, bound, call)
+        self.one.kept = True
         # Set when the execution is on record, or its call is over.
         self.there = threading.Event()
         if self._before[0] == "ended":

@@ -230,6 +230,11 @@ def _doubt(one: Identified, key: str, seq: int) -> Generator[Step, Any, Any]:
     return (yield from _ask(one, reason, text, KitaruInDoubtError(text, exec_id=one.run.id)))
 
 
+def is_failure(run: Run, record: int) -> bool:
+    """Whether what could not be stored as it was is an exception, and no result."""
+    return _record(run, record)[2] is None
+
+
 def _record(run: Run, record: int) -> tuple[str, int, str | None]:
     found = run.session.record_at(record)
     return found if found is not None else ("?", 0, None)

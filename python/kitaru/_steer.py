@@ -49,6 +49,7 @@ def identified(
         raise run.refused(refusal) from None
     one = Identified(run, frame, spec, name, bound, call)
     one.settable = False
+    one.kept = not once
     return one
 
 

@@ -3,6 +3,7 @@
 Run as a process of its own under the shim: ``LD_PRELOAD=shim.so python -m lab.sweep FILE``. The file defines ``main``
 (a flow) and may define ``INPUTS`` (its keyword arguments), ``EXPECT`` (its result; default: that of a run without
 a crash), ``STATUS`` (how it ends), ``ANSWERS`` (by wait name), ``RETRIED`` (a failed execution is resumed),
+``BREAKPOINTS`` (selectors; set in every case's store) with ``SET`` (paths and values that a resume puts in there),
 ``TWICE`` (after a kill at a random moment, the process that goes on is killed too), ``RECORDED`` (how many calls are on
 record as completed then), ``SAME_KEYS`` (they are the same calls after every crash, also one of the process that takes
 the answers). Each case is a forked child of this process, which imports the library
@@ -179,6 +180,9 @@ class Case:
                 value = json.dumps(answers[name])
                 _native.cli(["input", owner, "--wait", key, "--value", value, "--no-resume"], None)
         known = json.loads(_config.engine().describe(exec_id))
+        if known["status"] == "paused":
+            put = [(path, json.dumps(value)) for path, value in getattr(self.module, "SET", {}).items()]
+            _native.manage_prepare(_config.engine(), exec_id, None, [], put, None, "test")
         _runner.execute(
             {
                 "resume": {
@@ -197,9 +201,9 @@ class Case:
         problems: list[str] = []
         passes = 0
         log = ""
-        final = {"completed", "cancelled", "paused"} | (
-            {"failed"} if not getattr(self.module, "RETRIED", False) else set()
-        )
+        final = {"completed", "cancelled"}
+        final |= set() if getattr(self.module, "RETRIED", False) else {"failed"}
+        final |= set() if hasattr(self.module, "BREAKPOINTS") else {"paused"}
         while self.status() not in final:
             passes += 1
             if passes > MOST_PASSES:
@@ -274,7 +278,7 @@ def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, i
     try:
         ready = Case(module, base / "ready")
         ready.folder.mkdir()
-        ready.child(open_store)
+        ready.child(lambda: open_store(module))
         modes = [EDGES] if which == "edges" else [] if which == "none" else [BEFORE, HALF, AFTER]
         calm = case("calm")
         alone = time.monotonic()
@@ -301,8 +305,8 @@ def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, i
             for mode in modes
         ]
         answered: list[tuple[str, tuple[int, int]]] = []
-        if hasattr(module, "ANSWERS") and getattr(module, "SAME_KEYS", False):
-            # The process that takes the answers is killed everywhere too.
+        if (hasattr(module, "ANSWERS") or hasattr(module, "BREAKPOINTS")) and getattr(module, "SAME_KEYS", False):
+            # The process that takes the answers, or goes on, is killed everywhere too.
             second = case("second")
             second.child(second.start)
             second.child(second.go_on, arm=(1 << 40, modes[0] if modes else 0))
@@ -328,7 +332,7 @@ def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, i
                 else:
                     code, log = one.child(one.start, arm=arm, kill_after=after)
                 report["kills"] += code == -9
-                if code == -9 and after is not None and getattr(module, "TWICE", False):
+                if code == -9 and after is not None and getattr(module, "TWICE", False) and one.status() != status:
                     second = one.start if one.status() is None else one.go_on
                     code, log = one.child(second, kill_after=source.uniform(0.0, length))
                 if code not in (0, -9):
@@ -350,11 +354,13 @@ def main(file: str, which: str, random_kills: int, seed: int, part: tuple[int, i
     return report
 
 
-def open_store() -> None:
-    """Makes an empty store."""
-    from kitaru import _config
+def open_store(module: Any) -> None:
+    """Makes a store without executions."""
+    from kitaru import _config, _native
 
-    _config.engine()
+    engine = _config.engine()
+    for before in getattr(module, "BREAKPOINTS", ()):
+        _native.manage_add_breakpoint(engine, module.main.name, module.__file__, before, False, None, "test")
 
 
 def _plain(text: str | None) -> Any:

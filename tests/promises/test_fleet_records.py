@@ -222,6 +222,51 @@ return handle.get()
     assert lab.query("SELECT count(*) FROM journal WHERE kind = 'resumed'") == [(1,)]
 
 
+def test_a_childs_failure_that_cannot_be_stored_whole_is_served_as_it_stands_on_record(lab: Lab) -> None:
+    """As anybody else would have it from the child; nobody is asked, whatever became of the child since."""
+    lab.write(
+        "master.py",
+        """
+        import kitaru
+        from kitaru import KitaruClient, checkpoint, flow
+        from world import did, count
+        class Refused(Exception):
+            pass
+        @checkpoint
+        def ask():
+            did("ask")
+            if count("mended"):
+                return
+            refused = Refused("429")
+            refused.connection = open("world.py")
+            raise refused
+        @flow
+        def child():
+            return ask()
+        @flow
+        def master():
+            told = []
+            handle = child.run()
+            for get in (handle.get, child.options(detached=True).run().get):
+                try:
+                    get()
+                except Refused as refused:
+                    told.append(str(refused))
+            if not count("mended"):
+                did("mended")
+                KitaruClient().executions.resume(handle.exec_id)
+                handle.get()
+            if not count("go on"):
+                did("go on")
+                raise RuntimeError("a mistake of the master")
+            return told
+        """,
+    )
+    lab.kitaru("run", "master.py:master").ok(1)
+    assert lab.kitaru("resume", "latest").ok().out.split() == ["[", '"429",', '"429"', "]"]
+    assert lab.done() == ["ask", "ask", "mended", "ask", "go on"]
+
+
 @pytest.mark.parametrize("how", ["cancel", "pause"])
 def test_a_stop_before_a_crash_is_not_made_again(lab: Lab, how: str) -> None:
     lab.write("others.py", OTHERS)

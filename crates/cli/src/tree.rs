@@ -42,6 +42,10 @@ fn add(item: &Json, lead: &str, below: &str, name: usize, lines: &mut Vec<String
         if item.get("relation").and_then(Json::as_str) == Some("replay") {
             what = format!("replay of {what}");
         }
+        let tags = item.get("tags").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+        for tag in tags {
+            what.push_str(&format!(" · {}", clean(tag).replace(['\n', '\t'], " ")));
+        }
         if item.get("detached") == Some(&Json::Bool(true)) {
             what.push_str(" (detached)");
         }

@@ -52,6 +52,7 @@ pub fn call_kind(py: Python<'_>, word: &str) -> PyResult<CallKind> {
         "wait" => CallKind::Wait,
         "sleep" => CallKind::Sleep,
         "reading" => CallKind::Reading,
+        "client" => CallKind::Client,
         other => return Err(raise_code(py, "misuse", &format!("no call kind {other:?}"))),
     })
 }

@@ -186,19 +186,23 @@ pub fn pragma(db: &Connection, name: &str) -> rusqlite::Result<String> {
     })
 }
 
+/// Brings the tables to the present version, in one commit from whatever version they have.
 fn migrate(db: &Connection) -> super::fault::Result<()> {
     let found: usize = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    for (step, migration) in (1u32..).zip(schema::MIGRATIONS).skip(found) {
-        let whole = format!(
-            "BEGIN IMMEDIATE; {migration}; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {step}; COMMIT"
-        );
-        if let Err(error) = db.execute_batch(&whole) {
-            if !db.is_autocommit() {
-                // The first error is the one to tell.
-                drop(db.execute_batch("ROLLBACK"));
-            }
-            return Err(error.into());
+    let steps = schema::MIGRATIONS.get(found..).unwrap_or_default();
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let (steps, version) = (steps.concat(), schema::VERSION);
+    let whole = format!(
+        "BEGIN IMMEDIATE; {steps} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {version}; COMMIT"
+    );
+    if let Err(error) = db.execute_batch(&whole) {
+        if !db.is_autocommit() {
+            // The first error is the one to tell.
+            drop(db.execute_batch("ROLLBACK"));
         }
+        return Err(error.into());
     }
     Ok(())
 }

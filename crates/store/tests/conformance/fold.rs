@@ -21,8 +21,9 @@ use std::collections::BTreeMap;
 
 /// An event's kind, which of a few calls it is about, and a small number.
 type Choice = (u8, u8, u8);
+/// What is written together, one after the other.
 type Batches = Vec<Vec<Choice>>;
-/// A replay: how far its source counts and which of its records are kept, of 64 parts each, and what it writes.
+/// A replay: how far its source counts, which of its records are kept, and what it writes itself.
 type Replay = (u64, Vec<(u64, u64)>, Batches);
 
 pub fn rows_are_the_fold_of_the_journal(with: &Fixture) {
