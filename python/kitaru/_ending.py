@@ -48,7 +48,8 @@ async def settle_tasks(run: Run, side: Side) -> None:
         patience = _Patience(run)
         while True:
             _wake_parked(run, side)
-            if not patience.holds(_running(run)):
+            # A body that has ended may still be about to be recorded, together with others.
+            if not patience.holds(_running(run)) and not side.ending:
                 break
             tasks = [task for task in side.tasks if not task.done()]
             if tasks:

@@ -138,7 +138,10 @@ def test_a_value_that_is_not_what_the_call_takes_is_asked_about_again(lab: Lab) 
     lab.kitaru("resume", flow, "--set", "temperature=2").ok(0)
     assert lab.done()[0] == "analyze Config m-1 1 [] 2.0"
     flow = str(lab.item("run", "agent.py:tries", "--pause-before", "refuses", code=75)["id"])[-8:]
-    assert "paused before refuses: the output that was put in" in lab.kitaru("resume", flow, "--set", "output=many").ok(75).err
+    assert (
+        "paused before refuses: the output that was put in"
+        in lab.kitaru("resume", flow, "--set", "output=many").ok(75).err
+    )
     lab.kitaru("resume", flow, "--set", "output=3").ok(0)
     assert lab.done()[-1] == "after 3"
     flow = str(lab.item("run", "agent.py:tries", "--pause-before", "refuses", code=75)["id"])[-8:]
