@@ -117,7 +117,7 @@ pub fn begin(
         None => is_kept(one),
     };
     let keep: Vec<&Standing> = all.iter().filter(planned).collect();
-    if let Some(more) = keep.iter().find(|one| !is_kept(one) && plan.is_some()) {
+    if let Some(more) = keep.iter().find(|one| plan.is_some() && !is_kept(*one)) {
         return Some(Err(format!("{how:?} is planned to keep {}, {}", more.head.key, more.seq)));
     }
     let of = journal.len() as Seq;

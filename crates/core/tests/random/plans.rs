@@ -107,7 +107,7 @@ pub fn comes_true(
 /// Gives calls that do the same the same name, and others another: as code has it.
 pub fn name_by_code(flow: &mut [Step]) -> u64 {
     let mut known: Vec<String> = Vec::new();
-    each_call(flow, &mut |call| {
+    each_call(flow, &mut |call: &mut Call| {
         let does = format!("{:?} {} {} {:?}", call.fails, call.once, call.volatile, call.body);
         let at = known.iter().position(|one| *one == does).unwrap_or_else(|| {
             known.push(does);
@@ -121,7 +121,7 @@ pub fn name_by_code(flow: &mut [Step]) -> u64 {
 /// The code of every checkpoint, by name.
 pub fn codes(flow: &[Step], conditions: &Conditions) -> HashMap<String, Option<String>> {
     let mut found = HashMap::new();
-    each_call(&mut flow.to_vec(), &mut |call| {
+    each_call(&mut flow.to_vec(), &mut |call: &mut Call| {
         found.insert(format!("f{}", call.name), Some(code(call, conditions)));
     });
     found
