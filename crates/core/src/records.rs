@@ -179,10 +179,6 @@ impl Records {
                 let ix = known.unwrap_or_else(|| self.begin(seq, &ended.call, ended.started_at));
                 self.by_seq.insert(seq, ix);
                 let record = &mut self.all[ix];
-                if let (Some(_), Some(code)) = (&ended.by, was) {
-                    // What is put in place of an outcome is as good as that was.
-                    record.code = code;
-                }
                 record.call.code.clone_from(&ended.call.code);
                 if ended.inputs.is_some() {
                     record.inputs.clone_from(&ended.inputs);
@@ -191,8 +187,12 @@ impl Records {
                 record.order = seq;
                 record.ended_at = at;
                 record.supplied = ended.by.is_some();
-                // A body that a crash cut off ran again from its top.
-                record.code = self.current_code;
+                record.code = match (&ended.by, was) {
+                    // What is put in place of an outcome is as good as that was.
+                    (Some(_), Some(code)) => code,
+                    // A body that a crash cut off ran again from its top.
+                    _ => self.current_code,
+                };
                 let state = match &ended.outcome {
                     Outcome::Returned { result } => State::Returned(result.clone()),
                     Outcome::Volatile { path, rerunnable } => {
