@@ -183,7 +183,10 @@ def test_options_are_on_record_and_add_up(lab: Lab) -> None:
     desk(lab)
     program = """
         wished = bill.options(tags=["a", "b"], pause_before="charge").options(tags="c", key="k", detached=True)
-        wished.run("17", tags="b").get()
+        try:
+            wished.run("17", tags="b").get()
+        except kitaru.KitaruPaused as paused:
+            print(str(paused).splitlines()[0].partition("paused before ")[2])
         one = KitaruClient().executions.latest()
         print(one.tags, one.key, one.detached, bill.options(tags="x") is not bill)
         for wrong in ({"key": ""}, {"key": 3}, {"tags": 3}, {"tags": [""]}, {"detached": 1}, {"pause_before": [1]}):
@@ -192,7 +195,8 @@ def test_options_are_on_record_and_add_up(lab: Lab) -> None:
             except kitaru.KitaruUsageError as error:
                 print(error.code, str(error).startswith(next(iter(wrong)) + "="))
     """
-    assert told(lab, program) == ["('a', 'b', 'c') k True True"] + ["usage True"] * 6
+    assert told(lab, program) == ["charge. No process needs to run.", "('a', 'b', 'c') k True True", *["usage True"] * 6]
+    assert lab.done() == []
     ((payload,),) = lab.query("SELECT payload FROM journal WHERE kind = 'created'")
     assert json.loads(payload)["created"]["pause_before"] == ["charge"]
 

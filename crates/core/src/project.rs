@@ -120,15 +120,22 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
         Body::ScopeOpened(_) | Body::DriftDecided(_) | Body::InputsSet(_) | Body::CallReleased(_) | Body::Noted(_) => {
             Vec::new()
         }
-        Body::CallStarted(started) => vec![Change::Call(Box::new(CallPatch {
-            call: started.call.clone(),
-            record: seq,
-            status: CallStatus::Running,
-            attempts: None,
-            started_at: started.at,
-            ended: None,
-            usage: Usage::default(),
-        }))],
+        Body::CallStarted(started) => {
+            let mut changes = vec![Change::Call(Box::new(CallPatch {
+                call: started.call.clone(),
+                record: seq,
+                status: CallStatus::Running,
+                attempts: None,
+                started_at: started.at,
+                ended: None,
+                usage: Usage::default(),
+            }))];
+            // An act on another execution, which is announced once however often it is begun.
+            if started.call.kind == CallKind::Client && started.once {
+                changes.extend(progress(Usage::default()));
+            }
+            changes
+        }
         Body::AttemptFailed(failed) => {
             let mut changes = vec![Change::Call(Box::new(CallPatch {
                 call: failed.call.clone(),
@@ -158,7 +165,8 @@ pub fn project(seq: Seq, at: Millis, body: &Body) -> Vec<Change> {
                 ended: Some((at, seq)),
                 usage: ended.usage,
             }))];
-            if ended.call.kind != CallKind::Reading {
+            // To look costs nothing and brings nothing on: a step that looks and kills its process is given up too.
+            if !matches!(ended.call.kind, CallKind::Reading | CallKind::Client) {
                 changes.extend(progress(ended.usage));
             }
             changes
