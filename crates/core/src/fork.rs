@@ -67,7 +67,7 @@ impl Records {
         });
         for ix in 0..self.all.len() {
             if !(fork.keeps(self.all[ix].seq) && is_outcome(&self.all[ix].state)) {
-                self.let_go(ix);
+                self.let_go(ix, fork.upto);
             }
         }
         self.name_kept();

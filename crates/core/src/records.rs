@@ -2,6 +2,7 @@
 //!
 //! Not here: which record a call gets ([`crate::matcher`]) and the rows that people query ([`crate::project`]).
 
+use crate::begun::Begun;
 use crate::decisions::Decisions;
 use crate::event::{
     Body, CallHead, CallKind, DriftDecision, ErrorData, Inputs, InputsSet, Outcome, PauseReason, ScopeOpened, Usage,
@@ -61,9 +62,8 @@ pub struct Record {
     pub state: State,
     /// Sequence of its outcome: the order in which results are delivered.
     pub order: Seq,
-    /// Sequence of the event that first named the call, however often it was made anew since; 0 while nothing of it is
-    /// written.
-    pub first: Seq,
+    /// When the call was begun, here and in what is replayed.
+    pub begun: Begun,
     /// When it was first started and when its outcome was written.
     pub started_at: Millis,
     /// When its outcome was written; 0 while there is none.
@@ -278,9 +278,7 @@ impl Records {
         if record.seq == 0 || !matches!(record.state, State::Open { .. }) {
             self.by_seq.remove(&record.seq);
             record.seq = seq;
-            if record.first == 0 {
-                record.first = seq;
-            }
+            record.begun.begin(seq);
             record.started_at = started_at;
             record.order = 0;
             record.ended_at = 0;
@@ -317,7 +315,7 @@ impl Records {
             call,
             state,
             order: 0,
-            first: seq,
+            begun: Begun::at(seq),
             started_at,
             ended_at: 0,
             failed_attempts: 0,
@@ -333,9 +331,10 @@ impl Records {
         ix
     }
 
-    /// Lets go of what a replay does not keep. Its name is free for others until its call is made again.
-    pub(crate) fn let_go(&mut self, ix: usize) {
+    /// Lets go of what a replay of what was written up to `upto` does not keep. Its name is free for others until its call is made again.
+    pub(crate) fn let_go(&mut self, ix: usize, upto: Seq) {
         self.drop_at(ix);
+        self.all[ix].begun.let_go(upto);
         self.all[ix].renewed = 0;
         self.all[ix].supplied = false;
         let key = &self.all[ix].call.key;

@@ -1,5 +1,6 @@
 //! What a plan knows of the execution that is replayed: its calls in the order of their records.
 
+use crate::begun::Begun;
 use crate::event::{CallKind, Inputs, Usage};
 use crate::ids::{ExecutionId, Millis, ScopeId, Seq};
 use crate::records::{Record, Records, State};
@@ -53,14 +54,18 @@ pub struct SourceCall {
     pub kind: CallKind,
     /// Sequence of its record: of its start, or of its end where no start was written.
     pub seq: Seq,
-    /// Sequence of the event that first named the call, however often it was made anew since.
-    pub first: Seq,
+    /// When the call was begun, in whatever execution of a chain of replays.
+    pub begun: Begun,
     /// Sequence of its outcome; 0: it has none.
     pub order: Seq,
     /// What became of it.
     pub had: Had,
     /// Whether its effect must happen at most once.
     pub once: bool,
+    /// Whether somebody put its outcome in place.
+    pub supplied: bool,
+    /// Whether the source, or what that is a replay of, uses it only if its code is unchanged.
+    pub strict: bool,
     /// Whether its inputs tell whether it is the same call.
     pub told_apart: bool,
     /// Digest of its code, with its kind in front.
@@ -103,7 +108,7 @@ pub struct Source {
 impl SourceCall {
     /// Before which event it can have had no outcome: what began before had nothing of it.
     pub(super) fn ended(&self) -> Seq {
-        if self.first == self.seq { self.order } else { self.first }
+        if self.begun.first() == self.seq { self.order } else { self.begun.first() }
     }
 }
 
@@ -119,10 +124,12 @@ impl Source {
                 name: row.name.clone(),
                 kind: row.kind,
                 seq: record.seq,
-                first: record.first,
+                begun: record.begun.clone(),
                 order: record.order,
                 had: had(&record.state),
                 once: record.once,
+                supplied: record.supplied,
+                strict: records.fork.as_ref().is_some_and(|fork| record.seq <= fork.strictly),
                 told_apart: matches!(record.call.inputs, Inputs::Digest(_)),
                 code: record.call.code.clone(),
                 started_at: row.started_at,

@@ -54,6 +54,10 @@ pub struct Begun {
     pub by_hand: BTreeMap<Name, Kept>,
     /// A call whose body is given something else.
     pub given: Option<(Name, String)>,
+    /// A question that has another answer, whoever is asked.
+    pub answered: Option<(Name, String)>,
+    /// Whether something that somebody put in the place of an outcome is not kept, so that its call is made after all.
+    pub undoes: bool,
     /// What was planned, if it was.
     pub plan: Option<Plan>,
     pub what: String,
@@ -99,13 +103,15 @@ pub fn begin(
                 (How::Recorded, _) => matches!(one.head.inputs, Inputs::Digest(_)),
                 (How::Unchanged, _) => true,
                 (_, Some(chosen)) if how.is_strict() => one.seq != chosen.seq && !is_around(one, chosen, names),
-                (_, Some(chosen)) => one.order < chosen.first,
+                (_, Some(chosen)) => chosen.comes_after(one.order),
                 _ => false,
             }
     };
     let plan = match by {
         None => None,
         Some((failed, codes)) => match planned(how, &journal, chosen, failed, codes) {
+            // What is not listed any more is a name of another call, perhaps.
+            Ok(plan) if chosen.is_some_and(|one| !names_it(&plan, how, &one.head.key)) => return None,
             Ok(plan) => Some(plan),
             // Somebody may have named what is not listed any more.
             Err(PlanError::Selector(_) | PlanError::NoWait { .. }) => return None,
@@ -146,6 +152,8 @@ pub fn begin(
         kept: kept(keep.iter().copied(), strictly),
         by_hand: kept(keep.iter().copied().filter(|one| one.supplied), strictly),
         given: None,
+        answered: None,
+        undoes: all.iter().any(|one| one.supplied && !is_wait(&one) && !planned(&one)),
         plan,
         what: format!("{how:?} at {:?}, of {of} events", chosen.map(|chosen| (&chosen.head.key, chosen.seq))),
     };
@@ -202,10 +210,19 @@ pub fn begin(
     if matches!(how, How::Output | How::UnchangedOutput | How::Answer | How::UnchangedAnswer) {
         let is_output = chosen.head.kind != CallKind::Wait;
         let put = Kept { out: super::truth::Out::Good(other.text()), made_by: None, stays: is_output };
+        begun.answered = (!is_output).then(|| (named.clone(), other.text()));
         begun.kept.insert(named.clone(), put.clone());
         begun.by_hand.insert(named, put);
     }
     Some(Ok(begun))
+}
+
+/// Whether what that plan changes, or begins with, is the call of that key.
+fn names_it(plan: &Plan, how: How, key: &str) -> bool {
+    match how {
+        How::From => plan.from.as_deref() == Some(key),
+        _ => plan.lines.iter().any(|line| line.overridden && line.key == key),
+    }
 }
 
 /// What a record truly is.

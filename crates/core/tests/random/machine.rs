@@ -241,8 +241,8 @@ impl World {
     }
 
     pub fn answer(&mut self, key: &str) {
-        let mark = self.model.names.get(key).cloned().expect("an open wait has a question");
-        self.desk.answer(key, &mark.text());
+        let answer = self.model.answer(key);
+        self.desk.answer(key, &answer);
     }
 
     pub fn write(&mut self, bodies: Vec<Body>) -> Result<(), Break> {

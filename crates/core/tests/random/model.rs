@@ -101,6 +101,8 @@ pub struct Model {
     pub given: BTreeMap<Name, (ScopeId, String, String)>,
     /// Calls that were served what was put in place under their key, though not of a call with their inputs.
     pub adopted: BTreeMap<Name, (String, String)>,
+    /// What people answer, where they were said to answer something else.
+    pub answers: BTreeMap<Name, String>,
     /// Every call that was served something.
     pub took: BTreeSet<Name>,
     /// Every call whose body began.
@@ -126,12 +128,19 @@ impl Model {
             names: BTreeMap::new(),
             given: BTreeMap::new(),
             adopted: BTreeMap::new(),
+            answers: BTreeMap::new(),
             took: BTreeSet::new(),
             made: BTreeSet::new(),
             broken: None,
             served: 0,
             ran: 0,
         }
+    }
+
+    /// What people answer to the question of that key.
+    pub fn answer(&self, key: &str) -> String {
+        let mark = self.names.get(key).expect("an open wait has a question");
+        self.answers.get(&named(mark)).cloned().unwrap_or_else(|| mark.text())
     }
 
     /// A new pass of that version of the flow over that journal.

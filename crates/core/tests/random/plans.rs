@@ -55,13 +55,14 @@ pub fn planned(
     plan(&source, &spec)
 }
 
-/// What became of a plan's lines in a replay. `names`: what each call of the source truly is, by key. `left`: it has not
-/// come to its end. Returns how many lines there were of each kind that is certain, and how many may have run.
+/// What became of a plan's lines in a replay. `names`: what each call of the source truly is, by key, and its record.
+/// `left`: it has not come to its end. Returns how many lines there were of each kind that is certain, and how many may
+/// have run.
 pub fn comes_true(
     lines: &[Line],
-    names: &BTreeMap<String, Name>,
+    names: &BTreeMap<String, (Name, Seq)>,
     model: &Model,
-    own: &[Event],
+    (source, own): (&[Event], &[Event]),
     left: bool,
 ) -> Result<(u64, u64), String> {
     let served_in = |(path, what): &Name| {
@@ -79,16 +80,25 @@ pub fn comes_true(
             _ => None,
         })
         .collect();
+    let tried_anew = tried_anew(own);
     let (mut certain, mut may) = (0, 0);
+    let untold = untold(source);
     for line in lines {
-        let Some(name) = names.get(&line.key) else { continue };
-        let (made, served) = (model.made.contains(name), served_in(name));
+        let Some((name, record)) = names.get(&line.key) else { continue };
+        // What somebody put in place goes to whatever stands there.
+        let adopted = model.adopted.values().any(|(key, _)| *key == line.key);
+        let (made, served) = (model.made.contains(name), served_in(name) || adopted);
+        if *record <= untold && !made && !served {
+            continue;
+        }
         let came_true = match (&line.fate, line.kind) {
             (Fate::MayRun(_), _) => {
                 may += 1;
                 continue;
             }
             (Fate::AskedAgain, _) => left || asked.contains(line.key.as_str()),
+            (Fate::Reused, _) if made => served && tried_anew.contains(record),
+            (Fate::Reused, CallKind::Wait) if asked.contains(line.key.as_str()) => tried_anew.contains(record),
             (Fate::Reused | Fate::Supplied, _) => !made && (left || served),
             (Fate::Skipped | Fate::Unasked, _) => !made,
             (Fate::Runs(_), CallKind::Checkpoint) => left || made,
@@ -102,6 +112,24 @@ pub fn comes_true(
         }
     }
     Ok((certain, may))
+}
+
+/// Records up to here are kept by the source and nobody knows whether it would have asked for them: it is a replay, and
+/// no pass of it has come to the flow's end. Its plan told what may become of them.
+fn untold(source: &[Event]) -> Seq {
+    let begun = source.iter().rposition(|event| matches!(event.body, Body::Created(_))).unwrap_or(0);
+    let is_told = |event: &Event| matches!(event.body, Body::Completed(_) | Body::Failed(_));
+    if source[begun..].iter().any(is_told) { 0 } else { begun as Seq }
+}
+
+/// The records that a new try of the body around them let go of, which had failed by itself. They were served to the try
+/// before; no plan knows which bodies fail.
+fn tried_anew(own: &[Event]) -> BTreeSet<Seq> {
+    let dropped = own.iter().filter_map(|event| match &event.body {
+        Body::CallsDropped(dropped) if dropped.why == "retry" => Some(dropped.records.iter().copied()),
+        _ => None,
+    });
+    dropped.flatten().collect()
 }
 
 /// Gives calls that do the same the same name, and others another: as code has it.

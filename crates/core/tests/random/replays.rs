@@ -16,7 +16,8 @@ use super::program::{Menu, Printed, Step, edit, program};
 use super::rng::Rng;
 use super::standing::standing;
 use super::truth::{Kept, Truth};
-use crate::desk::{Desk, value};
+use crate::desk::{Desk, error, value};
+use kitaru_core::event::{Completed, Failed, Interrupted};
 use kitaru_core::records::State;
 use kitaru_core::{Body, Event, Seq};
 use std::collections::{BTreeMap, BTreeSet};
@@ -142,15 +143,15 @@ impl Lives {
             let names = &model.names;
             let had: BTreeSet<Name> =
                 standing(&self.journal).values().filter_map(|one| name(one, names)).map(|(name, _)| name).collect();
-            let known: BTreeMap<String, Name> = standing(&self.journal)
+            let known: BTreeMap<String, (Name, Seq)> = standing(&self.journal)
                 .into_values()
-                .filter_map(|one| Some((one.head.key.clone(), name(&one, names)?.0)))
+                .filter_map(|one| Some((one.head.key.clone(), (name(&one, names)?.0, one.seq))))
                 .collect();
             let codes = codes(&self.flow, &self.conditions);
             let by = self.plan.planned.then_some((self.failed.as_slice(), &codes));
             let begun = begin(how, &mut self.rng, self.journal.clone(), names, strictly.min(upto), by);
             let Some(begun) = begun else { return Ok(()) };
-            let Begun { journal, kept, by_hand, given, plan, what } = begun?;
+            let Begun { journal, kept, by_hand, given, answered, undoes, plan, what } = begun?;
             instead.extend(given.map(|(name, input)| (name, (journal.len() as Seq, input))));
             self.told += &format!("replay {depth} {what}\n{}", Printed(&self.flow));
             self.trail.push(format!("replay {depth} {what}"));
@@ -158,12 +159,15 @@ impl Lives {
             let mut next = Model::new(self.plan.strict);
             next.free_upto = strictly.min(upto);
             next.names.clone_from(&model.names);
+            next.answers = std::mem::take(&mut model.answers);
+            next.answers.extend(answered);
             (model, end) = self.run(journal, next)?;
             if let Some(plan) = plan {
-                let own = &self.journal[upto as usize..];
-                let (certain, may) = comes_true(&plan.lines, &known, &model, own, end == End::Left)
+                let (source, own) = self.journal.split_at(upto as usize);
+                let left = end == End::Left;
+                let (certain, may) = comes_true(&plan.lines, &known, &model, (source, own), left)
                     .map_err(|broken| format!("{broken} ({how:?})"))?;
-                if how == How::From && may > 0 {
+                if how == How::From && !undoes && strictly == 0 && may > 0 {
                     return Err("something may run though nothing was changed".to_owned());
                 }
                 self.tally.certain += certain;
@@ -173,7 +177,7 @@ impl Lives {
                 continue;
             }
             let by_key = self.by_key(&model, &had, &mut instead)?;
-            let (expected, must) = self.work_out(kept, &instead, &by_key);
+            let (expected, must) = self.work_out(kept, &instead, &by_key, &model);
             if let Some(more) = model.made.difference(&must).next() {
                 let less: Vec<&Name> = must.difference(&model.made).collect();
                 return Err(format!("{more:?} runs and need not ({how:?}); what must: {less:?}, given {instead:?}"));
@@ -189,7 +193,7 @@ impl Lives {
             }
             if !self.other_world {
                 self.tally.compared += 1;
-                let (fresh, _) = self.work_out(by_hand, &instead, &by_key);
+                let (fresh, _) = self.work_out(by_hand, &instead, &by_key, &model);
                 if fresh != end {
                     return Err(format!("it ends {end:?}, a fresh run ends {fresh:?} ({how:?})"));
                 }
@@ -233,9 +237,11 @@ impl Lives {
         kept: BTreeMap<Name, Kept>,
         instead: &BTreeMap<Name, (Seq, String)>,
         by_key: &BTreeMap<Name, String>,
+        model: &Model,
     ) -> (End, BTreeSet<Name>) {
         let mut truth = Truth::new(&self.conditions, kept);
         truth.adopted.clone_from(by_key);
+        truth.answers.clone_from(&model.answers);
         truth.instead = instead.iter().map(|(name, (_, input))| (name.clone(), input.clone())).collect();
         let result = truth.work_out(&self.flow);
         (result.map_or(End::Failed, End::Returned), truth.made)
@@ -305,6 +311,20 @@ impl Lives {
             if let Some(broken) = model.broken.take() {
                 return Err(broken);
             }
+            if !matches!(stop, Stop::Crashed) {
+                let reused = desk.pass.matcher.reused();
+                desk.put(match &stop {
+                    Stop::Done(result) => {
+                        Body::Completed(Completed { result: value(&result.to_string()), volatile: None, reused })
+                    }
+                    Stop::Failed(sources) => {
+                        Body::Failed(Box::new(Failed { error: error("boom", true), sources: sources.clone(), reused }))
+                    }
+                    _ => Body::Interrupted(Interrupted { by: "test".to_owned(), reused }),
+                });
+                self.journal.clone_from(&desk.journal);
+                model.ended();
+            }
             let mut end = None;
             match stop {
                 Stop::Crashed => {
@@ -356,8 +376,7 @@ impl Lives {
                     };
                     let open: Vec<String> = desk.pass.matcher.records.by_key.keys().filter(asked).cloned().collect();
                     for key in open {
-                        let mark = model.names[&key].clone();
-                        desk.answer(&key, &mark.text());
+                        desk.answer(&key, &model.answer(&key));
                     }
                 }
                 Stop::Stale(records) => {

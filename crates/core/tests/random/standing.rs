@@ -28,8 +28,9 @@ pub struct Standing {
     pub seq: Seq,
     /// Sequence of its outcome.
     pub order: Seq,
-    /// When the call was first begun, however often it was made anew since.
-    pub first: Seq,
+    /// From where on the call was not there, to where it was begun: first in the beginning, and then in each replay that
+    /// did not keep it.
+    pub absent: Vec<(Seq, Seq)>,
     pub head: CallHead,
     pub came: Came,
     pub once: bool,
@@ -52,11 +53,16 @@ impl Standing {
         matches!(self.came, Came::Good(_) | Came::Failed(_) | Came::Cancelled)
     }
 
+    /// Whether that was written before the call was begun, so that it had nothing of the call.
+    pub fn comes_after(&self, seq: Seq) -> bool {
+        self.absent.iter().any(|(gone, begun)| (gone..begun).contains(&&seq))
+    }
+
     fn new(seq: Seq, head: &CallHead) -> Self {
         Self {
             seq,
             order: 0,
-            first: seq,
+            absent: Vec::new(),
             head: head.clone(),
             came: Came::Open,
             once: false,
@@ -70,15 +76,23 @@ impl Standing {
 /// What stands at the end of a journal, by key.
 pub fn standing(journal: &[Event]) -> BTreeMap<String, Standing> {
     let mut all: BTreeMap<String, Standing> = BTreeMap::new();
-    let mut firsts: BTreeMap<ScopeId, Seq> = BTreeMap::new();
+    let mut absent: BTreeMap<ScopeId, Vec<(Seq, Seq)>> = BTreeMap::new();
+    let mut gone: BTreeMap<ScopeId, Seq> = BTreeMap::new();
     for event in journal {
         if let Some(head) = told(&event.body) {
-            firsts.entry(head.body).or_insert(event.seq);
+            let spans = absent.entry(head.body).or_default();
+            let since = gone.remove(&head.body).or(spans.is_empty().then_some(0));
+            spans.extend(since.map(|since| (since, event.seq)));
         }
         match &event.body {
             Body::Created(created) => {
                 if let Some(fork) = &created.fork {
                     all.retain(|_, one| one.has_outcome() && keeps(fork, one.seq));
+                    for body in absent.keys() {
+                        if !all.values().any(|one| one.head.body == *body) {
+                            gone.entry(*body).or_insert(event.seq);
+                        }
+                    }
                 }
             }
             Body::CallStarted(started) => {
@@ -131,7 +145,7 @@ pub fn standing(journal: &[Event]) -> BTreeMap<String, Standing> {
         }
     }
     for one in all.values_mut() {
-        one.first = firsts.get(&one.head.body).copied().unwrap_or(one.first);
+        one.absent = absent.get(&one.head.body).cloned().unwrap_or_default();
     }
     all
 }

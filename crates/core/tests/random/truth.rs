@@ -34,6 +34,8 @@ pub struct Truth<'a> {
     pub instead: BTreeMap<Name, String>,
     /// What these calls are served though it was put in place of what others returned.
     pub adopted: BTreeMap<Name, String>,
+    /// What people answer, where they were said to answer something else.
+    pub answers: BTreeMap<Name, String>,
     /// The calls that are made.
     pub made: BTreeSet<Name>,
     /// Their outcomes, for a body that begins again.
@@ -59,6 +61,7 @@ impl<'a> Truth<'a> {
             kept,
             instead: BTreeMap::new(),
             adopted: BTreeMap::new(),
+            answers: BTreeMap::new(),
             made: BTreeSet::new(),
             done: BTreeMap::new(),
         }
@@ -125,7 +128,7 @@ impl<'a> Truth<'a> {
                     let name = named(&mark);
                     let answer = match self.kept.get(&name) {
                         Some(Kept { out: Out::Good(text), .. }) => text.clone(),
-                        _ => mark.text(),
+                        _ => self.answers.get(&name).cloned().unwrap_or_else(|| mark.text()),
                     };
                     frame.took(hash(&answer));
                 }
