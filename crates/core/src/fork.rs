@@ -14,6 +14,8 @@ use std::collections::HashSet;
 pub struct Forked {
     /// Records up to here are the source's.
     pub base: Seq,
+    /// Records after here are what it made itself: those between are what was put in place.
+    pub own: Seq,
     /// Records up to here are served only if the code of their call is unchanged: those of a source that were kept so,
     /// here or in what is replayed.
     pub strictly: Seq,
@@ -58,6 +60,7 @@ impl Records {
         sources.push((fork.upto, fork.source.clone()));
         self.fork = Some(Forked {
             base: fork.upto,
+            own: fork.upto,
             strictly: if strict { fork.upto } else { before.strictly.min(fork.upto) },
             free: strict || !fork.overrides.is_empty() || !fork.asked.is_empty() || before.free,
             had: self.all.iter().map(|record| record.call.body).collect(),
@@ -80,8 +83,9 @@ impl Records {
     }
 
     /// Takes in what is put in place, which stands between the creation of a replay and its being taken up.
-    pub(crate) fn note_put(&mut self, body: &Body) {
+    pub(crate) fn note_put(&mut self, seq: Seq, body: &Body) {
         let Some(fork) = self.fork.as_mut().filter(|fork| !fork.begun) else { return };
+        fork.own = seq;
         let mut put = |path: String, key: &str, body: Option<ScopeId>| {
             fork.put.push(Put { path, key: key.to_owned(), body });
         };

@@ -141,7 +141,7 @@ impl Records {
     pub fn fold(&mut self, seq: Seq, at: Millis, body: &Body) {
         self.last_seq = self.last_seq.max(seq);
         if self.fork.is_some() {
-            self.note_put(body);
+            self.note_put(seq, body);
         }
         match body {
             Body::Created(created) => {

@@ -231,14 +231,15 @@ impl Matcher {
     /// The first unclaimed record after the last claimed one of a scope; with `like`, of those that the flow of the same
     /// execution made as that one.
     fn next_unclaimed(&self, scope: ScopeId, like: Option<usize>) -> Option<usize> {
-        let base = self.records.fork.as_ref().map_or(0, |fork| fork.base);
+        let (base, own) = self.records.fork.as_ref().map_or((0, 0), |fork| (fork.base, fork.own));
         let is_source = |ix: usize| self.records.all[ix].seq <= base;
-
+        // The flow of no execution made what was put in place.
+        let is_put = |record: &Record| record.supplied || base < record.seq && record.seq <= own;
         let list = self.records.by_scope.get(&scope)?;
         let last = self.scopes.get(&scope).and_then(|state| state.last_claimed);
         let start = last.map_or(0, |ix| self.records.all[ix].place + 1);
         let is_like =
-            |ix: &usize| like.is_none_or(|like| is_source(like) == is_source(*ix) && !self.records.all[*ix].supplied);
+            |ix: &usize| like.is_none_or(|like| is_source(like) == is_source(*ix) && !is_put(&self.records.all[*ix]));
         list.iter().skip(start).copied().filter(is_like).find(|ix| self.is_unclaimed(*ix) && !self.is_replaced(*ix))
     }
 

@@ -52,6 +52,8 @@ pub struct Begun {
     pub kept: BTreeMap<Name, Kept>,
     /// Of those, what somebody put in its place.
     pub by_hand: BTreeMap<Name, Kept>,
+    /// Whether what is kept was made with what somebody put in place inside it, and that is not kept.
+    pub holds: bool,
     /// A call whose body is given something else.
     pub given: Option<(Name, String)>,
     /// A question that has another answer, whoever is asked.
@@ -114,7 +116,7 @@ pub fn begin(
             Ok(plan) if chosen.is_some_and(|one| !names_it(&plan, how, &one.head.key)) => return None,
             Ok(plan) => Some(plan),
             // Somebody may have named what is not listed any more.
-            Err(PlanError::Selector(_) | PlanError::NoWait { .. }) => return None,
+            Err(PlanError::Selector(_) | PlanError::NoWait { .. } | PlanError::SeveralWaits { .. }) => return None,
             Err(error) => return Some(Err(format!("{how:?} is not planned: {error}"))),
         },
     };
@@ -126,6 +128,7 @@ pub fn begin(
     if let Some(more) = keep.iter().find(|one| plan.is_some() && !is_kept(*one)) {
         return Some(Err(format!("{how:?} is planned to keep {}, {}", more.head.key, more.seq)));
     }
+    let is_inside = |one: &Standing| keep.iter().any(|outer| outer.seq != one.seq && is_around(outer, one, names));
     let of = journal.len() as Seq;
     let overridden = match how {
         How::From | How::Unchanged => None,
@@ -151,6 +154,7 @@ pub fn begin(
         journal,
         kept: kept(keep.iter().copied(), strictly),
         by_hand: kept(keep.iter().copied().filter(|one| one.supplied), strictly),
+        holds: all.iter().filter(|one| one.supplied && !planned(one)).any(|one| is_inside(one)),
         given: None,
         answered: None,
         undoes: all.iter().any(|one| one.supplied && !is_wait(&one) && !planned(&one)),

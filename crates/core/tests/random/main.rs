@@ -166,6 +166,8 @@ fn sweep_replays(what: &str, seeds: u64, plan: replays::Plan) -> replays::Tally 
     }
     assert!(sum.of_open > 0 && sum.of_replays > 0 && sum.served > 0 && sum.ran > 0 && sum.kept > 0);
     assert!(!plan.exact || sum.compared > 0);
+    // Of what is changed in any way at all, little is certain.
+    assert!(!plan.planned || sum.certain * if plan.closed { 3 } else { 1 } > sum.may_run);
     sum
 }
 
@@ -239,8 +241,7 @@ fn what_is_planned_comes_true() {
         ("planned of any kind among tasks", FORKS_OF_TASKS, ANY, true),
     ] {
         let plan = replays::Plan { menu, how, crashes: 3, exact: true, closed, strict, planned: true };
-        let sum = sweep_replays(what, 2_000, plan);
-        assert!(sum.certain > 0);
+        sweep_replays(what, 2_000, plan);
     }
 }
 

@@ -82,13 +82,13 @@ pub fn comes_true(
         .collect();
     let tried_anew = tried_anew(own);
     let (mut certain, mut may) = (0, 0);
-    let untold = untold(source);
+    let base = base(source);
     for line in lines {
         let Some((name, record)) = names.get(&line.key) else { continue };
         // What somebody put in place goes to whatever stands there.
         let adopted = model.adopted.values().any(|(key, _)| *key == line.key);
         let (made, served) = (model.made.contains(name), served_in(name) || adopted);
-        if *record <= untold && !made && !served {
+        if *record <= base && !made && (!is_told(source) && !served || is_in_anew(name, names, base)) {
             continue;
         }
         let came_true = match (&line.fate, line.kind) {
@@ -114,12 +114,27 @@ pub fn comes_true(
     Ok((certain, may))
 }
 
-/// Records up to here are kept by the source and nobody knows whether it would have asked for them: it is a replay, and
-/// no pass of it has come to the flow's end. Its plan told what may become of them.
-fn untold(source: &[Event]) -> Seq {
+/// Records up to here are those that the source, which is a replay, began with.
+fn base(source: &[Event]) -> Seq {
     let begun = source.iter().rposition(|event| matches!(event.body, Body::Created(_))).unwrap_or(0);
-    let is_told = |event: &Event| matches!(event.body, Body::Completed(_) | Body::Failed(_));
-    if source[begun..].iter().any(is_told) { 0 } else { begun as Seq }
+    let taken = source[begun..].iter().position(|event| matches!(event.body, Body::Taken(_)));
+    taken.map_or(source.len(), |taken| begun + taken) as Seq
+}
+
+/// Whether a pass of the source has come to the flow's end. Else nobody knows which of the records that it keeps it would
+/// have asked for; its own plan told what may become of them.
+fn is_told(source: &[Event]) -> bool {
+    let is_end = |event: &Event| matches!(event.body, Body::Completed(_) | Body::Failed(_));
+    source[base(source) as usize..].iter().any(is_end)
+}
+
+/// Whether that call stands in one that was made anew in the source: nobody knows which of the records below it that had
+/// asked for.
+fn is_in_anew((path, _): &Name, names: &BTreeMap<String, (Name, Seq)>, base: Seq) -> bool {
+    names.values().filter(|(_, record)| *record > base).any(|((outer, call), _)| {
+        let body = format!("{outer}/{call}");
+        *path == body || path.starts_with(&format!("{body}/"))
+    })
 }
 
 /// The records that a new try of the body around them let go of, which had failed by itself. They were served to the try

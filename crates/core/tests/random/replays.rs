@@ -151,7 +151,8 @@ impl Lives {
             let by = self.plan.planned.then_some((self.failed.as_slice(), &codes));
             let begun = begin(how, &mut self.rng, self.journal.clone(), names, strictly.min(upto), by);
             let Some(begun) = begun else { return Ok(()) };
-            let Begun { journal, kept, by_hand, given, answered, undoes, plan, what } = begun?;
+            let Begun { journal, kept, by_hand, holds, given, answered, undoes, plan, what } = begun?;
+            self.other_world |= holds;
             instead.extend(given.map(|(name, input)| (name, (journal.len() as Seq, input))));
             self.told += &format!("replay {depth} {what}\n{}", Printed(&self.flow));
             self.trail.push(format!("replay {depth} {what}"));
