@@ -107,6 +107,8 @@ struct ScopeState {
     inexact: bool,
     /// Beginning of the keys of its calls.
     label: String,
+    /// The same as its place alone would have it, whoever has that already.
+    place: String,
     /// Whether it can no longer come to stand for another.
     settled: bool,
 }

@@ -39,7 +39,9 @@ impl Matcher {
             met.exact = Some(ix);
             met.head = head.clone();
         }
-        self.scopes.entry(head.body).or_insert_with(|| ScopeState { label: head.key.clone(), ..ScopeState::default() });
+        let place = self.key_of_place(id).unwrap_or_default();
+        let state = self.scopes.entry(head.body);
+        state.or_insert_with(|| ScopeState { label: head.key.clone(), ..ScopeState::default() }).place = place;
         Some((head, overtaken))
     }
 
@@ -83,7 +85,7 @@ impl Matcher {
     /// The key that a call's place gives it, whoever has that already.
     pub(super) fn key_of_place(&self, id: CallId) -> Option<String> {
         let met = self.met(id)?;
-        Some(printed(&self.label(met.head.scope), &met.head.name, met.nth, '#'))
+        Some(printed(&self.place_label(met.head.scope), &met.head.name, met.nth, '#'))
     }
 
     /// The call behind which a new one stands in its scope's order, if that is not the last: the last claimed.
@@ -144,8 +146,8 @@ impl Matcher {
             }
             self.claimed_scopes.remove(scope);
             if let Some(state) = self.scopes.get_mut(scope) {
-                let label = std::mem::take(&mut state.label);
-                *state = ScopeState { label, inexact: state.inexact, ..ScopeState::default() };
+                let (label, place) = (std::mem::take(&mut state.label), std::mem::take(&mut state.place));
+                *state = ScopeState { label, place, inexact: state.inexact, ..ScopeState::default() };
             }
         }
         self.fresh.retain(|scope| !under.contains(scope));

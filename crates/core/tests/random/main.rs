@@ -63,18 +63,18 @@ fn sweep(what: &str, seeds: u64, plan: Plan) -> Tally {
 #[test]
 fn a_sequential_flow_survives_any_crash() {
     let plan = Plan { menu: PLAIN, edits: false, crashes: 6, strict: Strict::All, may_ask: false };
-    let sum = sweep("sequential", 3_000, plan);
+    let sum = sweep("sequential", 1_500, plan);
     assert!(sum.crashes > 0 && sum.served > 0 && sum.failed > 0);
-    same_result(plan, 3_000);
+    same_result(plan, 600);
 }
 
 /// The same for flows whose tasks interleave in any order, as long as nothing in them depends on who comes first.
 #[test]
 fn a_flow_of_tasks_survives_any_crash_and_schedule() {
     let plan = Plan { menu: TASKS, edits: false, crashes: 6, strict: Strict::All, may_ask: false };
-    let sum = sweep("tasks", 3_000, plan);
+    let sum = sweep("tasks", 1_200, plan);
     assert!(sum.crashes > 0 && sum.served > 0);
-    same_result(plan, 3_000);
+    same_result(plan, 600);
 }
 
 /// Whatever the schedule, with races, cancelled losers, failures and clocks in arguments: without edits nobody
@@ -82,7 +82,7 @@ fn a_flow_of_tasks_survives_any_crash_and_schedule() {
 #[test]
 fn a_racing_flow_never_pays_twice_for_a_call_with_inputs() {
     let plan = Plan { menu: ALL, edits: false, crashes: 6, strict: Strict::Inputs, may_ask: true };
-    let sum = sweep("racing", 4_000, plan);
+    let sum = sweep("racing", 1_500, plan);
     assert!(sum.crashes > 0 && sum.served > 0);
 }
 
@@ -91,7 +91,7 @@ fn a_racing_flow_never_pays_twice_for_a_call_with_inputs() {
 #[test]
 fn an_edited_sequential_flow_runs_nothing_again_unasked() {
     let plan = Plan { menu: PLAIN, edits: true, crashes: 5, strict: Strict::Edited, may_ask: true };
-    let sum = sweep("edited", 6_000, plan);
+    let sum = sweep("edited", 3_000, plan);
     assert!(sum.asked > 0 && sum.served > 0);
 }
 
@@ -99,7 +99,7 @@ fn an_edited_sequential_flow_runs_nothing_again_unasked() {
 #[test]
 fn an_edited_racing_flow_serves_nobody_anothers_result() {
     let plan = Plan { menu: ALL, edits: true, crashes: 5, strict: Strict::Own, may_ask: true };
-    let sum = sweep("edited and racing", 6_000, plan);
+    let sum = sweep("edited and racing", 3_000, plan);
     assert!(sum.asked > 0 && sum.served > 0);
 }
 
@@ -177,7 +177,7 @@ fn a_replay_from_a_call_runs_it_and_what_comes_after() {
     let strict = Strict::All;
     let plan =
         replays::Plan { menu: FORKS, how: FRONTIER, crashes: 3, exact: true, closed: false, strict, planned: false };
-    sweep_replays("from a call", 3_000, plan);
+    sweep_replays("from a call", 1_500, plan);
 }
 
 /// So does one of a flow whose tasks interleave, as long as nothing in it depends on who comes first.
@@ -193,7 +193,7 @@ fn a_replay_of_tasks_from_a_call_runs_it_and_what_comes_after() {
         strict,
         planned: false,
     };
-    sweep_replays("from a call among tasks", 3_000, plan);
+    sweep_replays("from a call among tasks", 800, plan);
 }
 
 /// What is unchanged is reused wherever it stands, and what is not is made: the result is that of a fresh run.
@@ -202,7 +202,7 @@ fn a_replay_reuses_what_is_unchanged_and_nothing_else() {
     let strict = Strict::All;
     let plan =
         replays::Plan { menu: FORKS, how: REUSING, crashes: 3, exact: true, closed: true, strict, planned: false };
-    sweep_replays("unchanged", 3_000, plan);
+    sweep_replays("unchanged", 1_500, plan);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_replay_of_tasks_reuses_what_is_unchanged_and_nothing_else() {
         strict,
         planned: false,
     };
-    sweep_replays("unchanged among tasks", 3_000, plan);
+    sweep_replays("unchanged among tasks", 800, plan);
 }
 
 /// Replays of replays of either kind.
@@ -226,7 +226,7 @@ fn replays_of_replays_of_any_kind_hold_together() {
     let strict = Strict::All;
     for (what, menu) in [("any", FORKS), ("any among tasks", FORKS_OF_TASKS)] {
         let plan = replays::Plan { menu, how: ANY, crashes: 3, exact: true, closed: true, strict, planned: false };
-        sweep_replays(what, 2_000, plan);
+        sweep_replays(what, 700, plan);
     }
 }
 
@@ -241,7 +241,7 @@ fn what_is_planned_comes_true() {
         ("planned of any kind among tasks", FORKS_OF_TASKS, ANY, true),
     ] {
         let plan = replays::Plan { menu, how, crashes: 3, exact: true, closed, strict, planned: true };
-        sweep_replays(what, 2_000, plan);
+        sweep_replays(what, 700, plan);
     }
 }
 
@@ -252,7 +252,7 @@ fn a_replay_of_a_racing_flow_serves_nobody_anothers_result() {
     let strict = Strict::Own;
     let plan =
         replays::Plan { menu: ANY_FORKS, how: ANY, crashes: 3, exact: false, closed: false, strict, planned: false };
-    sweep_replays("any and racing", 3_000, plan);
+    sweep_replays("any and racing", 800, plan);
     let strict = Strict::Inputs;
     let plan = replays::Plan {
         menu: ANY_FORKS,
@@ -263,7 +263,7 @@ fn a_replay_of_a_racing_flow_serves_nobody_anothers_result() {
         strict,
         planned: false,
     };
-    sweep_replays("from a call and racing", 3_000, plan);
+    sweep_replays("from a call and racing", 800, plan);
 }
 
 fn same_result(plan: Plan, seeds: u64) {

@@ -187,7 +187,9 @@ impl Lives {
                 continue;
             }
             if expected != end {
-                return Err(format!("it ends {end:?} and not {expected:?} ({how:?})"));
+                return Err(format!(
+                    "it ends {end:?} and not {expected:?} ({how:?}), given {instead:?}, put {by_key:?}"
+                ));
             }
             if let Some(less) = must.difference(&model.made).next() {
                 return Err(format!("{less:?} must run and does not ({how:?})"));
