@@ -1,5 +1,5 @@
-"""Flows of every kind are replayed from every call that they made: what had ended before that call began is reused, that
-call and what came after it run, the plan says so beforehand, and the result is the same.
+"""Flows of every kind are replayed from every call that they made: what had ended before that call began is reused,
+that call and what came after it run, the plan says so beforehand, and the result is the same.
 
 Random flows are judged in the core (``crates/core/tests/random``). Not here: changed inputs, outputs and code.
 """
@@ -226,8 +226,9 @@ PROGRAMS = {
 
         @flow
         async def main():
-            total = await kitaru.call(slow, 1) + await kitaru.call(slow, 2, id="named")
-            found = await asyncio.gather(kitaru.call(slow, 3), kitaru.call(slow, 4))
+            total = await kitaru.call("slow", slow, 1) + await kitaru.call("slow", slow, 2, id="named")
+            total += kitaru.call("plain", plain, 3)
+            found = await asyncio.gather(kitaru.call("slow", slow, 3), kitaru.call("slow", slow, 4))
             return total + sum(found) + await later(5)
     """,
     "readings": """
@@ -254,7 +255,7 @@ def lines():
 
 def answered(done):
     for _ in range(10):
-        waits = executions.waiting(done.id)
+        waits = [wait for wait in executions.waiting() if wait.execution_id == done.id]
         if done.status != "waiting" or not waits:
             break
         for wait in waits:
@@ -296,6 +297,11 @@ class Log:
         return log
 
 
+def times(lines: list[list[str]], key: str) -> int:
+    """How often that body began."""
+    return sum(line == ["began", key] for line in lines)
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_what_had_ended_is_reused_and_the_rest_runs(lab: Lab, name: str) -> None:
     lab.write("marks.py", MARKS)
@@ -313,11 +319,15 @@ def test_what_had_ended_is_reused_and_the_rest_runs(lab: Lab, name: str) -> None
         assert replay["may_run"] == 0, key
         fates = replay["fates"]
         assert set(fates.values()) <= {"runs", "reused"}, key
-        assert ran == {call for call, fate in fates.items() if fate == "runs"}, key
+        # But for what a body that fails by itself makes anew in its next try, as it does everywhere.
+        tried = [call for call in ran if times(replay["log"], call) > 1]
+        anew = {call for call in ran if fates[call] == "reused" and any(call.startswith(f"{one}/") for one in tried)}
+        assert ran - anew == {call for call, fate in fates.items() if fate == "runs"}, key
         if key == "start":
             assert ran == set(log.began)
         elif key in log.began:
             # And it is what the order of things in the source says.
             over = {call for call, place in log.ended.items() if place < log.began[key]}
-            after = {call for call, place in log.began.items() if place > log.ended[key]}
-            assert {key} | after <= ran <= set(log.began) - over, key
+            # In threads one may begin when a body has ended and its end is not recorded yet: it had nothing of that.
+            after = {call for call, place in log.began.items() if place > log.ended[key] and name != "submitted"}
+            assert {key} | after <= ran and ran - anew <= set(log.began) - over, key

@@ -195,7 +195,11 @@ def test_options_are_on_record_and_add_up(lab: Lab) -> None:
             except kitaru.KitaruUsageError as error:
                 print(error.code, str(error).startswith(next(iter(wrong)) + "="))
     """
-    assert told(lab, program) == ["charge. No process needs to run.", "('a', 'b', 'c') k True True", *["usage True"] * 6]
+    assert told(lab, program) == [
+        "charge. No process needs to run.",
+        "('a', 'b', 'c') k True True",
+        *["usage True"] * 6,
+    ]
     assert lab.done() == []
     ((payload,),) = lab.query("SELECT payload FROM journal WHERE kind = 'created'")
     assert json.loads(payload)["created"]["pause_before"] == ["charge"]

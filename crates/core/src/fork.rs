@@ -112,7 +112,7 @@ impl Matcher {
         let is_taken = |put: &&Put| {
             let by_body = put.body.and_then(|body| records.by_body.get(&body));
             let found = [by_body, records.by_key.get(&put.key)];
-            found.into_iter().flatten().any(|ix| self.is_claimed(*ix))
+            found.into_iter().flatten().any(|ix| self.is_taken(*ix))
         };
         let all = records.fork.iter().flat_map(|fork| &fork.put);
         all.filter(|put| !is_taken(put)).map(|put| put.path.clone()).collect()

@@ -141,6 +141,8 @@ fn it_is_written_on() {
             reuse: Reuse::Frontier,
             from: None,
             overrides: Vec::new(),
+            asked: Vec::new(),
+            plain: Vec::new(),
             by: "test".to_owned(),
         })),
         key: None,

@@ -125,7 +125,7 @@ pub fn begin(
         None => is_kept(one),
     };
     let keep: Vec<&Standing> = all.iter().filter(planned).collect();
-    if let Some(more) = keep.iter().find(|one| plan.is_some() && !is_kept(*one)) {
+    if let Some(more) = keep.iter().find(|one| plan.is_some() && !is_kept(one)) {
         return Some(Err(format!("{how:?} is planned to keep {}, {}", more.head.key, more.seq)));
     }
     let is_inside = |one: &Standing| keep.iter().any(|outer| outer.seq != one.seq && is_around(outer, one, names));
@@ -154,7 +154,7 @@ pub fn begin(
         journal,
         kept: kept(keep.iter().copied(), strictly),
         by_hand: kept(keep.iter().copied().filter(|one| one.supplied), strictly),
-        holds: all.iter().filter(|one| one.supplied && !planned(one)).any(|one| is_inside(one)),
+        holds: all.iter().filter(|one| one.supplied && !planned(one)).any(is_inside),
         given: None,
         answered: None,
         undoes: all.iter().any(|one| one.supplied && !is_wait(&one) && !planned(&one)),
