@@ -235,6 +235,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
         yield Rest(key)
     attempt = failed + 1
     while True:
+        one.frame.lives()
         frame = Frame(run, scope, parent=one.frame, call=call, key=key, attempt=attempt)
         frame.once = spec.once
         try:
@@ -278,6 +279,7 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
         raise Unwind(run.closing)
     if given_up(frame):
         _refuse(run, frame)
+    one.frame.lives()
     changed = _changed(one)
     text, value, problem = result.parts if type(result) is Kept else keep(spec, result)
     strict: KitaruEncodeError | None = None

@@ -112,7 +112,7 @@ class Carried:
                 raise
             self.elsewhere = True
             raise KitaruSuspended(f"{known['flow']} runs elsewhere", exec_id=self.id, waits=[]) from None
-        made.above = self.run
+        made.above = self.frame
         return made
 
     def is_anothers(self, known: dict[str, Any]) -> bool:
@@ -214,7 +214,7 @@ class Child(Carried):
         self.made = self.create(arguments)
         self.there.set()
         if self.made is not None:
-            self.made.above = self.run
+            self.made.above = self.frame
             self.elsewhere = False
             return False, self.flow._enter(self.made, arguments), self.flow.is_async
         return self.go_on(describe(self.id))

@@ -11,6 +11,7 @@ import contextvars
 import os
 import sys
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ class Frame:
         # Whether this is the body of a call whose effect must happen at most once.
         self.once = False
         self.parked_for = 0.0
+        # When it last showed a sign of life, by the monotonic clock.
         self.beat = 0.0
         self.abandoned = False
 
@@ -73,6 +75,14 @@ class Frame:
         while frame is not None:
             yield frame
             frame = frame.parent
+
+    def lives(self) -> None:
+        """A sign of life of what runs here, and so of all that it is a part of, over the edges of executions."""
+        now = time.monotonic()
+        frame: Frame | None = self
+        while frame is not None:
+            frame.beat = now
+            frame = frame.parent or frame.run.above
 
     def body(self) -> Frame | None:
         """The innermost frame that is a call's body."""

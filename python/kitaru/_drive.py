@@ -29,13 +29,19 @@ _SOON = 0.003
 
 def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
     """Drives a call whose body is a plain function."""
-    path = steps(one)
+    path, bodies = steps(one), one.run.bodies
+    inside: Frame | None = None
     try:
         step = next(path)
         while True:
+            if inside is not None and type(step) is not Ended:
+                del bodies[inside]  # what came of it is on record
+                inside = None
             if isinstance(step, Body):
+                inside = step.frame
+                bodies[inside] = threading.get_ident()
                 try:
-                    value = _body_sync(one, step.frame, body)
+                    value = _body_sync(one, inside, body)
                 except BaseException as error:
                     step = path.throw(error)
                 else:
@@ -60,6 +66,9 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
             step = next(path)
     except StopIteration as done:
         return done.value
+    finally:
+        if inside is not None:
+            del bodies[inside]
 
 
 async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any:
@@ -67,13 +76,19 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
     import asyncio
 
     side = one.run.side(asyncio.get_running_loop())
-    path = steps(one)
+    path, bodies = steps(one), one.run.bodies
+    inside: Frame | None = None
     try:
         step = next(path)
         while True:
+            if inside is not None and type(step) is not Ended:
+                del bodies[inside]  # what came of it is on record
+                inside = None
             if isinstance(step, Body):
+                inside = step.frame
+                bodies[inside] = running_task() or threading.get_ident()
                 try:
-                    value = await _body_async(one, step.frame, body)
+                    value = await _body_async(one, inside, body)
                 except BaseException as error:
                     step = path.throw(error)
                 else:
@@ -99,6 +114,9 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
             step = next(path)
     except StopIteration as done:
         return done.value
+    finally:
+        if inside is not None:
+            del bodies[inside]
 
 
 _context.transparent(call_async)
@@ -111,12 +129,9 @@ def _body_sync(one: Identified, frame: Frame, body: Callable[[], Any]) -> Any:
     if one.spec.timeout is not None or one.spec.idle_timeout is not None:
         return _body_with_timeout(one, frame, body)
     entered = _context.enter(frame)
-    bodies = one.run.bodies
-    bodies[frame] = None
     try:
         return body()
     finally:
-        del bodies[frame]
         _context.leave(entered)
 
 
@@ -139,7 +154,6 @@ def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -
         ended.set()
 
     is_root = threading.get_ident() == run.root_thread
-    run.bodies[frame] = None
     run.enter_thread()
     if is_root:
         run.root_joining += 1
@@ -155,7 +169,6 @@ def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -
                 frame.abandoned = True
                 raise _timeout(one, frame)
     finally:
-        del run.bodies[frame]
         if is_root:
             run.root_joining -= 1
         else:
@@ -199,12 +212,9 @@ def _timeout(one: Identified, frame: Frame) -> KitaruTimeoutError:
 async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitable[Any]]) -> Any:
     if one.spec.timeout is None and one.spec.idle_timeout is None:
         entered = _context.enter(frame)
-        bodies = one.run.bodies
-        bodies[frame] = running_task()
         try:
             return await body()
         finally:
-            del bodies[frame]
             _context.leave(entered)
     import asyncio
 
@@ -216,7 +226,6 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
     side = one.run.side(asyncio.get_running_loop())
     frame.beat = started = time.monotonic()
     task = asyncio.ensure_future(inside())
-    one.run.bodies[frame] = task
     try:
         while True:
             await side.ended(task, max(0.0, _time_left(one, frame, started)))
@@ -231,8 +240,6 @@ async def _body_async(one: Identified, frame: Frame, body: Callable[[], Awaitabl
         task.cancel()
         await asyncio.wait({task})
         raise
-    finally:
-        del one.run.bodies[frame]
 
 
 # -- pauses between tries -----------------------------------------------------------------------------

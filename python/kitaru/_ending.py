@@ -48,8 +48,7 @@ async def settle_tasks(run: Run, side: Side) -> None:
         patience = _Patience(run)
         while True:
             _wake_parked(run, side)
-            # A body that has ended may still be about to be recorded, together with others.
-            if not patience.holds(_running(run)) and not side.ending:
+            if not patience.holds(_running(run)):
                 break
             tasks = [task for task in side.tasks if not task.done()]
             if tasks:
@@ -91,20 +90,20 @@ def _wake_parked(run: Run, side: Side) -> None:
 
 
 def _running(run: Run) -> list[Frame]:
-    """Bodies that run and whose result would be recorded. One that is parked spends nothing."""
+    """Bodies that run, or have ended and are about to be recorded. One that is parked spends nothing."""
     parked = list(run.parked.values())
     return [
         frame
-        for frame, task in list(run.bodies.items())
-        if _lives(frame, task) and not given_up(frame) and not any(below(one.frame, frame) for one in parked)
+        for frame, owner in list(run.bodies.items())
+        if _lives(owner) and not given_up(frame) and not any(below(one.frame, frame) for one in parked)
     ]
 
 
-def _lives(frame: Frame, task: Any) -> bool:
-    """Whether somebody is in that body. An open call whose stream nobody reads any more was just left there."""
-    if task is not None:
-        return not task.done()
-    return frame.thread != threading.get_ident() and any(one.ident == frame.thread for one in threading.enumerate())
+def _lives(owner: Any) -> bool:
+    """Whether somebody is in a body. An open call whose stream nobody reads any more was just left there."""
+    if not isinstance(owner, int):
+        return not owner.done()
+    return owner != threading.get_ident() and any(one.ident == owner for one in threading.enumerate())
 
 
 class _Patience:

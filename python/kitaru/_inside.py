@@ -5,16 +5,11 @@ Outside a flow these do nothing or raise, as each says. Not here: waits and read
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from kitaru import _context
 from kitaru._values import Unencodable, decode, encode
 from kitaru.errors import KitaruEncodeError, KitaruError, KitaruNotFoundError, KitaruUsageError
-
-if TYPE_CHECKING:
-    from kitaru._context import Frame
-
 
 # More than anybody can consume, and than a sum of in the store may hold.
 _ABSURD = 2**53
@@ -58,21 +53,23 @@ def idempotency_key() -> str:
 def usage(*, model: str | None = None, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0) -> None:
     """Adds what a model call consumed to the call it is made in. Outside a flow: nothing.
 
-    Tries that fail count too, and those that a crash cuts off: it is on the disk well within a second.
+    Tries that fail count too, and those that a crash cuts off: it is on the disk well within a second. In the flow's
+    own body, outside any call, it counts for the execution, and again in each re-entry, since that code runs again.
 
     Raises :class:`KitaruUsageError` for a number that is negative, not finite or absurd (2**53 and more).
     """
     if not all(0 <= one < _ABSURD for one in (input_tokens, output_tokens, cost_usd)):
         raise KitaruUsageError(f"usage({input_tokens=}, {output_tokens=}, {cost_usd=}): each is a number from 0 on")
     frame = _context.frame()
-    body = frame.body() if frame is not None else None
-    if body is None:
+    if frame is None:
         return
-    _beat(body)
-    body.run.session.used(body.key or "", (int(input_tokens), int(output_tokens), float(cost_usd)))
+    body, session = frame.body(), frame.run.session
+    if body is not None:
+        body.lives()
+    key = body.key if body is not None else None
+    session.used(key or "", (int(input_tokens), int(output_tokens), float(cost_usd)))
     if model is not None:
-        text = f"{model}: {input_tokens} tokens in, {output_tokens} out, ${cost_usd:g}"
-        body.run.session.log(body.key, "usage", text)
+        session.log(key, "usage", f"{model}: {input_tokens} tokens in, {output_tokens} out, ${cost_usd:g}")
 
 
 def log(message: object, **fields: object) -> None:
@@ -82,7 +79,7 @@ def log(message: object, **fields: object) -> None:
         return
     body = frame.body()
     if body is not None:
-        _beat(body)
+        body.lives()
     text = str(message)
     if fields:
         text += " " + " ".join(f"{name}={value}" for name, value in fields.items())
@@ -96,7 +93,7 @@ def progress(message: str, *, fraction: float | None = None) -> None:
         return
     body = frame.body()
     if body is not None:
-        _beat(body)
+        body.lives()
     text = message if fraction is None else f"{message} ({min(max(fraction, 0.0), 1.0):.0%})"
     frame.run.session.log(body.key if body is not None else None, "progress", text)
 
@@ -152,10 +149,3 @@ def load(name: str, *, execution: str | None = None) -> Any:
     if not found:
         raise KitaruNotFoundError(f"execution {execution} has no artifact {name!r}", code="unknown-artifact")
     return found[0]
-
-
-def _beat(body: Frame) -> None:
-    at: Frame | None = body
-    while at is not None:
-        at.beat = time.monotonic()
-        at = at.parent

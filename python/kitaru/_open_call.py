@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
@@ -31,10 +32,10 @@ class OpenCall:
     def __init__(self, name: str, one: Identified | None) -> None:
         self._name = name
         self._one = one
-        # What `finish` was given, as it was then.
         self._path: Any = None
         self._token: Any = None
         self._frame: Any = None
+        # What `finish` was given, as it was then.
         self._result: Any = _NOTHING
         self.recorded = False
         self.value: Any = None
@@ -73,18 +74,21 @@ class OpenCall:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        step = self._end(error)
-        while step is not None and self._one is not None:
-            one = self._one
-            try:
-                if isinstance(step, Hold):
-                    hold_sync(one.run, one.frame, one.call)
+        try:
+            step = self._end(error)
+            while step is not None and self._one is not None:
+                one = self._one
+                try:
+                    if isinstance(step, Hold):
+                        hold_sync(one.run, one.frame, one.call)
+                    else:
+                        one.run.session.end_returned(step.call, step.text, step.attempts)
+                except BaseException as refusal:
+                    step = self._go_on(self._path.throw, refusal)
                 else:
-                    one.run.session.end_returned(step.call, step.text, step.attempts)
-            except BaseException as refusal:
-                step = self._go_on(self._path.throw, refusal)
-            else:
-                step = self._go_on(self._path.send, None)
+                    step = self._go_on(self._path.send, None)
+        finally:
+            self._ended()
 
     # -- async ----------------------------------------------------------------------------------------
 
@@ -120,32 +124,39 @@ class OpenCall:
     ) -> None:
         import asyncio
 
-        step = self._end(error)
-        while step is not None and self._one is not None:
-            one = self._one
-            try:
-                if isinstance(step, Hold):
-                    await hold_async(one.run, one.frame, one.call)
+        try:
+            step = self._end(error)
+            while step is not None and self._one is not None:
+                one = self._one
+                try:
+                    if isinstance(step, Hold):
+                        await hold_async(one.run, one.frame, one.call)
+                    else:
+                        await one.run.side(asyncio.get_running_loop()).commit(step)
+                except BaseException as refusal:
+                    step = self._go_on(self._path.throw, refusal)
                 else:
-                    await one.run.side(asyncio.get_running_loop()).commit(step)
-            except BaseException as refusal:
-                step = self._go_on(self._path.throw, refusal)
-            else:
-                step = self._go_on(self._path.send, None)
+                    step = self._go_on(self._path.send, None)
+        finally:
+            self._ended()
 
     # -- both -----------------------------------------------------------------------------------------
 
     def _begin(self, step: Body) -> None:
         self._token = _context.enter(step.frame)
         self._frame = step.frame
-        step.frame.run.bodies[step.frame] = _context.running_task()
+        step.frame.run.bodies[step.frame] = _context.running_task() or threading.get_ident()
+
+    def _ended(self) -> None:
+        """What came of the block is on record."""
+        if self._frame is not None:
+            self._frame.run.bodies.pop(self._frame, None)
 
     def _end(self, error: BaseException | None) -> Ended | Hold | None:
         """Ends the block. Returns what has to be waited for, if anything has."""
         if self._token is None:
             return None
         _context.leave(self._token)
-        self._frame.run.bodies.pop(self._frame, None)
         if isinstance(error, GeneratorExit) and self._result is not _NOTHING:
             # Whoever reads the stream has stopped, after its result was known: it is paid for, and kept.
             error = None

@@ -123,8 +123,8 @@ class Run:
         self.draining = False
         # The code behind each checkpoint's name, in this pass.
         self.named: dict[str, str] = {}
-        # Bodies that run now, and the task of each; ``None``: it has a thread.
-        self.bodies: dict[_context.Frame, asyncio.Task[Any] | None] = {}
+        # Bodies whose outcome is not on record yet, and the task or thread that will record it.
+        self.bodies: dict[_context.Frame, asyncio.Task[Any] | int] = {}
         self.parked: dict[int, Parked] = {}
         self.items_alive = 0
         self.threads_busy = 0
@@ -145,8 +145,8 @@ class Run:
         self.askers: dict[int, Asking] = {}
         self.known_errors: dict[int, tuple[BaseException, list[int], bool]] = {}
         self.refusals = 0
-        # The execution in this process that this one is a child of.
-        self.above: Run | None = None
+        # Where in its parent this one is carried on, if it is a child in this process.
+        self.above: _context.Frame | None = None
         # Children by identifier, as they were started beside this flow.
         self.children: dict[str, Any] = {}
         # Whether no other process can load the flow: it was defined in a notebook, at a prompt or in `python -c`.

@@ -24,6 +24,7 @@ from kitaru.errors import (
     KitaruError,
     KitaruFlowNotFoundError,
     KitaruImportError,
+    KitaruMutatedArgumentError,
     KitaruPaused,
     KitaruStateError,
     KitaruSuspended,
@@ -296,7 +297,7 @@ def _finished(flow: Flow[Any, Any], exec_id: str, work: Callable[[], Any], run: 
             asyncio.run(_awaited(value))
     except KitaruSuspended as suspended:
         return Ran(exec_id, suspended.interrupted)
-    except (KitaruPaused, KitaruCancelledError):
+    except (KitaruPaused, KitaruCancelledError, KitaruMutatedArgumentError):
         return Ran(exec_id, False)
     except KitaruError as refusal:
         if run is None and refusal.code == "key-conflict":

@@ -7,15 +7,15 @@ result is next (core decides) and the same for tasks (``_quiet``).
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kitaru._run import Run
 
-# A thread that waits for something outside of the flow holds up recorded results for so long, in seconds.
-PATIENCE = 0.1
 _LOOK = 0.005
+# A thread that waits for something outside of the flow holds up recorded results for so many looks: 0.1 s where they
+# come in time. Time itself would not do: it also passes while a busy machine lets no thread of the flow go on.
+PATIENCE = 20
 
 
 class Asking:
@@ -49,19 +49,22 @@ def await_turn(run: Run, order: int) -> None:
         asking = run.askers[order] = Asking(run)
         run.session.ask(order)
         run.turned.notify_all()
-        since = time.monotonic()
+        looks = 0
         try:
             while not asking.handed:
                 run.check()
-                if others_ready(run) and time.monotonic() - since < PATIENCE:
-                    run.turned.wait(_LOOK)
+                if looks < PATIENCE and others_ready(run):
+                    looks += not run.turned.wait(_LOOK)
                     continue
-                turn, patience = run.session.next_delivery()
+                turn, _ = run.session.next_delivery()
                 if turn is not None:
                     run.wake(turn)
-                    since = time.monotonic()
-                else:
-                    run.turned.wait((patience or 100) / 1000)
+                    looks = 0
+                    continue
+                # Nobody asked for what stands before: it gives way if nobody does for so long.
+                for _ in range(PATIENCE):
+                    if run.turned.wait(_LOOK):
+                        break
         finally:
             del run.askers[order]
             asking.hand()

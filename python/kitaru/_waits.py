@@ -44,7 +44,7 @@ class _Question:
         data: str | None,
         timeout: float | None,
         on_timeout: str,
-        default: Any,
+        default: str,
     ) -> None:
         run = frame.run
         run.check_new(frame)
@@ -160,9 +160,11 @@ class _Question:
         if kind == "value":
             return check_answer(self.schema, decode_plain(text or "null"), self.name)
         if self.on_timeout == "raise":
-            error = KitaruWaitTimeoutError(f"nobody answered {self.name!r} in time: {self.text}")
-            raise error
-        return self.default
+            raise KitaruWaitTimeoutError(f"nobody answered {self.name!r} in time: {self.text}")
+        # What stands for the answer is made by the flow's code, and may be another one each time.
+        known = session.record_of(self.call)
+        digest = _native.blake3(known[0] if known is not None else self.name)
+        return decode(recorded(self.frame, "default", digest, lambda: self.default))
 
 
 def wait(
@@ -180,7 +182,7 @@ def wait(
     While nothing else can go on, no process runs: the flow is suspended and the answer resumes it.
     ``schema`` is a type (``bool``, a pydantic model, …) or a JSON Schema; ``metadata`` is shown with the
     question; ``timeout`` in seconds, after which ``on_timeout`` says ``"raise"``, ``"default"`` (returns
-    ``default``) or ``"escalate"`` (the wait is marked overdue for whoever watches, and stays open).
+    ``default``, which is recorded) or ``"escalate"`` (the wait is marked overdue for whoever watches, and stays open).
 
     Raises :class:`KitaruWaitTimeoutError` when time ran out, :class:`KitaruUsageError` outside a flow.
     """
@@ -193,8 +195,12 @@ def wait(
         data = None if metadata is None else encode(metadata, "wait.metadata")
     except Unencodable as problem:
         raise KitaruEncodeError(f"{problem}: what is shown with a question must be plain data") from None
+    try:
+        instead = encode(default, "wait.default")
+    except Unencodable as problem:
+        raise KitaruEncodeError(f"{problem}: what may stand for an answer is recorded. {problem.hint}") from None
     label = name or "wait"
-    asked = _Question(frame, label, question or f"{label}?", schema, data, timeout, on_timeout, default)
+    asked = _Question(frame, label, question or f"{label}?", schema, data, timeout, on_timeout, instead)
     if _context.running_task() is not None:
         return Awaitable(_wait_async(asked), label)
     while (decided := asked.decide())[0] == "held":

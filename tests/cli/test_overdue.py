@@ -128,3 +128,39 @@ def test_a_parent_says_that_its_childs_wait_is_overdue(lab: Lab) -> None:
     assert reasons["family"]["text"] == "waiting for ask: title (overdue)"
     lab.kitaru("input", exec_id, "--value", '"Bees"').ok(0)
     assert lab.item("show", exec_id)["result"] == "Bees"
+
+
+def test_what_stands_for_an_answer_is_recorded(lab: Lab) -> None:
+    lab.write(
+        "agent.py",
+        """
+        import uuid
+        import kitaru
+        from kitaru import flow
+        from world import did
+
+        @flow
+        def ask():
+            late = kitaru.wait(schema=str, name="late", timeout=0, on_timeout="default", default=str(uuid.uuid4()))
+            did(late)
+            kitaru.wait(schema=bool, name="go")
+            return did(late)
+        """,
+    )
+    lab.kitaru("run", "agent.py:ask").ok(75)
+    lab.kitaru("input", lab.only(), "--value", "true").ok(0)
+    assert len(set(lab.done())) == 1
+
+
+def test_what_may_stand_for_an_answer_has_to_be_storable(lab: Lab) -> None:
+    lab.write(
+        "agent.py",
+        """
+        import kitaru
+
+        @kitaru.flow
+        def ask():
+            return kitaru.wait(schema=str, name="late", timeout=0, on_timeout="default", default=object())
+        """,
+    )
+    assert "wait.default" in lab.kitaru("run", "agent.py:ask").ok(1).err

@@ -213,3 +213,49 @@ print({sum(handle.get()) for handle in [many.run() for _ in range(8)]})
 """
     done = lab.python("-c", program).ok()
     assert (done.out, done.err) == ("{19900}\n", "")
+
+
+BUSY = """
+import ctypes, os, threading
+from kitaru import checkpoint, flow
+from world import did
+
+met = threading.Event()
+
+@checkpoint
+def fetch(n):
+    if n == 0:
+        met.wait(10)
+    return n
+
+@checkpoint
+def after(n):
+    did(f"after {n}")
+    met.set()
+    return n
+
+def nobody_runs():
+    # Holds the interpreter, as another process may hold the machine.
+    ctypes.PyDLL(None).usleep(500_000)
+
+@flow
+def main():
+    handles = [fetch.submit(0), fetch.submit(1)]
+    one = handles[1].result()
+    if os.path.exists("again"):
+        nobody_runs()
+    # The record has the second one's call before the first one's end.
+    one = after(0 if handles[0].done() else 1)
+    zero = handles[0].result()
+    if not os.path.exists("again"):
+        open("again", "w").close()
+        os._exit(9)
+    return [one, after(zero)]
+"""
+
+
+def test_a_busy_machine_does_not_change_the_order_of_recorded_results(lab: Lab) -> None:
+    lab.write("agent.py", BUSY)
+    lab.kitaru("run", "agent.py:main").ok(9)
+    lab.kitaru("resume", lab.only()).ok(0)
+    assert lab.done() == ["after 1", "after 0"]

@@ -52,9 +52,12 @@ def test_the_next_run_stops_before_step_20_is_looked_at_changed_and_goes_on(lab:
         "key": "step#20",
         "name": "step",
         "inputs": {"n": 20, "provider": "slow"},
+        "next": f"kitaru resume {short}   # with --set to change what it is given",
         "by_hand": [],
     }
     assert [call["key"] for call in shown["calls"]] == ["step", *(f"step#{n}" for n in range(2, 20))]
+    page = lab.kitaru("show", short).ok(0).out
+    assert f'\n\npaused at step#20\n  n: 20\n  provider: "slow"\nkitaru resume {short}   # with --set' in page, page
     assert lab.items("breakpoints", "list") == [], "it stops one run"
     gone = lab.kitaru("resume", short, "--set", "provider=fast", USER="alice").ok(0)
     assert lab.done()[19:] == ["step 20 fast", *(f"step {n} slow" for n in range(21, 41))]

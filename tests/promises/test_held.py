@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import KITARU, PYTHON
+from lab import KITARU
 
 if TYPE_CHECKING:
     from lab import Lab
@@ -248,13 +248,26 @@ async def main():
 """
 
 
-def test_what_a_task_group_cuts_off_is_said_and_runs_again(lab: Lab) -> None:
-    lab.write("agent.py", HEAD + UNWOUND)
+IN_A_SYNC_FLOW = """
+@flow
+def main():
+    async def inside():
+        fetches = [asyncio.ensure_future(fetch(i)) for i in (1, 2, 3)]
+        await asyncio.sleep(0)
+        ten = report(1) + report(2)
+        return [*await asyncio.gather(*fetches), ten]
+    return asyncio.run(inside())
+"""
+
+
+@pytest.mark.parametrize("program", [UNWOUND, IN_A_SYNC_FLOW], ids=["task group", "loop of a sync flow"])
+def test_what_cannot_end_is_said_and_runs_again(lab: Lab, program: str) -> None:
+    lab.write("agent.py", HEAD + program)
     lab.kitaru("breakpoints", "add", "agent.py:main", "--before", "report", "--when", "inputs.n == 2").ok(0)
-    # `report` is a plain function: on the loop its task can only unwind, and its group then cancels the others.
-    process = lab.spawn(PYTHON, "-c", "import asyncio, agent; asyncio.run(agent.main())")
-    _, said = process.communicate()
-    assert process.returncode == 75, said
+    # `report` is a plain function: on the loop its task can only unwind, and its group, or the loop's end, then cancels
+    # the others.
+    runs = "agent.main()" if program == IN_A_SYNC_FLOW else "asyncio.run(agent.main())"
+    said = lab.python("-c", f"import asyncio, agent; {runs}").ok(75).err
     cut = {line for line in said.splitlines() if "cut off" in line}
     assert cut == {f"  cut off: {key}: it will run again" for key in ("fetch", "fetch#2", "fetch#3")}, said
     assert paid(lab) == {"call 1": 1}
@@ -286,6 +299,25 @@ async def refuses() -> int:
     raise ValueError("never")
 
 @checkpoint
+async def grows(items: list[int]) -> int:
+    items.append(1)
+    return 1
+
+def die_once():
+    if not os.path.exists("died"):
+        open("died", "w").close()
+        os._exit(9)
+
+@checkpoint(effect="once")
+async def pays() -> int:
+    die_once()
+    return 1
+
+@checkpoint
+async def unstored() -> object:
+    return object()
+
+@checkpoint
 async def patient(n: int) -> int:
     did(f"begin {n}")
     while not os.path.exists("go"):
@@ -305,6 +337,21 @@ async def charges():
 @flow
 async def gives_up():
     return await asyncio.gather(fetch(1), refuses())
+
+@flow
+async def changes():
+    return await asyncio.gather(fetch(1), grows([]))
+
+@flow
+async def doubts():
+    return await asyncio.gather(fetch(1), pays())
+
+@flow
+async def loses():
+    async def then():
+        await unstored()
+        die_once()
+    await asyncio.gather(fetch(1), then())
 
 @flow
 async def asks():
@@ -370,14 +417,26 @@ def test_an_effect_that_must_happen_once_ends_or_has_not_begun(lab: Lab) -> None
     assert [what for what in lab.done() if what.startswith("charged")] == ["charged 1", "charged 2"]
 
 
-def test_a_pause_for_a_decision_lets_what_runs_end_too(lab: Lab) -> None:
-    flow = others(lab, "gives_up", None)
-    assert "retries_exhausted" in lab.item("show", flow)["reason"]["pause"]
-    assert lab.done() == ["begin 1", "fetch 1"]
-    assert [(one["key"], one["status"]) for one in lab.item("show", flow)["calls"]] == [
-        ("fetch", "completed"),
-        ("refuses", "failed"),
-    ]
+@pytest.mark.parametrize(
+    ("flow", "reason", "call"),
+    [
+        ("gives_up", "retries_exhausted", ("refuses", "failed")),
+        ("changes", "mutated_argument", ("grows", "completed")),
+        ("doubts", "in_doubt", ("pays", "running")),
+        ("loses", "volatile", ("unstored", "volatile")),
+    ],
+)
+def test_a_pause_for_a_decision_lets_what_runs_end_too(lab: Lab, flow: str, reason: str, call: tuple[str, str]) -> None:
+    lab.write("agent.py", HEAD + OTHERS)
+    code = lab.kitaru("run", f"agent.py:{flow}", timeout=30).code
+    if code == 9:
+        code = lab.kitaru("resume", lab.only(), timeout=30).code
+    assert code == 75
+    shown = lab.item("show", lab.only())
+    assert reason in shown["reason"]["pause"]
+    assert lab.done()[-2:] == ["begin 1", "fetch 1"]
+    calls = {one["key"].rpartition("/")[2]: one["status"] for one in shown["calls"]}
+    assert calls == {"fetch": "completed", call[0]: call[1]}
 
 
 def test_a_wait_may_be_answered_while_what_runs_ends_and_that_begins_nothing(lab: Lab) -> None:

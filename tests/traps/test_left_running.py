@@ -11,6 +11,7 @@ from lab import PYTHON, Lab
 
 HEAD = """
 import asyncio, os, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
 import kitaru
 from kitaru import checkpoint, flow
 from world import count, did
@@ -256,3 +257,61 @@ asyncio.run(main())
     assert time.monotonic() - began < 10, err
     assert process.returncode != 0
     assert lab.item("show", lab.only())["status"] == "interrupted"
+
+
+# A result that takes its time to be written: it looks whether its execution ends before that.
+SLOW_TO_WRITE = """
+class Report:
+    def __init__(self, text):
+        self.text = text
+
+worked, left = threading.Event(), threading.Event()
+
+def status():
+    # In a thread of nobody's: looks in a flow are recorded.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: kitaru.KitaruClient().executions.get("latest").status).result()
+
+def written(report):
+    worked.set()
+    left.wait(10)
+    until = time.monotonic() + 1
+    while time.monotonic() < until and status() == "running":
+        time.sleep(0.01)
+    return report.text
+
+kitaru.codec(Report, encode=written, decode=Report)
+
+def work():
+    return Report("worked")
+"""
+BESIDE_IT = """
+@flow
+def main():
+    threading.Thread(target=kitaru.carry(work)).start()
+    worked.wait(10)
+    left.set()
+"""
+ENDED_NOT_WRITTEN = {
+    "thread of a sync flow": "work = checkpoint(work)\n" + BESIDE_IT,
+    "thread of a sync flow, with a timeout": "work = checkpoint(timeout=60)(work)\n" + BESIDE_IT,
+    "thread of an async flow": """
+work = checkpoint(work)
+
+@flow
+async def main():
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    await asyncio.to_thread(worked.wait, 10)
+    left.set()
+""",
+}
+
+
+@pytest.mark.parametrize("how", ENDED_NOT_WRITTEN)
+def test_a_flow_does_not_end_between_the_end_of_a_body_and_its_record(lab: Lab, how: str) -> None:
+    lab.write("agent.py", HEAD + SLOW_TO_WRITE + ENDED_NOT_WRITTEN[how])
+    call = "asyncio.run(agent.main())" if "async" in how else "agent.main()"
+    lab.python("-c", f"import agent, asyncio; {call}").ok(0)
+    item = lab.item("show", lab.only())
+    calls = [(call["key"].rpartition("/")[2], call["status"]) for call in item["calls"]]
+    assert (item["status"], calls) == ("completed", [("work", "completed")])

@@ -501,7 +501,7 @@ def test_a_policy_about_drift_does_not_decide_about_such_a_record(lab: Lab) -> N
     # Killed before it could be paused, so that it may be resumed without a decision.
     run(lab, DRIFTED + "\n_run.Run.halt = lambda *_: os._exit(9)\n", code=9)
     lab.write("agent.py", HEAD + DRIFTED.replace("(messages, 1)", "(messages, 2)"))
-    assert "messages[1]" in lab.kitaru("resume", lab.only()).ok(1).err
+    assert "messages[1]" in lab.kitaru("resume", lab.only()).ok(75).err
     paused_by(lab, "messages[1]")
     lab.kitaru("resume", lab.only(), "--on-drift", "reuse").ok(0)
     assert lab.done() == ["step", "saw answer ['a']"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lab import Lab
 from traps.failing import run
 
@@ -65,11 +67,42 @@ def test_an_idle_timeout_counts_from_the_last_sign_of_life(lab: Lab) -> None:
     run(
         lab,
         """
-@checkpoint(idle_timeout=0.3)
+@checkpoint(idle_timeout=1.0)
 def alive():
     for n in range(4):
-        time.sleep(0.15)
+        time.sleep(0.35)
         kitaru.progress(f"{n}", fraction=n / 4)
+    return did("alive")
+
+@flow
+def main():
+    return alive()
+""",
+        code=0,
+    )
+    assert lab.done() == ["alive"]
+
+
+@pytest.mark.parametrize("part", ["nested", "child"])
+def test_what_runs_inside_is_a_sign_of_life(lab: Lab, part: str) -> None:
+    run(
+        lab,
+        f"""
+@checkpoint
+def nested(n):
+    time.sleep(0.35)
+    return n
+
+@flow
+def child(n):
+    time.sleep(0.35)
+    kitaru.progress("so far")
+    return n
+
+@checkpoint(idle_timeout=1.0)
+def alive():
+    for n in range(4):
+        {part}(n)
     return did("alive")
 
 @flow

@@ -222,6 +222,7 @@ pub fn execution(item: &Json) -> String {
         lines.extend(
             inputs.into_iter().flatten().map(|(name, value)| cut(&clean(&format!("  {name}: {value}")), width())),
         );
+        lines.push(clean(&field(pending, "next")));
     }
     let calls = item.get("calls").and_then(Json::as_array).into_iter().flatten();
     let changed: Vec<String> = calls

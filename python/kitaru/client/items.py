@@ -43,11 +43,13 @@ class ByHand:
 
 @dataclasses.dataclass(frozen=True)
 class Pending:
-    """The call that an execution is paused at. ``inputs`` are plain JSON, ``None`` if they have no codec."""
+    """The call that an execution is paused at. ``inputs`` are plain JSON, ``None`` if they have no codec; ``next`` is
+    the command to go on."""
 
     key: str
     name: str
     inputs: dict[str, Any] | None
+    next: str
     by_hand: tuple[ByHand, ...]
 
 
@@ -301,7 +303,7 @@ def _by_hand(item: dict[str, Any]) -> tuple[ByHand, ...]:
 
 
 def _pending(item: dict[str, Any] | None) -> Pending | None:
-    return None if item is None else Pending(item["key"], item["name"], item["inputs"], _by_hand(item))
+    return None if item is None else Pending(item["key"], item["name"], item["inputs"], item["next"], _by_hand(item))
 
 
 def breakpoint_of(item: dict[str, Any]) -> Breakpoint:

@@ -33,6 +33,9 @@ pub fn after_pause(row: &ExecutionRow) -> String {
         Some(PauseReason::RetriesExhausted { .. }) => {
             format!("kitaru resume {short}   # or: --set output=VALUE")
         }
+        Some(PauseReason::Breakpoint { .. }) => {
+            format!("kitaru resume {short}   # with --set to change what it is given")
+        }
         _ => format!("kitaru resume {short}"),
     }
 }

@@ -53,11 +53,12 @@ fn of(store: &dyn Store, id: &ExecutionId, reason: PauseReason) -> Result<Option
 }
 
 /// As an item.
-pub(super) fn item(store: &dyn Store, pending: &Pending) -> Result<Json> {
+pub(super) fn item(store: &dyn Store, row: &ExecutionRow, pending: &Pending) -> Result<Json> {
     Ok(json!({
         "key": pending.call.key,
         "name": pending.call.name,
         "inputs": given(store, pending)?,
+        "next": next::after_pause(row),
     }))
 }
 

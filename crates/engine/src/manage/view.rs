@@ -91,7 +91,7 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
         let changed = one["key"].as_str().and_then(|key| by_hand.remove(key)).unwrap_or_default();
         one["by_hand"] = Json::Array(changed);
     }
-    let mut waits_for = pending(store, row)?.map(|one| pending::item(store, &one)).transpose()?;
+    let mut waits_for = pending(store, row)?.map(|one| pending::item(store, row, &one)).transpose()?;
     if let Some(one) = &mut waits_for {
         // It has no row as long as it has not begun.
         let changed = one["key"].as_str().and_then(|key| by_hand.remove(key)).unwrap_or_default();
