@@ -1,5 +1,5 @@
-//! What a replay makes of the records of its source: those that are kept are served as if they were its own, of the
-//! others it knows how they were called, so that a call that runs anew has the name that it had.
+//! What a replay makes of the records of its source: those that are kept are served as if they were its own, the others
+//! are dropped, so that their calls run, in the places and with the names that they had.
 //!
 //! Not here: which records are kept ([`crate::plan`]) and how the source's events are found (the store's).
 
@@ -7,19 +7,23 @@ use crate::event::{Body, Fork, Reuse};
 use crate::ids::{ExecutionId, ScopeId, Seq};
 use crate::matcher::Matcher;
 use crate::records::{Records, State};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-/// What a replay knows of its source, beside the records that it keeps.
+/// What a replay knows of its source, beside the records.
 #[derive(Clone, Debug, Default)]
 pub struct Forked {
     /// Records up to here are the source's.
     pub base: Seq,
-    /// Whether a record of the source is served only if the code of its call is unchanged.
-    pub unchanged: bool,
-    /// Whether other inputs than recorded are no accident: something was changed, or what changed is to run.
+    /// Records after here are what it made itself: those between are what was put in place.
+    pub own: Seq,
+    /// Records up to here are served only if the code of their call is unchanged: those of a source that were kept so,
+    /// here or in what is replayed.
+    pub strictly: Seq,
+    /// Whether other inputs than recorded are no accident: something was changed, or what changed is to run, here or in
+    /// what is replayed.
     pub free: bool,
-    /// Printed keys of calls that the source had and that are not kept, by body.
-    pub keys: HashMap<ScopeId, String>,
+    /// Calls that the source had, by body.
+    pub had: HashSet<ScopeId>,
     /// Whose records those of the source are: of each execution, those up to a sequence that come after the one before.
     pub sources: Vec<(Seq, ExecutionId)>,
     /// What was put in place of what the source had, before anybody took the replay up.
@@ -48,59 +52,40 @@ impl Fork {
 }
 
 impl Records {
-    /// Begins a replay: of what was folded in so far, only what is kept stays.
+    /// Begins a replay of what was folded in so far.
     pub(crate) fn cut(&mut self, fork: &Fork) {
-        let old = std::mem::take(self);
-        self.codes = old.codes;
-        self.last_seq = old.last_seq;
-        self.inputs_set = old.inputs_set;
-        let mut forked = Forked {
+        let strict = fork.reuse == Reuse::Unchanged;
+        let before = self.fork.take().unwrap_or_default();
+        let mut sources = before.sources;
+        sources.push((fork.upto, fork.source.clone()));
+        self.fork = Some(Forked {
             base: fork.upto,
-            unchanged: fork.reuse == Reuse::Unchanged,
-            free: fork.reuse == Reuse::Unchanged || !fork.overrides.is_empty() || !fork.asked.is_empty(),
-            sources: old.fork.map(|fork| fork.sources).unwrap_or_default(),
-            ..Forked::default()
-        };
-        forked.sources.push((fork.upto, fork.source.clone()));
-        let mut stands_in: HashMap<ScopeId, ScopeId> = old.scopes.iter().map(|one| (one.scope, one.parent)).collect();
-        stands_in.extend(old.all.iter().map(|record| (record.call.body, record.call.scope)));
-        // Where the kept ones went.
-        let mut moved: HashMap<usize, usize> = HashMap::new();
-        let mut around: HashSet<ScopeId> = HashSet::new();
-        for (ix, record) in old.all.into_iter().enumerate() {
-            if !(fork.keeps(record.seq) && is_outcome(&record.state)) {
-                forked.keys.insert(record.call.body, record.call.key);
-                continue;
-            }
-            let mut scope = Some(record.call.scope);
-            while let Some(at) = scope.filter(|at| around.insert(*at)) {
-                scope = stands_in.get(&at).copied();
-            }
-            moved.insert(ix, self.adopt(record));
-        }
-        self.by_seq = old.by_seq.iter().filter_map(|(seq, ix)| Some((*seq, *moved.get(ix)?))).collect();
-        for (scope, list) in old.by_scope {
-            let list: Vec<usize> = list.iter().filter_map(|ix| moved.get(ix).copied()).collect();
-            for (place, ix) in list.iter().enumerate() {
-                self.all[*ix].place = place;
-            }
-            if !list.is_empty() {
-                self.by_scope.insert(scope, list);
+            own: fork.upto,
+            strictly: if strict { fork.upto } else { before.strictly.min(fork.upto) },
+            free: strict || !fork.overrides.is_empty() || !fork.asked.is_empty() || before.free,
+            had: self.all.iter().map(|record| record.call.body).collect(),
+            sources,
+            put: Vec::new(),
+            begun: false,
+        });
+        for ix in 0..self.all.len() {
+            if !(fork.keeps(self.all[ix].seq) && is_outcome(&self.all[ix].state)) {
+                self.let_go(ix, fork.upto);
             }
         }
-        // Others are opened anew, with the number that their place gives them.
-        for opened in old.scopes {
-            if around.contains(&opened.scope) {
-                self.open_scope(opened);
-            }
-        }
-        self.decisions = old.decisions.of_kept(|seq| self.by_seq.contains_key(&seq));
-        self.fork = Some(forked);
+        self.name_kept();
+        let kept: HashSet<Seq> =
+            self.by_seq.iter().filter(|(_, ix)| self.all[**ix].state != State::Dropped).map(|(seq, _)| *seq).collect();
+        self.decisions = std::mem::take(&mut self.decisions).of_kept(|seq| kept.contains(&seq));
+        self.held.clear();
+        self.released.clear();
+        self.usage = Default::default();
     }
 
     /// Takes in what is put in place, which stands between the creation of a replay and its being taken up.
-    pub(crate) fn note_put(&mut self, body: &Body) {
+    pub(crate) fn note_put(&mut self, seq: Seq, body: &Body) {
         let Some(fork) = self.fork.as_mut().filter(|fork| !fork.begun) else { return };
+        fork.own = seq;
         let mut put = |path: String, key: &str, body: Option<ScopeId>| {
             fork.put.push(Put { path, key: key.to_owned(), body });
         };
@@ -127,16 +112,19 @@ impl Matcher {
         let is_taken = |put: &&Put| {
             let by_body = put.body.and_then(|body| records.by_body.get(&body));
             let found = [by_body, records.by_key.get(&put.key)];
-            found.into_iter().flatten().any(|ix| self.is_claimed(*ix))
+            found.into_iter().flatten().any(|ix| self.is_taken(*ix))
         };
         let all = records.fork.iter().flat_map(|fork| &fork.put);
         all.filter(|put| !is_taken(put)).map(|put| put.path.clone()).collect()
     }
 }
 
-/// Whether there is something to go by when the call is met again.
+/// Whether there is something to serve when the call is met again, without asking anybody.
 fn is_outcome(state: &State) -> bool {
-    state.is_served() || matches!(state, State::Cancelled | State::Volatile { .. })
+    match state {
+        State::Raised(error) => error.rebuilds,
+        state => state.is_served() || *state == State::Cancelled,
+    }
 }
 
 /// Whether two digests are of the same code; `None`: it cannot be told. Digests of different kinds (source, bytecode,

@@ -11,6 +11,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+pub mod begun;
 pub mod breakpoint;
 pub mod compare;
 pub mod condition;

@@ -8,8 +8,8 @@
 
 use crate::delivery::Delivery;
 use crate::event::{
-    AttemptFailed, Body, CallEnded, CallHead, CallKind, CallStarted, CallsDropped, DriftDecided, DriftDecision,
-    ErrorData, Noted, Outcome, Usage, UsageReported, WaitClosed, WaitOpened,
+    AttemptFailed, Body, CallEnded, CallKind, CallStarted, CallsDropped, DriftDecided, DriftDecision, ErrorData,
+    InputsSet, Noted, Outcome, Usage, UsageReported, WaitClosed, WaitOpened,
 };
 use crate::fork::same_code;
 use crate::ids::{Digest, Millis, ScopeId, Seq};
@@ -175,7 +175,12 @@ impl Pass {
             Ok(effective) => effective,
             Err(error) => return Some(Err(error)),
         };
+        let by_key = self.matcher.inputs_set(call).filter(|set| !self.matcher.is_of(call, set)).cloned();
         let (head, overtaken) = self.matcher.run(call)?;
+        if let Some(set) = by_key {
+            // What was set for the call of that key is set for this one from here on, whatever its key comes to be.
+            self.riding.push(Body::InputsSet(InputsSet { body: head.body, ..set }));
+        }
         // What had ended begins with no failed try; what is open goes on.
         let failed_attempts = self.matcher.record_of(call).map_or(0, |record| record.failed_attempts);
         self.drop_riding(overtaken, "overtaken");
@@ -197,11 +202,7 @@ impl Pass {
         if self.matcher.records.inputs_set.is_empty() {
             return Ok(None);
         }
-        let head = self.matcher.head(call).cloned().map(|head| match self.matcher.key(call) {
-            Some(key) => CallHead { key, ..head },
-            None => head,
-        });
-        let Some(set) = head.as_ref().and_then(|head| self.matcher.inputs_set(head)) else { return Ok(None) };
+        let Some(set) = self.matcher.inputs_set(call) else { return Ok(None) };
         let mut bound = json_of(inputs);
         let mut changed = Vec::new();
         for (path, value) in &set.values {

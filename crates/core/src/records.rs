@@ -2,6 +2,11 @@
 //!
 //! Not here: which record a call gets ([`crate::matcher`]) and the rows that people query ([`crate::project`]).
 
+mod names;
+
+pub(crate) use names::{number_key, printed};
+
+use crate::begun::Begun;
 use crate::decisions::Decisions;
 use crate::event::{
     Body, CallHead, CallKind, DriftDecision, ErrorData, Inputs, InputsSet, Outcome, PauseReason, ScopeOpened, Usage,
@@ -61,6 +66,8 @@ pub struct Record {
     pub state: State,
     /// Sequence of its outcome: the order in which results are delivered.
     pub order: Seq,
+    /// When the call was begun, here and in what is replayed.
+    pub begun: Begun,
     /// When it was first started and when its outcome was written.
     pub started_at: Millis,
     /// When its outcome was written; 0 while there is none.
@@ -138,7 +145,7 @@ impl Records {
     pub fn fold(&mut self, seq: Seq, at: Millis, body: &Body) {
         self.last_seq = self.last_seq.max(seq);
         if self.fork.is_some() {
-            self.note_put(body);
+            self.note_put(seq, body);
         }
         match body {
             Body::Created(created) => {
@@ -172,9 +179,11 @@ impl Records {
             Body::CallEnded(ended) => {
                 self.usage.add(&ended.usage);
                 let known = ended.record.and_then(|first| self.by_seq.get(&first).copied());
+                let was = self.by_body.get(&ended.call.body).map(|ix| self.all[*ix].code);
                 let ix = known.unwrap_or_else(|| self.begin(seq, &ended.call, ended.started_at));
                 self.by_seq.insert(seq, ix);
                 let record = &mut self.all[ix];
+                record.call.code.clone_from(&ended.call.code);
                 if ended.inputs.is_some() {
                     record.inputs.clone_from(&ended.inputs);
                 }
@@ -182,8 +191,12 @@ impl Records {
                 record.order = seq;
                 record.ended_at = at;
                 record.supplied = ended.by.is_some();
-                // A body that a crash cut off ran again from its top.
-                record.code = self.current_code;
+                record.code = match (&ended.by, was) {
+                    // What is put in place of an outcome is as good as that was.
+                    (Some(_), Some(code)) => code,
+                    // A body that a crash cut off ran again from its top.
+                    _ => self.current_code,
+                };
                 let state = match &ended.outcome {
                     Outcome::Returned { result } => State::Returned(result.clone()),
                     Outcome::Volatile { path, rerunnable } => {
@@ -260,14 +273,16 @@ impl Records {
     /// The record that an event at `seq` begins or goes on with: that of the same key and identity. What has
     /// ended begins anew under the new sequence; what is open goes on, for a crash is no new try.
     fn begin(&mut self, seq: Seq, call: &CallHead, started_at: Millis) -> usize {
-        let known = self.by_key.get(&call.key).copied().filter(|ix| self.all[*ix].call.body == call.body);
-        let Some(ix) = known else {
+        let named = self.by_key.get(&call.key).copied().filter(|ix| self.all[*ix].call.body == call.body);
+        let Some(ix) = named.or_else(|| self.let_go_of(call)) else {
             return self.add(seq, call.clone(), started_at, State::Open { once: false });
         };
+        self.rename(ix, &call.key);
         let record = &mut self.all[ix];
         if record.seq == 0 || !matches!(record.state, State::Open { .. }) {
             self.by_seq.remove(&record.seq);
             record.seq = seq;
+            record.begun.begin(seq);
             record.started_at = started_at;
             record.order = 0;
             record.ended_at = 0;
@@ -304,6 +319,7 @@ impl Records {
             call,
             state,
             order: 0,
+            begun: Begun::at(seq),
             started_at,
             ended_at: 0,
             failed_attempts: 0,
@@ -319,19 +335,23 @@ impl Records {
         ix
     }
 
-    /// Takes over a record of a source, whose sequences and place in its scope the caller sees to.
-    pub(crate) fn adopt(&mut self, record: Record) -> usize {
-        let (ix, call) = (self.all.len(), &record.call);
-        self.by_body.insert(call.body, ix);
-        if matches!(call.inputs, Inputs::Digest(_)) && call.kind != CallKind::Reading {
-            self.by_inputs.entry((call.name.clone(), call.inputs)).or_default().push(ix);
+    /// Lets go of what a replay of what was written up to `upto` does not keep. Its name is free for others until its call is made again.
+    pub(crate) fn let_go(&mut self, ix: usize, upto: Seq) {
+        self.drop_at(ix);
+        self.all[ix].begun.let_go(upto);
+        self.all[ix].renewed = 0;
+        self.all[ix].supplied = false;
+        let key = &self.all[ix].call.key;
+        if self.by_key.get(key) == Some(&ix) {
+            self.by_key.remove(key);
         }
-        self.by_key.insert(call.key.clone(), ix);
-        self.cancelled += usize::from(record.state == State::Cancelled);
-        let highest = self.numbers.entry(number_key(&call.scope, &call.name, '#')).or_insert(0);
-        *highest = number_in(&call.key, '#').max(*highest);
-        self.all.push(record);
-        ix
+    }
+
+    /// The record of that call that a replay has let go of.
+    fn let_go_of(&self, call: &CallHead) -> Option<usize> {
+        let ix = *self.by_body.get(&call.body)?;
+        let named = self.by_key.get(&self.all[ix].call.key) == Some(&ix);
+        (!named).then_some(ix)
     }
 
     /// Where in its scope's list a new record stands: behind the call it names, else last.
@@ -360,29 +380,8 @@ impl Records {
         let ix = self.scopes.len();
         self.scope_ix.insert(opened.scope, ix);
         self.scopes_below.entry(opened.parent).or_default().push(ix);
-        self.number(&opened.parent, &opened.name, &opened.label, '.');
-        self.labels.insert(opened.label.clone());
+        self.take_label(&opened);
         self.scopes.push(opened);
-    }
-
-    /// A key (`#`) or label (`.`) that nothing else is printed with: `label/name#n`, number 1 left out. `nth`: the
-    /// how-manyth of that name it is in this pass, which is its number wherever nothing else has that, so that a
-    /// crash changes no key. Else numbers go on from the highest one on record.
-    pub fn free_key(&self, label: &str, scope: &ScopeId, name: &str, mark: char, nth: u32) -> String {
-        let is_taken =
-            |key: &String| if mark == '#' { self.by_key.contains_key(key) } else { self.labels.contains(key) };
-        let wished = printed(label, name, nth.max(1), mark);
-        if !is_taken(&wished) {
-            return wished;
-        }
-        let mut number = self.numbers.get(&number_key(scope, name, mark)).copied().unwrap_or(0);
-        loop {
-            number = number.saturating_add(1);
-            let key = printed(label, name, number, mark);
-            if !is_taken(&key) {
-                return key;
-            }
-        }
     }
 
     /// Index of the flow's code digest, which is added if it is new.
@@ -432,16 +431,6 @@ impl Records {
             self.set(ix, state);
         }
     }
-
-    fn number(&mut self, scope: &ScopeId, name: &str, key: &str, mark: char) {
-        let highest = self.numbers.entry(number_key(scope, name, mark)).or_insert(0);
-        *highest = number_in(key, mark).max(*highest);
-    }
-}
-
-/// The number that a key (`#`) or label (`.`) is printed with.
-fn number_in(key: &str, mark: char) -> u32 {
-    key.rsplit_once(mark).and_then(|(_, number)| number.parse().ok()).unwrap_or(1)
 }
 
 /// The hash that names a call: all of its identity. An input-less call's predecessor is part of it.
@@ -468,15 +457,4 @@ pub fn identity_bytes(inputs: &Inputs, after: Option<&ScopeId>) -> Vec<u8> {
         }
     }
     bytes
-}
-
-/// What calls (`#`) or scopes (`.`) of one name in one scope are counted under.
-pub(crate) fn number_key(scope: &ScopeId, name: &str, mark: char) -> ScopeId {
-    scope.child("number", name, &[mark as u8], 0)
-}
-
-/// `label/name#n`, number 1 and an empty label left out.
-pub(crate) fn printed(label: &str, name: &str, number: u32, mark: char) -> String {
-    let slash = if label.is_empty() { "" } else { "/" };
-    if number == 1 { format!("{label}{slash}{name}") } else { format!("{label}{slash}{name}{mark}{number}") }
 }

@@ -20,9 +20,9 @@ pub struct Table {
     /// Where the events of the source end, and whether a pass has said since what it was served.
     base: Seq,
     told: bool,
-    /// When it was last taken up, and when a pass last said what it was served.
+    /// When it was last taken up, and when a pass last came to the flow's end.
     taken: Seq,
-    said: Seq,
+    done: Seq,
 }
 
 impl Table {
@@ -64,7 +64,9 @@ impl Table {
                 }
                 Change::Reused(ranges) => {
                     self.told = true;
-                    self.said = seq;
+                    if matches!(body, Body::Completed(_) | Body::Failed(_)) {
+                        self.done = seq;
+                    }
                     for row in &mut self.rows {
                         row.reused = ranges.iter().any(|(from, to)| (*from..=*to).contains(&row.seq));
                     }
@@ -92,9 +94,10 @@ impl Table {
         rows
     }
 
-    /// Whether the last pass, which has said what it was served, neither was served that call nor made it.
+    /// Whether the last pass, which came to the flow's end, neither was served that call nor made it.
     pub fn is_unasked(&self, row: &CallRow) -> bool {
-        self.said > self.taken && row.seq < self.taken && !row.reused && row.ended_seq.is_some()
+        // What began in an earlier pass and ended in the last one was made in that.
+        self.done > self.taken && !row.reused && row.ended_seq.is_some_and(|ended| ended < self.taken)
     }
 
     /// The artifacts by name, and when each was saved.

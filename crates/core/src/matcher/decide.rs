@@ -7,7 +7,7 @@ use super::{CallId, Matcher, Met, Verdict};
 use crate::event::{CallKind, Inputs};
 use crate::fork::same_code;
 use crate::ids::{ScopeId, Seq};
-use crate::records::{Record, State, body_of, printed};
+use crate::records::{Record, State, body_of};
 
 impl Matcher {
     /// Decides what is to be done. `alone`: no other task or thread of the flow is alive.
@@ -18,9 +18,14 @@ impl Matcher {
             Some(ix) => self.decide_known(id, ix, alone),
             None if met.head.kind == CallKind::Reading => Verdict::Run,
             None => {
-                if let Some(ix) = self.supplied_for(id) {
-                    self.reuse(id, ix);
-                    return Verdict::Reuse(ix);
+                if let Some((record, is_sure)) = self.supplied_for(id) {
+                    if is_sure {
+                        self.serve(id, record);
+                        return Verdict::Reuse(record);
+                    }
+                    if alone && met.anew != Some(self.records.all[record].seq) {
+                        return Verdict::Drift { record, moved: false };
+                    }
                 }
                 if alone {
                     self.stand_for_next(id);
@@ -77,21 +82,25 @@ impl Matcher {
         let has_code = matches!(record.call.kind, CallKind::Checkpoint | CallKind::Child);
         let told_apart = matches!(met.head.inputs, Inputs::Digest(_));
         let same = || same_code(met.head.code.as_deref(), record.call.code.as_deref()) == Some(true);
-        fork.unchanged && record.seq <= fork.base && has_code && !(told_apart && same())
+        // No code made what somebody put in place.
+        record.seq <= fork.strictly && has_code && !record.supplied && !(told_apart && same())
     }
 
     /// The outcome that somebody put in place of that of the call of this key, where a replay calls it with other
-    /// inputs than its source did: it was named by its key, and is meant for that.
-    fn supplied_for(&self, id: CallId) -> Option<usize> {
+    /// inputs than its source did: it was named by its key, and is meant for that; a call with the inputs of the source
+    /// has it all the same. Not for sure where the flow was edited since, which may have given the key to another call.
+    fn supplied_for(&self, id: CallId) -> Option<(usize, bool)> {
         let (fork, met) = (self.records.fork.as_ref()?, self.met(id)?);
-        if fork.keys.contains_key(&met.head.body) {
-            return None;
-        }
-        let key = printed(&self.label(met.head.scope), &met.head.name, met.nth, '#');
-        let ix = *self.records.by_key.get(&key)?;
+        let own = self.records.by_body.get(&met.head.body).copied();
+        let had = fork.had.contains(&met.head.body);
+        let ix = match own {
+            None if !had => *self.records.by_key.get(&self.key_of_place(id)?)?,
+            own => own?,
+        };
         let record = &self.records.all[ix];
         let is_it = record.supplied && record.call.kind == met.head.kind && !self.claimed.contains(&ix);
-        (is_it && record.seq > fork.base && record.state.is_served()).then_some(ix)
+        let edited = self.records.was_edited(record);
+        (is_it && record.state.is_served()).then_some((ix, !edited))
     }
 
     /// A task that nothing on record was found for, in a flow that does one thing at a time, stands where the
@@ -120,7 +129,7 @@ impl Matcher {
         let verdict = self.judge_unknown(met, alone);
         let instead = match verdict {
             Verdict::Drift { record, .. } => Some(record),
-            Verdict::RaceDiverged { .. } => self.next_unclaimed(scope),
+            Verdict::RaceDiverged { served } => self.next_unclaimed(scope, Some(served)),
             _ => return verdict,
         };
         // Whether somebody decided already that it is not that record.
@@ -136,8 +145,9 @@ impl Matcher {
     fn judge_unknown(&self, met: &Met, alone: bool) -> Verdict {
         let scope = met.head.scope;
         let raced = self.scopes.get(&met.asker).and_then(|state| state.raced);
-        let next = self.next_unclaimed(scope);
-        let diverged = raced.filter(|_| next.is_some());
+        let next = self.next_unclaimed(scope, None);
+        // What a replay made itself tells nothing of what its source made, and the other way round.
+        let diverged = raced.filter(|served| self.next_unclaimed(scope, Some(*served)).is_some());
         if let (false, served) = (alone, diverged) {
             return served.map_or(Verdict::Run, |served| Verdict::RaceDiverged { served });
         }
@@ -195,6 +205,11 @@ impl Matcher {
     pub fn reuse(&mut self, id: CallId, ix: usize) {
         self.claim(ix);
         self.claim_below(ix);
+        self.serve(id, ix);
+    }
+
+    /// Serves a call a record that another call may have too.
+    fn serve(&mut self, id: CallId, ix: usize) {
         self.served.insert(ix);
         let place = self.place(id);
         if let Some(met) = place.and_then(|place| self.met.get_mut(place)) {
@@ -213,12 +228,19 @@ impl Matcher {
         }
     }
 
-    /// The first unclaimed record after the last claimed one of a scope.
-    fn next_unclaimed(&self, scope: ScopeId) -> Option<usize> {
+    /// The first unclaimed record after the last claimed one of a scope; with `like`, of those that the flow of the same
+    /// execution made as that one.
+    fn next_unclaimed(&self, scope: ScopeId, like: Option<usize>) -> Option<usize> {
+        let (base, own) = self.records.fork.as_ref().map_or((0, 0), |fork| (fork.base, fork.own));
+        let is_source = |ix: usize| self.records.all[ix].seq <= base;
+        // The flow of no execution made what was put in place.
+        let is_put = |record: &Record| record.supplied || base < record.seq && record.seq <= own;
         let list = self.records.by_scope.get(&scope)?;
         let last = self.scopes.get(&scope).and_then(|state| state.last_claimed);
         let start = last.map_or(0, |ix| self.records.all[ix].place + 1);
-        list.iter().skip(start).copied().find(|ix| self.is_unclaimed(*ix) && !self.is_replaced(*ix))
+        let is_like =
+            |ix: &usize| like.is_none_or(|like| is_source(like) == is_source(*ix) && !is_put(&self.records.all[*ix]));
+        list.iter().skip(start).copied().filter(is_like).find(|ix| self.is_unclaimed(*ix) && !self.is_replaced(*ix))
     }
 
     /// Whether another call, which this pass has met, was decided to take the record's place.

@@ -107,6 +107,8 @@ struct ScopeState {
     inexact: bool,
     /// Beginning of the keys of its calls.
     label: String,
+    /// The same as its place alone would have it, whoever has that already.
+    place: String,
     /// Whether it can no longer come to stand for another.
     settled: bool,
 }
@@ -190,9 +192,9 @@ impl Matcher {
         self.met(id).map(|met| met.step)
     }
 
-    /// Whether a call of this pass has that record, or one above it.
-    pub(crate) fn is_claimed(&self, ix: usize) -> bool {
-        self.claimed.contains(&ix)
+    /// Whether a call of this pass has that record or was served it, or one above it has.
+    pub(crate) fn is_taken(&self, ix: usize) -> bool {
+        self.claimed.contains(&ix) || self.served.contains(&ix)
     }
 
     fn met(&self, id: CallId) -> Option<&Met> {

@@ -5,7 +5,7 @@
 use super::{CallId, Matcher, Met, ScopeState};
 use crate::event::{CallHead, CallKind, Inputs, InputsSet};
 use crate::ids::{ScopeId, Seq};
-use crate::records::{Record, State};
+use crate::records::{Record, State, number_key, printed};
 use std::collections::HashSet;
 
 impl Matcher {
@@ -25,6 +25,7 @@ impl Matcher {
             if !matches!(self.records.all[ix].state, State::Open { .. }) {
                 self.records.drop_at(ix);
             }
+            self.records.rename(ix, &head.key);
             self.records.all[ix].call = head.clone();
             ix
         } else {
@@ -38,23 +39,24 @@ impl Matcher {
             met.exact = Some(ix);
             met.head = head.clone();
         }
-        self.scopes.entry(head.body).or_insert_with(|| ScopeState { label: head.key.clone(), ..ScopeState::default() });
+        let place = self.key_of_place(id).unwrap_or_default();
+        let state = self.scopes.entry(head.body);
+        state.or_insert_with(|| ScopeState { label: head.key.clone(), ..ScopeState::default() }).place = place;
         Some((head, overtaken))
     }
 
     /// The printed key that a call of this pass has, or gets when it runs. A call of a replay that its source had is
-    /// printed as it was there.
+    /// printed as it was there, unless another has that key by now.
     pub fn key(&self, id: CallId) -> Option<String> {
         let met = self.met(id)?;
         if let Some(ix) = self.own(met) {
-            return Some(self.records.all[ix].call.key.clone());
+            let key = &self.records.all[ix].call.key;
+            if self.records.by_key.get(key).is_none_or(|taken| *taken == ix) {
+                return Some(key.clone());
+            }
         }
         let head = &met.head;
-        let known = self.records.fork.as_ref().and_then(|fork| fork.keys.get(&head.body));
-        Some(match known.filter(|key| !self.records.by_key.contains_key(*key)) {
-            Some(key) => key.clone(),
-            None => self.records.free_key(&self.label(head.scope), &head.scope, &head.name, '#', met.nth),
-        })
+        Some(self.records.free_key(&self.label(head.scope), &head.scope, &head.name, '#', met.nth))
     }
 
     /// The record of a call's own. One that another call was served stays that call's.
@@ -66,11 +68,24 @@ impl Matcher {
     }
 
     /// What somebody changed of the inputs of a call: paths and plain JSON. In a replay a call that the source did not
-    /// have is known by its key alone.
-    pub fn inputs_set(&self, head: &CallHead) -> Option<&InputsSet> {
-        let is_new = |body: &ScopeId| self.records.fork.as_ref().is_some_and(|fork| !fork.keys.contains_key(body));
-        let is_it = |set: &&InputsSet| set.body == head.body || (set.key == head.key && is_new(&head.body));
+    /// have is known by its key alone: that which its place gives it.
+    pub fn inputs_set(&self, id: CallId) -> Option<&InputsSet> {
+        let head = self.head(id)?;
+        let is_new = self.records.fork.as_ref().is_some_and(|fork| !fork.had.contains(&head.body));
+        let key = is_new.then(|| self.key_of_place(id)).flatten();
+        let is_it = |set: &&InputsSet| set.body == head.body || key.as_ref() == Some(&set.key);
         self.records.inputs_set.iter().rev().find(is_it)
+    }
+
+    /// Whether that was set for the very call, and not for one that had its place.
+    pub fn is_of(&self, id: CallId, set: &InputsSet) -> bool {
+        self.head(id).is_some_and(|head| head.body == set.body)
+    }
+
+    /// The key that a call's place gives it, whoever has that already.
+    pub(super) fn key_of_place(&self, id: CallId) -> Option<String> {
+        let met = self.met(id)?;
+        Some(printed(&self.place_label(met.head.scope), &met.head.name, met.nth, '#'))
     }
 
     /// The call behind which a new one stands in its scope's order, if that is not the last: the last claimed.
@@ -131,8 +146,8 @@ impl Matcher {
             }
             self.claimed_scopes.remove(scope);
             if let Some(state) = self.scopes.get_mut(scope) {
-                let label = std::mem::take(&mut state.label);
-                *state = ScopeState { label, inexact: state.inexact, ..ScopeState::default() };
+                let (label, place) = (std::mem::take(&mut state.label), std::mem::take(&mut state.place));
+                *state = ScopeState { label, place, inexact: state.inexact, ..ScopeState::default() };
             }
         }
         self.fresh.retain(|scope| !under.contains(scope));
@@ -140,6 +155,7 @@ impl Matcher {
         for met in &self.met {
             if under.contains(&met.asker) {
                 self.counts.remove(&met.count);
+                self.counts.remove(&number_key(&met.head.scope, &met.head.name, '#'));
             }
         }
         for opened in self.records.scopes.iter().filter(|opened| under.contains(&opened.parent)) {
@@ -149,6 +165,7 @@ impl Matcher {
                 &opened.name,
                 opened.inputs.as_ref(),
             ));
+            self.counts.remove(&number_key(&opened.parent, &opened.name, '.'));
         }
         dropped
     }

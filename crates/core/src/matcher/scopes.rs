@@ -5,7 +5,7 @@
 use super::{Matcher, ScopeState};
 use crate::event::{Inputs, ScopeOpened};
 use crate::ids::{Digest, ScopeId};
-use crate::records::{State, number_key};
+use crate::records::{State, number_key, printed};
 
 /// What a recorded scope must have for another to stand for it.
 pub(super) enum Evidence<'a> {
@@ -34,7 +34,8 @@ impl Matcher {
         };
         self.give_back(scope);
         self.claimed_scopes.insert(scope);
-        self.scopes.insert(scope, ScopeState { label: label.clone(), ..ScopeState::default() });
+        let place = printed(&self.place_label(parent), name, nth, '.');
+        self.scopes.insert(scope, ScopeState { label: label.clone(), place, ..ScopeState::default() });
         if self.unwritten.contains(&scope) {
             self.fresh.insert(scope);
         }
@@ -94,8 +95,9 @@ impl Matcher {
         });
         let Some(known) = found else { return scope };
         let (chosen, label) = (known.scope, known.label.clone());
+        let place = self.place_label(scope);
         self.claimed_scopes.insert(chosen);
-        self.scopes.insert(chosen, ScopeState { label, ..ScopeState::default() });
+        self.scopes.insert(chosen, ScopeState { label, place, ..ScopeState::default() });
         self.stand_ins.insert(scope, chosen);
         chosen
     }
@@ -147,6 +149,14 @@ impl Matcher {
     /// A scope that was met without having been set when its task was made: input-less calls never match there.
     pub fn set_inexact(&mut self, scope: ScopeId) {
         self.scopes.entry(scope).or_default().inexact = true;
+    }
+
+    /// Beginning of the keys that their places give to calls made in that scope.
+    pub(super) fn place_label(&self, scope: ScopeId) -> String {
+        match self.scopes.get(&scope) {
+            Some(state) if !state.place.is_empty() => state.place.clone(),
+            _ => self.label(scope),
+        }
     }
 
     /// Beginning of the keys of calls made in that scope.

@@ -22,6 +22,15 @@ enum Own {
     Runs(Why),
 }
 
+/// Which outcomes are kept.
+#[derive(Clone, Debug)]
+enum Cut {
+    All,
+    Nothing,
+    /// Those that were there before each of these calls was begun.
+    Before(Vec<usize>),
+}
+
 /// Plans a replay of `source`.
 pub fn plan(source: &Source, spec: &Spec) -> Result<Plan, PlanError> {
     let mut notes = Vec::new();
@@ -36,16 +45,16 @@ pub fn plan(source: &Source, spec: &Spec) -> Result<Plan, PlanError> {
     apart(source, spec, &places, &asked)?;
     let desk = Desk { source, spec, from, places: &places, asked: &asked, reuse };
     let cut = desk.cut()?;
-    let own = desk.own(cut);
+    let own = desk.own(&cut);
     let fates = desk.fates(&own);
-    let kept = desk.kept(&own, cut);
+    let kept = desk.kept(&own, &cut);
     let lines: Vec<Line> = desk.lines(fates);
     let sum = |is: fn(&Fate) -> bool| desk.sum(&lines, is);
     Ok(Plan {
         upto: source.upto,
         kept,
         reuse,
-        from: desk.frontier(cut).map(|at| source.calls[at].key.clone()),
+        from: desk.frontier(&cut).map(|at| source.calls[at].key.clone()),
         saved: sum(|fate| *fate == Fate::Reused),
         runs: sum(|fate| matches!(fate, Fate::Runs(_))),
         may_run: sum(|fate| matches!(fate, Fate::MayRun(_))),
@@ -118,35 +127,56 @@ impl Desk<'_> {
         &self.source.calls[at]
     }
 
-    /// Outcomes before this event are kept; `None`: all are.
-    fn cut(&self) -> Result<Option<Seq>, PlanError> {
+    fn cut(&self) -> Result<Cut, PlanError> {
         let all = self.reuse == Reuse::Unchanged || self.spec.keep_recorded;
         match self.from {
-            Some(Found::Start) => Ok(Some(0)),
-            Some(Found::Call(_)) if self.reuse == Reuse::Unchanged => Ok(None),
+            Some(Found::Start) => Ok(Cut::Nothing),
+            Some(Found::Call(_)) if self.reuse == Reuse::Unchanged => Ok(Cut::All),
             Some(Found::Call(at)) => {
-                let cut = self.call(at).seq;
-                let early = |place: &Place| place.call().is_none_or(|one| self.call(one).seq < cut);
+                let is_early = |one: usize| {
+                    let (frontier, one) = (&self.call(at).begun, self.call(one));
+                    frontier.is_after(one.begun.first()) || frontier.is_after(one.seq)
+                };
+                let early = |place: &Place| place.call().is_none_or(is_early);
                 let path = self.places.iter().position(early).map(|at| self.spec.overrides[at].clone());
-                let wait = self.asked.iter().find(|one| self.call(**one).seq < cut);
+                let wait = self.asked.iter().find(|one| is_early(**one));
                 let path = path.or_else(|| wait.map(|one| format!("waits.{}", self.call(*one).key)));
                 match path.filter(|_| !all) {
                     Some(path) => Err(PlanError::TooLate { from: self.call(at).key.clone(), path }),
-                    None => Ok(Some(cut)),
+                    None => Ok(Cut::Before(vec![at])),
                 }
             }
-            None if all => Ok(None),
-            None if self.sets_flow() => Ok(Some(0)),
-            None => Ok(self.touched().map(|at| self.call(at).seq).min()),
+            None if all => Ok(Cut::All),
+            None => Ok(self.change()),
+        }
+    }
+
+    /// What cannot have had anything of what is changed. A call that was made anew stands where it was first made: what
+    /// came after it then may have had something of what it returned.
+    fn change(&self) -> Cut {
+        let touched: Vec<usize> = self.touched().collect();
+        match (self.sets_flow(), touched.is_empty()) {
+            (true, _) => Cut::Nothing,
+            (false, true) => Cut::All,
+            (false, false) => Cut::Before(touched),
+        }
+    }
+
+    /// Whether an outcome of that sequence is kept.
+    fn keeps(&self, cut: &Cut, order: Seq) -> bool {
+        match cut {
+            Cut::All => true,
+            Cut::Nothing => false,
+            Cut::Before(calls) => calls.iter().all(|at| self.call(*at).begun.is_after(order)),
         }
     }
 
     /// The call from which everything runs again.
-    fn frontier(&self, cut: Option<Seq>) -> Option<usize> {
-        match self.from {
-            Some(Found::Call(at)) => Some(at),
-            Some(Found::Start) => None,
-            None => self.touched().find(|at| Some(self.call(*at).seq) == cut),
+    fn frontier(&self, cut: &Cut) -> Option<usize> {
+        match (self.from, cut) {
+            (Some(Found::Call(at)), _) => Some(at),
+            (None, Cut::Before(calls)) => calls.iter().copied().min_by_key(|at| self.call(*at).begun.first()),
+            _ => None,
         }
     }
 
@@ -156,7 +186,7 @@ impl Desk<'_> {
         std::iter::successors(self.call(at).within, |at| self.call(*at).within).take(self.source.calls.len())
     }
 
-    fn own(&self, cut: Option<Seq>) -> Vec<Own> {
+    fn own(&self, cut: &Cut) -> Vec<Own> {
         let named = match self.from {
             Some(Found::Call(at)) => Some(at),
             _ => None,
@@ -183,13 +213,13 @@ impl Desk<'_> {
         own
     }
 
-    fn own_of(&self, at: usize, named: Option<usize>, cut: Option<Seq>) -> Own {
+    fn own_of(&self, at: usize, named: Option<usize>, cut: &Cut) -> Own {
         let call = self.call(at);
         if let Some(place) = self.places.iter().find(|place| place.call() == Some(at)) {
             return if matches!(place, Place::Inputs { .. }) { Own::Runs(Why::Overridden) } else { Own::Put };
         }
         let is_wait = call.kind == CallKind::Wait;
-        let after = cut.is_some_and(|cut| call.order >= cut) || self.around(at).any(|around| Some(around) == named);
+        let after = !self.keeps(cut, call.order) || self.around(at).any(|around| Some(around) == named);
         if self.asked.contains(&at) || (is_wait && (after || call.had == Had::Asked || Some(at) == named)) {
             return Own::Asked;
         }
@@ -201,7 +231,11 @@ impl Desk<'_> {
             Had::Volatile | Had::Raised { rebuilds: false } => Why::Volatile,
             Had::Outcome | Had::Cancelled | Had::Raised { rebuilds: true } => {
                 let has_code = matches!(call.kind, CallKind::Checkpoint | CallKind::Child);
-                if self.reuse == Reuse::Frontier || !has_code {
+                // Nothing tells whether it is still the same call where something before it is changed.
+                let untold = has_code && !call.told_apart && !self.keeps(&self.change(), call.order);
+                // No code made what somebody put in place.
+                let strict = (self.reuse == Reuse::Unchanged || call.strict) && !call.supplied;
+                if !has_code || !strict && !untold {
                     return Own::Kept;
                 }
                 match self.changed(call) {
@@ -228,7 +262,9 @@ impl Desk<'_> {
             Own::Kept => false,
             Own::Put | Own::Runs(Why::Overridden) => true,
             Own::Asked => self.asked.contains(&at) || self.reuse == Reuse::Unchanged,
-            Own::Unread | Own::Runs(_) => self.reuse == Reuse::Unchanged,
+            Own::Runs(Why::CodeChanged | Why::CodeUnknown | Why::NotTold) => true,
+            // What it returns by itself takes the place of what somebody put there.
+            Own::Unread | Own::Runs(_) => self.reuse == Reuse::Unchanged || self.call(at).supplied,
         }
     }
 
@@ -237,12 +273,25 @@ impl Desk<'_> {
         let is_cause = |at: &usize| !calls[*at].unasked && self.is_cause(*at, &own[*at]);
         let causes: Vec<usize> = (0..calls.len()).filter(is_cause).collect();
         // Whatever began after the first of them ended may have had something of it.
-        let first = causes.iter().copied().filter(|at| calls[*at].order > 0).min_by_key(|at| calls[*at].order);
+        let first = causes.iter().copied().filter(|at| calls[*at].order > 0).min_by_key(|at| calls[*at].ended());
         let root = match (self.sets_flow(), first) {
-            (true, _) => self.flow_paths().next().map(|path| (0, path)),
-            (false, first) => first.map(|at| (calls[at].order, calls[at].key.clone())),
+            (true, _) => self.flow_paths().next(),
+            (false, first) => first.map(|at| calls[at].key.clone()),
         };
-        let causes: HashSet<usize> = causes.into_iter().collect();
+        let feeds = |cause: usize, at: usize| {
+            let cause = &calls[cause];
+            let mut begun = calls[at].begun.anew();
+            cause.order > 0 && begun.any(|seq| seq > cause.ended() && !cause.begun.is_after(seq))
+        };
+        let fed = |at: usize| match first {
+            _ if self.sets_flow() => root.clone().filter(|_| calls[at].begun.first() > 0),
+            Some(first) if feeds(first, at) => root.clone(),
+            Some(first) if calls[at].begun.anew().any(|seq| seq > calls[first].ended()) => {
+                causes.iter().find(|cause| feeds(**cause, at)).map(|cause| calls[*cause].key.clone())
+            }
+            _ => None,
+        };
+        let is_cause: HashSet<usize> = causes.iter().copied().collect();
         let mut fates: Vec<Option<Fate>> = vec![None; calls.len()];
         let mut by_depth: Vec<usize> = (0..calls.len()).collect();
         by_depth.sort_by_key(|at| self.around(*at).count());
@@ -250,7 +299,7 @@ impl Desk<'_> {
             let within = calls[at].within;
             let around = within.and_then(|within| fates[within].clone());
             let differs =
-                within.filter(|within| causes.contains(within) && self.differs_inside(*within, &own[*within]));
+                within.filter(|within| is_cause.contains(within) && self.differs_inside(*within, &own[*within]));
             fates[at] = Some(match (around, &own[at]) {
                 (Some(Fate::Unasked), _) => Fate::Unasked,
                 _ if calls[at].unasked && matches!(own[at], Own::Kept | Own::Unread | Own::Runs(_)) => Fate::Unasked,
@@ -258,18 +307,18 @@ impl Desk<'_> {
                 (Some(Fate::Supplied | Fate::Skipped), _) => Fate::Skipped,
                 (Some(Fate::MayRun(_)), _) => Fate::MayRun(within.map(|within| calls[within].key.clone())),
                 _ if differs.is_some() => Fate::MayRun(differs.map(|within| calls[within].key.clone())),
-                _ if root.as_ref().is_some_and(|(end, _)| calls[at].seq > *end) => {
-                    Fate::MayRun(root.as_ref().map(|(_, key)| key.clone()))
-                }
-                (_, Own::Kept) => Fate::Reused,
-                (_, Own::Unread) => Fate::MayRun(None),
-                (_, Own::Put) => Fate::Supplied,
-                (_, Own::Asked) => Fate::AskedAgain,
-                (_, Own::Runs(why)) => Fate::Runs(why.clone()),
+                (_, own) => match (fed(at), own) {
+                    (Some(on), _) => Fate::MayRun(Some(on)),
+                    (None, Own::Kept) => Fate::Reused,
+                    (None, Own::Unread) => Fate::MayRun(None),
+                    (None, Own::Put) => Fate::Supplied,
+                    (None, Own::Asked) => Fate::AskedAgain,
+                    (None, Own::Runs(why)) => Fate::Runs(why.clone()),
+                },
             });
         }
         let mut fates: Vec<Fate> = fates.into_iter().map(|fate| fate.unwrap_or(Fate::Reused)).collect();
-        if let Some((_, root)) = root {
+        if let Some(root) = root {
             self.name_feeds(&root, &mut fates);
         }
         fates
@@ -346,16 +395,18 @@ impl Desk<'_> {
     }
 
     /// The kept records as ranges that hold no other record.
-    fn kept(&self, own: &[Own], cut: Option<Seq>) -> Vec<(Seq, Seq)> {
-        let is_kept = |own: &Own| match own {
+    fn kept(&self, own: &[Own], cut: &Cut) -> Vec<(Seq, Seq)> {
+        // In what is served nobody would meet what is changed.
+        let around: HashSet<usize> = self.touched().flat_map(|at| self.around(at)).collect();
+        let is_kept = |at: usize| match &own[at] {
             Own::Kept | Own::Unread => true,
             // Whether they are is known for certain when they are met.
-            Own::Runs(why) => matches!(why, Why::CodeChanged | Why::CodeUnknown | Why::NotTold),
+            Own::Runs(why) => matches!(why, Why::CodeChanged | Why::CodeUnknown) && !around.contains(&at),
             Own::Put | Own::Asked => false,
         };
-        let calls = self.source.calls.iter().zip(own).map(|(call, own)| (call.seq, is_kept(own)));
+        let calls = self.source.calls.iter().enumerate().map(|(at, call)| (call.seq, is_kept(at)));
         let readings = self.source.readings.iter();
-        let readings = readings.map(|(seq, order)| (*seq, cut.is_none_or(|cut| *order < cut)));
+        let readings = readings.map(|(seq, order)| (*seq, self.keeps(cut, *order)));
         let others = self.source.unlisted.iter().map(|seq| (*seq, false));
         let mut records: Vec<(Seq, bool)> = calls.chain(readings).chain(others).collect();
         records.sort_unstable();

@@ -3,7 +3,8 @@
 //!
 //! `source` is what is known of the execution that is replayed, `place` what an override names, `decide` the plan,
 //! `feeds` whose value a call was given. Every *reused* and every *runs* comes true as long as the flow's own code and
-//! the world are the same; what can't be told is *may run*.
+//! the world are the same; what can't be told is *may run*. What is reused is served to the first try of the body around
+//! it: one that fails by itself makes anew in its next try what is in it, as everywhere.
 //!
 //! Not here: reading a journal or the code as it is now, checking values, and creating the replay (the engine's
 //! `manage`).

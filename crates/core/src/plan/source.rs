@@ -1,5 +1,6 @@
 //! What a plan knows of the execution that is replayed: its calls in the order of their records.
 
+use crate::begun::Begun;
 use crate::event::{CallKind, Inputs, Usage};
 use crate::ids::{ExecutionId, Millis, ScopeId, Seq};
 use crate::records::{Record, Records, State};
@@ -53,12 +54,18 @@ pub struct SourceCall {
     pub kind: CallKind,
     /// Sequence of its record: of its start, or of its end where no start was written.
     pub seq: Seq,
+    /// When the call was begun, in whatever execution of a chain of replays.
+    pub begun: Begun,
     /// Sequence of its outcome; 0: it has none.
     pub order: Seq,
     /// What became of it.
     pub had: Had,
     /// Whether its effect must happen at most once.
     pub once: bool,
+    /// Whether somebody put its outcome in place.
+    pub supplied: bool,
+    /// Whether the source, or what that is a replay of, uses it only if its code is unchanged.
+    pub strict: bool,
     /// Whether its inputs tell whether it is the same call.
     pub told_apart: bool,
     /// Digest of its code, with its kind in front.
@@ -98,6 +105,13 @@ pub struct Source {
     pub failed_by: HashSet<Seq>,
 }
 
+impl SourceCall {
+    /// Before which event it can have had no outcome: what began before had nothing of it.
+    pub(super) fn ended(&self) -> Seq {
+        if self.begun.first() == self.seq { self.order } else { self.begun.first() }
+    }
+}
+
 impl Source {
     /// Of the records and the rows of one journal. Children, and what it failed by, are for the caller to add.
     pub fn of(records: &Records, table: &Table) -> Self {
@@ -110,9 +124,12 @@ impl Source {
                 name: row.name.clone(),
                 kind: row.kind,
                 seq: record.seq,
+                begun: record.begun.clone(),
                 order: record.order,
                 had: had(&record.state),
                 once: record.once,
+                supplied: record.supplied,
+                strict: records.fork.as_ref().is_some_and(|fork| record.seq <= fork.strictly),
                 told_apart: matches!(record.call.inputs, Inputs::Digest(_)),
                 code: record.call.code.clone(),
                 started_at: row.started_at,
@@ -158,13 +175,14 @@ impl Source {
     }
 }
 
-/// The call in whose body a scope stands.
+/// The call in whose body a scope stands; of those that have a name.
 fn enclosing(records: &Records, mut scope: ScopeId) -> Option<&Record> {
     for _ in 0..DEEPEST {
-        if let Some(ix) = records.by_body.get(&scope) {
-            return records.all.get(*ix);
-        }
-        scope = records.scope(&scope)?.parent;
+        scope = match records.by_body.get(&scope).map(|ix| (ix, &records.all[*ix])) {
+            Some((ix, record)) if records.by_key.get(&record.call.key) == Some(ix) => return Some(record),
+            Some((_, let_go)) => let_go.call.scope,
+            None => records.scope(&scope)?.parent,
+        };
     }
     None
 }

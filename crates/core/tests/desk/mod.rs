@@ -154,8 +154,21 @@ impl Desk {
     }
 
     pub fn identify_as(&mut self, scope: ScopeId, name: &str, given: Given<'_>, kind: CallKind, once: bool) -> CallId {
+        self.identify_coded(scope, name, given, kind, once, None)
+    }
+
+    /// A call of a checkpoint with that digest of its code.
+    pub fn identify_coded(
+        &mut self,
+        scope: ScopeId,
+        name: &str,
+        given: Given<'_>,
+        kind: CallKind,
+        once: bool,
+        code: Option<&str>,
+    ) -> CallId {
         let inputs = given.inputs();
-        self.pass.identify(&Ask { scope, name, inputs, kind, named: false, once, code: None })
+        self.pass.identify(&Ask { scope, name, inputs, kind, named: false, once, code })
     }
 
     pub fn decide(&mut self, call: CallId, alone: bool) -> Said {
@@ -297,7 +310,9 @@ impl Desk {
         let live = &self.pass.matcher.records;
         // A try that is known to begin again may be in memory before anything of it is written.
         let pending = |state: &State| !matches!(state, State::Returned(_) | State::Answered(..) | State::Asked(_));
-        for record in &read.all {
+        // What a replay let go of has no name until its call is made.
+        let is_named = |of: &Records, ix: usize| of.by_key.get(&of.all[ix].call.key) == Some(&ix);
+        for record in read.all.iter().enumerate().filter(|(ix, _)| is_named(&read, *ix)).map(|(_, record)| record) {
             let Some(known) = live.by_key.get(&record.call.key).map(|ix| &live.all[*ix]) else {
                 return Some(format!("{} is on record only", record.call.key));
             };
@@ -311,7 +326,8 @@ impl Desk {
                 return Some(format!("live {known:?}\nread {record:?}"));
             }
         }
-        for record in live.all.iter().filter(|record| record.seq != 0) {
+        let named = || live.all.iter().enumerate().filter(|(ix, _)| is_named(live, *ix)).map(|(_, record)| record);
+        for record in named().filter(|record| record.seq != 0) {
             if !read.by_key.contains_key(&record.call.key) {
                 return Some(format!("{} is known only live", record.call.key));
             }
@@ -319,7 +335,7 @@ impl Desk {
         if live.usage != read.usage {
             return Some(format!("live {:?}, read {:?}", live.usage, read.usage));
         }
-        let mut keys: Vec<&str> = live.all.iter().map(|record| record.call.key.as_str()).collect();
+        let mut keys: Vec<&str> = named().map(|record| record.call.key.as_str()).collect();
         keys.sort_unstable();
         keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| format!("two records are called {}", pair[0]))
     }

@@ -2,56 +2,34 @@
 //!
 //! Not here: what a call is made of ([`super::program`]).
 
-use super::machine::{Break, Stop, W, Waits, World, hash, until};
-use super::model::Mark;
+use super::machine::{Break, Stop, W, Waits, World, until};
+use super::model::{Mark, named};
+use super::nature::{Frame, Made, ask, code, hash, make, returned};
 use super::program::{Call, Fails, Given};
-use super::steps::{Frame, exec};
+use super::steps::exec;
 use crate::desk::{self, Said};
 use kitaru_core::event::{CallKind, CallsDropped, Outcome, Usage};
 use kitaru_core::matcher::{CallId, Verdict};
-use kitaru_core::pass::Question;
-use kitaru_core::{Body, Seq};
+use kitaru_core::pass::{Question, Started};
+use kitaru_core::{Body, Seq, Value};
 
 /// A call that has its identity.
 pub struct One {
     id: CallId,
-    mark: Mark,
-    body_path: String,
+    made: Made,
 }
 
 pub fn identify(w: &W, frame: &mut Frame, call: &Call) -> One {
-    let name = format!("f{}", call.name);
-    let input = match call.given {
-        Given::Const(value) => Some(value.to_string()),
-        Given::Last => Some(frame.last.to_string()),
-        Given::Index => Some(format!("i{}", frame.index)),
-        Given::Nothing | Given::Opaque(_) => None,
-    };
-    let given = match (&input, call.given) {
+    let made = make(frame, call);
+    let given = match (&made.input, call.given) {
         (Some(input), _) => desk::Given::With(input),
         (None, Given::Opaque(_)) => desk::Given::Opaque,
         _ => desk::Given::Nothing,
     };
-    // What the matcher can know of it, and what it truly is.
-    let (known, truly) = match (&input, call.given) {
-        (Some(input), _) => (format!("{name}({input})"), format!("{name}({input})")),
-        (None, Given::Opaque(object)) => {
-            (format!("{name}(?)@{:x}", frame.chain), format!("{name}(object {object})@{:x}", frame.chain))
-        }
-        _ => (format!("{name}()@{:x}", frame.chain), format!("{name}()@{:x}", frame.chain)),
-    };
-    let number = frame.number(&known);
-    let chain = hash(&format!("{}/{known}~{number}", frame.path));
-    let loose = match (&input, call.given) {
-        (Some(_), _) => format!("{truly}~{number}"),
-        (None, Given::Opaque(object)) => format!("{name}(object {object})"),
-        _ => format!("{name}()"),
-    };
-    frame.chain = chain;
-    let id = w.borrow_mut().desk.identify_as(frame.scope, &name, given, CallKind::Checkpoint, call.once);
-    let what = format!("{truly}~{number}");
-    let mark = Mark { path: frame.path.clone(), what: what.clone(), loose, chain, acc: 0 };
-    One { id, mark, body_path: format!("{}/{what}", frame.path) }
+    let mut world = w.borrow_mut();
+    let code = code(call, &world.conditions);
+    let id = world.desk.identify_coded(frame.scope, &made.name, given, CallKind::Checkpoint, call.once, Some(&code));
+    One { id, made }
 }
 
 pub async fn drive(w: &W, task: usize, one: One, call: &Call, frame: &mut Frame) -> Result<u64, Break> {
@@ -73,7 +51,7 @@ pub async fn drive(w: &W, task: usize, one: One, call: &Call, frame: &mut Frame)
         Verdict::Run => {}
         Verdict::Park(_) => until(w, task, Waits::Forever).await?,
         Verdict::Drift { record, .. } => {
-            return Err(stop(w, Stop::Drift { call: one.id, mark: one.mark.clone(), record }));
+            return Err(stop(w, Stop::Drift { call: one.id, mark: one.made.mark.clone(), record }));
         }
         Verdict::RaceDiverged { .. } => return Err(stop(w, Stop::Raced)),
         Verdict::InDoubt(record) | Verdict::Volatile(record) => {
@@ -102,7 +80,12 @@ fn serve(w: &W, one: &One, frame: &mut Frame) -> Result<u64, Break> {
     };
     let served = Mark::parse(&text);
     let decided = is_decided(world, one.id);
-    world.model.served(&one.mark, &served, decided);
+    if let Some(key) = adopted(world, one.id) {
+        world.model.adopted.insert(named(&one.made.mark), (key, text.clone()));
+    }
+    // What somebody put in place is for the call in that place, whatever it is given there.
+    let put = world.desk.pass.matcher.record_of(one.id).is_some_and(|record| record.supplied);
+    world.model.served(&one.made.mark, &served, decided || put && named(&served) == named(&one.made.mark));
     if decided {
         // What comes after counts from the call that was served.
         frame.chain = served.chain;
@@ -118,23 +101,46 @@ fn is_decided(world: &World, call: CallId) -> bool {
     !own || matcher.records.decisions.of(&head.body).is_some()
 }
 
+/// The key under which a call is served what somebody put in place of what another one returned.
+fn adopted(world: &World, call: CallId) -> Option<String> {
+    let matcher = &world.desk.pass.matcher;
+    let (head, record) = (matcher.head(call)?, matcher.record_of(call)?);
+    let moved = record.supplied && record.call.body != head.body && matcher.records.decisions.of(&head.body).is_none();
+    moved.then(|| record.call.key.clone())
+}
+
 async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> Result<u64, Break> {
-    let (scope, mut attempt) = {
+    let (scope, mut attempt, instead) = {
         let mut guard = w.borrow_mut();
         let world = &mut *guard;
-        world.model.runs(&one.mark);
-        let now = world.desk.now;
-        let (started, intent) =
-            world.desk.pass.start(one.id, None, call.once, now).expect("a call of this pass").expect("as recorded");
+        world.model.runs(&one.made.mark);
+        let (started, intent) = start(world, one, call.once);
         world.desk.pass.used(&started.key, &Usage { input_tokens: 1, ..Usage::default() });
-        world.trail.push(format!("pass {} runs {} {}", world.pass, one.mark.path, one.mark.what));
+        world.model.names.insert(started.key.clone(), one.made.mark.clone());
+        world.trail.push(format!("pass {} runs {} {}", world.pass, one.made.mark.path, one.made.mark.what));
         if call.once {
             world.write(intent)?;
         }
-        (started.body, started.failed_attempts + 1)
+        let instead = started.effective.map(|effective| {
+            assert_eq!(effective.changed, ["x"]);
+            let given: serde_json::Value = serde_json::from_str(effective.inputs.inline().unwrap()).unwrap();
+            given["x"].as_str().unwrap().to_owned()
+        });
+        if let Some(instead) = &instead {
+            let place = match one.made.nth {
+                1 => one.made.name.clone(),
+                nth => format!("{}#{nth}", one.made.name),
+            };
+            world.model.given.insert(named(&one.made.mark), (started.body, place, instead.clone()));
+        }
+        (started.body, started.failed_attempts + 1, instead)
     };
     loop {
-        let mut inner = Frame::new(scope, one.body_path.clone(), frame.last, frame.index);
+        let inside = {
+            let input = instead.as_deref().or(one.made.input.as_deref()).unwrap_or_default();
+            one.made.inside(frame.around, input, &w.borrow().conditions)
+        };
+        let mut inner = Frame::new(scope, one.made.body_path.clone(), inside);
         let mut result = exec(w, task, &mut inner, call.body.clone()).await;
         if result.is_ok() {
             result = until(w, task, Waits::Body).await;
@@ -146,7 +152,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
                 Fails::Never => false,
                 Fails::Always => true,
                 Fails::First(tries) => attempt <= tries,
-                Fails::UntilMended => !world.mended,
+                Fails::UntilMended => !world.conditions.mended,
             };
             if fails {
                 result = Err(Break::Raised("boom".to_owned(), Vec::new()));
@@ -154,8 +160,13 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
         }
         match result {
             Ok(()) => {
-                let mark = Mark { acc: inner.acc, ..one.mark.clone() };
-                let outcome = Outcome::Returned { result: desk::value(&mark.text()) };
+                let version = world.conditions.versions.get(&call.name).copied().unwrap_or(0);
+                let mark = returned(&one.made.mark, inner.acc, version, instead.as_deref());
+                let outcome = if call.volatile {
+                    Outcome::Volatile { path: "checkpoint.return".to_owned(), rerunnable: false }
+                } else {
+                    Outcome::Returned { result: desk::value(&mark.text()) }
+                };
                 let batch = world.desk.pass.end(one.id, outcome, attempt).expect("of this pass");
                 world.write(batch)?;
                 return Ok(hash(&mark.text()));
@@ -167,7 +178,7 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
             }
             Err(Break::Stopped) => return Err(Break::Stopped),
             Err(Break::Raised(_, sources)) => {
-                let message = one.mark.text();
+                let message = one.made.mark.text();
                 let stale: Vec<Seq> = sources.iter().filter(|(_, fresh)| !fresh).map(|(seq, _)| *seq).collect();
                 if !stale.is_empty() {
                     world.write(vec![dropped(stale, "failed")])?;
@@ -180,16 +191,14 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
                     if keep {
                         world.write(vec![dropped(sources.iter().map(|(seq, _)| *seq).collect(), "retry")])?;
                     } else {
-                        world.model.forget_below(&one.body_path);
+                        world.model.forget_below(&one.made.body_path);
                     }
                     world.desk.pass.restart_body(one.id, keep);
                     let batch = world.desk.pass.attempt_failed(one.id, attempt, data, 0);
                     world.write(batch.expect("of this pass"))?;
                     attempt += 1;
                     if call.once {
-                        let now = world.desk.now;
-                        let (_, intent) =
-                            world.desk.pass.start(one.id, None, true, now).expect("of this pass").expect("as recorded");
+                        let (_, intent) = start(world, one, true);
                         world.write(intent)?;
                     }
                     continue;
@@ -207,16 +216,18 @@ async fn attempts(w: &W, task: usize, one: &One, call: &Call, frame: &Frame) -> 
     }
 }
 
+fn start(world: &mut World, one: &One, once: bool) -> (Started, Vec<Body>) {
+    let inputs = Some(Value::of(&serde_json::json!({ "x": one.made.input.as_deref().unwrap_or("nothing") })).unwrap());
+    let now = world.desk.now;
+    world.desk.pass.start(one.id, inputs, once, now).expect("a call of this pass").expect("its inputs can be changed")
+}
+
 pub fn dropped(records: Vec<Seq>, why: &str) -> Body {
     Body::CallsDropped(CallsDropped { records, why: why.to_owned() })
 }
 
 pub async fn wait(w: &W, task: usize, frame: &mut Frame, name: u64) -> Result<u64, Break> {
-    let name = format!("w{name}");
-    let number = frame.number(&name);
-    let what = format!("{name}~{number}");
-    frame.chain = hash(&format!("{}/{what}", frame.path));
-    let mark = Mark { path: frame.path.clone(), what: what.clone(), loose: what, chain: frame.chain, acc: 0 };
+    let (name, mark) = ask(frame, name);
     let call = w.borrow_mut().desk.identify_as(frame.scope, &name, desk::Given::With(&name), CallKind::Wait, false);
     until(w, task, Waits::Ready).await?;
     let alone = w.borrow().alone();
@@ -230,7 +241,7 @@ pub async fn wait(w: &W, task: usize, frame: &mut Frame, name: u64) -> Result<u6
                 let question = Question { question: name, ..Question::default() };
                 let (key, batch) = world.desk.pass.open_wait(call, question).expect("of this pass");
                 world.write(batch)?;
-                world.model.questions.insert(key, mark.clone());
+                world.model.names.insert(key, mark.clone());
             }
             if let Err(why) = until(w, task, Waits::Answer(call)).await {
                 let mut world = w.borrow_mut();

@@ -79,7 +79,7 @@ impl Life {
             model.begin(&desk.journal, version);
             let ran_before = model.ran;
             let mut world = World::new(desk, Rng::new(self.rng.next()), model, pass);
-            world.mended = mended;
+            world.conditions.mended = mended;
             world.commits = (crashes > 0).then(|| self.rng.below(14));
             let mut world = run(world, flow);
             let stop = world.stop.take().expect("a run ends");
@@ -113,7 +113,8 @@ impl Life {
                     if !self.plan.may_ask {
                         return Err("it asks though nothing was edited".to_owned());
                     }
-                    self.settle(&mut desk, &mut model, (call, &mark), record);
+                    let reuse = self.rng.chance(50);
+                    settle(&mut desk, &mut model, (call, &mark), record, reuse);
                 }
                 Stop::Raced => {
                     self.tally.raced += 1;
@@ -139,7 +140,7 @@ impl Life {
                         .map(|record| record.call.key.clone())
                         .collect();
                     for key in open {
-                        let mark = model.questions[&key].clone();
+                        let mark = model.names[&key].clone();
                         desk.answer(&key, &mark.text());
                     }
                 }
@@ -176,19 +177,20 @@ impl Life {
         }
         Err("it does not end".to_owned())
     }
+}
 
-    fn settle(&mut self, desk: &mut Desk, model: &mut Model, (call, asker): (CallId, &Mark), record: usize) {
-        let record = &desk.pass.matcher.records.all[record];
-        let key = record.call.key.clone();
-        let mark = match &record.state {
-            State::Returned(found) | State::Answered(found, _) => {
-                let text: String = serde_json::from_str(found.inline().expect("inline")).expect("a text");
-                Some(Mark::parse(&text))
-            }
-            _ => None,
-        };
-        let decision = if self.rng.chance(50) { DriftDecision::Reuse } else { DriftDecision::Rerun };
-        model.decide(asker, mark.as_ref(), decision, &desk.journal);
-        desk.settle(call, &key, decision);
-    }
+/// Somebody decides about the call that a pass stopped at.
+pub fn settle(desk: &mut Desk, model: &mut Model, (call, asker): (CallId, &Mark), record: usize, reuse: bool) {
+    let record = &desk.pass.matcher.records.all[record];
+    let key = record.call.key.clone();
+    let mark = match &record.state {
+        State::Returned(found) | State::Answered(found, _) => {
+            let text: String = serde_json::from_str(found.inline().expect("inline")).expect("a text");
+            Some(Mark::parse(&text))
+        }
+        _ => None,
+    };
+    let decision = if reuse { DriftDecision::Reuse } else { DriftDecision::Rerun };
+    model.decide(asker, mark.as_ref(), decision, &desk.journal);
+    desk.settle(call, &key, decision);
 }

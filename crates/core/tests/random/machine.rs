@@ -6,13 +6,14 @@
 //! ([`super::life`]).
 
 use super::model::{Mark, Model};
+use super::nature::{Around, Conditions, Frame};
 use super::program::Step;
 use super::rng::Rng;
-use super::steps::{Frame, exec};
+use super::steps::exec;
 use crate::desk::Desk;
 use kitaru_core::delivery::Next;
 use kitaru_core::matcher::CallId;
-use kitaru_core::{Body, Digest, ScopeId, Seq};
+use kitaru_core::{Body, ScopeId, Seq};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -76,17 +77,13 @@ pub struct World {
     /// Commits until the process dies.
     pub commits: Option<u64>,
     pub pass: u64,
-    pub mended: bool,
+    pub conditions: Conditions,
     /// Failures that were made in this pass.
     pub fresh: Vec<Seq>,
     pub tasks: Vec<Task>,
     spawned: Vec<(usize, Flow)>,
     pub ended: u64,
     pub trail: Vec<String>,
-}
-
-pub fn hash(text: &str) -> u64 {
-    u64::from_le_bytes(Digest::of(text.as_bytes()).0[..8].try_into().unwrap())
 }
 
 /// Runs the flow once over the world's desk.
@@ -96,7 +93,8 @@ pub fn run(world: World, flow: &[Step]) -> World {
         let (w, flow) = (Rc::clone(&w), flow.to_vec());
         move |task| {
             Box::pin(async move {
-                let mut frame = Frame::new(ScopeId::ROOT, String::new(), 0, 0);
+                let around = Around { flow: w.borrow().conditions.input, ..Around::default() };
+                let mut frame = Frame::new(ScopeId::ROOT, String::new(), around);
                 let result = exec(&w, task, &mut frame, flow).await;
                 let mut world = w.borrow_mut();
                 if world.stop.is_none() {
@@ -149,7 +147,7 @@ impl World {
             stop: None,
             commits: None,
             pass,
-            mended: false,
+            conditions: Conditions::default(),
             fresh: Vec::new(),
             tasks: Vec::new(),
             spawned: Vec::new(),
@@ -243,8 +241,8 @@ impl World {
     }
 
     pub fn answer(&mut self, key: &str) {
-        let mark = self.model.questions.get(key).cloned().expect("an open wait has a question");
-        self.desk.answer(key, &mark.text());
+        let answer = self.model.answer(key);
+        self.desk.answer(key, &answer);
     }
 
     pub fn write(&mut self, bodies: Vec<Body>) -> Result<(), Break> {

@@ -1,8 +1,9 @@
 //! What is promised of a run, kept apart from core: every result carries the true identity of the call that it
 //! was made by, and what is paid for is read from the journal by the keys in it.
 
-use kitaru_core::event::{DriftDecision, Outcome};
-use kitaru_core::{Body, Event, Seq};
+use super::standing::{Came, Standing, standing};
+use kitaru_core::event::DriftDecision;
+use kitaru_core::{Event, ScopeId, Seq};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The true identity of a call, as its result carries it.
@@ -37,6 +38,22 @@ impl Mark {
     }
 }
 
+/// The name of a call: where it is made and what it is. One that is given an object is known by its place, for nothing
+/// tells which object it was.
+pub type Name = (String, String);
+
+pub fn named(mark: &Mark) -> Name {
+    (mark.path.clone(), known(&mark.what))
+}
+
+/// A call as far as anything tells.
+fn known(what: &str) -> String {
+    match what.split_once("(object ").and_then(|(name, rest)| Some((name, rest.split_once(')')?.1))) {
+        Some((name, rest)) => format!("{name}(?){rest}"),
+        None => what.to_owned(),
+    }
+}
+
 /// How much is promised of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strict {
@@ -63,21 +80,33 @@ struct Rerun {
 pub struct Model {
     strict: Strict,
     /// Recorded results of earlier passes that this one has not asked for yet.
-    paid: BTreeMap<(String, String), usize>,
+    paid: BTreeMap<Name, usize>,
     /// Calls that ran before and have no result: to run again is what is due to them.
-    due: BTreeSet<(String, String)>,
-    begun: BTreeSet<(String, String)>,
+    due: BTreeSet<Name>,
+    begun: BTreeSet<Name>,
     /// Scopes in which a record went to another call by decision: what its own call does from there on is due to that.
     decided: BTreeSet<String>,
     /// Calls that somebody decided to run, by path and identity.
-    anew: BTreeSet<(String, String)>,
+    anew: BTreeSet<Name>,
     /// What else those decisions allow to run.
     reruns: Vec<Rerun>,
     version: u64,
     /// Recorded results that this pass was served.
-    used: BTreeSet<(String, String)>,
-    /// What each open wait asks.
-    pub questions: BTreeMap<String, Mark>,
+    used: BTreeSet<Name>,
+    /// Records up to here may run again: they are used only if they are unchanged.
+    pub free_upto: Seq,
+    /// What each call that began truly is, and each question, by key.
+    pub names: BTreeMap<String, Mark>,
+    /// Calls whose bodies were given something else: the body, the call's place among those of its name, and what.
+    pub given: BTreeMap<Name, (ScopeId, String, String)>,
+    /// Calls that were served what was put in place under their key, though not of a call with their inputs.
+    pub adopted: BTreeMap<Name, (String, String)>,
+    /// What people answer, where they were said to answer something else.
+    pub answers: BTreeMap<Name, String>,
+    /// Every call that was served something.
+    pub took: BTreeSet<Name>,
+    /// Every call whose body began.
+    pub made: BTreeSet<Name>,
     pub broken: Option<String>,
     pub served: u64,
     pub ran: u64,
@@ -95,11 +124,23 @@ impl Model {
             reruns: Vec::new(),
             version: 0,
             used: BTreeSet::new(),
-            questions: BTreeMap::new(),
+            free_upto: 0,
+            names: BTreeMap::new(),
+            given: BTreeMap::new(),
+            adopted: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            took: BTreeSet::new(),
+            made: BTreeSet::new(),
             broken: None,
             served: 0,
             ran: 0,
         }
+    }
+
+    /// What people answer to the question of that key.
+    pub fn answer(&self, key: &str) -> String {
+        let mark = self.names.get(key).expect("an open wait has a question");
+        self.answers.get(&named(mark)).cloned().unwrap_or_else(|| mark.text())
     }
 
     /// A new pass of that version of the flow over that journal.
@@ -109,11 +150,11 @@ impl Model {
             rerun.version.get_or_insert(version);
         }
         self.used.clear();
-        let results = results(journal);
+        let results = results(journal, self.free_upto);
         self.paid.clear();
         self.due.clone_from(&self.begun);
         for mark in &results {
-            self.due.remove(&(mark.path.clone(), mark.what.clone()));
+            self.due.remove(&named(mark));
             *self.paid.entry(self.name(mark)).or_insert(0) += 1;
         }
     }
@@ -121,22 +162,22 @@ impl Model {
     /// The pass ended by itself, and that is written with what it was served.
     pub fn ended(&mut self) {
         for rerun in &mut self.reruns {
-            rerun.recorded.retain(|mark| !self.used.contains(&(mark.path.clone(), mark.what.clone())));
+            rerun.recorded.retain(|mark| !self.used.contains(&named(mark)));
         }
     }
 
-    fn name(&self, mark: &Mark) -> (String, String) {
+    fn name(&self, mark: &Mark) -> Name {
         let what = if self.strict == Strict::Edited { &mark.loose } else { &mark.what };
-        (mark.path.clone(), what.clone())
+        (mark.path.clone(), known(what))
     }
 
     /// Somebody decided about a drift of that call; the record that it was about stood in another scope, perhaps.
     pub fn decide(&mut self, asker: &Mark, record: Option<&Mark>, decision: DriftDecision, journal: &[Event]) {
         if decision == DriftDecision::Rerun {
-            self.anew.insert((asker.path.clone(), asker.what.clone()));
+            self.anew.insert(named(asker));
             // A question that is asked again says nothing about what costs.
             if !asker.what.starts_with('w') {
-                let (path, recorded) = (asker.path.clone(), results(journal));
+                let (path, recorded) = (asker.path.clone(), results(journal, 0));
                 self.reruns.push(Rerun { path, recorded, version: None });
             }
             return;
@@ -153,8 +194,10 @@ impl Model {
         self.paid.retain(|(at, _), _| !at.starts_with(path));
     }
 
+    /// `decided`: whether a person decided that it is served that.
     pub fn served(&mut self, asker: &Mark, record: &Mark, decided: bool) {
         self.served += 1;
+        self.took.insert(named(asker));
         // After an edit a task may stand for a recorded one of its function that is gone.
         let stands_in = self.strict == Strict::Own
             && !asker.what.contains('@')
@@ -165,7 +208,7 @@ impl Model {
                 .get_or_insert(format!("{} {} was served {} {}", asker.path, asker.what, record.path, record.what));
         }
         let name = self.name(record);
-        self.used.insert((record.path.clone(), record.what.clone()));
+        self.used.insert(named(record));
         if let Some(left) = self.paid.get_mut(&name) {
             *left = left.saturating_sub(1);
         }
@@ -182,7 +225,8 @@ impl Model {
             Strict::Edited => !self.decided.iter().any(|path| under(&call.path, path)),
         };
         let name = self.name(call);
-        let exact = (call.path.clone(), call.what.clone());
+        let exact = named(call);
+        self.made.insert(exact.clone());
         let asked = self.anew.contains(&exact)
             || self.reruns.iter().any(|one| {
                 let meant = one.version == Some(self.version) && under(&call.path, &one.path);
@@ -196,27 +240,11 @@ impl Model {
     }
 }
 
-/// The results that a journal holds, in the order in which they came.
-fn results(journal: &[Event]) -> Vec<Mark> {
-    let mut results: BTreeMap<Seq, (String, Mark)> = BTreeMap::new();
-    for event in journal {
-        match &event.body {
-            Body::CallStarted(started) => results.retain(|_, (key, _)| *key != started.call.key),
-            Body::CallEnded(ended) => {
-                results.retain(|_, (key, _)| *key != ended.call.key);
-                if let Outcome::Returned { result } = &ended.outcome {
-                    let text: String = serde_json::from_str(result.inline().unwrap()).unwrap();
-                    if text != "now" {
-                        let record = ended.record.unwrap_or(event.seq);
-                        results.insert(record, (ended.call.key.clone(), Mark::parse(&text)));
-                    }
-                }
-            }
-            Body::CallsDropped(dropped) => results.retain(|seq, _| !dropped.records.contains(seq)),
-            _ => {}
-        }
-    }
-    results.into_values().map(|(_, mark)| mark).collect()
+/// The results that a journal holds, of records after that.
+fn results(journal: &[Event], after: Seq) -> Vec<Mark> {
+    let all = standing(journal);
+    let good = |one: &&Standing| matches!(one.came, Came::Good(_)) && one.seq > after;
+    all.values().filter(good).filter_map(Standing::mark).collect()
 }
 
 /// A path without the arguments of its tasks.

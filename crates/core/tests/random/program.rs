@@ -26,6 +26,8 @@ pub struct Call {
     pub given: Given,
     pub fails: Fails,
     pub once: bool,
+    /// Whether its result is handed on and cannot be stored.
+    pub volatile: bool,
     pub body: Vec<Step>,
 }
 
@@ -36,6 +38,8 @@ pub enum Given {
     Last,
     /// The loop's index.
     Index,
+    /// What the flow is given.
+    Flow,
     Nothing,
     /// An object that no codec takes; which one.
     Opaque(u64),
@@ -71,6 +75,8 @@ pub struct Menu {
     pub races: bool,
     pub clocks: bool,
     pub failures: bool,
+    /// What replays differ by: calls that take the flow's input, and results that cannot be stored.
+    pub replays: bool,
 }
 
 pub fn program(rng: &mut Rng, menu: Menu) -> Vec<Step> {
@@ -111,6 +117,7 @@ fn call(rng: &mut Rng, menu: Menu, depth: u32) -> Call {
         7 => Given::Index,
         8..=9 => Given::Nothing,
         10 => Given::Opaque(rng.below(2)),
+        _ if menu.replays => Given::Flow,
         _ => Given::Const(9),
     };
     let fails = match rng.below(12) {
@@ -126,7 +133,8 @@ fn call(rng: &mut Rng, menu: Menu, depth: u32) -> Call {
         Vec::new()
     };
     let once = body.is_empty() && rng.chance(8);
-    Call { name: rng.below(4), given, fails, once, body }
+    let volatile = menu.replays && !once && rng.chance(6);
+    Call { name: rng.below(4), given, fails, once, volatile, body }
 }
 
 fn branches(rng: &mut Rng, menu: Menu, depth: u32) -> Vec<Branch> {
@@ -213,7 +221,8 @@ fn print(f: &mut fmt::Formatter<'_>, steps: &[Step], depth: usize) -> fmt::Resul
         match step {
             Step::Call(call) => {
                 let once = if call.once { " once" } else { "" };
-                writeln!(f, "{pad}f{}({:?})  # {:?}{once}", call.name, call.given, call.fails)?;
+                let volatile = if call.volatile { " volatile" } else { "" };
+                writeln!(f, "{pad}f{}({:?})  # {:?}{once}{volatile}", call.name, call.given, call.fails)?;
                 print(f, &call.body, depth + 1)?;
             }
             Step::Loop(times, inner) => {

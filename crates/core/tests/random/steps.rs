@@ -3,42 +3,13 @@
 //! Not here: a single call ([`super::calls`]), and who goes on when ([`super::machine`]).
 
 use super::calls::{drive, identify, read, wait};
-use super::machine::{Break, W, Waits, hash, spawn, until};
+use super::machine::{Break, W, Waits, spawn, until};
+use super::nature::{Frame, hash};
 use super::program::{Branch, Step};
-use kitaru_core::{ScopeId, Seq};
-use std::collections::BTreeMap;
+use kitaru_core::Seq;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-
-/// Where steps run: the scope as the matcher knows it, and the path that it truly is.
-#[derive(Clone)]
-pub struct Frame {
-    pub scope: ScopeId,
-    pub path: String,
-    pub last: u64,
-    pub index: u64,
-    pub chain: u64,
-    pub acc: u64,
-    pub counts: BTreeMap<String, u32>,
-}
-
-impl Frame {
-    pub fn new(scope: ScopeId, path: String, last: u64, index: u64) -> Self {
-        Self { scope, path, last, index, chain: 0, acc: 0, counts: BTreeMap::new() }
-    }
-
-    pub fn number(&mut self, what: &str) -> u32 {
-        let number = self.counts.entry(what.to_owned()).or_insert(0);
-        *number += 1;
-        *number
-    }
-
-    pub fn took(&mut self, value: u64) {
-        self.last = value;
-        self.acc = hash(&format!("{} {value}", self.acc));
-    }
-}
 
 pub fn exec<'a>(
     w: &'a W,
@@ -55,15 +26,15 @@ pub fn exec<'a>(
                     frame.took(value);
                 }
                 Step::Loop(times, inner) => {
-                    let outer = frame.index;
+                    let outer = frame.around.index;
                     for index in 0..times {
-                        frame.index = index;
+                        frame.around.index = index;
                         exec(w, task, frame, inner.clone()).await?;
                     }
-                    frame.index = outer;
+                    frame.around.index = outer;
                 }
                 Step::If(yes, no) => {
-                    let chosen = if frame.last % 2 == 1 { yes } else { no };
+                    let chosen = if frame.around.last % 2 == 1 { yes } else { no };
                     exec(w, task, frame, chosen).await?;
                 }
                 Step::Try(inner) => match exec(w, task, frame, inner).await {
@@ -128,12 +99,12 @@ fn spawn_all(w: &W, frame: &mut Frame, branches: Vec<Branch>) -> Vec<usize> {
 }
 
 fn spawn_one(w: &W, frame: &mut Frame, branch: Branch) -> usize {
-    let (last, index) = (frame.last, frame.index);
+    let around = frame.around;
     if branch.bare {
         let Some(Step::Call(call)) = branch.steps.into_iter().next() else { panic!("a bare branch is one call") };
         // Its identity is taken where it is written.
         let one = identify(w, frame, &call);
-        let mut own = Frame::new(frame.scope, frame.path.clone(), last, index);
+        let mut own = Frame::new(frame.scope, frame.path.clone(), around);
         let w2 = Rc::clone(w);
         return spawn(w, |task| {
             Box::pin(async move {
@@ -161,7 +132,7 @@ fn spawn_one(w: &W, frame: &mut Frame, branch: Branch) -> usize {
     let w2 = Rc::clone(w);
     spawn(w, |task| {
         Box::pin(async move {
-            let mut own = Frame::new(scope, path, last, index);
+            let mut own = Frame::new(scope, path, around);
             let result = exec(&w2, task, &mut own, branch.steps).await.map(|()| own.acc);
             ended(&w2, task, result);
             Ok(())

@@ -7,7 +7,7 @@
 use super::original::Original;
 use super::{ManageError, Result, check_answer, text};
 use kitaru_core::event::{
-    CallEnded, Created, Fork, InputsSet, Outcome, Override, Reuse, ScopeOpened, Usage, WaitAnswered, WaitOpened,
+    CallEnded, Created, Fork, InputsSet, Outcome, Override, Reuse, Usage, WaitAnswered, WaitOpened,
 };
 use kitaru_core::path::{self, Step, TAG};
 use kitaru_core::plan::{Place, Plan, PlanError, SourceCall, Spec, plan};
@@ -16,7 +16,7 @@ use kitaru_core::{Body, ExecutionId, Millis, ScopeId, Value};
 use kitaru_store::{Created as Creation, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// What is asked of a replay.
 #[derive(Clone, Debug, Default)]
@@ -250,7 +250,6 @@ pub fn create_replay(
         let (key, values, by) = (call.key.clone(), values.clone(), options.by.clone());
         events.push(Body::InputsSet(InputsSet { key, body, values, by }));
     }
-    let mut opened = HashSet::new();
     for (place, change) in planned.plan.places.iter().zip(&planned.changes) {
         let value = made(&change.value, &change.path)?;
         match place {
@@ -258,7 +257,6 @@ pub fn create_replay(
                 let call = &original.source.calls[*call];
                 let Some(ix) = original.records.by_key.get(&call.key) else { continue };
                 let record = &original.records.all[*ix];
-                announce(original, record.call.scope, &mut opened, &mut events);
                 events.push(Body::CallEnded(Box::new(CallEnded {
                     call: record.call.clone(),
                     record: None,
@@ -275,7 +273,6 @@ pub fn create_replay(
             Place::Answer { call } => {
                 let key = original.source.calls[*call].key.clone();
                 let Some(asked) = original.questions.get(&key) else { continue };
-                announce(original, asked.call.scope, &mut opened, &mut events);
                 let asked = WaitOpened { deadline: None, on_timeout: None, ..(**asked).clone() };
                 events.push(Body::WaitOpened(Box::new(asked)));
                 events.push(Body::WaitAnswered(WaitAnswered { key, value, by: options.by.clone() }));
@@ -285,26 +282,6 @@ pub fn create_replay(
     }
     let created = store.create(&id, now, events, None)?;
     Ok((id, matches!(created, Creation::New(_))))
-}
-
-/// The events that open `scope` and those around it, in front of an event about a call in it.
-fn announce(original: &Original, mut scope: ScopeId, opened: &mut HashSet<ScopeId>, events: &mut Vec<Body>) {
-    let records = &original.records;
-    let mut around: Vec<ScopeOpened> = Vec::new();
-    // No more than there are: a damaged journal must not hang the walk.
-    for _ in 0..=records.scopes.len() + records.all.len() {
-        if let Some(known) = records.scope(&scope) {
-            if opened.insert(scope) {
-                around.push(known.clone());
-            }
-            scope = known.parent;
-        } else if let Some(ix) = records.by_body.get(&scope) {
-            scope = records.all[*ix].call.scope;
-        } else {
-            break;
-        }
-    }
-    events.extend(around.into_iter().rev().map(Body::ScopeOpened));
 }
 
 fn body_of(original: &Original, key: &str) -> Option<ScopeId> {

@@ -35,7 +35,6 @@ pub fn rows_are_the_fold_of_the_journal(with: &Fixture) {
 /// And of one replay after another, each of which goes on from somewhere in what the one before had come to.
 pub fn rows_of_a_replay_are_the_fold_of_what_it_reads(with: &Fixture) {
     let batches = || prop::collection::vec(prop::collection::vec((0u8..16, 0u8..5, 0u8..8), 1..6), 1..6);
-    // How far the source counts, and which of its records are kept, of 64 parts each.
     let fork = (0u64..64, prop::collection::vec((0u64..64, 0u64..16), 0..4), batches());
     let lives = (batches(), prop::collection::vec(fork, 1..4));
     let config = Config { cases: 60, failure_persistence: None, ..Config::default() };
