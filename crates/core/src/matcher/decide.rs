@@ -66,7 +66,7 @@ impl Matcher {
             if matches!(met.head.inputs, Inputs::Digest(_)) {
                 // Its inputs tell whose it is: what was served before it was this scope's own.
                 state.raced = None;
-            } else if !alone && met.head.kind == CallKind::Checkpoint {
+            } else if !alone && met.head.kind == CallKind::Checkpoint && !self.records.all[ix].supplied {
                 state.raced = Some(ix);
             }
             self.served.insert(ix);
@@ -231,15 +231,19 @@ impl Matcher {
     /// The first unclaimed record after the last claimed one of a scope; with `like`, of those that the flow of the same
     /// execution made as that one.
     fn next_unclaimed(&self, scope: ScopeId, like: Option<usize>) -> Option<usize> {
-        let (base, own) = self.records.fork.as_ref().map_or((0, 0), |fork| (fork.base, fork.own));
-        let is_source = |ix: usize| self.records.all[ix].seq <= base;
+        let fork = self.records.fork.as_ref();
+        let (base, own) = fork.map_or((0, 0), |fork| (fork.base, fork.own));
+        // Which execution of a chain of replays made it.
+        let maker = |ix: usize| {
+            let seq = self.records.all[ix].seq;
+            fork.map_or(0, |fork| fork.sources.partition_point(|(upto, _)| *upto < seq))
+        };
         // The flow of no execution made what was put in place.
         let is_put = |record: &Record| record.supplied || base < record.seq && record.seq <= own;
         let list = self.records.by_scope.get(&scope)?;
         let last = self.scopes.get(&scope).and_then(|state| state.last_claimed);
         let start = last.map_or(0, |ix| self.records.all[ix].place + 1);
-        let is_like =
-            |ix: &usize| like.is_none_or(|like| is_source(like) == is_source(*ix) && !is_put(&self.records.all[*ix]));
+        let is_like = |ix: &usize| like.is_none_or(|like| maker(like) == maker(*ix) && !is_put(&self.records.all[*ix]));
         list.iter().skip(start).copied().filter(is_like).find(|ix| self.is_unclaimed(*ix) && !self.is_replaced(*ix))
     }
 

@@ -302,7 +302,7 @@ impl Desk<'_> {
                 within.filter(|within| is_cause.contains(within) && self.differs_inside(*within, &own[*within]));
             fates[at] = Some(match (around, &own[at]) {
                 (Some(Fate::Unasked), _) => Fate::Unasked,
-                _ if calls[at].unasked && matches!(own[at], Own::Kept | Own::Unread | Own::Runs(_)) => Fate::Unasked,
+                _ if calls[at].unasked && own[at] != Own::Asked => Fate::Unasked,
                 (Some(Fate::Reused), _) => Fate::Reused,
                 (Some(Fate::Supplied | Fate::Skipped), _) => Fate::Skipped,
                 (Some(Fate::MayRun(_)), _) => Fate::MayRun(within.map(|within| calls[within].key.clone())),

@@ -88,7 +88,10 @@ pub fn comes_true(
         // What somebody put in place goes to whatever stands there.
         let adopted = model.adopted.values().any(|(key, _)| *key == line.key);
         let (made, served) = (model.made.contains(name), served_in(name) || adopted);
-        if *record <= base && !made && (!is_told(source) && !served || is_in_anew(name, names, base)) {
+        if *record <= base
+            && !made
+            && (!is_told(source) && !model.took.contains(name) && !adopted || is_in_anew(name, names, base))
+        {
             continue;
         }
         let came_true = match (&line.fate, line.kind) {
