@@ -1,16 +1,22 @@
-"""Submitted items run in threads; a call after each belongs to the flow."""
+"""Submitted items run in threads; a call after each belongs to the flow.
 
-import time
+Each item ends when the one before has been dealt with: what has ended when `as_completed` is called, it gives in the
+order of a set, which is another one in each process. Such a flow is asked about, and rightly.
+"""
+
+import threading
 from concurrent.futures import as_completed
 
 from world import paid
 
 from kitaru import checkpoint, flow
 
+turns = [threading.Event() for _ in range(4)]
+
 
 @checkpoint
 def fetch(i):
-    time.sleep((3 - i) * 0.004)
+    turns[i].wait()
     return paid(i)
 
 
@@ -21,8 +27,16 @@ def after(x):
 
 @flow
 def main():
+    for turn in turns:
+        turn.clear()
     handles = [fetch.submit(i) for i in range(4)]
-    return sorted(after(handle.result()) for handle in as_completed(handles))
+    turns[3].set()
+    found = []
+    for handle in as_completed(handles):
+        i = handle.result()
+        found.append(after(i))
+        turns[i - 1].set()
+    return sorted(found)
 
 
 EXPECT = {"inline": [100, 101, 102, 103]}
