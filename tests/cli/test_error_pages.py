@@ -18,6 +18,7 @@ WORD = r'"([a-z]+(?:-[a-z]+)*)"'
 SHAPES = [
     ("crates/*/src/**/error.rs", rf"Self::\w+[^\n]*=> {WORD},"),
     ("crates/*/src/**/*.rs", rf"ManageError::new\(\s*{WORD}"),
+    ("crates/server/src/*.rs", rf"Problem::new\(StatusCode::\w+, {WORD}"),
     ("crates/*/src/**/*.rs", rf"raise_code\(py, {WORD}"),
     ("crates/py/src/cli.rs", rf"refused\({WORD}"),
     ("python/kitaru/**/*.py", rf"\bcode ?= ?{WORD}"),
