@@ -420,7 +420,19 @@ def beside(frame: Frame, exec_id: str, handle: Handle[Any], work: Callable[[], A
 def carry_on(frame: Frame, exec_id: str) -> None:
     """Carries an execution below this flow on beside it, whose own call is over: its outcome is read from the store."""
     carried = Carried(frame.run, frame, exec_id)
-    beside(frame, exec_id, Handle(), carried.body_sync)
+    # From now on, and not from when its thread has begun: whoever looks at once must not find it left alone.
+    kept = contextlib.ExitStack()
+    kept.enter_context(_carrying(exec_id))
+
+    def work() -> Any:
+        with kept:
+            return carried.body_sync()
+
+    try:
+        beside(frame, exec_id, Handle(), work)
+    except RuntimeError:
+        kept.close()
+        raise
 
 
 def child_has_news(run: Run, suspended: KitaruSuspended) -> bool:

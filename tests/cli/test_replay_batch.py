@@ -117,6 +117,32 @@ def test_a_batch_that_is_killed_half_way_and_started_again_replays_each_once(lab
     assert not any(line.startswith("first") for line in found)
 
 
+@pytest.mark.timeout(300)
+def test_a_hundred_replays_at_once_killed_half_way_and_started_again_are_each_made_once(lab: Lab) -> None:
+    lab.write("gated.py", GATED)
+    lab.write("go", "")
+    lab.python("-c", "from gated import gated\nfor n in range(100): gated(n)").ok()
+    done(lab)
+    command = ("replay", "--flow", "gated", "--from", "second", "--limit-running", "8", "--batch", "hundred")
+    batch = lab.spawn(KITARU, *command)
+    lab.wait_for("second ends", times=50, seconds=120)
+    batch.kill()
+    batch.communicate()
+    assert lab.done().count("second ends") < 100, "it was killed half-way"
+    for _ in range(20):
+        # What was under way goes on beside this, and is told as running until it has ended.
+        if lab.run(KITARU, *command, timeout=240).code == 0:
+            break
+    found = lab.query("SELECT forked_from, status FROM executions WHERE forked_from IS NOT NULL")
+    assert (len(found), len({source for source, _ in found}), {status for _, status in found}) == (
+        100,
+        100,
+        {"completed"},
+    )
+    made = sorted(line for line in lab.done() if line.startswith("second ") and line != "second ends")
+    assert made == sorted(f"second {n}" for n in range(100))
+
+
 def test_executions_are_chosen_by_flow_status_label_and_age(lab: Lab) -> None:
     source = broken(lab)
     lab.kitaru("run", "searcher.py:research", "--tag", "keep").ok(1)

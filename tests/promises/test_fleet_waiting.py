@@ -320,3 +320,41 @@ except kitaru.KitaruSuspended as left:
     assert lines[2].strip() == f"result: {asked[-8:]}"
     doctor = lab.kitaru("doctor").ok().out
     assert f"waiting for 1 execution ({asked[-8:]})" in doctor and "waiting for awaits" in doctor, doctor
+
+
+SLOW_TO_BEGIN = """
+import os, threading, time
+import kitaru
+from kitaru import KitaruClient, checkpoint, flow
+from world import did
+
+begin = threading.Thread.run
+
+def late(self):
+    # As on a busy machine: it has been started, and does not run yet.
+    if self.name.startswith("kitaru-"):
+        time.sleep(0.3)
+    begin(self)
+
+threading.Thread.run = late
+
+@flow
+def bad():
+    if not os.path.exists("mended"):
+        raise ValueError("not yet")
+    return did("mended")
+
+@flow
+def main():
+    one = bad.run()
+    first = kitaru.wait_for([one])
+    open("mended", "w").close()
+    KitaruClient().executions.resume(one.exec_id)
+    return [[len(found) for found in seen] for seen in (first, kitaru.wait_for([one]))]
+"""
+
+
+def test_what_is_resumed_is_not_found_left_alone_before_it_has_begun(lab: Lab) -> None:
+    lab.write("agent.py", SLOW_TO_BEGIN)
+    assert lab.item("run", "agent.py:main")["result"] == [[1, 0, 0], [1, 0, 0]]
+    assert lab.done() == ["mended"]
