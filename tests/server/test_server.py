@@ -118,7 +118,19 @@ def test_a_flow_that_cannot_be_loaded_is_said_once_and_left_alone(lab: Lab) -> N
         ("GET", "/executions/{id}/calls/nothing", None, 404, "unknown-call"),
         ("GET", "/executions/{id}/artifacts/..%2f..%2fetc%2fpasswd", None, 404, "unknown-artifact"),
         ("POST", "/executions/{id}/input", {"value": "perhaps"}, 422, "bad-answer"),
+        ("POST", "/executions/{id}/input", {}, 400, "bad-json"),
+        ("POST", "/executions/{id}/input", {"value": 1, "more": 2}, 400, "bad-json"),
+        ("POST", "/executions/{id}/input", [True, "go"], 400, "bad-json"),
+        ("POST", "/executions/{id}/resume", [], 400, "bad-json"),
         ("POST", "/executions/{id}/resume", {"on_drift": "guess"}, 400, "usage"),
+        ("GET", "/executions?limit=many", None, 400, "usage"),
+        ("GET", "/executions?limit=0", None, 400, "usage"),
+        ("GET", "/executions?colour=red", None, 400, "usage"),
+        ("GET", "/executions/%ff", None, 400, "usage"),
+        ("GET", "/executions/{id}/journal?after=9223372036854775808", None, 400, "usage"),
+        ("GET", "/diff", None, 400, "usage"),
+        ("DELETE", "/breakpoints/18446744073709551615", None, 400, "usage"),
+        ("PUT", "/executions", {}, 405, "unknown-route"),
         ("POST", "/executions/{id}/resume", {}, 409, "waiting"),
         ("POST", "/breakpoints", {"flow": "nobody", "before": "gather"}, 404, "unknown-flow"),
         ("DELETE", "/breakpoints/17", None, 404, "unknown-breakpoint"),
@@ -215,6 +227,60 @@ def test_a_stream_is_told_when_the_server_stops(lab: Lab) -> None:
             pass
         server.process.send_signal(signal.SIGTERM)
         assert [event for event, _, _ in events] == ["closing"]
+
+
+@pytest.mark.parametrize("last", ["x", "1", "99999.0", "0.99999", "9223372036854775808.0", "\xe9"])
+def test_a_place_that_is_none_of_the_stream_is_refused(lab: Lab, last: str) -> None:
+    exec_id = waiting(lab)
+    with serving(lab, "server") as server:
+        path = f"/api/v1/executions/{exec_id}/events"
+        status, headers, _ = server.ask("GET", path, headers={"Last-Event-ID": last})
+        assert (status, headers["content-type"]) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: ",
+        b"POST /api/v1/breakpoints HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 50\r\n\r\n{",
+        b"GET /api/v1/executions/latest/events HTTP/1.1\r\nHost: {host}\r\n\r\n",
+    ],
+    ids=["half a head", "half a body", "a stream that nobody reads"],
+)
+def test_a_client_that_does_nothing_does_not_keep_it_from_ending(lab: Lab, sent: bytes) -> None:
+    lab.write(
+        "agent.py",
+        PROGRAM
+        + """
+@flow
+def chat():
+    for n in range(20_000):
+        print("a line of some length, so that the buffers between here and there are full before its end", n)
+""",
+    )
+    lab.kitaru("run", "agent.py:chat").ok(0)
+    with serving(lab) as server, socket.create_connection((server.host, server.port)) as client:
+        client.sendall(sent.replace(b"{host}", f"{server.host}:{server.port}".encode()))
+        if b"events" in sent:
+            assert client.recv(1000)
+        assert server.stop() == (0, "stopped\n")
+
+
+def test_once_it_is_told_to_stop_nothing_is_begun(lab: Lab) -> None:
+    exec_id = waiting(lab)
+    with serving(lab) as server, socket.create_connection((server.host, server.port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n")
+        server.process.send_signal(signal.SIGTERM)
+        while True:
+            # Until nobody listens any more.
+            try:
+                socket.create_connection((server.host, server.port)).close()
+            except ConnectionRefusedError:
+                break
+        lab.kitaru("input", exec_id, "--value", "true", "--no-resume").ok(0)
+        server.process.communicate(timeout=30)
+    assert lab.done() == ["gather bees"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

@@ -22,6 +22,7 @@ pub fn serve(context: &mut Context<'_>, listen: &Listen, at_once: u16) -> Result
         port: listen.port,
         store: Arc::clone(&context.store),
         place: (place.address.clone(), place.home.clone(), place.normal),
+        complain: output::say,
         at_once: at_once.into(),
     };
     let (json, command) = (context.json, if at_once > 0 { "up" } else { "server" });

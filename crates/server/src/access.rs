@@ -5,7 +5,7 @@
 
 use crate::problem::Problem;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ impl Door {
 
 /// Lets a request in, or says why not; sets what every answer carries.
 pub async fn check(State(door): State<Door>, request: Request, next: Next) -> Response {
-    let mut response = match refusal(&door, request.method(), request.headers()) {
+    let mut response = match refusal(&door, &request) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     };
@@ -45,9 +45,15 @@ pub async fn check(State(door): State<Door>, request: Request, next: Next) -> Re
     response
 }
 
-fn refusal(door: &Door, method: &Method, headers: &HeaderMap) -> Option<Problem> {
-    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if !text(header::HOST).is_some_and(|host| door.is_here(host)) {
+fn refusal(door: &Door, request: &Request) -> Option<Problem> {
+    let (method, headers) = (request.method(), request.headers());
+    // Said twice is said by two: by somebody in between, too.
+    let text = |name: header::HeaderName| {
+        let mut all = headers.get_all(name).iter();
+        all.next().filter(|_| all.next().is_none()).and_then(|value| value.to_str().ok())
+    };
+    let target = request.uri().authority().is_none_or(|authority| door.is_here(authority.as_str()));
+    if !target || !text(header::HOST).is_some_and(|host| door.is_here(host)) {
         return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "the Host is not this server's"));
     }
     if headers.contains_key(header::ORIGIN) {
@@ -58,7 +64,8 @@ fn refusal(door: &Door, method: &Method, headers: &HeaderMap) -> Option<Problem>
     }
     let changes = !matches!(*method, Method::GET | Method::HEAD);
     let kind = text(header::CONTENT_TYPE).map(|kind| kind.split(';').next().unwrap_or_default().trim());
-    if changes && *method != Method::DELETE && kind != Some("application/json") {
+    let is_json = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    if changes && *method != Method::DELETE && !is_json {
         // A form of another site can send anything but this without asking first.
         let detail = "what changes something is sent as Content-Type: application/json";
         return Some(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "usage", detail));

@@ -3,11 +3,12 @@
 //! Not here: what a breakpoint does (sessions), and flows that have not run yet, whose code would have to be loaded.
 
 use crate::executions::items;
+use crate::given::{Asked, At, Given};
 use crate::problem::{Answer, answer};
 use crate::{Shared, carry};
-use axum::extract::{Path, Query, State};
+use axum::Router;
+use axum::extract::State;
 use axum::routing::get;
-use axum::{Json, Router};
 use kitaru_engine::manage::{self, Before, view};
 use serde::Deserialize;
 use serde_json::json;
@@ -22,7 +23,7 @@ struct Of {
     flow: Option<String>,
 }
 
-async fn list(State(shared): State<Shared>, Query(of): Query<Of>) -> Answer {
+async fn list(State(shared): State<Shared>, Asked(of): Asked<Of>) -> Answer {
     answer(&shared, move |shared| {
         let found = manage::breakpoints(shared.store.as_ref(), of.flow.as_deref())?;
         items(found.iter().map(|row| Ok(view::breakpoint(row))))
@@ -41,7 +42,7 @@ struct Add {
     when: Option<String>,
 }
 
-async fn add(State(shared): State<Shared>, Json(asked): Json<Add>) -> Answer {
+async fn add(State(shared): State<Shared>, Given(asked): Given<Add>) -> Answer {
     answer(&shared, move |shared| {
         let store = shared.store.as_ref();
         manage::check_before(&asked.before)?;
@@ -55,9 +56,9 @@ async fn add(State(shared): State<Shared>, Json(asked): Json<Add>) -> Answer {
     .await
 }
 
-async fn remove(State(shared): State<Shared>, Path(id): Path<u64>) -> Answer {
+async fn remove(State(shared): State<Shared>, At(id): At<u32>) -> Answer {
     answer(&shared, move |shared| {
-        manage::remove_breakpoint(shared.store.as_ref(), id)?;
+        manage::remove_breakpoint(shared.store.as_ref(), id.into())?;
         Ok(json!({ "removed": id }))
     })
     .await

@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// Who acts, in journals.
 pub const BY: &str = "http";
@@ -22,8 +24,11 @@ pub const BY: &str = "http";
 /// Between two looks at what can go on, if nobody says so.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Every so many rounds what is due by time alone is looked for.
-const ROUNDS: u64 = 20;
+/// Without a write, what is due by time alone is looked for so often.
+const PASSING: Duration = Duration::from_secs(1);
+
+/// A look for what is due takes at most one part in so many of the time, however much there is to look at.
+const MOST: u32 = 20;
 
 /// A worker of this process.
 #[derive(Clone)]
@@ -35,6 +40,8 @@ struct Work {
     store: Arc<dyn Store>,
     place: (String, PathBuf, bool),
     at_once: usize,
+    complain: fn(&str),
+    stopped: AtomicBool,
     state: Mutex<State>,
     asked: Condvar,
 }
@@ -45,13 +52,12 @@ struct State {
     under_way: HashMap<ExecutionId, Carried>,
     /// What could not go on, as of that event: it is not tried again until there is another.
     stuck: HashMap<ExecutionId, Seq>,
-    number: u64,
-    rounds: u64,
 }
 
 struct Carried {
     process: Child,
-    folder: PathBuf,
+    /// Gone with this; a process that is still there when the server ends does without.
+    folder: TempDir,
     flow: String,
 }
 
@@ -67,18 +73,24 @@ pub fn go_on(shared: &Shared, row: &ExecutionRow, why: &str) -> Result<String, M
 }
 
 impl Carrier {
-    /// Begins to work.
-    pub fn begin(store: Arc<dyn Store>, place: (String, PathBuf, bool), at_once: usize) -> Self {
-        let work = Work { store, place, at_once, state: Mutex::default(), asked: Condvar::new() };
-        let carrier = Self { shared: Arc::new(work) };
-        let weak = Arc::downgrade(&carrier.shared);
+    /// Begins to work: one thread looks for what is due, another starts processes and hears how they ended.
+    pub fn begin(store: Arc<dyn Store>, place: (String, PathBuf, bool), at_once: usize, complain: fn(&str)) -> Self {
+        let (stopped, state, asked) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
+        let work = Arc::new(Work { store, place, at_once, complain, stopped, state, asked });
+        let (looks, starts) = (Arc::clone(&work), Arc::clone(&work));
+        tokio::task::spawn_blocking(move || looks.look_until_stopped());
         tokio::task::spawn_blocking(move || {
-            let mut seen = None;
-            while let Some(work) = weak.upgrade() {
-                work.look(&mut seen);
+            while !starts.stopped.load(Ordering::Acquire) {
+                starts.round();
             }
         });
-        carrier
+        Self { shared: work }
+    }
+
+    /// Nothing more is begun. What is under way goes on to its end by itself.
+    pub fn stop(&self) {
+        self.shared.stopped.store(true, Ordering::Release);
+        self.shared.asked.notify_all();
     }
 
     fn ask(&self, row: ExecutionRow, why: &str) {
@@ -94,32 +106,43 @@ impl Work {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One round: who has ended, who can go on, and a pause.
-    fn look(&self, seen: &mut Option<u64>) {
-        let mut state = self.lock();
-        self.reap(&mut state);
-        drop(state);
-        // Time passes without a write, too: then there is another look in a while.
-        let version = self.store.version().ok();
-        if version != *seen || self.lock().rounds.is_multiple_of(ROUNDS) {
+    fn look_until_stopped(&self) {
+        let (mut seen, mut last) = (None, Instant::now());
+        while !self.stopped.load(Ordering::Acquire) {
+            let version = self.store.version().ok();
+            if version == seen && last.elapsed() < PASSING {
+                std::thread::sleep(LOOK);
+                continue;
+            }
+            last = Instant::now();
             match manage::due(self.store.as_ref(), SystemClock.now()) {
                 Ok(due) => {
-                    *seen = version;
-                    let mut state = self.lock();
-                    for row in due {
-                        let is_known = state.under_way.contains_key(&row.id)
-                            || state.queue.iter().any(|(one, _)| one.id == row.id)
-                            || state.stuck.get(&row.id) == Some(&row.last_seq);
-                        if !is_known {
-                            state.queue.push_back((row, "due".to_owned()));
-                        }
-                    }
+                    seen = version;
+                    self.queue(due);
                 }
-                Err(error) => eprintln!("worker: error[{}]: {error}", error.code),
+                Err(error) => (self.complain)(&format!("worker: error[{}]: {error}", error.code)),
+            }
+            std::thread::sleep(LOOK.max((last.elapsed() * MOST).min(PASSING * 10)));
+        }
+    }
+
+    fn queue(&self, due: Vec<ExecutionRow>) {
+        let mut state = self.lock();
+        for row in due {
+            let is_known = state.under_way.contains_key(&row.id)
+                || state.queue.iter().any(|(one, _)| one.id == row.id)
+                || state.stuck.get(&row.id) == Some(&row.last_seq);
+            if !is_known {
+                state.queue.push_back((row, "due".to_owned()));
             }
         }
+        self.asked.notify_all();
+    }
+
+    /// Hears who has ended, starts what can go on, and waits a little.
+    fn round(&self) {
         let mut state = self.lock();
-        state.rounds += 1;
+        self.reap(&mut state);
         let queued = std::mem::take(&mut state.queue);
         for (row, why) in queued {
             // One whose process is about to end may have been asked for again meanwhile.
@@ -127,13 +150,13 @@ impl Work {
                 state.queue.push_back((row, why));
                 continue;
             }
-            state.number += 1;
-            match self.spawn(&row, &why, state.number) {
+            match self.spawn(&row, &why) {
                 Ok(carried) => {
                     state.under_way.insert(row.id.clone(), carried);
                 }
                 Err(error) => {
-                    eprintln!("worker: {} {}: {}: {error}", row.flow, row.id.short(), row.entry.interpreter);
+                    let head = format!("worker: {} {}", row.flow, row.id.short());
+                    (self.complain)(&format!("{head}: {} cannot be started: {error}", row.entry.interpreter));
                     state.stuck.insert(row.id.clone(), row.last_seq);
                 }
             }
@@ -141,17 +164,16 @@ impl Work {
         drop(self.asked.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn spawn(&self, row: &ExecutionRow, why: &str, number: u64) -> std::io::Result<Carried> {
-        let folder = std::env::temp_dir().join(format!("kitaru-{}-{number}", std::process::id()));
-        std::fs::create_dir(&folder)?;
+    fn spawn(&self, row: &ExecutionRow, why: &str) -> std::io::Result<Carried> {
+        let folder = tempfile::Builder::new().prefix("kitaru-").tempdir()?;
         let job = json!({ "resume": { "id": row.id, "entry": row.entry, "why": why } });
-        std::fs::write(folder.join("job"), job.to_string())?;
+        std::fs::write(folder.path().join("job"), job.to_string())?;
         let (store, home, normal) = &self.place;
         let mut command = Command::new(&row.entry.interpreter);
         command
             .args(["-c", "import sys; from kitaru._cli import child; sys.exit(child())"])
-            .arg(folder.join("job"))
-            .arg(folder.join("told"))
+            .arg(folder.path().join("job"))
+            .arg(folder.path().join("told"))
             .arg("1")
             .env("KITARU_STORE", store)
             .env("KITARU_HOME", home)
@@ -161,13 +183,8 @@ impl Work {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         kitaru_store::os::stand_apart(&mut command);
-        match command.spawn() {
-            Ok(process) => Ok(Carried { process, folder, flow: row.flow.clone() }),
-            Err(error) => {
-                drop(std::fs::remove_dir_all(&folder));
-                Err(error)
-            }
-        }
+        let process = command.spawn()?;
+        Ok(Carried { process, folder, flow: row.flow.clone() })
     }
 
     fn reap(&self, state: &mut State) {
@@ -179,8 +196,7 @@ impl Work {
         }
         for (id, status) in ended {
             let Some(carried) = state.under_way.remove(&id) else { continue };
-            let told = told(&carried.folder);
-            drop(std::fs::remove_dir_all(&carried.folder));
+            let told = told(carried.folder.path());
             let refusal = match &told {
                 Some(told) => told.get(2).and_then(Value::as_str).map(|code| {
                     let message = told.get(3).and_then(Value::as_str).unwrap_or_default();
@@ -193,7 +209,8 @@ impl Work {
                 // Somebody else was faster.
                 continue;
             }
-            eprintln!("worker: {} {}: error[{code}]: {message}", carried.flow, id.short());
+            let head = format!("worker: {} {}", carried.flow, id.short());
+            (self.complain)(&format!("{head}: error[{code}]: {message}"));
             if let Ok(row) = self.store.queries().execution(&id) {
                 state.stuck.insert(id, row.last_seq);
             }

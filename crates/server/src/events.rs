@@ -5,9 +5,10 @@
 
 use crate::Shared;
 use crate::executions::is_over;
+use crate::given::At;
 use crate::problem::Problem;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event as Sent, KeepAlive};
 use axum::response::{IntoResponse, Sse};
@@ -38,7 +39,7 @@ struct Place {
 impl Place {
     fn parse(text: &str) -> Option<Self> {
         let (seq, line) = text.split_once('.')?;
-        Some(Self { seq: seq.parse().ok()?, line: line.parse().ok()? })
+        Some(Self { seq: seq.parse::<u32>().ok()?.into(), line: line.parse::<u32>().ok()?.into() })
     }
 
     fn text(self) -> String {
@@ -63,28 +64,33 @@ pub fn item(event: &Event) -> Value {
 
 async fn follow(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    At(id): At<String>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
-    let from = match last {
+    let from = match headers.get("last-event-id") {
         None => Place::default(),
-        Some(text) => Place::parse(text).ok_or_else(|| {
-            ManageError::new(
-                "usage",
-                "Last-Event-ID is none of this stream's: leave it out to read from the start",
-                None,
-            )
-        })?,
+        Some(value) => value.to_str().ok().and_then(Place::parse).ok_or_else(foreign)?,
     };
     let looked = shared.clone();
-    let id = tokio::task::spawn_blocking(move || manage::find(looked.store.as_ref(), &id).map(|row| row.id))
+    let id = tokio::task::spawn_blocking(move || known(&looked, &id, from))
         .await
         .map_err(|error| ManageError::new("misuse", error.to_string(), None))??;
     let (told, stream) = mpsc::channel(BLOCK);
     tokio::spawn(tell(shared, id, from, told));
     let alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(ReceiverStream::new(stream)).keep_alive(alive))
+}
+
+/// The execution, if it has come as far as that place.
+fn known(shared: &Shared, id: &str, from: Place) -> Result<ExecutionId, ManageError> {
+    let store = shared.store.as_ref();
+    let row = manage::find(store, id)?;
+    let is_past = from.line > 0 && store.queries().logs(&row.id, from.line - 1, 1)?.0.is_empty();
+    if from.seq > row.last_seq || is_past { Err(foreign()) } else { Ok(row.id) }
+}
+
+fn foreign() -> ManageError {
+    ManageError::new("usage", "Last-Event-ID is none of this stream's: leave it out to read from the start", None)
 }
 
 /// What came after a place, and the status now.
@@ -110,8 +116,10 @@ async fn tell(shared: Shared, id: ExecutionId, mut place: Place, told: mpsc::Sen
         let Ok(Ok(news)) = news else { return };
         place = news.place;
         for sent in news.sent {
-            if told.send(Ok(sent)).await.is_err() {
-                return;
+            // A reader that reads nothing must not keep the server from ending.
+            tokio::select! {
+                done = told.send(Ok(sent)) => if done.is_err() { return },
+                _ = bell.wait_for(Option::is_none) => return,
             }
         }
         if news.more {

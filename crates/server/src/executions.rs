@@ -2,11 +2,12 @@
 //!
 //! Not here: their events as they happen (`events`), and their questions (`waits`).
 
+use crate::given::{Asked, At, Given};
 use crate::problem::{Answer, answer};
 use crate::{Shared, carry};
-use axum::extract::{Path, Query, State};
+use axum::Router;
+use axum::extract::State;
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use kitaru_core::event::Stop;
 use kitaru_core::rows::{ExecutionRow, Status};
 use kitaru_engine::manage::{self, Drift, ManageError, ResumeOptions, Stopped, Wanted, view};
@@ -49,13 +50,10 @@ struct Listing {
 /// How many rows a page has at the most.
 const MOST: usize = 1000;
 
-async fn list(State(shared): State<Shared>, Query(listing): Query<Listing>) -> Answer {
+async fn list(State(shared): State<Shared>, Asked(listing): Asked<Listing>) -> Answer {
     answer(&shared, move |shared| {
         let words = listing.status.split(',').filter(|word| !word.is_empty());
-        let limit = listing.limit.unwrap_or(50);
-        if limit > MOST {
-            return Err(ManageError::new("usage", format!("limit is {MOST} at the most"), None));
-        }
+        let limit = page_size(listing.limit, 50)?;
         let wanted = Wanted {
             status: words.map(manage::parse_status).collect::<Result<_>>()?,
             flow: listing.flow,
@@ -71,18 +69,18 @@ async fn list(State(shared): State<Shared>, Query(listing): Query<Listing>) -> A
     .await
 }
 
-async fn one(State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
+async fn one(State(shared): State<Shared>, At(id): At<String>) -> Answer {
     about(&shared, id, |shared, row| view::execution(shared.store.as_ref(), &row, shared.now())).await
 }
 
-async fn calls(State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
+async fn calls(State(shared): State<Shared>, At(id): At<String>) -> Answer {
     about(&shared, id, |shared, row| {
         items(shared.store.queries().calls(&row.id)?.iter().map(|call| Ok(view::call(call))))
     })
     .await
 }
 
-async fn call(State(shared): State<Shared>, Path((id, key)): Path<(String, String)>) -> Answer {
+async fn call(State(shared): State<Shared>, At((id, key)): At<(String, String)>) -> Answer {
     about(&shared, id, move |shared, row| {
         let store = shared.store.as_ref();
         let call = manage::call(store, &row, &key)?;
@@ -103,40 +101,59 @@ async fn call(State(shared): State<Shared>, Path((id, key)): Path<(String, Strin
 #[serde(deny_unknown_fields)]
 struct After {
     #[serde(default)]
-    after: u64,
+    after: u32,
     limit: Option<usize>,
 }
 
-async fn journal(State(shared): State<Shared>, Path(id): Path<String>, Query(from): Query<After>) -> Answer {
+impl After {
+    fn most(&self) -> Result<usize> {
+        page_size(self.limit, 500)
+    }
+}
+
+/// How many a page has. Refuses more than there can be, and none.
+pub fn page_size(asked: Option<usize>, usual: usize) -> Result<usize> {
+    match asked.unwrap_or(usual) {
+        0 => Err(ManageError::new("usage", "limit counts from 1", None)),
+        limit if limit > MOST => Err(ManageError::new("usage", format!("limit is {MOST} at the most"), None)),
+        limit => Ok(limit),
+    }
+}
+
+async fn journal(State(shared): State<Shared>, At(id): At<String>, Asked(from): Asked<After>) -> Answer {
     about(&shared, id, move |shared, row| {
-        let limit = from.limit.unwrap_or(500).clamp(1, MOST);
-        items(shared.store.load(&row.id, from.after, limit)?.iter().map(|event| Ok(super::events::item(event))))
+        items(
+            shared
+                .store
+                .load(&row.id, from.after.into(), from.most()?)?
+                .iter()
+                .map(|event| Ok(super::events::item(event))),
+        )
     })
     .await
 }
 
-async fn logs(State(shared): State<Shared>, Path(id): Path<String>, Query(from): Query<After>) -> Answer {
+async fn logs(State(shared): State<Shared>, At(id): At<String>, Asked(from): Asked<After>) -> Answer {
     about(&shared, id, move |shared, row| {
-        let limit = from.limit.unwrap_or(500).clamp(1, MOST);
-        let (lines, last) = shared.store.queries().logs(&row.id, from.after, limit)?;
+        let (lines, last) = shared.store.queries().logs(&row.id, from.after.into(), from.most()?)?;
         let lines: Vec<Value> = lines.iter().map(view::log_line).collect();
         Ok(json!({ "items": lines, "next_after": last }))
     })
     .await
 }
 
-async fn tree(State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
+async fn tree(State(shared): State<Shared>, At(id): At<String>) -> Answer {
     about(&shared, id, |shared, row| manage::tree(shared.store.as_ref(), &row, shared.now())).await
 }
 
-async fn artifacts(State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
+async fn artifacts(State(shared): State<Shared>, At(id): At<String>) -> Answer {
     about(&shared, id, |shared, row| {
         items(shared.store.queries().artifacts(&row.id)?.iter().map(|artifact| Ok(view::artifact(artifact))))
     })
     .await
 }
 
-async fn artifact(State(shared): State<Shared>, Path((id, name)): Path<(String, String)>) -> Answer {
+async fn artifact(State(shared): State<Shared>, At((id, name)): At<(String, String)>) -> Answer {
     about(&shared, id, move |shared, row| {
         let artifact = manage::artifact(shared.store.as_ref(), &row, &name)?;
         view::value(shared.store.as_ref(), &artifact.value)
@@ -159,7 +176,7 @@ struct Compared {
     ids: String,
 }
 
-async fn diff(State(shared): State<Shared>, Query(compared): Query<Compared>) -> Answer {
+async fn diff(State(shared): State<Shared>, Asked(compared): Asked<Compared>) -> Answer {
     answer(&shared, move |shared| {
         let ids: Vec<String> = compared.ids.split(',').map(str::to_owned).collect();
         let rows = manage::found(shared.store.as_ref(), &ids)?;
@@ -168,7 +185,7 @@ async fn diff(State(shared): State<Shared>, Query(compared): Query<Compared>) ->
     .await
 }
 
-async fn delete(State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
+async fn delete(State(shared): State<Shared>, At(id): At<String>) -> Answer {
     about(&shared, id, |shared, row| {
         let deletion = manage::deletion(shared.store.as_ref(), &row, shared.now())?;
         manage::delete(shared.store.as_ref(), &deletion)?;
@@ -187,7 +204,7 @@ struct Resume {
     set: serde_json::Map<String, Value>,
 }
 
-async fn resume(State(shared): State<Shared>, Path(id): Path<String>, Json(asked): Json<Resume>) -> Answer {
+async fn resume(State(shared): State<Shared>, At(id): At<String>, Given(asked): Given<Resume>) -> Answer {
     about(&shared, id, move |shared, row| {
         let on_drift = match asked.on_drift.as_deref() {
             None => None,
@@ -208,11 +225,11 @@ async fn resume(State(shared): State<Shared>, Path(id): Path<String>, Json(asked
     .await
 }
 
-async fn cancel(State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
+async fn cancel(State(shared): State<Shared>, At(id): At<String>) -> Answer {
     stop(&shared, id, Stop::Cancel).await
 }
 
-async fn pause(State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
+async fn pause(State(shared): State<Shared>, At(id): At<String>) -> Answer {
     stop(&shared, id, Stop::Pause).await
 }
 

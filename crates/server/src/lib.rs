@@ -8,10 +8,13 @@ mod access;
 mod bell;
 mod breakpoints;
 mod carry;
+mod connections;
 mod events;
 mod executions;
+mod given;
 mod page;
 mod problem;
+mod signals;
 mod waits;
 
 use axum::Router;
@@ -25,6 +28,7 @@ use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Store;
 use problem::{Answer, answer};
 use serde_json::{Value as Json, json};
+use signals::Signals;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,6 +48,8 @@ pub struct Config {
     /// How another process finds it: what it was opened as, the folder of the locks, and whether a commit counts as
     /// done when the system has it.
     pub place: (String, PathBuf, bool),
+    /// Tells people what the local worker could not do.
+    pub complain: fn(&str),
     /// How many executions the local worker carries on at once; 0: there is no worker.
     pub at_once: usize,
 }
@@ -72,7 +78,11 @@ pub fn serve(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), Mana
         return Err(ManageError::new("not-loopback", message, Some(hint)));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.map_err(|error| broken(&error))?.block_on(run(config, say))
+    let runtime = runtime.map_err(|error| broken(&error))?;
+    let served = runtime.block_on(run(config, say));
+    // What still looks at the store ends with the process.
+    runtime.shutdown_background();
+    served
 }
 
 async fn run(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), ManageError> {
@@ -85,18 +95,30 @@ async fn run(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), Mana
         _ => broken(&error),
     })?;
     let address = listener.local_addr().map_err(|error| broken(&error))?;
+    // Before anybody is told that it serves: who is told may stop it at once.
+    let (mut signals, mut again) = (Signals::new().map_err(|error| broken(&error))?, Signals::new().ok());
     let bell = Bell::new(Arc::clone(&config.store));
-    let carrier =
-        (config.at_once > 0).then(|| Carrier::begin(Arc::clone(&config.store), config.place.clone(), config.at_once));
-    let shared = Shared { store: config.store, bell: bell.clone(), carrier };
+    let begin = || Carrier::begin(Arc::clone(&config.store), config.place.clone(), config.at_once, config.complain);
+    let carrier = (config.at_once > 0).then(begin);
+    let shared = Shared { store: Arc::clone(&config.store), bell: bell.clone(), carrier: carrier.clone() };
     let app = app(shared, address);
     say(address);
-    let served = axum::serve(listener, app).with_graceful_shutdown(async move {
-        asked_to_stop().await;
-        // Streams end by this, and with them their connections.
+    let stop = async move {
+        signals.next().await;
+        // Nothing more is begun; streams end by the bell, and with them their connections.
+        if let Some(carrier) = carrier {
+            carrier.stop();
+        }
         bell.close();
-    });
-    served.await.map_err(|error| broken(&error))
+    };
+    let twice = async {
+        if let Some(again) = &mut again {
+            again.next().await;
+            again.next().await;
+        }
+    };
+    connections::serve(listener, app, stop, twice).await;
+    Ok(())
 }
 
 fn app(shared: Shared, address: SocketAddr) -> Router {
@@ -114,6 +136,7 @@ fn app(shared: Shared, address: SocketAddr) -> Router {
         .route("/health/ready", get(ready))
         .nest("/api/v1", api)
         .fallback(problem::no_such_route)
+        .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::middleware::from_fn_with_state(access::Door::new(address), access::check))
         .layer(DefaultBodyLimit::max(MOST))
         .layer(tower_http::compression::CompressionLayer::new())
@@ -137,21 +160,6 @@ async fn health(State(shared): State<Shared>) -> Answer {
 /// Whether the store answers.
 async fn ready(State(shared): State<Shared>) -> Answer {
     answer(&shared, |shared| Ok(json!({ "version": shared.store.version()? }))).await
-}
-
-async fn asked_to_stop() {
-    let interrupted = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut terminated) => {
-                tokio::select! { _ = interrupted => {}, _ = terminated.recv() => {} }
-            }
-            Err(_) => drop(interrupted.await),
-        }
-    }
-    #[cfg(not(unix))]
-    drop(interrupted.await);
 }
 
 fn broken(error: &std::io::Error) -> ManageError {

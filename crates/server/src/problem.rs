@@ -7,6 +7,9 @@ use axum::response::{IntoResponse, Response};
 use kitaru_engine::manage::ManageError;
 use serde_json::{Value, json};
 
+/// The longest detail, in characters.
+const MOST: usize = 1000;
+
 /// What a handler answers.
 pub type Answer = Result<Json<Value>, Problem>;
 
@@ -40,11 +43,16 @@ impl From<kitaru_store::StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        // Whoever sent something large knows what it was.
+        let mut detail: String = self.detail.chars().take(MOST).collect();
+        if detail.len() < self.detail.len() {
+            detail.push('…');
+        }
         let body = json!({
             "type": format!("urn:kitaru:error:{}", self.code),
             "title": self.status.canonical_reason().unwrap_or_default(),
             "status": self.status.as_u16(),
-            "detail": self.detail,
+            "detail": detail,
             "code": self.code,
             "hint": self.hint,
         });
@@ -68,6 +76,11 @@ fn status(code: &str) -> StatusCode {
 /// A path that nothing answers.
 pub async fn no_such_route(uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "unknown-route", format!("nothing is at {}", uri.path()))
+}
+
+/// A method that a path does not take.
+pub async fn no_such_method(uri: Uri) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "unknown-route", format!("{} is not asked like that", uri.path()))
 }
 
 /// Answers by what blocks, on a thread that may.

@@ -1,11 +1,12 @@
 //! `/api/v1/waits`, the inbox over all executions, and the answer to one of its questions.
 
-use crate::executions::{about, items, said};
+use crate::executions::{about, items, page_size, said};
+use crate::given::{Asked, At, Given};
 use crate::problem::{Answer, answer};
 use crate::{Shared, carry};
-use axum::extract::{Path, State};
+use axum::Router;
+use axum::extract::State;
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use kitaru_engine::SystemClock;
 use kitaru_engine::manage::{self, After, view};
 use serde::Deserialize;
@@ -15,10 +16,20 @@ pub fn routes() -> Router<Shared> {
     Router::new().route("/waits", get(list)).route("/executions/{id}/input", post(input))
 }
 
-async fn list(State(shared): State<Shared>) -> Answer {
-    answer(&shared, |shared| {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Inbox {
+    limit: Option<usize>,
+    page: Option<usize>,
+}
+
+async fn list(State(shared): State<Shared>, Asked(inbox): Asked<Inbox>) -> Answer {
+    answer(&shared, move |shared| {
         let (store, now) = (shared.store.as_ref(), shared.now());
-        items(manage::waiting(store, None, false)?.iter().map(|wait| view::wait(store, wait, now)))
+        let limit = page_size(inbox.limit, 100)?;
+        let skip = inbox.page.unwrap_or(1).saturating_sub(1).saturating_mul(limit);
+        let waits = manage::waiting(store, None, false)?;
+        items(waits.iter().skip(skip).take(limit).map(|wait| view::wait(store, wait, now)))
     })
     .await
 }
@@ -32,7 +43,7 @@ struct Input {
     wait: Option<String>,
 }
 
-async fn input(State(shared): State<Shared>, Path(id): Path<String>, Json(given): Json<Input>) -> Answer {
+async fn input(State(shared): State<Shared>, At(id): At<String>, Given(given): Given<Input>) -> Answer {
     about(&shared, id, move |shared, row| {
         let store = shared.store.as_ref();
         let answered = manage::answer(store, &row, given.wait.as_deref(), &given.value, carry::BY, shared.now())?;
