@@ -269,7 +269,7 @@ fn busy(home: &Path) {
 }
 
 #[test]
-fn eight_processes_write_at_once_and_none_is_starved() {
+fn eight_processes_write_at_once_and_none_waits_more_than_a_second() {
     let home = tempfile::tempdir().unwrap();
     drop(store(home.path()));
     let begin = [("KITARU_TEST_BEGIN", (now() + 1500).to_string())];
@@ -286,7 +286,7 @@ fn eight_processes_write_at_once_and_none_is_starved() {
         .collect();
     let all: u64 = told.iter().map(|(count, _)| count).sum();
     for (count, longest) in told {
-        assert!(longest < 2000, "one waited for half of the time: {lines:?}");
+        assert!(longest < 1000, "one waited {longest} ms: {lines:?}");
         assert!(count * 8 * 4 > all, "one got less than a quarter of its share: {lines:?}");
     }
     is_sound(store(home.path()).as_ref());
