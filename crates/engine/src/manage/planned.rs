@@ -57,6 +57,9 @@ fn call(step: usize, line: &Line) -> Json {
         Fate::Unasked => ("unasked", Some("the last run did not ask for it".to_owned()), None),
         Fate::AskedAgain => ("asked_again", None, None),
         Fate::Runs(why) => ("runs", Some(said(why)), None),
+        Fate::MayRun(Some(on)) if *on == line.key => {
+            ("may_run", Some("it was made more than once".to_owned()), Some(on.clone()))
+        }
         Fate::MayRun(Some(on)) => ("may_run", Some(format!("depends on {on}")), Some(on.clone())),
         Fate::MayRun(None) => ("may_run", Some("the code as it is now was not read".to_owned()), None),
     };
