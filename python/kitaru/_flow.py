@@ -266,6 +266,15 @@ class Flow(Generic[P, R]):
 
         return create
 
+    def _submit(self, given: Given, id: str) -> bool:
+        """Creates an execution that nobody has taken yet; whether it is new."""
+        from kitaru import _config
+
+        entry, code, wished = json.dumps(entry_point(self._function)), self.code(), self._chosen
+        return _config.engine().submit(
+            id, self.name, given.text, entry, code, list(wished.tags), wished.key, list(wished.pause_before)
+        )
+
     def _made(self, session: Session) -> Run:
         from kitaru import _config
 

@@ -239,6 +239,18 @@ class Engine:
         pause_before: list[str],
     ) -> Session | None:
         """Creates an execution and takes it; ``None``: one with that identifier exists."""
+    def submit(
+        self,
+        id: str,
+        flow: str,
+        inputs: str,
+        entry: str,
+        code: str | None,
+        tags: list[str],
+        key: str | None,
+        pause_before: list[str],
+    ) -> bool:
+        """Creates an execution that nobody has taken; ``False``: one with that identifier exists."""
     def take(self, id: str, code: str | None, why: str) -> Session:
         """Takes up an execution that nobody holds."""
     def rehearsing(self) -> Engine:

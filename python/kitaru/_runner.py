@@ -267,6 +267,8 @@ def execute(job: dict[str, Any]) -> Ran:
         if run is None:
             return _finished(flow, flow._key_id(), lambda: _followed(flow, args, kwargs))
         return finish(flow, run, given)
+    if "start" in job:
+        return Ran(_submit(job["start"]), interrupted=False)
     wanted = job["resume"]
     flow = load_entry(wanted["entry"], wanted["id"])
     try:
@@ -275,6 +277,24 @@ def execute(job: dict[str, Any]) -> Ran:
         return Ran(paused.exec_id, interrupted=False)
     taken[0].on_drift = wanted.get("on_drift") or taken[0].on_drift
     return finish(flow, *taken)
+
+
+def _submit(asked: dict[str, Any]) -> str:
+    """Creates an execution of a recorded flow and leaves it to whoever asked. Returns its identifier.
+
+    Raises :class:`KitaruInputsError` for inputs that do not fit, and :class:`KitaruStateError` (``key-conflict``) for an
+    execution that is there with other inputs.
+    """
+    from kitaru._outcomes import describe, must_be_the_same
+
+    flow = load_entry(asked["entry"])
+    args, kwargs = arguments(flow, asked["inputs"])
+    flow = flow._with(tags=asked["tags"], key=asked["key"], pause_before=asked["pause_before"])
+    exec_id: str = asked["id"]
+    if not flow._submit(flow._given(args, kwargs), exec_id):
+        bound = flow.signature().bind(args, kwargs)
+        must_be_the_same(flow, describe(exec_id), asked["key"] or asked["request"], bound)
+    return exec_id
 
 
 def finish(flow: Flow[Any, Any], run: Run, given: Given) -> Ran:

@@ -3,14 +3,56 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
+import pathlib
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema
+
 from lab import KITARU, Lab
+
+
+@functools.cache
+def document() -> Any:
+    """The API's own description."""
+    path = pathlib.Path(__file__).parents[2] / "docs" / "openapi.json"
+    return json.loads(path.read_text())
+
+
+@functools.cache
+def _routes() -> list[tuple[re.Pattern[str], str]]:
+    def pattern(path: str) -> str:
+        parts = re.split(r"\{(\w+)\}", path)
+        # A key or a name may have slashes in it.
+        every = zip(parts[0::2], [*parts[1::2], None])
+        return "".join(
+            re.escape(text) + ("" if name is None else ".+" if name in ("key", "name") else "[^/]+")
+            for text, name in every
+        )
+
+    return [(re.compile(pattern(path)), path) for path in document()["paths"]]
+
+
+def must_be_as_documented(method: str, path: str, status: int, told: Any) -> None:
+    """Holds an answer against the schema that the document has for it."""
+    asked = f"/api/v1{path.split('?')[0]}"
+    found = [known for pattern, known in _routes() if pattern.fullmatch(asked)]
+    operations = [document()["paths"][known].get(method.lower()) for known in found]
+    operations = [one for one in operations if one is not None]
+    if not operations:
+        assert status in (404, 405), f"{method} {path} is not documented"
+        return
+    answers = operations[-1]["responses"]
+    assert str(status) in answers or status >= 400, f"{method} {path}: {status} is not documented"
+    (content,) = answers.get(str(status), answers["default"])["content"].values()
+    schema = {**content["schema"], "components": document()["components"]}
+    jsonschema.Draft202012Validator(schema).validate(told)
 
 
 class Served:
@@ -51,7 +93,9 @@ class Served:
         assert seen == status, f"{method} {path}: {seen} {text}"
         kind = "application/problem+json" if status >= 400 else "application/json"
         assert headers["content-type"] == kind
-        return json.loads(text)
+        told = json.loads(text)
+        must_be_as_documented(method, path, seen, told)
+        return told
 
     @contextlib.contextmanager
     def events(self, exec_id: str, last: str | None = None) -> Iterator[Iterator[tuple[str, str, Any]]]:

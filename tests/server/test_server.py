@@ -302,7 +302,7 @@ def test_executions_are_controlled_over_http(lab: Lab) -> None:
     first = waiting(lab)
     with serving(lab) as server:
         control(server, first)
-        made = server.post("/breakpoints", {"flow": "research", "before": "write"})
+        made = server.post("/breakpoints", {"flow": "research", "before": "write"}, 201)
         assert [one["id"] for one in server.get("/breakpoints")["items"]] == [made["id"]]
         second = waiting(lab)
         server.post(f"/executions/{second}/input", {"value": True, "wait": "go"})

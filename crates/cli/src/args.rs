@@ -304,6 +304,9 @@ pub struct List {
     /// Only those known by this key.
     #[arg(long)]
     pub key: Option<String>,
+    /// Only those with this in their identifier, flow, key or a label.
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
     /// How many.
     #[arg(long, default_value_t = 20, value_parser = from_one)]
     pub limit: usize,

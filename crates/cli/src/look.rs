@@ -22,8 +22,10 @@ pub fn list(context: &mut Context<'_>, list: &List) -> Result<Answer> {
         flow: list.flow.clone(),
         tag: list.tag.clone(),
         key: list.key.clone(),
+        text: list.search.clone(),
         limit: list.limit,
         page: list.page,
+        ..Wanted::default()
     };
     let rows = manage::list(store, &wanted, now)?;
     if context.json {

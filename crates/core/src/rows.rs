@@ -85,6 +85,8 @@ impl fmt::Display for Status {
 pub struct ExecutionRow {
     /// Its identifier.
     pub id: ExecutionId,
+    /// Its place among the executions of its store, in the order in which they were created; never given again.
+    pub number: u64,
     /// Name of its flow.
     pub flow: String,
     /// Recorded status. People see [`crate::lease::visible`] of it.

@@ -66,7 +66,7 @@ impl Engine {
 
     /// Creates an execution and takes it. `None`: one with that identifier is there already.
     pub fn start(&self, id: Option<ExecutionId>, created: Created) -> Result<Option<Arc<Session>>> {
-        let id = id.unwrap_or_else(|| ExecutionId::new(uuid::Uuid::now_v7().to_string()));
+        let id = id.unwrap_or_else(crate::manage::new_id);
         let now = self.clock.now();
         let owner = self.store.owner()?;
         let code = created.code.clone();
@@ -84,6 +84,12 @@ impl Engine {
                 self.session(id, epoch, of, records).map(Some)
             }
         }
+    }
+
+    /// Creates an execution that nobody has taken yet; `false`: one with that identifier is there already.
+    pub fn submit(&self, id: &ExecutionId, created: Created) -> Result<bool> {
+        let made = self.store.create(id, self.clock.now(), vec![Body::Created(Box::new(created))], None)?;
+        Ok(matches!(made, Creation::New(_)))
     }
 
     /// Takes up an execution that nobody holds.

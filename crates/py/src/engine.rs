@@ -73,6 +73,28 @@ impl Engine {
         }
     }
 
+    /// Creates an execution that nobody has taken; `false` when one with that identifier exists.
+    #[allow(clippy::too_many_arguments)]
+    fn submit(
+        &self,
+        py: Python<'_>,
+        id: String,
+        flow: String,
+        inputs: String,
+        entry: &str,
+        code: Option<String>,
+        tags: Vec<String>,
+        key: Option<String>,
+        pause_before: Vec<String>,
+    ) -> PyResult<bool> {
+        let misuse = |error: serde_json::Error| raise_code(py, "misuse", &error.to_string());
+        let entry: EntryPoint = serde_json::from_str(entry).map_err(misuse)?;
+        let inputs = Value::json(inputs).map_err(misuse)?;
+        let (parent, fork, detached) = (None, None, false);
+        let created = Created { flow, inputs, entry, code, parent, fork, key, detached, pause_before, tags };
+        py.detach(|| self.engine.submit(&ExecutionId::new(id), created)).map_err(|error| raised(py, &error))
+    }
+
     /// Takes up an execution that nobody holds.
     fn take(&self, py: Python<'_>, id: String, code: Option<String>, why: &str) -> PyResult<Session> {
         let taken = py.detach(|| self.engine.take(&ExecutionId::new(id), code, why));

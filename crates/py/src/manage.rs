@@ -49,7 +49,7 @@ pub fn manage_list(
 ) -> PyResult<String> {
     out(py, engine, |store, now| {
         let status = status.iter().map(|word| manage::parse_status(word)).collect::<manage::Result<_>>()?;
-        let rows = manage::list(store, &Wanted { status, flow, tag, key, limit, page }, now)?;
+        let rows = manage::list(store, &Wanted { status, flow, tag, key, limit, page, ..Wanted::default() }, now)?;
         let items = rows.iter().map(|row| with_error(store, row, view::execution(store, row, now)?));
         Ok(serde_json::Value::Array(items.collect::<manage::Result<_>>()?).to_string())
     })

@@ -4,6 +4,7 @@
 //! answers. So `Host` must name this machine, and `Origin`, which browsers set, this server. Not here: tokens.
 
 use crate::problem::Problem;
+use crate::scope::Caller;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -29,10 +30,13 @@ impl Door {
 }
 
 /// Lets a request in, or says why not; sets what every answer carries.
-pub async fn check(State(door): State<Door>, request: Request, next: Next) -> Response {
+pub async fn check(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let mut response = match refusal(&door, &request) {
         Some(problem) => problem.into_response(),
-        None => next.run(request).await,
+        None => {
+            request.extensions_mut().insert(Caller::local());
+            next.run(request).await
+        }
     };
     let headers = response.headers_mut();
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));

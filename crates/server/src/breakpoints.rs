@@ -2,24 +2,36 @@
 //!
 //! Not here: what a breakpoint does (sessions), and flows that have not run yet, whose code would have to be loaded.
 
+use crate::Shared;
 use crate::executions::items;
 use crate::given::{Asked, At, Given};
-use crate::problem::{Answer, answer};
-use crate::{Shared, carry};
-use axum::Router;
+use crate::problem::{Answer, Made, answer, made};
+use crate::route::{Route, delete, get, post};
+use crate::scope::{Caller, Scope};
 use axum::extract::State;
-use axum::routing::get;
 use kitaru_engine::manage::{self, Before, view};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-pub fn routes() -> Router<Shared> {
-    Router::new().route("/breakpoints", get(list).post(add)).route("/breakpoints/{id}", axum::routing::delete(remove))
+pub fn routes() -> Vec<Route> {
+    vec![
+        get("/breakpoints", "listBreakpoints", list).says("Those that are set.").query::<Of>().answers("Breakpoints"),
+        post("/breakpoints", Scope::Operate, "addBreakpoint", add)
+            .says("Pause executions of a flow before a call.")
+            .body::<Add>()
+            .creates()
+            .answers("Breakpoint"),
+        delete("/breakpoints/{id}", Scope::Operate, "removeBreakpoint", remove)
+            .says("Remove a breakpoint.")
+            .answers("Removed"),
+    ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Of {
+    /// Of this flow.
     flow: Option<String>,
 }
 
@@ -32,28 +44,32 @@ async fn list(State(shared): State<Shared>, Asked(of): Asked<Of>) -> Answer {
 }
 
 /// Where to pause. The flow is one that has run here: its code is not loaded.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Add {
+    /// Name of the flow.
     flow: String,
+    /// The call: `analyze#3`, `branch.2/summarise`, `analyze`, `step 14`.
     before: String,
+    /// Whether it stays after it was met.
     #[serde(default)]
     every: bool,
+    /// A condition on the call, such as `inputs.topic == 'tea'`.
     when: Option<String>,
 }
 
-async fn add(State(shared): State<Shared>, Given(asked): Given<Add>) -> Answer {
-    answer(&shared, move |shared| {
+async fn add(State(shared): State<Shared>, caller: Caller, Given(asked): Given<Add>) -> Made {
+    let answered = answer(&shared, move |shared| {
         let store = shared.store.as_ref();
         manage::check_before(&asked.before)?;
         let flow = manage::known_flow(store, &asked.flow, shared.now())?;
         let at = Before { before: asked.before, every: asked.every, condition: asked.when };
-        let (row, note) = manage::add_breakpoint(store, flow, at, carry::BY, shared.now())?;
+        let (row, note) = manage::add_breakpoint(store, flow, at, &caller.by, shared.now())?;
         let mut item = view::breakpoint(&row);
         item["note"] = json!(note);
         Ok(item)
-    })
-    .await
+    });
+    made(answered.await)
 }
 
 async fn remove(State(shared): State<Shared>, At(id): At<u32>) -> Answer {

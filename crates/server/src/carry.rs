@@ -4,22 +4,17 @@
 //! Not here: which those are (`kitaru_engine::manage::due`), and user code: the other process loads it.
 
 use crate::Shared;
-use kitaru_core::rows::ExecutionRow;
+use crate::process::{Place, Process, refusal};
+use kitaru_core::rows::{ExecutionRow, Status};
 use kitaru_core::{ExecutionId, Seq};
 use kitaru_engine::manage::{self, ManageError};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Store;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{HashMap, VecDeque};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
-
-/// Who acts, in journals.
-pub const BY: &str = "http";
 
 /// Between two looks at what can go on, if nobody says so.
 const LOOK: Duration = Duration::from_millis(50);
@@ -38,7 +33,7 @@ pub struct Carrier {
 
 struct Work {
     store: Arc<dyn Store>,
-    place: (String, PathBuf, bool),
+    place: Place,
     at_once: usize,
     complain: fn(&str),
     stopped: AtomicBool,
@@ -48,24 +43,46 @@ struct Work {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<(ExecutionRow, String)>,
+    queue: VecDeque<(ExecutionRow, Going)>,
     under_way: HashMap<ExecutionId, Carried>,
     /// What could not go on, as of that event: it is not tried again until there is another.
     stuck: HashMap<ExecutionId, Seq>,
 }
 
 struct Carried {
-    process: Child,
-    /// Gone with this; a process that is still there when the server ends does without.
-    folder: TempDir,
+    process: Process,
     flow: String,
+    then: Option<ExecutionId>,
+}
+
+/// What an execution that goes on is told of that.
+#[derive(Clone, Debug)]
+pub struct Going {
+    /// Why: `resume`, `answer`, `due`, `replay` or `start`.
+    pub why: String,
+    /// What is done with a call that has other inputs than recorded; `None`: what its flow says.
+    pub on_drift: Option<&'static str>,
+    /// What goes on by itself afterwards, if that left it alone.
+    pub then: Option<ExecutionId>,
+}
+
+impl Going {
+    /// Whether it is to begin, and not to go on.
+    fn is_first(&self) -> bool {
+        matches!(self.why.as_str(), "start" | "replay")
+    }
+
+    /// For that reason.
+    pub fn on(why: &str) -> Self {
+        Self { why: why.to_owned(), on_drift: None, then: None }
+    }
 }
 
 /// Has an execution go on. Returns what becomes of it, for whoever asked.
-pub fn go_on(shared: &Shared, row: &ExecutionRow, why: &str) -> Result<String, ManageError> {
+pub fn go_on(shared: &Shared, row: &ExecutionRow, going: Going) -> Result<String, ManageError> {
     match &shared.carrier {
         Some(carrier) => {
-            carrier.ask(row.clone(), why);
+            carrier.ask(row.clone(), going);
             Ok("worker".to_owned())
         }
         None => Ok(format!("nobody here: kitaru resume {}", row.id.short())),
@@ -74,7 +91,7 @@ pub fn go_on(shared: &Shared, row: &ExecutionRow, why: &str) -> Result<String, M
 
 impl Carrier {
     /// Begins to work: one thread looks for what is due, another starts processes and hears how they ended.
-    pub fn begin(store: Arc<dyn Store>, place: (String, PathBuf, bool), at_once: usize, complain: fn(&str)) -> Self {
+    pub fn begin(store: Arc<dyn Store>, place: Place, at_once: usize, complain: fn(&str)) -> Self {
         let (stopped, state, asked) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
         let work = Arc::new(Work { store, place, at_once, complain, stopped, state, asked });
         let (looks, starts) = (Arc::clone(&work), Arc::clone(&work));
@@ -93,11 +110,22 @@ impl Carrier {
         self.shared.asked.notify_all();
     }
 
-    fn ask(&self, row: ExecutionRow, why: &str) {
+    fn ask(&self, row: ExecutionRow, going: Going) {
         let mut state = self.shared.lock();
         state.stuck.remove(&row.id);
-        state.queue.push_back((row, why.to_owned()));
+        state.queue.push_back((row, going));
         self.shared.asked.notify_all();
+    }
+
+    /// How its processes find the store.
+    pub fn place(&self) -> &Place {
+        &self.shared.place
+    }
+
+    /// How many executions it carries on now, how many wait for their turn, and how many it carries on at most.
+    pub fn load(&self) -> (usize, usize, usize) {
+        let state = self.shared.lock();
+        (state.under_way.len(), state.queue.len(), self.shared.at_once)
     }
 }
 
@@ -133,7 +161,7 @@ impl Work {
                 || state.queue.iter().any(|(one, _)| one.id == row.id)
                 || state.stuck.get(&row.id) == Some(&row.last_seq);
             if !is_known {
-                state.queue.push_back((row, "due".to_owned()));
+                state.queue.push_back((row, Going::on("due")));
             }
         }
         self.asked.notify_all();
@@ -144,13 +172,16 @@ impl Work {
         let mut state = self.lock();
         self.reap(&mut state);
         let queued = std::mem::take(&mut state.queue);
-        for (row, why) in queued {
-            // One whose process is about to end may have been asked for again meanwhile.
-            if state.under_way.len() >= self.at_once || state.under_way.contains_key(&row.id) {
-                state.queue.push_back((row, why));
+        for (row, going) in queued {
+            if going.is_first() && self.has_begun(&state, &row) {
                 continue;
             }
-            match self.spawn(&row, &why) {
+            // One whose process is about to end may have been asked for again meanwhile.
+            if state.under_way.len() >= self.at_once || state.under_way.contains_key(&row.id) {
+                state.queue.push_back((row, going));
+                continue;
+            }
+            match self.begin(&row, &going) {
                 Ok(carried) => {
                     state.under_way.insert(row.id.clone(), carried);
                 }
@@ -164,47 +195,49 @@ impl Work {
         drop(self.asked.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn spawn(&self, row: &ExecutionRow, why: &str) -> std::io::Result<Carried> {
-        let folder = tempfile::Builder::new().prefix("kitaru-").tempdir()?;
-        let job = json!({ "resume": { "id": row.id, "entry": row.entry, "why": why } });
-        std::fs::write(folder.path().join("job"), job.to_string())?;
-        let (store, home, normal) = &self.place;
-        let mut command = Command::new(&row.entry.interpreter);
-        command
-            .args(["-c", "import sys; from kitaru._cli import child; sys.exit(child())"])
-            .arg(folder.path().join("job"))
-            .arg(folder.path().join("told"))
-            .arg("1")
-            .env("KITARU_STORE", store)
-            .env("KITARU_HOME", home)
-            .env("KITARU_SYNCHRONOUS", if *normal { "normal" } else { "full" })
-            // What it prints is kept with the execution.
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        kitaru_store::os::stand_apart(&mut command);
-        let process = command.spawn()?;
-        Ok(Carried { process, folder, flow: row.flow.clone() })
+    /// Whether somebody has taken an execution up that was to begin: it is not to be begun again.
+    fn has_begun(&self, state: &State, row: &ExecutionRow) -> bool {
+        state.under_way.contains_key(&row.id) || self.store.queries().execution(&row.id).is_ok_and(|row| row.epoch > 0)
+    }
+
+    fn begin(&self, row: &ExecutionRow, going: &Going) -> std::io::Result<Carried> {
+        let mut resume = json!({ "id": row.id, "entry": row.entry, "why": going.why });
+        if let Some(on_drift) = &going.on_drift {
+            resume["on_drift"] = (*on_drift).into();
+        }
+        let process = Process::begin(&row.entry.interpreter, &json!({ "resume": resume }), &self.place)?;
+        Ok(Carried { process, flow: row.flow.clone(), then: going.then.clone() })
+    }
+
+    fn take_up_if_left(&self, state: &mut State, id: &ExecutionId) {
+        match self.store.queries().execution(id) {
+            Ok(row) if manage::status(self.store.as_ref(), &row, SystemClock.now()) == Status::Interrupted => {
+                state.queue.push_back((row, Going::on("resume")));
+            }
+            Ok(_) => {}
+            Err(error) => (self.complain)(&format!("worker: {}: error[{}]: {error}", id.short(), error.code())),
+        }
     }
 
     fn reap(&self, state: &mut State) {
         let mut ended = Vec::new();
         for (id, carried) in &mut state.under_way {
-            if let Ok(Some(status)) = carried.process.try_wait() {
+            if let Some(status) = carried.process.ended() {
                 ended.push((id.clone(), status));
             }
         }
         for (id, status) in ended {
             let Some(carried) = state.under_way.remove(&id) else { continue };
-            let told = told(carried.folder.path());
-            let refusal = match &told {
-                Some(told) => told.get(2).and_then(Value::as_str).map(|code| {
-                    let message = told.get(3).and_then(Value::as_str).unwrap_or_default();
-                    (code.to_owned(), message.to_owned())
-                }),
-                None => Some(("kitaru".to_owned(), format!("its process ended with {status} and told nothing"))),
+            if let Some(left) = &carried.then {
+                self.take_up_if_left(state, left);
+            }
+            let refused = match carried.process.told() {
+                Some(told) => refusal(&told, 2),
+                None => {
+                    Some(ManageError::new("kitaru", format!("its process ended with {status} and told nothing"), None))
+                }
             };
-            let Some((code, message)) = refusal else { continue };
+            let Some(ManageError { code, message, .. }) = refused else { continue };
             if matches!(code.as_str(), "held" | "conflict" | "fenced" | "already-ended") {
                 // Somebody else was faster.
                 continue;
@@ -216,8 +249,4 @@ impl Work {
             }
         }
     }
-}
-
-fn told(folder: &Path) -> Option<Value> {
-    serde_json::from_str(&std::fs::read_to_string(folder.join("told")).ok()?).ok()
 }

@@ -7,12 +7,11 @@ use crate::Shared;
 use crate::executions::is_over;
 use crate::given::At;
 use crate::problem::Problem;
-use axum::Router;
+use crate::route::{Route, get};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event as Sent, KeepAlive};
 use axum::response::{IntoResponse, Sse};
-use axum::routing::get;
 use kitaru_core::rows::Status;
 use kitaru_core::{Event, ExecutionId};
 use kitaru_engine::manage::{self, ManageError, view};
@@ -22,8 +21,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-pub fn routes() -> Router<Shared> {
-    Router::new().route("/executions/{id}/events", get(follow))
+pub fn routes() -> Vec<Route> {
+    vec![
+        get("/executions/{id}/events", "followExecution", follow)
+            .says("What happens to an execution, as it happens: events `journal`, `log`, `status`, `closing`.")
+            .answers_events(),
+    ]
 }
 
 /// How much is read and sent at a time.

@@ -1,50 +1,96 @@
-//! `/api/v1/executions`, `/flows` and `/diff`: what there is, and what becomes of it.
+//! `/api/v1/executions` and `/diff`: what there is, looked at, compared and deleted.
 //!
-//! Not here: their events as they happen (`events`), and their questions (`waits`).
+//! Not here: starting (`start`), what becomes of one (`acts`, `replays`), its values (`values`), its events as they happen
+//! (`events`), and its questions (`waits`).
 
-use crate::given::{Asked, At, Given};
+use crate::Shared;
+use crate::given::{Asked, At};
 use crate::problem::{Answer, answer};
-use crate::{Shared, carry};
-use axum::Router;
+use crate::route::{Route, delete, get};
+use crate::scope::Scope;
 use axum::extract::State;
-use axum::routing::{get, post};
-use kitaru_core::event::Stop;
 use kitaru_core::rows::{ExecutionRow, Status};
-use kitaru_engine::manage::{self, Drift, ManageError, ResumeOptions, Stopped, Wanted, view};
+use kitaru_engine::manage::{self, ManageError, Wanted, view};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 type Result<T> = std::result::Result<T, ManageError>;
 
-pub fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/flows", get(flows))
-        .route("/diff", get(diff))
-        .route("/executions", get(list))
-        .route("/executions/{id}", get(one).delete(delete))
-        .route("/executions/{id}/calls", get(calls))
-        .route("/executions/{id}/calls/{*key}", get(call))
-        .route("/executions/{id}/journal", get(journal))
-        .route("/executions/{id}/logs", get(logs))
-        .route("/executions/{id}/tree", get(tree))
-        .route("/executions/{id}/artifacts", get(artifacts))
-        .route("/executions/{id}/artifacts/{*name}", get(artifact))
-        .route("/executions/{id}/resume", post(resume))
-        .route("/executions/{id}/cancel", post(cancel))
-        .route("/executions/{id}/pause", post(pause))
+pub fn routes() -> Vec<Route> {
+    vec![
+        get("/executions", "listExecutions", list)
+            .says("Executions, newest first.")
+            .query::<Listing>()
+            .answers("ExecutionPage"),
+        get("/executions/{id}", "getExecution", one)
+            .says("One execution with its values, calls and open waits.")
+            .answers("Execution"),
+        delete("/executions/{id}", Scope::Admin, "deleteExecution", remove)
+            .says("Delete an execution that has ended, with all that it started.")
+            .answers("Deleted"),
+        get("/executions/{id}/calls", "listCalls", calls)
+            .says("Its calls, in the order of their records.")
+            .answers("Calls"),
+        get("/executions/{id}/calls/{*key}", "getCall", call)
+            .says("One call with its inputs and what came of it. `key`: its key or `step N`.")
+            .answers("CallWithValues"),
+        get("/executions/{id}/journal", "readJournal", journal)
+            .says("What was recorded, in order.")
+            .query::<After>()
+            .answers("Journal"),
+        get("/executions/{id}/logs", "readLogs", logs)
+            .says("What its calls printed, logged and reported.")
+            .query::<After>()
+            .answers("Logs"),
+        get("/executions/{id}/tree", "getTree", tree)
+            .says("What it started, what it was started by, and its replays.")
+            .answers("Tree"),
+        get("/diff", "compareExecutions", diff)
+            .says("Two executions or more beside each other.")
+            .query::<Compared>()
+            .answers("Diff"),
+    ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Listing {
-    /// Words with commas between them.
+    /// Words of status with commas between them.
     #[serde(default)]
+    #[schemars(regex(
+        pattern = r"^((running|waiting|sleeping|paused|interrupted|completed|failed|cancelled)(,|$))*$"
+    ))]
     status: String,
+    /// Name of the flow.
     flow: Option<String>,
+    /// Has this tag.
     tag: Option<String>,
+    /// Is known by this key.
     key: Option<String>,
+    /// This stands in its identifier, the name of its flow, its key or one of its tags.
+    search: Option<String>,
+    /// How many at the most.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
-    page: Option<usize>,
+    /// What the page before gave as `next`.
+    #[schemars(with = "Option<String>", regex(pattern = r"^e[0-9]{1,18}$"))]
+    cursor: Option<Cursor>,
+}
+
+/// Where a page of executions begins: below that number.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Cursor(u64);
+
+impl TryFrom<String> for Cursor {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        let digits =
+            text.strip_prefix('e').filter(|rest| rest.len() <= 18 && rest.bytes().all(|one| one.is_ascii_digit()));
+        digits.and_then(|digits| digits.parse().ok()).map(Self).ok_or("cursor is what the page before gave as next")
+    }
 }
 
 /// How many rows a page has at the most.
@@ -59,12 +105,20 @@ async fn list(State(shared): State<Shared>, Asked(listing): Asked<Listing>) -> A
             flow: listing.flow,
             tag: listing.tag,
             key: listing.key,
-            limit,
-            page: listing.page.unwrap_or(1),
+            text: listing.search,
+            before: listing.cursor.map(|cursor| cursor.0),
+            // One more tells whether there is another page.
+            limit: limit + 1,
+            page: 1,
         };
         let (store, now) = (shared.store.as_ref(), shared.now());
-        let rows = manage::list(store, &wanted, now)?;
-        items(rows.iter().map(|row| view::brief(store, row, now)))
+        let mut rows = manage::list(store, &wanted, now)?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|row| format!("e{}", row.number));
+        let mut page = items(rows.iter().map(|row| view::brief(store, row, now)))?;
+        page["next"] = json!(next);
+        Ok(page)
     })
     .await
 }
@@ -97,11 +151,14 @@ async fn call(State(shared): State<Shared>, At((id, key)): At<(String, String)>)
     .await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct After {
+    /// Only what comes after that one; 0: from the first on.
     #[serde(default)]
     after: u32,
+    /// How many at the most.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
 }
 
@@ -146,30 +203,7 @@ async fn tree(State(shared): State<Shared>, At(id): At<String>) -> Answer {
     about(&shared, id, |shared, row| manage::tree(shared.store.as_ref(), &row, shared.now())).await
 }
 
-async fn artifacts(State(shared): State<Shared>, At(id): At<String>) -> Answer {
-    about(&shared, id, |shared, row| {
-        items(shared.store.queries().artifacts(&row.id)?.iter().map(|artifact| Ok(view::artifact(artifact))))
-    })
-    .await
-}
-
-async fn artifact(State(shared): State<Shared>, At((id, name)): At<(String, String)>) -> Answer {
-    about(&shared, id, move |shared, row| {
-        let artifact = manage::artifact(shared.store.as_ref(), &row, &name)?;
-        view::value(shared.store.as_ref(), &artifact.value)
-    })
-    .await
-}
-
-async fn flows(State(shared): State<Shared>) -> Answer {
-    answer(&shared, |shared| {
-        let flows = manage::flows(shared.store.as_ref(), shared.now())?;
-        items(flows.iter().map(|(flow, states)| Ok(json!({ "flow": flow, "executions": states }))))
-    })
-    .await
-}
-
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Compared {
     /// Two identifiers or more, with commas between them.
@@ -185,58 +219,12 @@ async fn diff(State(shared): State<Shared>, Asked(compared): Asked<Compared>) ->
     .await
 }
 
-async fn delete(State(shared): State<Shared>, At(id): At<String>) -> Answer {
+async fn remove(State(shared): State<Shared>, At(id): At<String>) -> Answer {
     about(&shared, id, |shared, row| {
         let deletion = manage::deletion(shared.store.as_ref(), &row, shared.now())?;
         manage::delete(shared.store.as_ref(), &deletion)?;
         let ids: Vec<_> = deletion.rows.iter().map(|row| &row.id).collect();
         Ok(json!({ "deleted": ids }))
-    })
-    .await
-}
-
-/// How an execution is to go on.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Resume {
-    on_drift: Option<String>,
-    rerun: Vec<String>,
-    set: serde_json::Map<String, Value>,
-}
-
-async fn resume(State(shared): State<Shared>, At(id): At<String>, Given(asked): Given<Resume>) -> Answer {
-    about(&shared, id, move |shared, row| {
-        let on_drift = match asked.on_drift.as_deref() {
-            None => None,
-            Some("reuse") => Some(Drift::Reuse),
-            Some("rerun") => Some(Drift::Rerun),
-            Some(other) => {
-                let message = format!("on_drift is \"reuse\" or \"rerun\", not {other:?}");
-                return Err(ManageError::new("usage", message, None));
-            }
-        };
-        let set = asked.set.into_iter().collect();
-        let options = ResumeOptions { on_drift, rerun: asked.rerun, set, asker: None, by: carry::BY.to_owned() };
-        let prepared = manage::prepare(shared.store.as_ref(), &row, &options, shared.now())?;
-        let goes_on =
-            if prepared.in_place { "in-place".to_owned() } else { carry::go_on(shared, &prepared.row, "resume")? };
-        said(shared, &row, json!({ "goes_on": goes_on }))
-    })
-    .await
-}
-
-async fn cancel(State(shared): State<Shared>, At(id): At<String>) -> Answer {
-    stop(&shared, id, Stop::Cancel).await
-}
-
-async fn pause(State(shared): State<Shared>, At(id): At<String>) -> Answer {
-    stop(&shared, id, Stop::Pause).await
-}
-
-async fn stop(shared: &Shared, id: String, how: Stop) -> Answer {
-    about(shared, id, move |shared, row| {
-        let stopped = manage::stop(shared.store.as_ref(), &row, how, carry::BY, shared.now())?;
-        said(shared, &row, json!({ "stopped": stopped == Stopped::Now }))
     })
     .await
 }

@@ -24,6 +24,29 @@ pub struct Asked<T>(pub T);
 /// The fields of a JSON object.
 pub struct Given<T>(pub T);
 
+/// An object without fields.
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// What makes a request that is sent again the same one: the header `Idempotency-Key`, if it is there.
+pub struct IdempotencyKey(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut all = parts.headers.get_all("idempotency-key").iter();
+        let Some(key) = all.next() else { return Ok(Self(None)) };
+        let is_key =
+            |text: &&str| !text.is_empty() && text.len() <= 255 && text.bytes().all(|one| one.is_ascii_graphic());
+        match key.to_str().ok().filter(is_key) {
+            Some(key) if all.next().is_none() => Ok(Self(Some(key.to_owned()))),
+            _ => Err(usage("Idempotency-Key is one word of at most 255 visible ASCII characters".to_owned())),
+        }
+    }
+}
+
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for At<T> {
     type Rejection = Problem;
 

@@ -5,28 +5,38 @@
 //! `kitaru up`. Deliberately not here: user code, which is never imported in this process, and SQL.
 
 mod access;
+mod acts;
 mod bell;
 mod breakpoints;
 mod carry;
 mod connections;
+mod etag;
 mod events;
 mod executions;
+mod flows;
 mod given;
+mod openapi;
 mod page;
 mod problem;
+mod process;
+mod replays;
+mod route;
+mod scope;
 mod signals;
+mod start;
+mod values;
 mod waits;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::routing::get;
 use bell::Bell;
 use carry::Carrier;
 use kitaru_core::Millis;
 use kitaru_engine::manage::ManageError;
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Store;
-use problem::{Answer, answer};
+use problem::{Answer, Problem, answer};
+use route::{Route, get};
 use serde_json::{Value as Json, json};
 use signals::Signals;
 use std::net::{IpAddr, SocketAddr};
@@ -121,26 +131,49 @@ async fn run(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), Mana
     Ok(())
 }
 
+/// All that is served under `/api/v1`.
+fn routes() -> Vec<Route> {
+    let mut routes = vec![
+        get("/version", "getVersion", version).says("The version of this server.").answers("Version"),
+        get("/health", "getHealth", health).says("What the store says of itself.").answers("Health"),
+        get("/openapi.json", "getOpenapi", openapi).says("This document.").answers("Anything"),
+    ];
+    routes.extend(flows::routes());
+    routes.extend(executions::routes());
+    routes.extend(start::routes());
+    routes.extend(acts::routes());
+    routes.extend(replays::routes());
+    routes.extend(events::routes());
+    routes.extend(values::routes());
+    routes.extend(waits::routes());
+    routes.extend(breakpoints::routes());
+    routes
+}
+
+/// What the API is: an OpenAPI document.
+pub fn document() -> Result<Json, ManageError> {
+    openapi::document(&routes()).map_err(|error| ManageError::new("misuse", error.to_string(), None))
+}
+
 fn app(shared: Shared, address: SocketAddr) -> Router {
-    let api = Router::new()
-        .route("/version", get(version))
-        .route("/health", get(health))
-        .merge(executions::routes())
-        .merge(events::routes())
-        .merge(waits::routes())
-        .merge(breakpoints::routes());
+    let api = routes().into_iter().fold(Router::new(), |router, route| route.add_to(router));
     Router::new()
-        .route("/", get(page::page))
-        .route("/style.css", get(page::style))
-        .route("/health/live", get(|| async { "ok" }))
-        .route("/health/ready", get(ready))
+        .route("/", axum::routing::get(page::page))
+        .route("/style.css", axum::routing::get(page::style))
+        .route("/health/live", axum::routing::get(|| async { "ok" }))
+        .route("/health/ready", axum::routing::get(ready))
         .nest("/api/v1", api)
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
+        .layer(axum::middleware::from_fn(etag::tag))
         .layer(axum::middleware::from_fn_with_state(access::Door::new(address), access::check))
         .layer(DefaultBodyLimit::max(MOST))
         .layer(tower_http::compression::CompressionLayer::new())
         .with_state(shared)
+}
+
+async fn openapi() -> Result<axum::Json<Json>, Problem> {
+    Ok(axum::Json(document()?))
 }
 
 async fn version() -> axum::Json<Json> {

@@ -13,6 +13,14 @@ const MOST: usize = 1000;
 /// What a handler answers.
 pub type Answer = Result<Json<Value>, Problem>;
 
+/// What a handler answers that makes something.
+pub type Made = Result<(StatusCode, Json<Value>), Problem>;
+
+/// The answer of a handler that has made something.
+pub fn made(answer: Answer) -> Made {
+    answer.map(|answer| (StatusCode::CREATED, answer))
+}
+
 /// A refusal, with its code and a way out.
 #[derive(Debug)]
 pub struct Problem {
@@ -64,10 +72,11 @@ fn status(code: &str) -> StatusCode {
     match code {
         "unknown-execution" | "unknown-call" | "unknown-wait" | "unknown-artifact" | "unknown-flow"
         | "unknown-breakpoint" => StatusCode::NOT_FOUND,
-        "bad-answer" => StatusCode::UNPROCESSABLE_ENTITY,
         "store-busy" => StatusCode::SERVICE_UNAVAILABLE,
         "already-answered" | "already-ended" | "already-timed-out" | "held" | "conflict" | "fenced" | "waiting"
-        | "paused" | "not-ended" | "still-needed" | "key-conflict" | "several-waits" => StatusCode::CONFLICT,
+        | "paused" | "not-ended" | "still-needed" | "several-waits" | "no-worker" => StatusCode::CONFLICT,
+        "bad-answer" | "bad-inputs" | "key-conflict" | "bad-override" | "bad-selector" | "bad-expression"
+        | "flow-import" | "ambiguous-selector" => StatusCode::UNPROCESSABLE_ENTITY,
         _ if code.starts_with("store-") => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     }

@@ -1,25 +1,41 @@
 //! `/api/v1/waits`, the inbox over all executions, and the answer to one of its questions.
 
+use crate::Shared;
+use crate::carry::{self, Going};
 use crate::executions::{about, items, page_size, said};
-use crate::given::{Asked, At, Given};
+use crate::given::{Asked, At, Given, IdempotencyKey};
 use crate::problem::{Answer, answer};
-use crate::{Shared, carry};
-use axum::Router;
+use crate::route::{Route, get, post};
+use crate::scope::{Caller, Scope};
 use axum::extract::State;
-use axum::routing::{get, post};
 use kitaru_engine::SystemClock;
 use kitaru_engine::manage::{self, After, view};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub fn routes() -> Router<Shared> {
-    Router::new().route("/waits", get(list)).route("/executions/{id}/input", post(input))
+pub fn routes() -> Vec<Route> {
+    vec![
+        get("/waits", "listWaits", list)
+            .says("The inbox: open questions of all executions, oldest first.")
+            .query::<Inbox>()
+            .answers("WaitPage"),
+        post("/executions/{id}/input", Scope::Answer, "answerWait", input)
+            .says("Answer a question of an execution, or of one that it started; the flow goes on.")
+            .body::<Input>()
+            .keyed()
+            .answers("Answered"),
+    ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Inbox {
+    /// How many at the most.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
+    /// Which page, from 1.
+    #[schemars(range(min = 1, max = 1_000_000))]
     page: Option<usize>,
 }
 
@@ -35,20 +51,31 @@ async fn list(State(shared): State<Shared>, Asked(inbox): Asked<Inbox>) -> Answe
 }
 
 /// An answer.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Input {
+    /// The answer, as the question's schema asks for it.
     value: Value,
     /// Which question, where several are open.
     wait: Option<String>,
 }
 
-async fn input(State(shared): State<Shared>, At(id): At<String>, Given(given): Given<Input>) -> Answer {
+async fn input(
+    State(shared): State<Shared>,
+    At(id): At<String>,
+    caller: Caller,
+    key: IdempotencyKey,
+    Given(given): Given<Input>,
+) -> Answer {
     about(&shared, id, move |shared, row| {
         let store = shared.store.as_ref();
-        let answered = manage::answer(store, &row, given.wait.as_deref(), &given.value, carry::BY, shared.now())?;
+        let (wait, value, by) = (given.wait.as_deref(), &given.value, caller.by.as_str());
+        let answered = match &key.0 {
+            Some(key) => manage::answer_once(store, &row, wait, value, (by, key), shared.now())?,
+            None => manage::answer(store, &row, wait, value, by, shared.now())?,
+        };
         let goes_on = match manage::after_answer(store, &answered, &SystemClock)? {
-            After::Carry => carry::go_on(shared, &answered.root, "answer")?,
+            After::Carry => carry::go_on(shared, &answered.root, Going::on("answer"))?,
             After::Taken { .. } => "in-place".to_owned(),
             After::Silent { pid } => format!("process {pid} has it, but gives no sign of life"),
             After::Stays { why } => why,

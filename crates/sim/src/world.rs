@@ -245,7 +245,8 @@ impl World {
         let open = self.store.queries().waits(&filter, Page { limit: 10, offset: 0 }).unwrap_or_default();
         for wait in open {
             let Ok(value) = Value::of(&true) else { continue };
-            let answered = Body::WaitAnswered(WaitAnswered { key: wait.key.clone(), value, by: "test".to_owned() });
+            let answered =
+                Body::WaitAnswered(WaitAnswered { key: wait.key.clone(), value, by: "test".to_owned(), request: None });
             let done = self.store.post(&id, self.now, Guard::WaitOpen(wait.key.clone()), vec![answered]).is_ok();
             self.said(&format!("{} of flow {flow} is answered: {done}", wait.key));
         }

@@ -16,7 +16,9 @@ mod values;
 
 pub use error::StoreError;
 pub use sqlite::forget_memory;
-pub use store::{ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Seen, Store, WaitFilter};
+pub use store::{
+    ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Seen, StatisticsRow, Store, WaitFilter,
+};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,10 +3,11 @@
 //! Not here: any backend, and any decision about what may be written; a store checks epochs and guards only.
 
 use crate::error::StoreError;
-use kitaru_core::event::CallKind;
+use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::lease::Owner;
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
 use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
+use serde::{Deserialize, Serialize};
 
 /// A result of a store.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -165,6 +166,12 @@ pub struct ExecutionFilter {
     pub open: bool,
     /// Only what should have woken by then.
     pub due_by: Option<Millis>,
+    /// Only those with a lower number: what comes after that one in a list.
+    pub before: Option<u64>,
+    /// Only those created then or later.
+    pub since: Option<Millis>,
+    /// This stands in its identifier, the name of its flow, its key or one of its tags, in whatever case (ASCII).
+    pub text: Option<String>,
 }
 
 /// Which waits to list. Empty: all.
@@ -189,6 +196,25 @@ pub struct ArtifactRow {
     pub call_key: Option<String>,
     /// When.
     pub at: Millis,
+}
+
+/// What the executions of one flow, day and status came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatisticsRow {
+    /// Name of the flow.
+    pub flow: String,
+    /// The day of their creation in UTC, in milliseconds at its beginning.
+    pub day: Millis,
+    /// Recorded status: [`Status::Running`] is both what runs and what is orphaned.
+    pub status: Status,
+    /// How many there are.
+    pub executions: u64,
+    /// Time from creation to the last event: the sum, in milliseconds.
+    pub total_ms: u64,
+    /// The same, of the longest.
+    pub longest_ms: u64,
+    /// What they consumed. A child's is its own, so that nothing counts twice.
+    pub usage: Usage,
 }
 
 /// For those who look. Never on the path of a running call.
@@ -217,6 +243,13 @@ pub trait Queries: Send + Sync {
 
     /// Log lines of an execution from the `after`-th on, at most `limit` (0: all), with the position of the last.
     fn logs(&self, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)>;
+
+    /// What the executions that were created since then (all: [`Millis::MIN`]) came to, by flow, day and recorded
+    /// status, in that order.
+    fn statistics(&self, since: Millis) -> Result<Vec<StatisticsRow>>;
+
+    /// The tags that executions have, with how many have each, by tag.
+    fn tags(&self) -> Result<Vec<(String, u64)>>;
 
     /// Breakpoints, of one flow or of all, in the order in which they were set.
     fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>>;

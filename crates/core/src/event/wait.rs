@@ -34,6 +34,9 @@ pub struct WaitAnswered {
     pub value: Value,
     /// Who answered, in their words: `cli`, `inline`, `python`, `timeout`.
     pub by: String,
+    /// The key of the request that brought it, if it had one: sent again, it answers nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 /// [`super::Body::WaitClosed`].

@@ -264,7 +264,12 @@ impl Desk {
     }
 
     pub fn answer(&mut self, key: &str, answer: &str) {
-        self.put(Body::WaitAnswered(WaitAnswered { key: key.into(), value: value(answer), by: "test".into() }));
+        self.put(Body::WaitAnswered(WaitAnswered {
+            key: key.into(),
+            value: value(answer),
+            by: "test".into(),
+            request: None,
+        }));
     }
 
     pub fn close(&mut self, key: &str, why: &str) {

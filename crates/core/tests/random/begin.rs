@@ -207,7 +207,7 @@ pub fn begin(
                 })
             })));
             let (key, answer) = (chosen.head.key.clone(), value(&other.text()));
-            put(Body::WaitAnswered(WaitAnswered { key, value: answer, by: BY_HAND.to_owned() }));
+            put(Body::WaitAnswered(WaitAnswered { key, value: answer, by: BY_HAND.to_owned(), request: None }));
         }
         _ => {}
     }

@@ -61,7 +61,63 @@ pub fn answer(
     by: &str,
     now: Millis,
 ) -> Result<Answered> {
+    record(store, row, wait, answer, (by, None), now)
+}
+
+/// The same for a request that has a key: sent again, it answers nothing else and returns what it did the first time.
+pub fn answer_once(
+    store: &dyn Store,
+    row: &ExecutionRow,
+    wait: Option<&str>,
+    answer: &Json,
+    (by, request): (&str, &str),
+    now: Millis,
+) -> Result<Answered> {
+    match record(store, row, wait, answer, (by, Some(request)), now) {
+        Err(error) => answered_before(store, row, answer, request)?.ok_or(error),
+        answered => answered,
+    }
+}
+
+/// What a request has answered, if it has. Refuses one that had another answer.
+fn answered_before(store: &dyn Store, row: &ExecutionRow, answer: &Json, request: &str) -> Result<Option<Answered>> {
+    let mut ahead = vec![row.clone()];
+    while let Some(row) = ahead.pop() {
+        for event in store.queries().events(&row.id, &["wait_answered"])? {
+            let Body::WaitAnswered(known) = event.body else { continue };
+            if known.request.as_deref() != Some(request) {
+                continue;
+            }
+            if super::exact(&super::text(store, &known.value)?).ok().as_ref() != Some(answer) {
+                let message = format!("that Idempotency-Key has answered {} before, with another value", known.key);
+                return Err(ManageError::new("key-conflict", message, Some("give it another key".to_owned())));
+            }
+            let all = WaitFilter { execution: Some(row.id.clone()), open: false };
+            let waits = store.queries().waits(&all, Page { limit: usize::MAX >> 1, offset: 0 })?;
+            let Some(wait) = waits.into_iter().find(|wait| wait.key == known.key) else { continue };
+            let root = root_of(store, &row)?;
+            return Ok(Some(Answered { wait, seq: event.seq, root }));
+        }
+        ahead.extend(children(store, &row.id, false)?);
+    }
+    Ok(None)
+}
+
+fn record(
+    store: &dyn Store,
+    row: &ExecutionRow,
+    wait: Option<&str>,
+    answer: &Json,
+    (by, request): (&str, Option<&str>),
+    now: Millis,
+) -> Result<Answered> {
     let open = open_waits(store, row)?;
+    // Looked for after the open ones: a request that is there twice at once does not answer the next question.
+    if let Some(request) = request
+        && let Some(before) = answered_before(store, row, answer, request)?
+    {
+        return Ok(before);
+    }
     // A key names one question for good: once answered, it is not the name of the next one.
     let all = WaitFilter { execution: Some(row.id.clone()), open: false };
     let known = store.queries().waits(&all, Page { limit: usize::MAX >> 1, offset: 0 })?;
@@ -92,7 +148,12 @@ pub fn answer(
         ));
     }
     let value = Value::of(answer).map_err(|error| ManageError::new("bad-answer", error.to_string(), None))?;
-    let body = Body::WaitAnswered(WaitAnswered { key: chosen.key.clone(), value, by: by.to_owned() });
+    let body = Body::WaitAnswered(WaitAnswered {
+        key: chosen.key.clone(),
+        value,
+        by: by.to_owned(),
+        request: request.map(str::to_owned),
+    });
     let seq = match store.post(&chosen.execution_id, now, Guard::WaitOpen(chosen.key.clone()), vec![body]) {
         Ok(seq) => seq,
         Err(StoreError::Conflict(_)) => return Err(none_open(store, row, Some(&chosen.key), &[])?),

@@ -19,6 +19,10 @@ pub struct Wanted {
     pub tag: Option<String>,
     /// Is known by this key.
     pub key: Option<String>,
+    /// This stands in its identifier, the name of its flow, its key or one of its tags.
+    pub text: Option<String>,
+    /// Only those with a lower number.
+    pub before: Option<u64>,
     /// How many on a page, from 1.
     pub limit: usize,
     /// Which page, from 1.
@@ -47,6 +51,8 @@ pub fn list(store: &dyn Store, wanted: &Wanted, now: Millis) -> Result<Vec<Execu
         flow: wanted.flow.clone(),
         tag: wanted.tag.clone(),
         key: wanted.key.clone(),
+        text: wanted.text.clone(),
+        before: wanted.before,
         ..ExecutionFilter::default()
     };
     if !wanted.status.iter().any(|one| matches!(one, Status::Running | Status::Interrupted)) {
@@ -80,6 +86,21 @@ pub fn list(store: &dyn Store, wanted: &Wanted, now: Millis) -> Result<Vec<Execu
             return Ok(found);
         }
     }
+}
+
+/// The newest execution of a flow. Refuses a flow that has none, with those that have.
+pub fn newest(store: &dyn Store, flow: &str) -> Result<ExecutionRow> {
+    let filter = ExecutionFilter { flow: Some(flow.to_owned()), ..ExecutionFilter::default() };
+    let found = store.queries().executions(&filter, Page { limit: 1, offset: 0 })?;
+    if let Some(row) = found.into_iter().next() {
+        return Ok(row);
+    }
+    let mut known: Vec<String> = store.queries().statistics(Millis::MIN)?.into_iter().map(|row| row.flow).collect();
+    known.dedup();
+    known.truncate(20);
+    let known = if known.is_empty() { "none has".to_owned() } else { format!("these have: {}", known.join(", ")) };
+    let message = format!("no flow {flow:?} has run on this store; {known}");
+    Err(ManageError::new("unknown-flow", message, Some("kitaru flows list".to_owned())))
 }
 
 /// The flows that have executions, by name, with how many are in which visible status.

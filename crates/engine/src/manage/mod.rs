@@ -24,7 +24,7 @@ mod stop;
 mod tree;
 pub mod view;
 
-pub use answer::{After, Answered, after_answer, answer, check_answer, open_waits};
+pub use answer::{After, Answered, after_answer, answer, answer_once, check_answer, open_waits};
 pub use breakpoints::{Before, Flow, add_breakpoint, breakpoints, check_before, known_flow, remove_breakpoint};
 pub use call::{CallValues, call};
 pub use delete::{Deletion, delete, deletion};
@@ -33,10 +33,13 @@ pub use diff::{diff, found};
 pub use family::root_of;
 pub use fleet::{Standing, acted, have_come, must_not_circle, standings, stirred, waiters, waiting};
 pub use follow::{Following, follow};
-pub use list::{Wanted, artifact, flows, list, parse_status};
+pub use list::{Wanted, artifact, flows, list, newest, parse_status};
 pub use original::Original;
 pub use planned::planned;
-pub use replay::{Change, Check, Inspection, Planned, Problem, ReplayOptions, create_replay, parse_reuse, plan_replay};
+pub use replay::{
+    Change, Check, Inspection, Planned, Problem, ReplayOptions, create_replay, is_the_same_replay, parse_reuse,
+    plan_replay,
+};
 use resume::has_news;
 pub use resume::{Drift, Prepared, ResumeOptions, due, prepare};
 pub use stop::{Stopped, stop, stop_again};
@@ -90,6 +93,11 @@ impl From<EngineError> for ManageError {
 
 /// A result of management.
 pub type Result<T> = std::result::Result<T, ManageError>;
+
+/// An identifier that no execution has.
+pub fn new_id() -> ExecutionId {
+    ExecutionId::new(uuid::Uuid::now_v7().to_string())
+}
 
 /// Who holds an execution now.
 pub fn hold(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Hold {

@@ -210,7 +210,7 @@ pub fn create_replay(
     id: Option<ExecutionId>,
     now: Millis,
 ) -> Result<(ExecutionId, bool)> {
-    let id = id.unwrap_or_else(|| ExecutionId::new(uuid::Uuid::now_v7().to_string()));
+    let id = id.unwrap_or_else(super::new_id);
     let row = &original.row;
     let override_of =
         |change: &Change| Ok(Override { path: change.path.clone(), value: made(&change.value, &change.path)? });
@@ -275,13 +275,30 @@ pub fn create_replay(
                 let Some(asked) = original.questions.get(&key) else { continue };
                 let asked = WaitOpened { deadline: None, on_timeout: None, ..(**asked).clone() };
                 events.push(Body::WaitOpened(Box::new(asked)));
-                events.push(Body::WaitAnswered(WaitAnswered { key, value, by: options.by.clone() }));
+                events.push(Body::WaitAnswered(WaitAnswered { key, value, by: options.by.clone(), request: None }));
             }
             Place::Flow { .. } | Place::Inputs { .. } => {}
         }
     }
     let created = store.create(&id, now, events, None)?;
     Ok((id, matches!(created, Creation::New(_))))
+}
+
+/// Whether an execution replays that source with what was planned.
+pub fn is_the_same_replay(store: &dyn Store, id: &ExecutionId, original: &Original, planned: &Planned) -> Result<bool> {
+    let row = store.queries().execution(id)?;
+    let created = store.load(id, row.base, 1)?.into_iter().next();
+    let Some(Body::Created(created)) = created.map(|event| event.body) else { return Ok(false) };
+    let Some(fork) = created.fork else { return Ok(false) };
+    let plan = &planned.plan;
+    let mut overrides = Vec::with_capacity(fork.overrides.len());
+    for one in &fork.overrides {
+        overrides.push((one.path.as_str(), json(store, &one.value)?));
+    }
+    let wanted = planned.changes.iter().map(|change| (change.path.as_str(), change.value.clone()));
+    Ok(fork.source == original.row.id
+        && (&fork.from, fork.reuse, &fork.asked) == (&plan.from, plan.reuse, &plan.asked)
+        && overrides.into_iter().eq(wanted))
 }
 
 fn body_of(original: &Original, key: &str) -> Option<ScopeId> {

@@ -7,7 +7,7 @@ use kitaru_core::lease::Hold;
 use kitaru_core::rows::{BreakpointRow, CallRow, ExecutionRow, Status, WaitRow};
 use kitaru_core::value::plain;
 use kitaru_core::{Body, Millis, Value};
-use kitaru_store::{ArtifactRow, ExecutionFilter, LogLine, Page, Store, WaitFilter};
+use kitaru_store::{ArtifactRow, ExecutionFilter, LogLine, Page, StatisticsRow, Store, WaitFilter};
 use serde_json::{Value as Json, json};
 
 /// Milliseconds since the epoch as ISO 8601 in UTC.
@@ -199,6 +199,19 @@ pub fn wait(store: &dyn Store, row: &WaitRow, now: Millis) -> Result<Json> {
         "closed_at": row.closed_at.map(time),
         "next": (row.status == "open").then(|| next::wait(row, now)),
     }))
+}
+
+/// What executions of one flow, day and status came to.
+pub fn statistics(row: &StatisticsRow) -> Json {
+    json!({
+        "flow": row.flow,
+        "day": time(row.day).get(..10),
+        "status": row.status.as_str(),
+        "executions": row.executions,
+        "total_ms": row.total_ms,
+        "longest_ms": row.longest_ms,
+        "usage": usage(&row.usage),
+    })
 }
 
 /// A breakpoint.

@@ -126,7 +126,7 @@ impl Session {
         let value = json(value)?;
         let key = self.lock().pass.matcher.record_of(call).map(|record| record.call.key.clone());
         let key = key.ok_or_else(stale)?;
-        let answered = Body::WaitAnswered(WaitAnswered { key: key.clone(), value, by: by.to_owned() });
+        let answered = Body::WaitAnswered(WaitAnswered { key: key.clone(), value, by: by.to_owned(), request: None });
         self.post_wait(key, answered)
     }
 

@@ -11,6 +11,7 @@ mod gate;
 mod open;
 mod read;
 mod schema;
+mod statistics;
 mod write;
 mod writer;
 
@@ -19,7 +20,8 @@ use crate::error::StoreError;
 use crate::os;
 use crate::owners::Owners;
 use crate::store::{
-    ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Result, Store, WaitFilter,
+    ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Result, StatisticsRow, Store,
+    WaitFilter,
 };
 use crate::values::{self, Values};
 pub use fault::Fault;
@@ -386,6 +388,14 @@ impl Queries for Sqlite {
 
     fn logs(&self, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)> {
         self.read(|db| read::logs(db, id, after, limit))
+    }
+
+    fn statistics(&self, since: Millis) -> Result<Vec<StatisticsRow>> {
+        self.read(|db| statistics::statistics(db, since))
+    }
+
+    fn tags(&self) -> Result<Vec<(String, u64)>> {
+        self.read(statistics::tags)
     }
 
     fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>> {

@@ -27,7 +27,7 @@ pub fn must_exist(db: &Connection, id: &ExecutionId) -> Result<i64> {
 }
 
 /// A stored word that must mean something.
-fn known<T>(word: &str, parsed: Option<T>) -> Result<T> {
+pub fn known<T>(word: &str, parsed: Option<T>) -> Result<T> {
     parsed.ok_or_else(|| Fault::Odd(format!("a record has the status {word:?}")))
 }
 
@@ -80,7 +80,7 @@ pub fn events_of(db: &Connection, id: &ExecutionId, kinds: &[&str]) -> Result<Ve
 
 const EXECUTION: &str = "SELECT id, flow, status, reason, wake_at, owner, epoch, lease_until, parent, parent_key,
     forked_from, entry, code, tags, inputs, result, error, input_tokens, output_tokens, cost_usd, stop, fruitless,
-    last_seq, created_at, updated_at, base, key, detached FROM executions";
+    last_seq, created_at, updated_at, base, key, detached, n FROM executions";
 
 fn execution_row(row: &Row<'_>) -> Result<ExecutionRow> {
     let status: String = row.get(2)?;
@@ -116,6 +116,7 @@ fn execution_row(row: &Row<'_>) -> Result<ExecutionRow> {
         base: row.get(25)?,
         key: row.get(26)?,
         detached: row.get(27)?,
+        number: row.get(28)?,
     })
 }
 
@@ -161,6 +162,10 @@ pub fn find(db: &Connection, text: &str) -> Result<ExecutionId> {
 /// A statement and its values.
 pub type Statement = (String, Vec<Box<dyn ToSql>>);
 
+/// Whether a text stands in what an execution is called.
+const TEXT: &str = "(SELECT max(instr(lower(one), ?) > 0) FROM (SELECT flow AS one UNION ALL SELECT id
+    UNION ALL SELECT coalesce(key, '') UNION ALL SELECT value FROM json_each(tags)))";
+
 /// Numbers come from indexes alone; only the page's rows are fetched.
 pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
     let mut conditions = vec!["1".to_owned()];
@@ -184,6 +189,18 @@ pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
     if let Some(key) = &filter.key {
         conditions.push("key = ?".to_owned());
         values.push(Box::new(key.clone()));
+    }
+    if let Some(before) = filter.before {
+        conditions.push("n < ?".to_owned());
+        values.push(Box::new(before));
+    }
+    if let Some(since) = filter.since {
+        conditions.push("created_at >= ?".to_owned());
+        values.push(Box::new(since));
+    }
+    if let Some(text) = &filter.text {
+        conditions.push(TEXT.to_owned());
+        values.push(Box::new(text.to_lowercase()));
     }
     if filter.awaits {
         conditions.push("json_extract(reason, '$.executions') IS NOT NULL".to_owned());

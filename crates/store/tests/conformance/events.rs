@@ -97,7 +97,7 @@ pub fn wait_opened(key: &str, kind: CallKind) -> Body {
 }
 
 pub fn answered(key: &str) -> Body {
-    Body::WaitAnswered(WaitAnswered { key: key.to_owned(), value: value("yes"), by: "cli".to_owned() })
+    Body::WaitAnswered(WaitAnswered { key: key.to_owned(), value: value("yes"), by: "cli".to_owned(), request: None })
 }
 
 pub fn artifact(name: &str, text: &str) -> Body {

@@ -167,7 +167,7 @@ fn body((kind, which, number): Choice, seq: Seq) -> Body {
             why: "failed".into(),
         }),
         8 => wait_opened(&key, CallKind::Wait),
-        9 => Body::WaitAnswered(WaitAnswered { key, value: result, by: "cli".to_owned() }),
+        9 => Body::WaitAnswered(WaitAnswered { key, value: result, by: "cli".to_owned(), request: None }),
         10 => {
             let why = ["withdrawn", "timed_out"][usize::from(number % 2)].to_owned();
             Body::WaitClosed(WaitClosed { key, why })

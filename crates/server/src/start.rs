@@ -1,0 +1,102 @@
+//! `POST /api/v1/executions`: a flow that has run here runs again, with inputs of its own.
+//!
+//! Only flows whose code is on record are started: a file that somebody names is never loaded. Another process binds the
+//! inputs by the flow's signature and creates the execution, so that a bad input is refused and starts nothing.
+
+use crate::given::{Given, IdempotencyKey};
+use crate::problem::{Made, answer, made};
+use crate::process::{Process, refusal};
+use crate::route::{Route, post};
+use crate::scope::Scope;
+use crate::{Shared, executions};
+use axum::extract::State;
+use kitaru_core::ExecutionId;
+use kitaru_core::rows::ExecutionRow;
+use kitaru_engine::manage::{self, ManageError};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// How long the flow's code may take to load.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+type Result<T> = std::result::Result<T, ManageError>;
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        post("/executions", Scope::Operate, "startExecution", start)
+            .says("Start an execution of a flow that has run on this store before.")
+            .body::<Start>()
+            .keyed()
+            .creates()
+            .answers("Acted"),
+    ]
+}
+
+/// What to start.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// Name of the flow.
+    pub flow: String,
+    /// Its arguments by name.
+    #[serde(default)]
+    pub inputs: Map<String, Value>,
+    /// Labels.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// What the execution is known by: a key starts once, and later requests get the execution that is there.
+    pub key: Option<String>,
+    /// Selectors of calls to pause before.
+    #[serde(default)]
+    pub pause_before: Vec<String>,
+}
+
+async fn start(State(shared): State<Shared>, key: IdempotencyKey, Given(asked): Given<Start>) -> Made {
+    let answered = answer(&shared, move |shared| {
+        let row = begin(shared, asked, key.0)?;
+        executions::said(shared, &row, json!({ "goes_on": "worker" }))
+    });
+    made(answered.await)
+}
+
+/// Starts an execution. One that is there already by its key, or by that of the request, is left as it is if it has the
+/// same inputs.
+pub fn begin(shared: &Shared, asked: Start, request: Option<String>) -> Result<ExecutionRow> {
+    let Some(carrier) = &shared.carrier else { return Err(no_worker()) };
+    for before in &asked.pause_before {
+        manage::check_before(before)?;
+    }
+    let store = shared.store.as_ref();
+    let flow = manage::newest(store, &asked.flow)?;
+    let id = match (&asked.key, &request) {
+        (Some(key), _) => ExecutionId::keyed(&flow.flow, key),
+        (None, Some(request)) => ExecutionId::keyed(&format!("start {}", flow.flow), request),
+        (None, None) => manage::new_id(),
+    };
+    let start = json!({
+        "id": id, "entry": flow.entry, "inputs": asked.inputs, "tags": asked.tags, "key": asked.key,
+        "pause_before": asked.pause_before, "request": request,
+    });
+    let job = json!({ "start": start });
+    let process = Process::begin(&flow.entry.interpreter, &job, carrier.place()).map_err(|error| {
+        let message = format!("{} cannot be started: {error}", flow.entry.interpreter);
+        ManageError::new("flow-import", message, None)
+    })?;
+    let told = process.finish(PATIENCE)?;
+    if let Some(refused) = refusal(&told, 2) {
+        return Err(refused);
+    }
+    let row = store.queries().execution(&id)?;
+    if row.epoch == 0 {
+        crate::carry::go_on(shared, &row, crate::carry::Going::on("start"))?;
+    }
+    Ok(row)
+}
+
+/// The refusal of a server that only serves.
+pub fn no_worker() -> ManageError {
+    let hint = "serve with: kitaru up".to_owned();
+    ManageError::new("no-worker", "this server has no worker: it runs no user code", Some(hint))
+}
