@@ -223,6 +223,8 @@ UPDATE waits SET on_timeout = (
     ORDER BY place DESC LIMIT 1
 ) WHERE deadline IS NOT NULL;
 ",
+    // Tokens, links, the log of changes.
+    include_str!("access.sql"),
 ];
 
 /// The version that this code writes.
