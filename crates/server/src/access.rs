@@ -11,7 +11,7 @@ use crate::limits::{self, Buckets, Places};
 use crate::problem::Problem;
 use crate::scope::Caller;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use kitaru_engine::manage;
@@ -255,19 +255,11 @@ fn must_be_for_us(door: &Door, request: &Request) -> Result<(), Problem> {
 }
 
 fn must_be_no_other_page(door: &Door, request: &Request) -> Result<(), Problem> {
-    let (method, headers) = (request.method(), request.headers());
+    let headers = request.headers();
     if headers.contains_key(header::ORIGIN)
         && !one(headers, header::ORIGIN).is_some_and(|origin| door.is_own_page(origin))
     {
         return Err(Problem::new(StatusCode::FORBIDDEN, "wrong-origin", "a page of another site asks"));
-    }
-    let changes = !matches!(*method, Method::GET | Method::HEAD);
-    let kind = one(headers, header::CONTENT_TYPE).map(|kind| kind.split(';').next().unwrap_or_default().trim());
-    let is_json = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-    if changes && *method != Method::DELETE && !is_json {
-        // A form of another site can send anything but this without asking first.
-        let detail = "what changes something is sent as Content-Type: application/json";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "usage", detail));
     }
     Ok(())
 }
