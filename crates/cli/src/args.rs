@@ -1,6 +1,7 @@
 //! What can be typed. Help, completion and the reference page are made of this.
 
 use crate::asked::{Diff, Replay};
+use crate::guard::{Audit, Link, Listen, Tokens};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -126,23 +127,17 @@ pub enum Command {
         #[arg(long)]
         deep: bool,
     },
-    /// Serve the HTTP API at an address of this machine.
+    /// Who may ask a server, and for what.
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// What was changed, by whom, and what came of it.
+    Audit(Audit),
+    /// Serve the HTTP API.
     Server(Listen),
     /// Serve the HTTP API, and carry executions on: those that are answered, due, or resumed over HTTP.
     Up(Up),
     /// Print the version.
     Version,
-}
-
-/// Where a server listens.
-#[derive(Debug, clap::Args)]
-pub struct Listen {
-    /// The address; one that only this machine reaches.
-    #[arg(long, default_value = "127.0.0.1")]
-    pub host: std::net::IpAddr,
-    /// The port; 0: any that is free.
-    #[arg(long, default_value_t = 7733)]
-    pub port: u16,
 }
 
 /// See [`Command::Up`].
@@ -261,6 +256,8 @@ pub enum Waits {
         #[arg(long, requires = "parent")]
         recursive: bool,
     },
+    /// Make a link that answers one question, once, for somebody without a token.
+    Link(Link),
 }
 
 /// `kitaru flows …`
@@ -384,7 +381,10 @@ impl Command {
             Self::Breakpoints(Breakpoints::List { .. }) => "breakpoints.list",
             Self::Breakpoints(Breakpoints::Remove { .. }) => "breakpoints.remove",
             Self::Executions(Executions::Tree { .. }) | Self::Tree { .. } => "executions.tree",
-            Self::Waits(_) => "waits.list",
+            Self::Waits(Waits::List { .. }) => "waits.list",
+            Self::Waits(Waits::Link(_)) => "waits.link",
+            Self::Tokens(one) => one.name(),
+            Self::Audit(_) => "audit",
             Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",
             Self::Artifacts(Artifacts::Get { .. }) => "artifacts.get",
             Self::Flows(_) => "flows.list",

@@ -1,8 +1,8 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
 //! `args` and `asked` are what can be typed, `look` shows, `act` changes, `replay` and `batch` run again what was
-//! recorded, `check` rehearses, `diff` compares, `server` serves, `render`, `plan` and `tree` make text of items, `explain` has the
-//! error pages.
+//! recorded, `check` rehearses, `diff` compares, `server` serves, `tokens` and `guard` say who may ask it, `render`, `plan` and
+//! `tree` make text of items, `explain` has the error pages.
 //! Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
@@ -14,12 +14,14 @@ mod breakpoints;
 mod check;
 mod diff;
 mod explain;
+mod guard;
 mod look;
 mod output;
 mod plan;
 mod render;
 mod replay;
 mod server;
+mod tokens;
 mod tree;
 mod values;
 
@@ -224,6 +226,9 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
         Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
         Command::Tree { id } => look::tree(context, &id),
+        Command::Tokens(one) => tokens::tokens(context, &one),
+        Command::Audit(audit) => tokens::audit(context, &audit),
+        Command::Waits(Waits::Link(one)) => tokens::link(context, &one),
         Command::Waits(Waits::List { parent, recursive }) => look::waits(context, parent.as_deref(), recursive),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),

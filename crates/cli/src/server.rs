@@ -3,10 +3,10 @@
 //! Not here: what is served (`kitaru_server`).
 
 use crate::Context;
-use crate::args::Listen;
+use crate::guard::Listen;
 use crate::output::{self, Answer};
 use kitaru_engine::manage::ManageError;
-use kitaru_server::Config;
+use kitaru_server::{Config, Rules};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -24,11 +24,19 @@ pub fn serve(context: &mut Context<'_>, listen: &Listen, at_once: u16) -> Result
         place: (place.address.clone(), place.home.clone(), place.normal),
         complain: output::say,
         at_once: at_once.into(),
+        rules: Rules {
+            require_token: listen.require_token,
+            tls: listen.tls_cert.clone().zip(listen.tls_key.clone()),
+            behind_proxy: listen.behind_proxy,
+            allow_host: listen.allow_host.clone(),
+            rate: listen.rate,
+        },
     };
+    let scheme = if config.rules.tls.is_some() { "https" } else { "http" };
     let (json, command) = (context.json, if at_once > 0 { "up" } else { "server" });
     let mut url = String::new();
     kitaru_server::serve(config, &mut |address| {
-        url = format!("http://{address}");
+        url = format!("{scheme}://{address}");
         let line = if json {
             json!({ "command": command, "item": { "url": url } }).to_string()
         } else {

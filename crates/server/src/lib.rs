@@ -1,11 +1,13 @@
 //! The server: what the engine knows, over HTTP, to people and programs.
 //!
-//! `access` says who may ask, `problem` how a refusal looks, `events` follows an execution, a file a resource answers.
+//! `access` says who may ask, by the `rules` that it was started with, `problem` how a refusal looks, `events` follows an
+//! execution, a file a resource answers.
 //! Every answer is a call of `kitaru_engine::manage`, as on the command line. `carry` is the local worker of
 //! `kitaru up`. Deliberately not here: user code, which is never imported in this process, and SQL.
 
 mod access;
 mod acts;
+mod audit;
 mod bell;
 mod breakpoints;
 mod carry;
@@ -14,16 +16,23 @@ mod etag;
 mod events;
 mod executions;
 mod flows;
+mod form;
 mod given;
+mod leash;
+mod limits;
+mod links;
 mod openapi;
 mod page;
 mod problem;
 mod process;
 mod replays;
 mod route;
+mod rules;
 mod scope;
 mod signals;
 mod start;
+mod tls;
+mod tokens;
 mod values;
 mod waits;
 
@@ -37,11 +46,13 @@ use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Store;
 use problem::{Answer, Problem, answer};
 use route::{Route, get};
+pub use rules::{RATE, Rules};
 use serde_json::{Value as Json, json};
 use signals::Signals;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tls::Tls;
 
 /// The most that a request may carry, in bytes.
 const MOST: usize = 8 << 20;
@@ -49,7 +60,7 @@ const MOST: usize = 8 << 20;
 /// What is served, and where.
 #[derive(Clone)]
 pub struct Config {
-    /// The address to listen at. Only a loopback one is taken.
+    /// The address to listen at.
     pub host: IpAddr,
     /// The port; 0: any that is free.
     pub port: u16,
@@ -62,6 +73,8 @@ pub struct Config {
     pub complain: fn(&str),
     /// How many executions the local worker carries on at once; 0: there is no worker.
     pub at_once: usize,
+    /// Who may ask.
+    pub rules: Rules,
 }
 
 /// What handlers share.
@@ -70,6 +83,7 @@ struct Shared {
     store: Arc<dyn Store>,
     bell: Bell,
     carrier: Option<Carrier>,
+    complain: fn(&str),
 }
 
 impl Shared {
@@ -80,22 +94,21 @@ impl Shared {
 
 /// Serves until SIGINT or SIGTERM. `say` is told the address when it listens.
 ///
-/// Refuses an address that others can reach (`not-loopback`), and one that is taken (`port-taken`).
+/// Refuses an address where others could listen in (`not-loopback`), to want a token where there is none (`no-token`),
+/// and an address that is taken (`port-taken`).
 pub fn serve(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), ManageError> {
-    if !config.host.is_loopback() {
-        let message = format!("{} can be reached from elsewhere, and there is no access control yet", config.host);
-        let hint = "serve at 127.0.0.1 and let a proxy that asks who it is stand before it".to_owned();
-        return Err(ManageError::new("not-loopback", message, Some(hint)));
-    }
+    let rules = config.rules.at(config.host, config.store.as_ref(), SystemClock.now())?;
+    let tls = rules.tls.as_ref().map(|(cert, key)| Tls::read(cert, key)).transpose()?;
+    let config = Config { rules, ..config };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| broken(&error))?;
-    let served = runtime.block_on(run(config, say));
+    let served = runtime.block_on(run(config, tls, say));
     // What still looks at the store ends with the process.
     runtime.shutdown_background();
     served
 }
 
-async fn run(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), ManageError> {
+async fn run(config: Config, tls: Option<Tls>, say: &mut dyn FnMut(SocketAddr)) -> Result<(), ManageError> {
     let asked = SocketAddr::new(config.host, config.port);
     let listener = tokio::net::TcpListener::bind(asked).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
@@ -110,8 +123,12 @@ async fn run(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), Mana
     let bell = Bell::new(Arc::clone(&config.store));
     let begin = || Carrier::begin(Arc::clone(&config.store), config.place.clone(), config.at_once, config.complain);
     let carrier = (config.at_once > 0).then(begin);
-    let shared = Shared { store: Arc::clone(&config.store), bell: bell.clone(), carrier: carrier.clone() };
-    let app = app(shared, address);
+    let (store, complain) = (Arc::clone(&config.store), config.complain);
+    let shared = Shared { store, bell: bell.clone(), carrier: carrier.clone(), complain };
+    let app = app(shared, access::Door::new(address, &config.rules, Arc::clone(&config.store)));
+    if let Some(tls) = &tls {
+        signals::at_hangup(tls.clone(), config.complain);
+    }
     say(address);
     let stop = async move {
         signals.next().await;
@@ -127,7 +144,7 @@ async fn run(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), Mana
             again.next().await;
         }
     };
-    connections::serve(listener, app, stop, twice).await;
+    connections::serve(listener, app, tls, stop, twice).await;
     Ok(())
 }
 
@@ -147,6 +164,9 @@ fn routes() -> Vec<Route> {
     routes.extend(values::routes());
     routes.extend(waits::routes());
     routes.extend(breakpoints::routes());
+    routes.extend(links::routes());
+    routes.extend(tokens::routes());
+    routes.extend(audit::routes());
     routes
 }
 
@@ -155,18 +175,19 @@ pub fn document() -> Result<Json, ManageError> {
     openapi::document(&routes()).map_err(|error| ManageError::new("misuse", error.to_string(), None))
 }
 
-fn app(shared: Shared, address: SocketAddr) -> Router {
-    let api = routes().into_iter().fold(Router::new(), |router, route| route.add_to(router));
+fn app(shared: Shared, door: access::Door) -> Router {
+    let api = routes().into_iter().fold(Router::new(), |router, route| route.add_to(router, &shared));
     Router::new()
         .route("/", axum::routing::get(page::page))
         .route("/style.css", axum::routing::get(page::style))
         .route("/health/live", axum::routing::get(|| async { "ok" }))
         .route("/health/ready", axum::routing::get(ready))
+        .route("/a/{secret}", axum::routing::get(links::page).post(links::answer))
         .nest("/api/v1", api)
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::middleware::from_fn(etag::tag))
-        .layer(axum::middleware::from_fn_with_state(access::Door::new(address), access::check))
+        .layer(axum::middleware::from_fn_with_state(door, access::check))
         .layer(DefaultBodyLimit::max(MOST))
         .layer(tower_http::compression::CompressionLayer::new())
         .with_state(shared)
