@@ -14,6 +14,7 @@ mod fold;
 mod forks;
 mod listing;
 mod ownership;
+mod upkeep;
 mod values;
 mod verbs;
 
@@ -180,6 +181,12 @@ macro_rules! suite {
                 those_that_wait_for_others_are_found_while_they_do
                 a_flow_is_left_only_if_those_it_waits_for_have_not_moved
                 what_has_ended_for_good_asks_nothing;
+            upkeep:
+                what_is_read_or_belongs_to_others_is_not_removed
+                a_value_goes_with_the_last_that_refers_to_it
+                what_would_be_collected_is_told_and_stays
+                a_value_that_went_is_stored_anew
+                a_reference_to_what_has_gone_is_refused;
             ownership:
                 this_process_lives
                 an_owner_elsewhere_is_unknown
