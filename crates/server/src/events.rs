@@ -79,7 +79,11 @@ async fn follow(
         .await
         .map_err(|error| ManageError::new("misuse", error.to_string(), None))??;
     let (told, stream) = mpsc::channel(BLOCK);
-    tokio::spawn(tell(shared, id, from, told));
+    let reading = shared.metrics.reading();
+    tokio::spawn(async move {
+        tell(shared, id, from, told).await;
+        drop(reading);
+    });
     let alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(ReceiverStream::new(stream)).keep_alive(alive))
 }

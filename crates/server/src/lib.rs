@@ -15,10 +15,15 @@ mod events;
 mod executions;
 mod flows;
 mod given;
+mod keep;
+pub mod log;
+mod metrics;
 mod openapi;
 mod page;
 mod problem;
 mod process;
+mod ready;
+mod registry;
 mod replays;
 mod route;
 mod scope;
@@ -26,6 +31,7 @@ mod signals;
 mod start;
 mod values;
 mod waits;
+mod work;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -35,6 +41,8 @@ use kitaru_core::Millis;
 use kitaru_engine::manage::ManageError;
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Store;
+use log::Log;
+use metrics::Metrics;
 use problem::{Answer, Problem, answer};
 use route::{Route, get};
 use serde_json::{Value as Json, json};
@@ -42,6 +50,8 @@ use signals::Signals;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+pub use work::{Working, work};
 
 /// The most that a request may carry, in bytes.
 const MOST: usize = 8 << 20;
@@ -58,8 +68,8 @@ pub struct Config {
     /// How another process finds it: what it was opened as, the folder of the locks, and whether a commit counts as
     /// done when the system has it.
     pub place: (String, PathBuf, bool),
-    /// Tells people what the local worker could not do.
-    pub complain: fn(&str),
+    /// What is told while it works, and to whom.
+    pub log: Log,
     /// How many executions the local worker carries on at once; 0: there is no worker.
     pub at_once: usize,
 }
@@ -68,8 +78,12 @@ pub struct Config {
 #[derive(Clone)]
 struct Shared {
     store: Arc<dyn Store>,
+    place: process::Place,
     bell: Bell,
     carrier: Option<Carrier>,
+    metrics: Arc<Metrics>,
+    log: Log,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -108,13 +122,25 @@ async fn run(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), Mana
     // Before anybody is told that it serves: who is told may stop it at once.
     let (mut signals, mut again) = (Signals::new().map_err(|error| broken(&error))?, Signals::new().ok());
     let bell = Bell::new(Arc::clone(&config.store));
-    let begin = || Carrier::begin(Arc::clone(&config.store), config.place.clone(), config.at_once, config.complain);
-    let carrier = (config.at_once > 0).then(begin);
-    let shared = Shared { store: Arc::clone(&config.store), bell: bell.clone(), carrier: carrier.clone() };
+    let metrics = Arc::<Metrics>::default();
+    let carrier = (config.at_once > 0).then(|| Carrier::begin(&config, Arc::clone(&metrics), "up"));
+    let stopping = Arc::<AtomicBool>::default();
+    let shared = Shared {
+        store: Arc::clone(&config.store),
+        place: config.place.clone(),
+        bell: bell.clone(),
+        carrier: carrier.clone(),
+        metrics,
+        log: config.log,
+        stopping: Arc::clone(&stopping),
+    };
     let app = app(shared, address);
     say(address);
-    let stop = async move {
+    config.log.event("serves");
+    let stop = async {
         signals.next().await;
+        config.log.event("stops");
+        stopping.store(true, Ordering::Release);
         // Nothing more is begun; streams end by the bell, and with them their connections.
         if let Some(carrier) = carrier {
             carrier.stop();
@@ -147,6 +173,7 @@ fn routes() -> Vec<Route> {
     routes.extend(values::routes());
     routes.extend(waits::routes());
     routes.extend(breakpoints::routes());
+    routes.extend(keep::routes());
     routes
 }
 
@@ -161,7 +188,8 @@ fn app(shared: Shared, address: SocketAddr) -> Router {
         .route("/", axum::routing::get(page::page))
         .route("/style.css", axum::routing::get(page::style))
         .route("/health/live", axum::routing::get(|| async { "ok" }))
-        .route("/health/ready", axum::routing::get(ready))
+        .route("/health/ready", axum::routing::get(ready::ready))
+        .route("/metrics", axum::routing::get(metrics::metrics).route_layer(axum::middleware::from_fn(may_read)))
         .nest("/api/v1", api)
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
@@ -169,6 +197,7 @@ fn app(shared: Shared, address: SocketAddr) -> Router {
         .layer(axum::middleware::from_fn_with_state(access::Door::new(address), access::check))
         .layer(DefaultBodyLimit::max(MOST))
         .layer(tower_http::compression::CompressionLayer::new())
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), metrics::measure))
         .with_state(shared)
 }
 
@@ -190,11 +219,10 @@ async fn health(State(shared): State<Shared>) -> Answer {
     .await
 }
 
-/// Whether the store answers.
-async fn ready(State(shared): State<Shared>) -> Answer {
-    answer(&shared, |shared| Ok(json!({ "version": shared.store.version()? }))).await
+async fn may_read(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
+    scope::require(scope::Scope::Read, request, next).await
 }
 
-fn broken(error: &std::io::Error) -> ManageError {
+pub(crate) fn broken(error: &std::io::Error) -> ManageError {
     ManageError::new("server-io", format!("the server cannot run: {error}"), None)
 }

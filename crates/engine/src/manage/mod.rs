@@ -13,6 +13,7 @@ mod diff;
 mod family;
 mod fleet;
 mod follow;
+mod gc;
 mod list;
 pub mod next;
 mod original;
@@ -33,6 +34,7 @@ pub use diff::{diff, found};
 pub use family::root_of;
 pub use fleet::{Standing, acted, have_come, must_not_circle, standings, stirred, waiters, waiting};
 pub use follow::{Following, follow};
+pub use gc::{Gc, GcOptions, age, gc, upkeep};
 pub use list::{Wanted, artifact, flows, list, newest, parse_status};
 pub use original::Original;
 pub use planned::planned;
@@ -41,7 +43,7 @@ pub use replay::{
     plan_replay,
 };
 use resume::has_news;
-pub use resume::{Drift, Prepared, ResumeOptions, due, prepare};
+pub use resume::{Drift, Prepared, ResumeOptions, due, prepare, unbegun};
 pub use stop::{Stopped, stop, stop_again};
 pub use tree::tree;
 
