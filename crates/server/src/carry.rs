@@ -3,8 +3,12 @@
 //!
 //! Not here: which those are (`kitaru_engine::manage::due`), and user code: the other process loads it.
 
-use crate::Shared;
+use crate::log::Log;
+use crate::metrics::Metrics;
 use crate::process::{Place, Process, refusal};
+use crate::registry::Registered;
+use crate::{Config, Shared};
+use kitaru_core::ids::takes;
 use kitaru_core::rows::{ExecutionRow, Status};
 use kitaru_core::{ExecutionId, Seq};
 use kitaru_engine::manage::{self, ManageError};
@@ -35,7 +39,9 @@ struct Work {
     store: Arc<dyn Store>,
     place: Place,
     at_once: usize,
-    complain: fn(&str),
+    log: Log,
+    metrics: Arc<Metrics>,
+    registered: Option<Registered>,
     stopped: AtomicBool,
     state: Mutex<State>,
     asked: Condvar,
@@ -90,10 +96,18 @@ pub fn go_on(shared: &Shared, row: &ExecutionRow, going: Going) -> Result<String
 }
 
 impl Carrier {
-    /// Begins to work: one thread looks for what is due, another starts processes and hears how they ended.
-    pub fn begin(store: Arc<dyn Store>, place: Place, at_once: usize, complain: fn(&str)) -> Self {
+    /// Begins to work: one thread looks for what is due, another starts processes and hears how they ended. What was
+    /// asked for and never begun, because who was to begin it ended, is begun first. `kind`: what it is, for others.
+    pub fn begin(config: &Config, metrics: Arc<Metrics>, kind: &str) -> Self {
+        let (store, place, log) = (Arc::clone(&config.store), config.place.clone(), config.log);
         let (stopped, state, asked) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
-        let work = Arc::new(Work { store, place, at_once, complain, stopped, state, asked });
+        let registered = Registered::new(&place, kind, config.at_once).inspect_err(|error| {
+            log.complain("server-io", &format!("worker: it is not listed among the workers: {error}"));
+        });
+        let registered = registered.ok();
+        let at_once = config.at_once;
+        let work = Arc::new(Work { store, place, at_once, log, metrics, registered, stopped, state, asked });
+        work.take_in_unbegun();
         let (looks, starts) = (Arc::clone(&work), Arc::clone(&work));
         tokio::task::spawn_blocking(move || looks.look_until_stopped());
         tokio::task::spawn_blocking(move || {
@@ -108,6 +122,9 @@ impl Carrier {
     pub fn stop(&self) {
         self.shared.stopped.store(true, Ordering::Release);
         self.shared.asked.notify_all();
+        if let Some(registered) = &self.shared.registered {
+            registered.withdraw();
+        }
     }
 
     fn ask(&self, row: ExecutionRow, going: Going) {
@@ -148,9 +165,22 @@ impl Work {
                     seen = version;
                     self.queue(due);
                 }
-                Err(error) => (self.complain)(&format!("worker: error[{}]: {error}", error.code)),
+                Err(error) => self.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code)),
             }
             std::thread::sleep(LOOK.max((last.elapsed() * MOST).min(PASSING * 10)));
+        }
+    }
+
+    fn take_in_unbegun(&self) {
+        match manage::unbegun(self.store.as_ref()) {
+            Ok(rows) => {
+                let going = |row: &ExecutionRow| Going::on(if row.base > 0 { "replay" } else { "start" });
+                self.lock().queue.extend(rows.into_iter().map(|row| {
+                    let going = going(&row);
+                    (row, going)
+                }));
+            }
+            Err(error) => self.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code)),
         }
     }
 
@@ -183,21 +213,29 @@ impl Work {
             }
             match self.begin(&row, &going) {
                 Ok(carried) => {
+                    self.metrics.has_begun();
+                    self.log.act("begins", row.id.as_str(), &row.flow, None);
                     state.under_way.insert(row.id.clone(), carried);
                 }
                 Err(error) => {
                     let head = format!("worker: {} {}", row.flow, row.id.short());
-                    (self.complain)(&format!("{head}: {} cannot be started: {error}", row.entry.interpreter));
+                    let message = format!("{head}: {} cannot be started: {error}", row.entry.interpreter);
+                    self.log.complain("flow-import", &message);
+                    self.metrics.was_refused();
                     state.stuck.insert(row.id.clone(), row.last_seq);
                 }
             }
+        }
+        if let Some(registered) = &self.registered {
+            registered.tell(state.under_way.len(), state.queue.len());
         }
         drop(self.asked.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Whether somebody has taken an execution up that was to begin: it is not to be begun again.
     fn has_begun(&self, state: &State, row: &ExecutionRow) -> bool {
-        state.under_way.contains_key(&row.id) || self.store.queries().execution(&row.id).is_ok_and(|row| row.epoch > 0)
+        state.under_way.contains_key(&row.id)
+            || self.store.queries().execution(&row.id).is_ok_and(|row| takes(row.epoch) > 0)
     }
 
     fn begin(&self, row: &ExecutionRow, going: &Going) -> std::io::Result<Carried> {
@@ -215,7 +253,10 @@ impl Work {
                 state.queue.push_back((row, Going::on("resume")));
             }
             Ok(_) => {}
-            Err(error) => (self.complain)(&format!("worker: {}: error[{}]: {error}", id.short(), error.code())),
+            Err(error) => {
+                let message = format!("worker: {}: error[{}]: {error}", id.short(), error.code());
+                self.log.complain(error.code(), &message);
+            }
         }
     }
 
@@ -237,13 +278,18 @@ impl Work {
                     Some(ManageError::new("kitaru", format!("its process ended with {status} and told nothing"), None))
                 }
             };
-            let Some(ManageError { code, message, .. }) = refused else { continue };
+            let Some(ManageError { code, message, .. }) = refused else {
+                self.log.act("has ended with", id.as_str(), &carried.flow, None);
+                continue;
+            };
+            self.log.act("was refused", id.as_str(), &carried.flow, Some(&code));
             if matches!(code.as_str(), "held" | "conflict" | "fenced" | "already-ended") {
                 // Somebody else was faster.
                 continue;
             }
             let head = format!("worker: {} {}", carried.flow, id.short());
-            (self.complain)(&format!("{head}: error[{code}]: {message}"));
+            self.metrics.was_refused();
+            self.log.complain(&code, &format!("{head}: error[{code}]: {message}"));
             if let Ok(row) = self.store.queries().execution(&id) {
                 state.stuck.insert(id, row.last_seq);
             }

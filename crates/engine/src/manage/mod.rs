@@ -14,6 +14,7 @@ mod diff;
 mod family;
 mod fleet;
 mod follow;
+mod gc;
 mod links;
 mod list;
 pub mod next;
@@ -38,6 +39,7 @@ pub use diff::{diff, found};
 pub use family::root_of;
 pub use fleet::{Standing, acted, have_come, must_not_circle, standings, stirred, waiters, waiting};
 pub use follow::{Following, follow};
+pub use gc::{Gc, GcOptions, age, gc, upkeep};
 pub use links::{answer_link, create_link, linked};
 pub use list::{Wanted, artifact, flows, list, newest, parse_status};
 pub use original::Original;
@@ -47,7 +49,7 @@ pub use replay::{
     plan_replay,
 };
 use resume::has_news;
-pub use resume::{Drift, Prepared, ResumeOptions, due, prepare};
+pub use resume::{Drift, Prepared, ResumeOptions, due, prepare, unbegun};
 pub use stop::{Stopped, stop, stop_again};
 pub use tokens::{Refused, Scope, create_token, is_live, note_use, recognise, revoke_token, span_of, tokens};
 pub use tree::tree;
