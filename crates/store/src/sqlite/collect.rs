@@ -8,6 +8,7 @@
 //! Not here: which executions go (the engine says), and removing them ([`super::forks`]).
 
 use super::fault::{Fault, Result};
+use super::feed::Numbers;
 use super::writer::Durable;
 use super::{Sqlite, chunks};
 use crate::upkeep::Collected;
@@ -21,6 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 const READ: i64 = 1000;
 /// How many are removed in a transaction.
 const SWEPT: usize = 256;
+/// After so many transactions what they freed is given back.
+const SWEEPS: usize = 40;
 
 /// What is in use, as far as has been read.
 #[derive(Default)]
@@ -75,11 +78,19 @@ impl Sqlite {
         for some in unused.chunks(SWEPT) {
             found.values += self.sweep(&marks, some.to_vec(), sweep_values)?.rows;
         }
-        for some in loose.chunks(SWEPT) {
-            let swept = self.sweep(&marks, some.to_vec(), sweep_chunks)?;
-            found.chunks += swept.rows;
-            found.bytes += swept.bytes;
-            self.values.free(swept.ranges);
+        for many in loose.chunks(SWEPT * SWEEPS) {
+            let mut ranges = Vec::new();
+            for some in many.chunks(SWEPT) {
+                let swept = self.sweep(&marks, some.to_vec(), sweep_chunks)?;
+                found.chunks += swept.rows;
+                found.bytes += swept.bytes;
+                ranges.extend(swept.ranges);
+            }
+            if !ranges.is_empty() {
+                // A power cut must not bring a row back whose bytes are gone: the next value like it would be made of it.
+                self.sync_log()?;
+                self.values.free(ranges);
+            }
         }
         let live = self.read(|db| Ok(chunks::packs(db)?))?;
         self.values.remove_dead(&live)?;
@@ -95,7 +106,7 @@ impl Sqlite {
     ) -> crate::store::Result<Swept> {
         let swept = Arc::new(Mutex::new(Swept::default()));
         let (marks, told) = (Arc::clone(marks), Arc::clone(&swept));
-        self.write(Durable::Later, move |db| {
+        self.write(Durable::Later, move |db, _| {
             let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
             catch_up(db, &mut marks)?;
             *told.lock().unwrap_or_else(PoisonError::into_inner) = work(db, &marks, &some)?;
@@ -254,6 +265,7 @@ fn sweep_chunks(db: &Connection, marks: &Marks, some: &[Candidate]) -> Result<Sw
 /// Removes an execution unless something needs it.
 pub fn remove(
     db: &Connection,
+    numbers: &mut Numbers,
     (id, epoch, last_seq): &(ExecutionId, kitaru_core::Epoch, kitaru_core::Seq),
 ) -> Result<crate::Removal> {
     let found: Option<(i64, Option<String>)> = db
@@ -272,7 +284,7 @@ pub fn remove(
         return kept("its parent is on record");
     }
     let (events, bytes) = weigh(db, n)?;
-    match super::forks::delete(db, id, *epoch, *last_seq) {
+    match super::forks::delete(db, numbers, id, *epoch, *last_seq) {
         Ok(()) => Ok(crate::Removal::Removed { events, bytes }),
         Err(Fault::Refused(crate::StoreError::Conflict(_))) => kept("it has changed"),
         Err(fault) => Err(fault),

@@ -4,6 +4,7 @@
 //! whoever writes both look inside theirs. Not here: cutting values up (`values/`), and their index (`chunks`).
 
 use super::fault::{self, Fault};
+use super::feed::Numbers;
 use super::writer::Durable;
 use super::{Sqlite, chunks};
 use crate::error::StoreError;
@@ -28,15 +29,15 @@ impl Sqlite {
     pub(super) fn write_events(
         &self,
         mut events: Vec<Body>,
-        work: impl Fn(&Connection, &[Body]) -> fault::Result<u64> + Send + Sync + 'static,
+        work: impl Fn(&Connection, &mut Numbers, &[Body]) -> fault::Result<u64> + Send + Sync + 'static,
     ) -> Result<u64> {
         let mut referred = self.store_values(&mut events)?;
         let shared = Arc::new((events, work));
         for _ in 0..AGAIN {
             let (job, values) = (Arc::clone(&shared), Arc::new(referred));
             let inside = Arc::clone(&values);
-            let done = self.write(Durable::Now, move |db| {
-                let done = (job.1)(db, &job.0)?;
+            let done = self.write(Durable::Now, move |db, numbers| {
+                let done = (job.1)(db, numbers, &job.0)?;
                 if done > 0 {
                     chunks::insert(db, &inside.new)?;
                     chunks::must_exist(db, &inside.copied)?;

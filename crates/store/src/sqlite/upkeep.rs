@@ -34,6 +34,15 @@ impl Sqlite {
         }
     }
 
+    /// Forces to the disk what has been committed, whatever the store's setting.
+    pub(super) fn sync_log(&self) -> Result<()> {
+        let log = open::beside(&self.path, "-wal");
+        match File::open(&log).and_then(|file| os::sync_data(&file)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(from_io(&log, &error)),
+            _ => Ok(()),
+        }
+    }
+
     fn bytes_lock(&self) -> Result<File> {
         let path = open::beside(&self.path, ".bytes-lock");
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
@@ -64,8 +73,9 @@ impl Upkeep for Sqlite {
     fn remove(&self, rows: &[(ExecutionId, Epoch, Seq)]) -> Result<Vec<Removal>> {
         let told = Arc::new(Mutex::new(Vec::new()));
         let (wanted, found) = (rows.to_vec(), Arc::clone(&told));
-        self.write(Durable::Now, move |db| {
-            let done = wanted.iter().map(|row| collect::remove(db, row)).collect::<super::fault::Result<_>>()?;
+        self.write(Durable::Now, move |db, numbers| {
+            let done =
+                wanted.iter().map(|row| collect::remove(db, numbers, row)).collect::<super::fault::Result<_>>()?;
             *found.lock().unwrap_or_else(PoisonError::into_inner) = done;
             Ok(0)
         })?;
