@@ -131,6 +131,8 @@ def test_an_owner_of_before_cannot_write_to_what_was_restored(lab: Lab) -> None:
     for status, owner, epoch in rows:
         assert (status, owner) == ("interrupted", None)
         assert epoch >= 1 << 32, "no store of before has given that out"
+    with contextlib.closing(sqlite3.connect(home / "kitaru.db")) as connection:
+        assert connection.execute("SELECT max(block) FROM feed").fetchone()[0] >= 1 << 20, "nor that number of a commit"
 
 
 def test_what_is_not_whole_is_no_backup(lab: Lab) -> None:

@@ -18,7 +18,7 @@ pub fn routes() -> Vec<Route> {
         post("/gc", Scope::Admin, "removeOld", gc)
             .says("Remove executions that ended long ago, and values that nothing refers to.")
             .body::<Gc>()
-            .answers("Removed"),
+            .answers("Collected"),
     ]
 }
 

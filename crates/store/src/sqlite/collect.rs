@@ -22,6 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 const READ: i64 = 1000;
 /// How many are removed in a transaction.
 const SWEPT: usize = 256;
+/// After so many transactions what they freed is given back.
+const SWEEPS: usize = 40;
 
 /// What is in use, as far as has been read.
 #[derive(Default)]
@@ -76,11 +78,19 @@ impl Sqlite {
         for some in unused.chunks(SWEPT) {
             found.values += self.sweep(&marks, some.to_vec(), sweep_values)?.rows;
         }
-        for some in loose.chunks(SWEPT) {
-            let swept = self.sweep(&marks, some.to_vec(), sweep_chunks)?;
-            found.chunks += swept.rows;
-            found.bytes += swept.bytes;
-            self.values.free(swept.ranges);
+        for many in loose.chunks(SWEPT * SWEEPS) {
+            let mut ranges = Vec::new();
+            for some in many.chunks(SWEPT) {
+                let swept = self.sweep(&marks, some.to_vec(), sweep_chunks)?;
+                found.chunks += swept.rows;
+                found.bytes += swept.bytes;
+                ranges.extend(swept.ranges);
+            }
+            if !ranges.is_empty() {
+                // A power cut must not bring a row back whose bytes are gone: the next value like it would be made of it.
+                self.sync_log()?;
+                self.values.free(ranges);
+            }
         }
         let live = self.read(|db| Ok(chunks::packs(db)?))?;
         self.values.remove_dead(&live)?;

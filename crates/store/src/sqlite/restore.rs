@@ -6,9 +6,8 @@
 
 use super::backup::{NAME, verified};
 use super::fault::{self, Fault};
-use super::feed::Numbers;
 use super::gate::Gate;
-use super::{chunks, open, write};
+use super::{chunks, feed, open, write};
 use crate::error::{StoreError, from_io};
 use crate::os;
 use crate::store::{Guard, Result};
@@ -69,14 +68,14 @@ fn copy(folder: &Path, made: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Interrupts what ran and takes every epoch that is not over beyond all that were ever given. How many ran.
+/// Interrupts what ran and takes every epoch that is not over, and the numbers of commits, beyond all that were ever given.
+/// How many ran.
 fn fence(made: &Path, at: Millis) -> Result<u64> {
     let db = connect(made)?;
     let fenced = |db: &Connection| -> fault::Result<u64> {
         open::migrate(db)?;
         db.execute_batch("BEGIN IMMEDIATE")?;
-        let mut numbers = Numbers::default();
-        numbers.begin(db)?;
+        let mut numbers = feed::skip(db)?;
         let mut select = db.prepare("SELECT id FROM executions WHERE owner IS NOT NULL")?;
         let owned: Vec<String> = select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         for id in &owned {

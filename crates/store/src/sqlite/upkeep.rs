@@ -34,6 +34,15 @@ impl Sqlite {
         }
     }
 
+    /// Forces to the disk what has been committed, whatever the store's setting.
+    pub(super) fn sync_log(&self) -> Result<()> {
+        let log = open::beside(&self.path, "-wal");
+        match File::open(&log).and_then(|file| os::sync_data(&file)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(from_io(&log, &error)),
+            _ => Ok(()),
+        }
+    }
+
     fn bytes_lock(&self) -> Result<File> {
         let path = open::beside(&self.path, ".bytes-lock");
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
