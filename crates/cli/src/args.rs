@@ -130,8 +130,21 @@ pub enum Command {
     Server(Listen),
     /// Serve the HTTP API, and carry executions on: those that are answered, due, or resumed over HTTP.
     Up(Up),
+    /// Serve an AI assistant: the Model Context Protocol over standard input and output.
+    Mcp(Mcp),
     /// Print the version.
     Version,
+}
+
+/// See [`Command::Mcp`].
+#[derive(Debug, clap::Args)]
+pub struct Mcp {
+    /// What the assistant may do: look, also answer questions, also run and resume, also delete.
+    #[arg(long, default_value = "operate", value_parser = ["read", "answer", "operate", "admin"])]
+    pub allow: String,
+    /// How many executions are carried on at once.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub at_once: u16,
 }
 
 /// Where a server listens.
@@ -393,6 +406,7 @@ impl Command {
             Self::Doctor { .. } => "doctor",
             Self::Server(_) => "server",
             Self::Up(_) => "up",
+            Self::Mcp(_) => "mcp",
             Self::Version => "version",
         }
     }

@@ -45,6 +45,12 @@ impl Bell {
         bell
     }
 
+    /// One that rings only when it is closed.
+    pub fn silent() -> Self {
+        let (ring, _) = watch::channel(Some(0));
+        Self { ring: Arc::new(ring) }
+    }
+
     /// To wait for it with.
     pub fn listen(&self) -> watch::Receiver<Option<u64>> {
         self.ring.subscribe()

@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 /// Between two looks at what can go on, if nobody says so.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// The same while nothing is carried on.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// Without a write, what is due by time alone is looked for so often.
 const PASSING: Duration = Duration::from_secs(1);
 
@@ -35,6 +38,8 @@ struct Work {
     store: Arc<dyn Store>,
     place: Place,
     at_once: usize,
+    /// Nobody looks for what is due here: a process sees to whatever waited for its execution.
+    is_on_call: bool,
     complain: fn(&str),
     stopped: AtomicBool,
     state: Mutex<State>,
@@ -45,8 +50,8 @@ struct Work {
 struct State {
     queue: VecDeque<(ExecutionRow, Going)>,
     under_way: HashMap<ExecutionId, Carried>,
-    /// What could not go on, as of that event: it is not tried again until there is another.
-    stuck: HashMap<ExecutionId, Seq>,
+    /// What could not go on, as of that event, and why: it is not tried again until there is another.
+    stuck: HashMap<ExecutionId, (Seq, String)>,
 }
 
 struct Carried {
@@ -92,10 +97,21 @@ pub fn go_on(shared: &Shared, row: &ExecutionRow, going: Going) -> Result<String
 impl Carrier {
     /// Begins to work: one thread looks for what is due, another starts processes and hears how they ended.
     pub fn begin(store: Arc<dyn Store>, place: Place, at_once: usize, complain: fn(&str)) -> Self {
-        let (stopped, state, asked) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
-        let work = Arc::new(Work { store, place, at_once, complain, stopped, state, asked });
-        let (looks, starts) = (Arc::clone(&work), Arc::clone(&work));
+        let carrier = Self::working(store, place, at_once, false, complain);
+        let looks = Arc::clone(&carrier.shared);
         tokio::task::spawn_blocking(move || looks.look_until_stopped());
+        carrier
+    }
+
+    /// The same, that looks for nothing: it carries on what it is asked to.
+    pub fn on_call(store: Arc<dyn Store>, place: Place, at_once: usize, complain: fn(&str)) -> Self {
+        Self::working(store, place, at_once, true, complain)
+    }
+
+    fn working(store: Arc<dyn Store>, place: Place, at_once: usize, is_on_call: bool, complain: fn(&str)) -> Self {
+        let (stopped, state, asked) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
+        let work = Arc::new(Work { store, place, at_once, is_on_call, complain, stopped, state, asked });
+        let starts = Arc::clone(&work);
         tokio::task::spawn_blocking(move || {
             while !starts.stopped.load(Ordering::Acquire) {
                 starts.round();
@@ -108,6 +124,21 @@ impl Carrier {
     pub fn stop(&self) {
         self.shared.stopped.store(true, Ordering::Release);
         self.shared.asked.notify_all();
+    }
+
+    /// The same, but what was asked for and has not begun begins now, however much that is.
+    pub fn leave(&self) {
+        self.stop();
+        let mut state = self.shared.lock();
+        for (row, going) in std::mem::take(&mut state.queue) {
+            self.shared.start(&mut state, row, &going);
+        }
+    }
+
+    /// Why an execution could not go on here, if it has not moved since.
+    pub fn refused(&self, row: &ExecutionRow) -> Option<String> {
+        let state = self.shared.lock();
+        state.stuck.get(&row.id).filter(|(seq, _)| *seq == row.last_seq).map(|(_, why)| why.clone())
     }
 
     fn ask(&self, row: ExecutionRow, going: Going) {
@@ -159,7 +190,7 @@ impl Work {
         for row in due {
             let is_known = state.under_way.contains_key(&row.id)
                 || state.queue.iter().any(|(one, _)| one.id == row.id)
-                || state.stuck.get(&row.id) == Some(&row.last_seq);
+                || state.stuck.get(&row.id).is_some_and(|(seq, _)| *seq == row.last_seq);
             if !is_known {
                 state.queue.push_back((row, Going::on("due")));
             }
@@ -181,18 +212,26 @@ impl Work {
                 state.queue.push_back((row, going));
                 continue;
             }
-            match self.begin(&row, &going) {
-                Ok(carried) => {
-                    state.under_way.insert(row.id.clone(), carried);
-                }
-                Err(error) => {
-                    let head = format!("worker: {} {}", row.flow, row.id.short());
-                    (self.complain)(&format!("{head}: {} cannot be started: {error}", row.entry.interpreter));
-                    state.stuck.insert(row.id.clone(), row.last_seq);
-                }
+            self.start(&mut state, row, &going);
+        }
+        if !self.stopped.load(Ordering::Acquire) {
+            // Whoever asks for something rings; whoever ends does not.
+            let nap = if state.under_way.is_empty() { IDLE } else { LOOK };
+            drop(self.asked.wait_timeout(state, nap).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    fn start(&self, state: &mut State, row: ExecutionRow, going: &Going) {
+        match self.begin(&row, going) {
+            Ok(carried) => {
+                state.under_way.insert(row.id, carried);
+            }
+            Err(error) => {
+                let why = format!("{} cannot be started: {error}", row.entry.interpreter);
+                (self.complain)(&format!("worker: {} {}: {why}", row.flow, row.id.short()));
+                state.stuck.insert(row.id, (row.last_seq, why));
             }
         }
-        drop(self.asked.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Whether somebody has taken an execution up that was to begin: it is not to be begun again.
@@ -205,7 +244,8 @@ impl Work {
         if let Some(on_drift) = &going.on_drift {
             resume["on_drift"] = (*on_drift).into();
         }
-        let process = Process::begin(&row.entry.interpreter, &json!({ "resume": resume }), &self.place)?;
+        let job = json!({ "resume": resume, "sees_to_waiters": self.is_on_call, "asked_by": std::process::id() });
+        let process = Process::begin(&row.entry.interpreter, &job, &self.place)?;
         Ok(Carried { process, flow: row.flow.clone(), then: going.then.clone() })
     }
 
@@ -242,10 +282,10 @@ impl Work {
                 // Somebody else was faster.
                 continue;
             }
-            let head = format!("worker: {} {}", carried.flow, id.short());
-            (self.complain)(&format!("{head}: error[{code}]: {message}"));
+            let why = format!("error[{code}]: {message}");
+            (self.complain)(&format!("worker: {} {}: {why}", carried.flow, id.short()));
             if let Ok(row) = self.store.queries().execution(&id) {
-                state.stuck.insert(id, row.last_seq);
+                state.stuck.insert(id, (row.last_seq, why));
             }
         }
     }

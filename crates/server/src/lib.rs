@@ -2,7 +2,7 @@
 //!
 //! `access` says who may ask, `problem` how a refusal looks, `events` follows an execution, a file a resource answers.
 //! Every answer is a call of `kitaru_engine::manage`, as on the command line. `carry` is the local worker of
-//! `kitaru up`. Deliberately not here: user code, which is never imported in this process, and SQL.
+//! `kitaru up`. `mcp` is the same for AI assistants. Deliberately not here: user code, which is never imported in this process, and SQL.
 
 mod access;
 mod acts;
@@ -15,6 +15,7 @@ mod events;
 mod executions;
 mod flows;
 mod given;
+mod mcp;
 mod openapi;
 mod page;
 mod problem;
@@ -26,6 +27,9 @@ mod signals;
 mod start;
 mod values;
 mod waits;
+
+pub use mcp::{Stdio, serve_stdio};
+pub use scope::Scope;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -162,6 +166,7 @@ fn app(shared: Shared, address: SocketAddr) -> Router {
         .route("/style.css", axum::routing::get(page::style))
         .route("/health/live", axum::routing::get(|| async { "ok" }))
         .route("/health/ready", axum::routing::get(ready))
+        .route("/mcp", mcp::route(&shared))
         .nest("/api/v1", api)
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)

@@ -23,6 +23,11 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The one of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Read, Self::Answer, Self::Operate, Self::Admin].into_iter().find(|one| one.as_str() == word)
+    }
+
     /// Its word.
     pub fn as_str(self) -> &'static str {
         match self {
