@@ -153,8 +153,21 @@ pub enum Command {
     Up(Up),
     /// Carry executions on, as `kitaru up` does, and serve nothing. Several may work on one store.
     Worker(Worker),
+    /// Serve an AI assistant: the Model Context Protocol over standard input and output.
+    Mcp(Mcp),
     /// Print the version.
     Version,
+}
+
+/// See [`Command::Mcp`].
+#[derive(Debug, clap::Args)]
+pub struct Mcp {
+    /// What the assistant may do: look, also answer questions, also run and resume, also delete.
+    #[arg(long, default_value = "operate", value_parser = ["read", "answer", "operate", "admin"])]
+    pub allow: String,
+    /// How many executions are carried on at once.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub at_once: u16,
 }
 
 /// `kitaru gc`
@@ -458,6 +471,7 @@ impl Command {
             Self::Server(_) => "server",
             Self::Up(_) => "up",
             Self::Worker(_) => "worker",
+            Self::Mcp(_) => "mcp",
             Self::Version => "version",
         }
     }

@@ -170,9 +170,14 @@ impl Context<'_> {
 
 /// Who types: the user's name, and that it was here.
 fn who() -> String {
+    who_by("cli")
+}
+
+/// The same, by other means.
+fn who_by(means: &str) -> String {
     let names = ["USER", "LOGNAME", "USERNAME"];
     let name = names.iter().filter_map(|name| std::env::var(name).ok()).find(|name| !name.is_empty());
-    name.map_or_else(|| "cli".to_owned(), |name| format!("{name} (cli)"))
+    name.map_or_else(|| means.to_owned(), |name| format!("{name} ({means})"))
 }
 
 /// Runs a command line (without the program's name). Returns the exit status: 0 completed, 1 failed, 2 usage,
@@ -187,7 +192,9 @@ pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
             return output::usage(&error, json, hint(argv));
         }
     };
-    let out = Out { json: args.output == args::Output::Json, command: args.command.name() };
+    // Standard output is the assistant's there.
+    let json = args.output == args::Output::Json && !matches!(args.command, Command::Mcp(_));
+    let out = Out { json, command: args.command.name() };
     match dispatch(args, host, &out) {
         Ok(answer) => out.show(&answer),
         Err(error) => out.fail(&error),
@@ -244,6 +251,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Server(listen) => server::serve(context, &listen, 0),
         Command::Worker(asked) => server::work(context, &asked),
         Command::Up(up) => server::serve(context, &up.listen, up.at_once),
+        Command::Mcp(mcp) => server::mcp(context, &mcp),
         Command::Explain { .. } | Command::Version | Command::Restore { .. } => Ok(Answer::text(String::new())),
     }
 }

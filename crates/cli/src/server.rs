@@ -1,15 +1,17 @@
-//! `kitaru server`, `kitaru up` and `kitaru worker`: one process that serves, works or both until it is told to stop.
+//! `kitaru server`, `kitaru up`, `kitaru worker` and `kitaru mcp`: one process that serves, works or both until it is told
+//! to stop.
 //!
 //! Not here: what is served (`kitaru_server`).
 
-use crate::Context;
-use crate::args::{LogForm, Worker};
+use crate::args::{LogForm, Mcp, Worker};
 use crate::guard::Listen;
 use crate::output::{self, Answer};
+use crate::{Context, who_by};
 use kitaru_engine::manage::ManageError;
 use kitaru_server::log::{Form, Log};
-use kitaru_server::{Config, Rules};
+use kitaru_server::{Config, Rules, Scope, Stdio};
 use serde_json::json;
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 /// Serves. `at_once`: how many executions are carried on at once; 0: none.
@@ -67,11 +69,8 @@ fn config(
     at_once: u16,
     rules: Rules,
 ) -> Result<Config, ManageError> {
+    refuse_memory(context)?;
     let place = &context.place;
-    if place.address == "memory:" {
-        let message = "a store in memory is another one in every process: there is nothing to serve";
-        return Err(ManageError::new("usage", message, Some("--store PATH".to_owned())));
-    }
     let form = match log {
         LogForm::Off => Form::Off,
         LogForm::Text => Form::Text,
@@ -86,4 +85,30 @@ fn config(
         at_once: at_once.into(),
         rules,
     })
+}
+
+fn refuse_memory(context: &Context<'_>) -> Result<(), ManageError> {
+    if context.place.address != "memory:" {
+        return Ok(());
+    }
+    let message = "a store in memory is another one in every process: there is nothing to serve";
+    Err(ManageError::new("usage", message, Some("--store PATH".to_owned())))
+}
+
+/// `mcp`
+pub fn mcp(context: &mut Context<'_>, mcp: &Mcp) -> Result<Answer, ManageError> {
+    refuse_memory(context)?;
+    if std::io::stdin().is_terminal() {
+        output::say("this is for an AI assistant's configuration: it speaks the Model Context Protocol here");
+    }
+    let place = &context.place;
+    kitaru_server::serve_stdio(Stdio {
+        store: Arc::clone(&context.store),
+        place: (place.address.clone(), place.home.clone(), place.normal),
+        log: Log::new(Form::Off, output::say),
+        at_once: mcp.at_once.into(),
+        allow: Scope::parse(&mcp.allow)?,
+        by: who_by("mcp"),
+    })?;
+    Ok(Answer::default())
 }

@@ -92,6 +92,14 @@ pub struct Follower {
 impl Feed {
     /// A feed of a store. Is read until it is closed or nobody has it.
     pub fn new(store: Arc<dyn Store>, log: Log) -> Self {
+        let feed = Self::unread(store, log);
+        let read = Arc::downgrade(&feed.inner);
+        tokio::task::spawn_blocking(move || read_until_closed(&read));
+        feed
+    }
+
+    /// One that tells nothing but that it is over.
+    pub fn unread(store: Arc<dyn Store>, log: Log) -> Self {
         let inner = Arc::new(Inner {
             store,
             log,
@@ -100,9 +108,12 @@ impl Feed {
             closing: watch::Sender::new(false),
             followed: Mutex::default(),
         });
-        let read = Arc::downgrade(&inner);
-        tokio::task::spawn_blocking(move || read_until_closed(&read));
         Self { inner }
+    }
+
+    /// Becomes true when nothing more is told.
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.inner.closing.subscribe()
     }
 
     /// Nothing more is told.

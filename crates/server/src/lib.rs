@@ -3,7 +3,8 @@
 //! `access` says who may ask, by the `rules` that it was started with, `problem` how a refusal looks, `events` tells
 //! what happens (`feed` reads it), a file a resource answers.
 //! Every answer is a call of `kitaru_engine::manage`, as on the command line. `carry` is the local worker of
-//! `kitaru up`. Deliberately not here: user code, which is never imported in this process, and SQL.
+//! `kitaru up`. `mcp` is the same for AI assistants. Deliberately not here: user code, which is never imported in this
+//! process, and SQL.
 
 mod access;
 mod acts;
@@ -24,6 +25,7 @@ mod leash;
 mod limits;
 mod links;
 pub mod log;
+mod mcp;
 mod metrics;
 mod openapi;
 mod page;
@@ -42,6 +44,9 @@ mod tokens;
 mod values;
 mod waits;
 mod work;
+
+pub use mcp::{Stdio, serve_stdio};
+pub use scope::Scope;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -210,6 +215,7 @@ fn app(shared: Shared, door: access::Door) -> Router {
         .route("/health/ready", axum::routing::get(ready::ready))
         .route("/metrics", axum::routing::get(metrics::metrics).route_layer(axum::middleware::from_fn(may_read)))
         .route("/a/{secret}", axum::routing::get(links::page).post(links::answer))
+        .route("/mcp", mcp::route(&shared))
         .nest("/api/v1", api)
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)

@@ -34,7 +34,7 @@ pub use audit::{Actor, Begun, Target, audited, begin_act, changes, done};
 pub use breakpoints::{Before, Flow, add_breakpoint, breakpoints, check_before, known_flow, remove_breakpoint};
 pub use call::{CallValues, call};
 pub use delete::{Deletion, delete, deletion};
-pub use diagnose::{Diagnosis, Who, diagnose};
+pub use diagnose::{Diagnosis, Stuck, Who, diagnose, stuck};
 pub use diff::{diff, found};
 pub use family::root_of;
 pub use fleet::{Standing, acted, have_come, must_not_circle, standings, stirred, waiters, waiting};
