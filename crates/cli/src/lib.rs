@@ -161,7 +161,7 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn now(&self) -> Millis {
-        SystemClock.now()
+        self.store.by_its_clock(SystemClock.now())
     }
 }
 

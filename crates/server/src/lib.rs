@@ -19,6 +19,7 @@ mod openapi;
 mod page;
 mod problem;
 mod process;
+mod remote;
 mod replays;
 mod route;
 mod scope;
@@ -74,7 +75,7 @@ struct Shared {
 
 impl Shared {
     fn now(&self) -> Millis {
-        SystemClock.now()
+        self.store.by_its_clock(SystemClock.now())
     }
 }
 
@@ -107,6 +108,9 @@ async fn run(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), Mana
     let address = listener.local_addr().map_err(|error| broken(&error))?;
     // Before anybody is told that it serves: who is told may stop it at once.
     let (mut signals, mut again) = (Signals::new().map_err(|error| broken(&error))?, Signals::new().ok());
+    let store = Arc::clone(&config.store);
+    let given = tokio::task::spawn_blocking(move || remote::grace(store.as_ref(), SystemClock.now())).await;
+    given.map_err(|error| ManageError::new("misuse", error.to_string(), None))??;
     let bell = Bell::new(Arc::clone(&config.store));
     let begin = || Carrier::begin(Arc::clone(&config.store), config.place.clone(), config.at_once, config.complain);
     let carrier = (config.at_once > 0).then(begin);
@@ -156,7 +160,7 @@ pub fn document() -> Result<Json, ManageError> {
 }
 
 fn app(shared: Shared, address: SocketAddr) -> Router {
-    let api = routes().into_iter().fold(Router::new(), |router, route| route.add_to(router));
+    let api = routes().into_iter().chain(remote::routes()).fold(Router::new(), |router, route| route.add_to(router));
     Router::new()
         .route("/", axum::routing::get(page::page))
         .route("/style.css", axum::routing::get(page::style))

@@ -64,3 +64,8 @@ pub fn sync_folder(_path: &Path) -> io::Result<()> {
 pub fn stand_apart(command: &mut std::process::Command) {
     std::os::windows::process::CommandExt::creation_flags(command, 0x0000_0200);
 }
+
+/// Nothing is known of processes.
+pub fn is_running(_pid: u32, _then: u64) -> Option<bool> {
+    None
+}

@@ -8,6 +8,7 @@ mod chunks;
 mod fault;
 mod forks;
 mod gate;
+mod once;
 mod open;
 mod read;
 mod schema;
@@ -24,10 +25,11 @@ use crate::store::{
     WaitFilter,
 };
 use crate::values::{self, Values};
+use crate::wire::{Write, Wrote};
 pub use fault::Fault;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
-use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::mem::ManuallyDrop;
@@ -335,6 +337,30 @@ impl Store for Sqlite {
     fn keep_code(&self, digest: &str, parts: &str) -> Result<()> {
         let (digest, parts) = (digest.to_owned(), parts.to_owned());
         self.write(Durable::Later, move |db| breakpoints::keep_code(db, &digest, &parts).map(|()| 0)).map(|_| ())
+    }
+
+    fn write_once(&self, writer: &str, number: u64, mut writes: Vec<Write>) -> Result<Vec<Result<Wrote>>> {
+        let stored = writes.iter_mut().map(|one| self.store_values(one.events_mut()));
+        let new = stored.collect::<Result<Vec<_>>>()?;
+        let durable = if writes.iter().any(Write::is_durable) { Durable::Now } else { Durable::Later };
+        let moved = once::moved(&writes);
+        let request = once::Request { writer: writer.to_owned(), number, writes, new, path: self.path.clone() };
+        let answers = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&answers);
+        self.write(durable, move |db| {
+            *told.lock().unwrap_or_else(PoisonError::into_inner) = request.run(db)?;
+            Ok(0)
+        })?;
+        for id in moved {
+            self.forget_number(&id);
+        }
+        self.posted();
+        Ok(std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
+        let found = self.read(|db| Ok(chunks::pieces(db, digests)?))?;
+        found.into_iter().map(|part| part.map(|part| self.values.bytes_of(part, &self.path)).transpose()).collect()
     }
 
     fn owner(&self) -> Result<Owner> {

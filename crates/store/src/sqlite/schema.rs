@@ -223,6 +223,16 @@ UPDATE waits SET on_timeout = (
     ORDER BY place DESC LIMIT 1
 ) WHERE deadline IS NOT NULL;
 ",
+    "
+-- What a writer that works through a server sent last, and what came of it: sent again, it is told that again.
+CREATE TABLE writers (
+    n       INTEGER PRIMARY KEY,
+    id      TEXT NOT NULL UNIQUE,
+    number  INTEGER NOT NULL,
+    answers TEXT NOT NULL,
+    at      INTEGER NOT NULL
+);
+",
 ];
 
 /// The version that this code writes.
