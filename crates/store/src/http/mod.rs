@@ -170,14 +170,15 @@ impl Remote {
     fn send(&self, writer: &str, number: u64, writes: Vec<Write>) -> Result<Vec<Result<Wrote>>> {
         let mut tries = Tries::default();
         let mut message = self.load_up(writer, number, writes.clone())?;
+        let mut has_forgotten = false;
         loop {
             let answer = self.ask("write", &message.0, None)?;
             match wire::unpack(&answer, MOST)?.head::<Result<Vec<Result<Wrote>>>>()? {
-                Err(StoreError::Missing(_)) => {
+                Err(StoreError::Missing(_)) if !has_forgotten => {
                     // It has forgotten what it had: all is sent, under the same number.
+                    has_forgotten = true;
                     self.known.forget();
                     message = self.load_up(writer, number, writes.clone())?;
-                    self.away.pause(&mut tries, "it has not all values yet", None)?;
                 }
                 Err(StoreError::Busy(why)) => self.away.pause(&mut tries, &why, None)?,
                 Err(error) => return Err(error),
