@@ -6,7 +6,7 @@
 use crate::problem::Problem;
 use crate::scope::Caller;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
@@ -50,7 +50,7 @@ pub async fn check(State(door): State<Door>, mut request: Request, next: Next) -
 }
 
 fn refusal(door: &Door, request: &Request) -> Option<Problem> {
-    let (method, headers) = (request.method(), request.headers());
+    let headers = request.headers();
     // Said twice is said by two: by somebody in between, too.
     let text = |name: header::HeaderName| {
         let mut all = headers.get_all(name).iter();
@@ -66,6 +66,7 @@ fn refusal(door: &Door, request: &Request) -> Option<Problem> {
             return Some(Problem::new(StatusCode::FORBIDDEN, "wrong-origin", "a page of another site asks"));
         }
     }
+<<<<<<< HEAD
     let changes = !matches!(*method, Method::GET | Method::HEAD);
     let kind = text(header::CONTENT_TYPE).map(|kind| kind.split(';').next().unwrap_or_default().trim());
     let is_known = |kind: &str| kind.eq_ignore_ascii_case("application/json") || kind == crate::remote::KIND;
@@ -75,5 +76,7 @@ fn refusal(door: &Door, request: &Request) -> Option<Problem> {
         let detail = "what changes something is sent as Content-Type: application/json";
         return Some(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "usage", detail));
     }
+=======
+>>>>>>> main
     None
 }

@@ -10,7 +10,7 @@ use crate::route::{Route, get};
 use axum::extract::State;
 use kitaru_core::Millis;
 use kitaru_core::rows::Status;
-use kitaru_engine::manage::{self, Wanted, view};
+use kitaru_engine::manage::{self, ManageError, Wanted, view};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -51,6 +51,9 @@ struct Since {
 async fn statistics(State(shared): State<Shared>, Asked(since): Asked<Since>) -> Answer {
     answer(&shared, move |shared| {
         let ago = |days: u16| shared.now().saturating_sub(Millis::from(days) * 86_400_000);
+        if since.days.is_some_and(|days| !(1..=36_500).contains(&days)) {
+            return Err(ManageError::new("usage", "days counts from 1 to 36500", None));
+        }
         let rows = shared.store.queries().statistics(since.days.map_or(Millis::MIN, ago))?;
         items(rows.iter().map(|row| Ok(view::statistics(row))))
     })

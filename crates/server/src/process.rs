@@ -67,13 +67,13 @@ impl Process {
                 drop(self.child.kill());
                 drop(self.child.wait());
                 let message = format!("its code took longer than {} s to load", patience.as_secs());
-                return Err(ManageError::new("import-error", message, None));
+                return Err(ManageError::new("flow-import", message, None));
             }
             std::thread::sleep(Duration::from_millis(5));
         };
         self.told().ok_or_else(|| {
             let message = format!("its process ended with {status} and told nothing");
-            ManageError::new("import-error", message, Some("is kitaru installed in its environment?".to_owned()))
+            ManageError::new("flow-import", message, Some("is kitaru installed in its environment?".to_owned()))
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::scope::{self, Scope};
 use axum::Router;
 use axum::extract::Request;
 use axum::handler::Handler;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -150,6 +150,9 @@ impl Route {
         if self.query.is_none() {
             handler = handler.route_layer(from_fn(no_query));
         }
+        if self.method == Method::POST {
+            handler = handler.route_layer(from_fn(json_only));
+        }
         let may = move |request: Request, next: Next| scope::require(scope, request, next);
         router.route(self.path, handler.route_layer(from_fn(may)))
     }
@@ -161,4 +164,15 @@ async fn no_query(request: Request, next: Next) -> Response {
         None | Some("") => next.run(request).await,
         Some(_) => Problem::new(StatusCode::BAD_REQUEST, "usage", "no query is read here").into_response(),
     }
+}
+
+/// A form of another site can post anything but this without asking first.
+async fn json_only(request: Request, next: Next) -> Response {
+    let mut kinds = request.headers().get_all(header::CONTENT_TYPE).iter();
+    let kind = kinds.next().and_then(|kind| kind.to_str().ok()).and_then(|kind| kind.split(';').next());
+    if kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) && kinds.next().is_none() {
+        return next.run(request).await;
+    }
+    let detail = "what changes something is sent as Content-Type: application/json";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "usage", detail).into_response()
 }

@@ -2,7 +2,7 @@
 
 use crate::Shared;
 use crate::carry::{self, Going};
-use crate::executions::{about, items, page_size, said};
+use crate::executions::{about, items, page_number, page_size, said};
 use crate::given::{Asked, At, Given, IdempotencyKey};
 use crate::problem::{Answer, answer};
 use crate::route::{Route, get, post};
@@ -43,7 +43,7 @@ async fn list(State(shared): State<Shared>, Asked(inbox): Asked<Inbox>) -> Answe
     answer(&shared, move |shared| {
         let (store, now) = (shared.store.as_ref(), shared.now());
         let limit = page_size(inbox.limit, 100)?;
-        let skip = inbox.page.unwrap_or(1).saturating_sub(1).saturating_mul(limit);
+        let skip = (page_number(inbox.page)? - 1) * limit;
         let waits = manage::waiting(store, None, false)?;
         items(waits.iter().skip(skip).take(limit).map(|wait| view::wait(store, wait, now)))
     })

@@ -21,7 +21,8 @@ pub use error::StoreError;
 pub use http::{interrupt_by, is_remote};
 pub use sqlite::forget_memory;
 pub use store::{
-    ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Seen, StatisticsRow, Store, WaitFilter,
+    ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Revision,
+    Seen, StatisticsRow, Store, WaitFilter,
 };
 
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@
 //! Not here: which records a replay keeps (core's `fork`).
 
 use super::fault::{Fault, Result};
+use super::feed::{self, Numbers};
 use super::read::{self, must_exist};
 use crate::error::StoreError;
 use crate::store::ArtifactRow;
@@ -84,12 +85,12 @@ pub fn calls(db: &Connection, id: &ExecutionId) -> Result<Vec<CallRow>> {
 /// A replay's artifacts, by name.
 pub fn artifacts(db: &Connection, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
     let table = table(db, id)?;
-    let row = |(saved, at): &(kitaru_core::event::ArtifactSaved, i64)| ArtifactRow {
+    let row = |(saved, at): (&kitaru_core::event::ArtifactSaved, i64)| ArtifactRow {
         execution_id: id.clone(),
         name: saved.name.clone(),
         value: saved.value.clone(),
         call_key: saved.call.clone(),
-        at: *at,
+        at,
     };
     Ok(table.artifacts().into_iter().map(row).collect())
 }
@@ -103,7 +104,7 @@ fn table(db: &Connection, id: &ExecutionId) -> Result<Table> {
 }
 
 /// Removes an execution that ended and has not changed.
-pub fn delete(db: &Connection, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()> {
+pub fn delete(db: &Connection, numbers: &mut Numbers, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()> {
     let gone: Option<i64> = db
         .prepare_cached(
             "DELETE FROM executions WHERE id = ?1 AND epoch = ?2 AND last_seq = ?3 AND owner IS NULL
@@ -123,6 +124,7 @@ pub fn delete(db: &Connection, id: &ExecutionId, epoch: Epoch, last_seq: Seq) ->
     ] {
         db.prepare_cached(statement)?.execute([n])?;
     }
+    feed::gone(db, numbers, n, id)?;
     let read = segments(db, n)?;
     db.prepare_cached("DELETE FROM segments WHERE n = ?1")?.execute([n])?;
     // Its own events go, and those that were kept for it alone.

@@ -224,6 +224,7 @@ UPDATE waits SET on_timeout = (
 ) WHERE deadline IS NOT NULL;
 ",
     "
+<<<<<<< HEAD
 -- What a writer that works through a server sent last, and what came of it: sent again, it is told that again.
 CREATE TABLE writers (
     n       INTEGER PRIMARY KEY,
@@ -231,6 +232,26 @@ CREATE TABLE writers (
     number  INTEGER NOT NULL,
     answers TEXT NOT NULL,
     at      INTEGER NOT NULL
+=======
+-- The number of a commit's change (`feed`); 0: it was written before there were numbers.
+ALTER TABLE journal ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE logs ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+
+-- Who has something in a block of numbers, and how far it was before that block: its last event and line.
+CREATE TABLE feed (
+    block INTEGER NOT NULL,
+    n     INTEGER NOT NULL,
+    seq   INTEGER NOT NULL,
+    line  INTEGER NOT NULL,
+    PRIMARY KEY (block, n)
+) WITHOUT ROWID;
+
+-- What was deleted, for those who follow.
+CREATE TABLE gone (
+    n        INTEGER PRIMARY KEY,
+    id       TEXT NOT NULL,
+    revision INTEGER NOT NULL
+>>>>>>> main
 );
 ",
 ];
