@@ -66,17 +66,5 @@ fn refusal(door: &Door, request: &Request) -> Option<Problem> {
             return Some(Problem::new(StatusCode::FORBIDDEN, "wrong-origin", "a page of another site asks"));
         }
     }
-<<<<<<< HEAD
-    let changes = !matches!(*method, Method::GET | Method::HEAD);
-    let kind = text(header::CONTENT_TYPE).map(|kind| kind.split(';').next().unwrap_or_default().trim());
-    let is_known = |kind: &str| kind.eq_ignore_ascii_case("application/json") || kind == crate::remote::KIND;
-    let is_json = kind.is_some_and(is_known);
-    if changes && *method != Method::DELETE && !is_json {
-        // A form of another site can send anything but this without asking first.
-        let detail = "what changes something is sent as Content-Type: application/json";
-        return Some(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "usage", detail));
-    }
-=======
->>>>>>> main
     None
 }

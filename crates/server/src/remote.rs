@@ -130,6 +130,8 @@ fn find(store: &dyn Store, read: Read, tail: &mut Vec<u8>) -> Result<Found> {
             let (lines, last) = queries.logs(&id, after, limit)?;
             Found::Logs(lines, last)
         }
+        Read::Changes(after, limit) => Found::Changes(queries.changes(after, limit)?),
+        Read::Newest => Found::Number(queries.newest()?),
         Read::Statistics(since) => Found::Statistics(queries.statistics(since)?),
         Read::Tags => Found::Tags(queries.tags()?),
         Read::Breakpoints(flow) => Found::Breakpoints(queries.breakpoints(flow.as_deref())?),

@@ -17,6 +17,8 @@ mod breakpoints;
 mod delete;
 #[path = "../../store/tests/conformance/events.rs"]
 mod events;
+#[path = "../../store/tests/conformance/feed.rs"]
+mod feed;
 #[path = "../../store/tests/conformance/fixture.rs"]
 mod fixture;
 #[path = "../../store/tests/conformance/fleets.rs"]

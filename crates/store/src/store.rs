@@ -167,7 +167,7 @@ pub struct Page {
 pub type Revision = u64;
 
 /// What was written, with its number.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// Its number, which no other change has.
     pub revision: Revision,
@@ -178,7 +178,7 @@ pub struct Change {
 }
 
 /// See [`Change`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Changed {
     /// An event of its own, none of its source's.
     Event(Event),
@@ -189,7 +189,7 @@ pub enum Changed {
 }
 
 /// What came after a number.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Changes {
     /// In order.
     pub items: Vec<Change>,

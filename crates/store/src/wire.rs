@@ -7,7 +7,8 @@
 
 use crate::error::StoreError;
 use crate::store::{
-    ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Result, StatisticsRow, WaitFilter,
+    ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Result, Revision, StatisticsRow,
+    WaitFilter,
 };
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
@@ -161,6 +162,10 @@ pub enum Read {
     Artifacts(ExecutionId),
     /// [`crate::Queries::logs`].
     Logs(ExecutionId, u64, usize),
+    /// [`crate::Queries::changes`].
+    Changes(Revision, usize),
+    /// [`crate::Queries::newest`].
+    Newest,
     /// [`crate::Queries::statistics`].
     Statistics(Millis),
     /// [`crate::Queries::tags`].
@@ -194,6 +199,7 @@ pub enum Found {
     Waits(Vec<WaitRow>),
     Artifacts(Vec<ArtifactRow>),
     Logs(Vec<LogLine>, u64),
+    Changes(Changes),
     Statistics(Vec<StatisticsRow>),
     Tags(Vec<(String, u64)>),
     Breakpoints(Vec<BreakpointRow>),

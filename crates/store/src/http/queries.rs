@@ -1,7 +1,9 @@
 //! The queries, each a message. Not here: what they find.
 
 use super::Remote;
-use crate::store::{ArtifactRow, ExecutionFilter, LogLine, Page, Queries, Result, StatisticsRow, WaitFilter};
+use crate::store::{
+    ArtifactRow, Changes, ExecutionFilter, LogLine, Page, Queries, Result, Revision, StatisticsRow, WaitFilter,
+};
 use crate::wire::{Found, Read, odd};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
 use kitaru_core::{Event, ExecutionId, Millis};
@@ -47,6 +49,14 @@ impl Queries for Remote {
 
     fn logs(&self, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)> {
         found!(self, Read::Logs(id.clone(), after, limit), Found::Logs(lines, last) => (lines, last))
+    }
+
+    fn changes(&self, after: Revision, limit: usize) -> Result<Changes> {
+        found!(self, Read::Changes(after, limit), Found::Changes(changes) => changes)
+    }
+
+    fn newest(&self) -> Result<Revision> {
+        found!(self, Read::Newest, Found::Number(newest) => newest)
     }
 
     fn statistics(&self, since: Millis) -> Result<Vec<StatisticsRow>> {

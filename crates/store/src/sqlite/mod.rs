@@ -349,8 +349,8 @@ impl Store for Sqlite {
         let request = once::Request { writer: writer.to_owned(), number, writes, new, path: self.path.clone() };
         let answers = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&answers);
-        self.write(durable, move |db| {
-            *told.lock().unwrap_or_else(PoisonError::into_inner) = request.run(db)?;
+        self.write(durable, move |db, numbers| {
+            *told.lock().unwrap_or_else(PoisonError::into_inner) = request.run(db, numbers)?;
             Ok(0)
         })?;
         for id in moved {

@@ -4,6 +4,7 @@
 //! of the writes.
 
 use super::fault::{Fault, Result};
+use super::feed::Numbers;
 use super::read::must_exist;
 use super::{breakpoints, chunks, forks, write};
 use crate::error::StoreError;
@@ -36,14 +37,14 @@ pub struct Request {
 
 impl Request {
     /// Runs in a transaction of the caller's.
-    pub fn run(mut self, db: &Connection) -> Result<Answers> {
+    pub fn run(mut self, db: &Connection, numbers: &mut Numbers) -> Result<Answers> {
         if let Some(answers) = known(db, &self.writer, self.number)? {
             return Ok(answers);
         }
         must_have_values(db, &mut self.writes, &self.new)?;
         let mut answers = Vec::with_capacity(self.writes.len());
         for (one, new) in self.writes.iter().zip(&self.new) {
-            answers.push(alone(db, one, new, &self.path)?);
+            answers.push(alone(db, numbers, one, new, &self.path)?);
         }
         remember(db, &self.writer, self.number, &answers)?;
         Ok(answers)
@@ -93,12 +94,13 @@ fn now() -> Millis {
 /// One of several: what it refuses leaves the others as they are.
 fn alone(
     db: &Connection,
+    numbers: &mut Numbers,
     one: &Write,
     new: &[values::New],
     path: &Path,
 ) -> Result<std::result::Result<Wrote, StoreError>> {
     db.prepare_cached("SAVEPOINT part")?.execute([])?;
-    let done = apply(db, one).and_then(|wrote| {
+    let done = apply(db, numbers, one).and_then(|wrote| {
         if wrote != Wrote::Created(Created::Exists) {
             chunks::insert(db, new)?;
         }
@@ -108,6 +110,7 @@ fn alone(
         Err(fault) if fault.concerns_all() || db.is_autocommit() => return Err(fault),
         Err(fault) => {
             db.prepare_cached("ROLLBACK TO part")?.execute([])?;
+            numbers.forget();
             Err(fault.told(Some(db), path))
         }
         Ok(wrote) => Ok(wrote),
@@ -116,24 +119,24 @@ fn alone(
     Ok(done)
 }
 
-fn apply(db: &Connection, one: &Write) -> Result<Wrote> {
+fn apply(db: &Connection, numbers: &mut Numbers, one: &Write) -> Result<Wrote> {
     Ok(match one {
-        Write::Create(id, at, events, claim) => Wrote::Created(write::create(db, id, *at, events, claim.as_ref())?),
+        Write::Create(id, at, events, claim) => Wrote::Created(write::create(db, numbers, id, *at, events, claim.as_ref())?),
         Write::Claim(id, at, expected, claim, events) => {
-            Wrote::Number(write::claim(db, id, *at, *expected, claim, events)?)
+            Wrote::Number(write::claim(db, numbers, id, *at, *expected, claim, events)?)
         }
         Write::Append(id, at, epoch, events) => {
             let n = must_exist(db, id)?;
-            Wrote::Number(write::append(db, id, n, *at, *epoch, events)?)
+            Wrote::Number(write::append(db, numbers, id, n, *at, *epoch, events)?)
         }
-        Write::Post(id, at, guard, events) => Wrote::Number(write::post(db, id, *at, guard, events)?),
+        Write::Post(id, at, guard, events) => Wrote::Number(write::post(db, numbers, id, *at, guard, events)?),
         Write::Renew(leases, until) => Wrote::Lost(write::renew(db, leases, *until)?),
         Write::Log(id, lines) => {
-            write::log(db, must_exist(db, id)?, lines)?;
+            write::log(db, numbers, must_exist(db, id)?, lines)?;
             Wrote::Done
         }
         Write::Delete(id, epoch, last) => {
-            forks::delete(db, id, *epoch, *last)?;
+            forks::delete(db, numbers, id, *epoch, *last)?;
             Wrote::Done
         }
         Write::AddBreakpoint(row) => Wrote::Number(breakpoints::add(db, row)?),

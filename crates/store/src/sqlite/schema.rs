@@ -224,15 +224,6 @@ UPDATE waits SET on_timeout = (
 ) WHERE deadline IS NOT NULL;
 ",
     "
-<<<<<<< HEAD
--- What a writer that works through a server sent last, and what came of it: sent again, it is told that again.
-CREATE TABLE writers (
-    n       INTEGER PRIMARY KEY,
-    id      TEXT NOT NULL UNIQUE,
-    number  INTEGER NOT NULL,
-    answers TEXT NOT NULL,
-    at      INTEGER NOT NULL
-=======
 -- The number of a commit's change (`feed`); 0: it was written before there were numbers.
 ALTER TABLE journal ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE logs ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
@@ -251,7 +242,16 @@ CREATE TABLE gone (
     n        INTEGER PRIMARY KEY,
     id       TEXT NOT NULL,
     revision INTEGER NOT NULL
->>>>>>> main
+);
+",
+    "
+-- What a writer that works through a server sent last, and what came of it: sent again, it is told that again.
+CREATE TABLE writers (
+    n       INTEGER PRIMARY KEY,
+    id      TEXT NOT NULL UNIQUE,
+    number  INTEGER NOT NULL,
+    answers TEXT NOT NULL,
+    at      INTEGER NOT NULL
 );
 ",
 ];
