@@ -77,9 +77,7 @@ where
             response
         }
         Ok((Err(error), _)) => Problem::new(StatusCode::BAD_REQUEST, error.code(), error.to_string()).into_response(),
-        Err(error) => {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "misuse", error.to_string()).into_response()
-        }
+        Err(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "misuse", error.to_string()).into_response(),
     }
 }
 
@@ -235,8 +233,7 @@ fn hold_on(store: &dyn Store, writes: &mut [Write], now: Millis) -> Result<()> {
 /// While this server was away no lease could be extended: whoever holds one that works through it has as long again
 /// as a lease lasts to be heard of.
 pub fn grace(store: &dyn Store, now: Millis) -> Result<()> {
-    let filter =
-        ExecutionFilter { status: vec![kitaru_core::rows::Status::Running], ..ExecutionFilter::default() };
+    let filter = ExecutionFilter { status: vec![kitaru_core::rows::Status::Running], ..ExecutionFilter::default() };
     let mut before = None;
     loop {
         let filter = ExecutionFilter { before, ..filter.clone() };
@@ -246,7 +243,9 @@ pub fn grace(store: &dyn Store, now: Millis) -> Result<()> {
         let held: Vec<(ExecutionId, Epoch)> = rows
             .iter()
             .filter(|row| row.lease_until < now + LEASE)
-            .filter(|row| row.owner.as_ref().is_some_and(|owner| owner.is_remote() && store.pulse(owner) != Pulse::Dead))
+            .filter(|row| {
+                row.owner.as_ref().is_some_and(|owner| owner.is_remote() && store.pulse(owner) != Pulse::Dead)
+            })
             .map(|row| (row.id.clone(), row.epoch))
             .collect();
         if !held.is_empty() {

@@ -3,10 +3,10 @@
 //! Not here: any backend, and any decision about what may be written; a store checks epochs and guards only.
 
 use crate::error::StoreError;
+use crate::wire::{Write, Wrote};
 use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::lease::Owner;
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
-use crate::wire::{Write, Wrote};
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -241,7 +241,8 @@ pub fn pack<T: Serialize>(head: &T, tail: &[u8], small: bool) -> Result<Vec<u8>>
         place.copy_from_slice(&len.to_le_bytes());
     }
     out.extend_from_slice(tail);
-    if small && out.len() > WORTH
+    if small
+        && out.len() > WORTH
         && let Ok(packed) = zstd::bulk::compress(&out, 1)
         && packed.len() < out.len() * 9 / 10
     {
@@ -273,7 +274,8 @@ fn whole(bytes: &[u8], most: usize) -> Result<std::borrow::Cow<'_, [u8]>> {
     if prefix & PACKED == 0 {
         return Ok(bytes.into());
     }
-    let len = usize::try_from(prefix & !PACKED).ok().filter(|len| *len <= most).ok_or_else(|| torn("it is too long"))?;
+    let len =
+        usize::try_from(prefix & !PACKED).ok().filter(|len| *len <= most).ok_or_else(|| torn("it is too long"))?;
     let packed = bytes.get(PREFIX..).unwrap_or_default();
     zstd::bulk::decompress(packed, len).map(Into::into).map_err(|error| torn(&error.to_string()))
 }

@@ -168,6 +168,9 @@ mod tests {
                     Ok(Vec::new())
                 })
             });
+            while !lane.lock().busy {
+                std::thread::yield_now();
+            }
             let told = |_: &str, _: u64, writes: Vec<Write>| Ok(writes.iter().map(|_| Ok(Wrote::Done)).collect());
             assert_eq!(lane.run(Write::RemoveBreakpoint(2), told).unwrap(), Wrote::Done);
             assert!(leader.join().is_err());
@@ -178,6 +181,9 @@ mod tests {
     #[test]
     fn an_answer_that_is_not_to_each_is_told_to_all() {
         let lane = Lane::new();
-        assert_eq!(lane.run(Write::RemoveBreakpoint(1), |_, _, _| Ok(Vec::new())).unwrap_err().code(), "server-protocol");
+        assert_eq!(
+            lane.run(Write::RemoveBreakpoint(1), |_, _, _| Ok(Vec::new())).unwrap_err().code(),
+            "server-protocol"
+        );
     }
 }

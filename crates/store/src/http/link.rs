@@ -114,7 +114,10 @@ impl Link {
             // Whoever stands in between says that it is away, or it is about to end.
             (408 | 425 | 429 | 500..=599, _) => return Failed::Away(why),
             (200, _) => StoreError::Protocol(format!("what answers at {url} is no kitaru server")),
-            (_, code) => StoreError::Protocol(format!("{url}: {}{why}", code.map(|code| format!("{code}: ")).unwrap_or_default())),
+            (_, code) => StoreError::Protocol(format!(
+                "{url}: {}{why}",
+                code.map(|code| format!("{code}: ")).unwrap_or_default()
+            )),
         })
     }
 }

@@ -34,7 +34,9 @@ impl Settings {
         let patience = patience.transpose()?;
         let token = from("KITARU_TOKEN");
         if token.as_ref().is_some_and(|token| !token.bytes().all(|one| one.is_ascii_graphic())) {
-            return Err(StoreError::Setting("KITARU_TOKEN: a token is one word of visible ASCII characters".to_owned()));
+            return Err(StoreError::Setting(
+                "KITARU_TOKEN: a token is one word of visible ASCII characters".to_owned(),
+            ));
         }
         Ok(Self {
             token,

@@ -76,10 +76,7 @@ pub fn parts(db: &Connection, reference: &ValueRef) -> rusqlite::Result<Vec<Part
         .query_row([&reference.digest.0[..]], |row| row.get(0))
         .optional()?;
     let mut select = db.prepare_cached("SELECT len, stored, zstd, data, pack, place FROM chunks WHERE id = ?1")?;
-    decode_ids(&ids.unwrap_or_default())
-        .into_iter()
-        .map(|id| select.query_row([id], part))
-        .collect()
+    decode_ids(&ids.unwrap_or_default()).into_iter().map(|id| select.query_row([id], part)).collect()
 }
 
 /// How long each pack must be at the least.

@@ -121,7 +121,9 @@ fn alone(
 
 fn apply(db: &Connection, numbers: &mut Numbers, one: &Write) -> Result<Wrote> {
     Ok(match one {
-        Write::Create(id, at, events, claim) => Wrote::Created(write::create(db, numbers, id, *at, events, claim.as_ref())?),
+        Write::Create(id, at, events, claim) => {
+            Wrote::Created(write::create(db, numbers, id, *at, events, claim.as_ref())?)
+        }
         Write::Claim(id, at, expected, claim, events) => {
             Wrote::Number(write::claim(db, numbers, id, *at, *expected, claim, events)?)
         }

@@ -118,7 +118,8 @@ pub fn writers_at_once_are_written_each_once(with: &Fixture) {
             for _ in 0..2 {
                 scope.spawn(move || {
                     for number in 1..=20u64 {
-                        let told = with.store.write_once(&format!("w{at}"), number, vec![step(id, &number.to_string())]);
+                        let told =
+                            with.store.write_once(&format!("w{at}"), number, vec![step(id, &number.to_string())]);
                         match told {
                             Ok(told) => assert_eq!(told[0].as_ref().unwrap(), &Wrote::Number(number + 2)),
                             Err(overtaken) => assert_eq!(overtaken.code(), "conflict"),
