@@ -15,6 +15,7 @@ mod manage;
 mod replay;
 mod session;
 mod values;
+mod worker;
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -22,6 +23,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     kitaru_store::interrupt_by(errors::interrupted);
     module.add_class::<engine::Engine>()?;
     module.add_class::<session::Session>()?;
+    module.add_class::<worker::Worker>()?;
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
     module.add_function(wrap_pyfunction!(engine::forget_memory, module)?)?;

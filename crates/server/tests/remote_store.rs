@@ -54,7 +54,9 @@ fn serve(home: &TempDir) -> SocketAddr {
     let store = open(&path, home.path(), &Options::default()).unwrap();
     let place = (path, home.path().to_owned(), false);
     let host = "127.0.0.1".parse().unwrap();
-    let config = kitaru_server::Config { host, port: 0, store, place, complain: |_| {}, at_once: 0 };
+    let log = kitaru_server::log::Log::new(kitaru_server::log::Form::Off, |_| {});
+    let rules = kitaru_server::Rules::default();
+    let config = kitaru_server::Config { host, port: 0, store, place, log, at_once: 0, rules };
     let (told, address) = channel();
     std::thread::spawn(move || kitaru_server::serve(config, &mut |address| told.send(address).unwrap()).unwrap());
     address.recv().unwrap()

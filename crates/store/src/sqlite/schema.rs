@@ -244,6 +244,8 @@ CREATE TABLE gone (
     revision INTEGER NOT NULL
 );
 ",
+    // Tokens, links, the log of changes.
+    include_str!("access.sql"),
     "
 -- What a writer that works through a server sent last, and what came of it: sent again, it is told that again.
 CREATE TABLE writers (

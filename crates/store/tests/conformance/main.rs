@@ -8,6 +8,7 @@
 #[macro_use]
 mod suite;
 
+mod access;
 mod artifacts_logs;
 mod breakpoints;
 mod delete;
@@ -20,6 +21,7 @@ mod forks;
 mod listing;
 mod once;
 mod ownership;
+mod upkeep;
 mod values;
 mod verbs;
 
@@ -44,4 +46,9 @@ fn the_store_in_memory_is_one_for_all_who_open_it_until_it_is_forgotten() {
 backends! {
     sqlite_file: |home: &tempfile::TempDir| home.path().join("kitaru.db").display().to_string();
     memory: |_: &tempfile::TempDir| crate::MEMORY.to_owned();
+}
+
+keepers! {
+    kept_in_a_file: |home: &tempfile::TempDir| home.path().join("kitaru.db").display().to_string();
+    kept_in_memory: |_: &tempfile::TempDir| crate::MEMORY.to_owned();
 }
