@@ -224,7 +224,7 @@ impl Work {
         match manage::unbegun(self.store.as_ref()) {
             Ok(rows) => {
                 let going = |row: &ExecutionRow| Going::on(if row.base > 0 { "replay" } else { "start" });
-                self.lock().queue.extend(rows.into_iter().map(|row| {
+                self.lock().queue.extend(rows.into_iter().filter(is_here).map(|row| {
                     let going = going(&row);
                     (row, going)
                 }));

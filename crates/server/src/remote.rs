@@ -36,7 +36,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         post("/store/connect", Scope::Read, "storeConnect", connect),
         post("/store/read", Scope::Read, "storeRead", read),
-        post("/store/write", Scope::Operate, "storeWrite", write),
+        post("/store/write", Scope::Operate, "storeWrite", write).unlogged(),
     ]
 }
 

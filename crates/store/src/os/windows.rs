@@ -65,6 +65,11 @@ pub fn stand_apart(command: &mut std::process::Command) {
     std::os::windows::process::CommandExt::creation_flags(command, 0x0000_0200);
 }
 
+/// Nothing is known of processes.
+pub fn is_running(_pid: u32, _then: u64) -> Option<bool> {
+    None
+}
+
 /// See the unix half. Nothing is given back.
 pub fn punch(_file: &File, _from: u64, _len: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
@@ -83,9 +88,4 @@ pub fn database_user(_path: &Path) -> io::Result<Option<u32>> {
 /// See the unix half. It cannot be told; the system refuses to move a file that is open.
 pub fn file_id(_path: &Path) -> io::Result<(u64, u64)> {
     Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Nothing is known of processes.
-pub fn is_running(_pid: u32, _then: u64) -> Option<bool> {
-    None
 }

@@ -316,13 +316,7 @@ impl Store for Sqlite {
     }
 
     fn write_once(&self, writer: &str, number: u64, writes: Vec<Write>) -> Result<Vec<Result<Wrote>>> {
-        let moved = once::moved(&writes);
-        let answers = self.write_request(writer, number, writes)?;
-        for id in moved {
-            self.forget_number(&id);
-        }
-        self.posted();
-        Ok(answers)
+        self.once(writer, number, writes)
     }
 
     fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
