@@ -213,8 +213,6 @@ def test_behind_a_proxy_the_last_word_on_who_asks_is_the_proxys(lab: Lab) -> Non
         assert shown(server, "/executions", token, Host="kitaru.example", Origin="https://kitaru.example")[0] == 200
         assert shown(server, "/executions", token, Host="kitaru.example", Origin="http://kitaru.example")[0] == 403
         headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
-        assert server.ask("POST", f"/api/v1/executions/{exec_id}/cancel", {}, headers)[0] == 415
-        headers["Content-Type"] = "application/json"
         assert server.ask("POST", f"/api/v1/executions/{exec_id}/cancel", {}, headers)[0] == 200
     assert [item["from"] for item in lab.items("audit", "--by", id_)] == ["http 198.51.100.7"]
 
