@@ -50,8 +50,9 @@ bench: build $(VENV)-bench/.ready   ## Figures beside raw baselines and peers; r
 	$(PY) bench/run.py
 
 nightly: build $(VENV)/.dev   ## Long soaks, bounded to an hour
-	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
+	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 KITARU_EXAMPLES=300 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
 	KITARU_SIM_SEEDS=5000 cargo test --release -p kitaru-sim
+	KITARU_FUZZ_ROUNDS=20000 timeout 1800 cargo test --release -p kitaru-fuzz
 	KITARU_SEEDS=40000 timeout 1800 cargo test --release -p kitaru-core --test random
 
 build: $(VENV)/.ready         ## The extension, built in place

@@ -19,7 +19,8 @@ pub use access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
 pub use error::StoreError;
 pub use sqlite::forget_memory;
 pub use store::{
-    ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Seen, StatisticsRow, Store, WaitFilter,
+    ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Revision,
+    Seen, StatisticsRow, Store, WaitFilter,
 };
 
 use std::path::{Path, PathBuf};

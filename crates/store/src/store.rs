@@ -148,6 +148,40 @@ pub struct Page {
     pub offset: usize,
 }
 
+/// A number in the order of all commits of a store: what was committed later has a higher one. 0: before all.
+pub type Revision = u64;
+
+/// What was written, with its number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Its number, which no other change has.
+    pub revision: Revision,
+    /// Of which execution.
+    pub execution: ExecutionId,
+    /// What.
+    pub what: Changed,
+}
+
+/// See [`Change`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Changed {
+    /// An event of its own, none of its source's.
+    Event(Event),
+    /// A line of its log, with its position there.
+    Line(u64, LogLine),
+    /// It was deleted, with all that had been written of it.
+    Deleted,
+}
+
+/// What came after a number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// In order.
+    pub items: Vec<Change>,
+    /// Whether there is more.
+    pub more: bool,
+}
+
 /// Which executions to list. Empty: all.
 #[derive(Clone, Debug, Default)]
 pub struct ExecutionFilter {
@@ -249,6 +283,13 @@ pub trait Queries: Send + Sync {
 
     /// Log lines of an execution from the `after`-th on, at most `limit` (0: all), with the position of the last.
     fn logs(&self, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)>;
+
+    /// What was written after that number, of all executions, in the order of commits: at most `limit`, and about a
+    /// megabyte. What a store held before it kept numbers is not among it.
+    fn changes(&self, after: Revision, limit: usize) -> Result<Changes>;
+
+    /// A number that all that has been written so far is not after, and all that is written from now on is.
+    fn newest(&self) -> Result<Revision>;
 
     /// What the executions that were created since then (all: [`Millis::MIN`]) came to, by flow, day and recorded
     /// status, in that order.

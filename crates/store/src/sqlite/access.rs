@@ -19,7 +19,7 @@ const ACT: &str = "SELECT id, at, by, token, origin, act, target, given, before,
 impl Access for Sqlite {
     fn add_token(&self, token: &TokenRow) -> store::Result<()> {
         let one = token.clone();
-        self.write(Durable::Now, move |db| add_token(db, &one).map(|()| 0))?;
+        self.write(Durable::Now, move |db, _| add_token(db, &one).map(|()| 0))?;
         self.posted();
         Ok(())
     }
@@ -41,7 +41,7 @@ impl Access for Sqlite {
 
     fn revoke_token(&self, id: &str, at: Millis) -> store::Result<bool> {
         let id = id.to_owned();
-        let ended = self.write(Durable::Now, move |db| {
+        let ended = self.write(Durable::Now, move |db, _| {
             let text = "UPDATE tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
             Ok(db.prepare_cached(text)?.execute(params![id, at])? as u64)
         })?;
@@ -51,7 +51,7 @@ impl Access for Sqlite {
 
     fn token_used(&self, id: &str, at: Millis) -> store::Result<()> {
         let id = id.to_owned();
-        self.write(Durable::Later, move |db| {
+        self.write(Durable::Later, move |db, _| {
             db.prepare_cached("UPDATE tokens SET used_at = ?2 WHERE id = ?1")?.execute(params![id, at])?;
             Ok(0)
         })
@@ -60,7 +60,7 @@ impl Access for Sqlite {
 
     fn add_link(&self, link: &LinkRow) -> store::Result<()> {
         let one = link.clone();
-        self.write(Durable::Now, move |db| add_link(db, &one).map(|()| 0)).map(|_| ())
+        self.write(Durable::Now, move |db, _| add_link(db, &one).map(|()| 0)).map(|_| ())
     }
 
     fn link(&self, id: &str) -> store::Result<Option<LinkRow>> {
@@ -73,7 +73,7 @@ impl Access for Sqlite {
 
     fn link_used(&self, id: &str, at: Millis) -> store::Result<()> {
         let id = id.to_owned();
-        self.write(Durable::Now, move |db| {
+        self.write(Durable::Now, move |db, _| {
             let text = "UPDATE links SET used_at = ?2 WHERE id = ?1 AND used_at IS NULL";
             db.prepare_cached(text)?.execute(params![id, at])?;
             Ok(0)
@@ -83,12 +83,12 @@ impl Access for Sqlite {
 
     fn begin_act(&self, act: &ActRow) -> store::Result<u64> {
         let one = act.clone();
-        self.write(Durable::Now, move |db| begin_act(db, &one))
+        self.write(Durable::Now, move |db, _| begin_act(db, &one))
     }
 
     fn end_act(&self, id: u64, at: Millis, after: Option<&str>, outcome: &str) -> store::Result<()> {
         let (after, outcome) = (after.map(str::to_owned), outcome.to_owned());
-        self.write(Durable::Later, move |db| {
+        self.write(Durable::Later, move |db, _| {
             let text = "UPDATE audit SET ended_at = ?2, after = ?3, outcome = ?4 WHERE id = ?1 AND outcome IS NULL";
             db.prepare_cached(text)?.execute(params![id, at, after, outcome])?;
             Ok(0)

@@ -4,6 +4,7 @@
 //! Not here: which records a replay keeps (core's `fork`).
 
 use super::fault::{Fault, Result};
+use super::feed::{self, Numbers};
 use super::read::{self, must_exist};
 use crate::error::StoreError;
 use crate::store::ArtifactRow;
@@ -103,7 +104,7 @@ fn table(db: &Connection, id: &ExecutionId) -> Result<Table> {
 }
 
 /// Removes an execution that ended and has not changed.
-pub fn delete(db: &Connection, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()> {
+pub fn delete(db: &Connection, numbers: &mut Numbers, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()> {
     let gone: Option<i64> = db
         .prepare_cached(
             "DELETE FROM executions WHERE id = ?1 AND epoch = ?2 AND last_seq = ?3 AND owner IS NULL
@@ -123,6 +124,7 @@ pub fn delete(db: &Connection, id: &ExecutionId, epoch: Epoch, last_seq: Seq) ->
     ] {
         db.prepare_cached(statement)?.execute([n])?;
     }
+    feed::gone(db, numbers, n, id)?;
     let read = segments(db, n)?;
     db.prepare_cached("DELETE FROM segments WHERE n = ?1")?.execute([n])?;
     // Its own events go, and those that were kept for it alone.

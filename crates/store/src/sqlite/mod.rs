@@ -1,12 +1,13 @@
 //! The embedded store: one SQLite file in WAL mode, and large values beside it.
 //!
-//! `open` finds and configures the file, `schema` has the tables, `write` and `read` the statements, `writer` the
-//! shared transactions, `gate` the order among processes. This file implements the traits. Not here: any SQL.
+//! `open` finds and configures the file, `schema` has the tables, `write` and `read` the statements, `feed` the order of
+//! commits, `writer` the shared transactions, `gate` the order among processes. This file implements the traits. Not here: any SQL.
 
 mod access;
 mod breakpoints;
 mod chunks;
 mod fault;
+mod feed;
 mod forks;
 mod gate;
 mod open;
@@ -22,11 +23,12 @@ use crate::error::StoreError;
 use crate::os;
 use crate::owners::Owners;
 use crate::store::{
-    ArtifactRow, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Result, StatisticsRow, Store,
-    WaitFilter,
+    ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Result, Revision,
+    StatisticsRow, Store, WaitFilter,
 };
 use crate::values::{self, Values};
 pub use fault::Fault;
+use feed::Numbers;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
 use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
@@ -120,7 +122,7 @@ impl Sqlite {
     fn write(
         &self,
         durable: Durable,
-        work: impl FnOnce(&Connection) -> fault::Result<u64> + Send + 'static,
+        work: impl FnOnce(&Connection, &mut Numbers) -> fault::Result<u64> + Send + 'static,
     ) -> Result<u64> {
         self.here()?;
         self.writer.run(durable, work)
@@ -219,8 +221,8 @@ impl Store for Sqlite {
     fn create(&self, id: &ExecutionId, at: Millis, mut events: Vec<Body>, claim: Option<Claim>) -> Result<Created> {
         let new = self.store_values(&mut events)?;
         let made = id.clone();
-        let found = self.write(Durable::Now, move |db| {
-            let Created::New(epoch) = write::create(db, &made, at, &events, claim.as_ref())? else {
+        let found = self.write(Durable::Now, move |db, numbers| {
+            let Created::New(epoch) = write::create(db, numbers, &made, at, &events, claim.as_ref())? else {
                 return Ok(0);
             };
             chunks::insert(db, &new)?;
@@ -241,8 +243,8 @@ impl Store for Sqlite {
     ) -> Result<Epoch> {
         let new = self.store_values(&mut events)?;
         let taken = id.clone();
-        let epoch = self.write(Durable::Now, move |db| {
-            let epoch = write::claim(db, &taken, at, expected, &claim, &events)?;
+        let epoch = self.write(Durable::Now, move |db, numbers| {
+            let epoch = write::claim(db, numbers, &taken, at, expected, &claim, &events)?;
             chunks::insert(db, &new)?;
             Ok(epoch)
         })?;
@@ -255,8 +257,8 @@ impl Store for Sqlite {
         let n = self.number(id)?;
         let new = self.store_values(&mut events)?;
         let id = id.clone();
-        self.write(Durable::Now, move |db| {
-            let first = write::append(db, &id, n, at, epoch, &events)?;
+        self.write(Durable::Now, move |db, numbers| {
+            let first = write::append(db, numbers, &id, n, at, epoch, &events)?;
             chunks::insert(db, &new)?;
             Ok(first)
         })
@@ -265,8 +267,8 @@ impl Store for Sqlite {
     fn post(&self, id: &ExecutionId, at: Millis, guard: Guard, mut events: Vec<Body>) -> Result<Seq> {
         let new = self.store_values(&mut events)?;
         let id = id.clone();
-        let first = self.write(Durable::Now, move |db| {
-            let first = write::post(db, &id, at, &guard, &events)?;
+        let first = self.write(Durable::Now, move |db, numbers| {
+            let first = write::post(db, numbers, &id, at, &guard, &events)?;
             chunks::insert(db, &new)?;
             Ok(first)
         })?;
@@ -278,7 +280,7 @@ impl Store for Sqlite {
         let leases = leases.to_vec();
         let lost = Arc::new(Mutex::new(Vec::new()));
         let found = Arc::clone(&lost);
-        self.write(Durable::Now, move |db| {
+        self.write(Durable::Now, move |db, _| {
             *found.lock().unwrap_or_else(PoisonError::into_inner) = write::renew(db, &leases, until)?;
             Ok(0)
         })?;
@@ -301,7 +303,7 @@ impl Store for Sqlite {
 
     fn log(&self, id: &ExecutionId, lines: Vec<LogLine>) -> Result<()> {
         let n = self.number(id)?;
-        self.write(Durable::Later, move |db| write::log(db, n, &lines).map(|()| 0)).map(|_| ())
+        self.write(Durable::Later, move |db, numbers| write::log(db, numbers, n, &lines).map(|()| 0)).map(|_| ())
     }
 
     fn version(&self) -> Result<u64> {
@@ -316,27 +318,27 @@ impl Store for Sqlite {
 
     fn delete(&self, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()> {
         let gone = id.clone();
-        self.write(Durable::Now, move |db| forks::delete(db, &gone, epoch, last_seq).map(|()| 0))?;
+        self.write(Durable::Now, move |db, numbers| forks::delete(db, numbers, &gone, epoch, last_seq).map(|()| 0))?;
         self.forget_number(id);
         self.posted();
         Ok(())
     }
 
     fn add_breakpoint(&self, breakpoint: BreakpointRow) -> Result<u64> {
-        let id = self.write(Durable::Now, move |db| breakpoints::add(db, &breakpoint))?;
+        let id = self.write(Durable::Now, move |db, _| breakpoints::add(db, &breakpoint))?;
         self.posted();
         Ok(id)
     }
 
     fn remove_breakpoint(&self, id: u64) -> Result<bool> {
-        let found = self.write(Durable::Now, move |db| breakpoints::remove(db, id).map(u64::from))?;
+        let found = self.write(Durable::Now, move |db, _| breakpoints::remove(db, id).map(u64::from))?;
         self.posted();
         Ok(found > 0)
     }
 
     fn keep_code(&self, digest: &str, parts: &str) -> Result<()> {
         let (digest, parts) = (digest.to_owned(), parts.to_owned());
-        self.write(Durable::Later, move |db| breakpoints::keep_code(db, &digest, &parts).map(|()| 0)).map(|_| ())
+        self.write(Durable::Later, move |db, _| breakpoints::keep_code(db, &digest, &parts).map(|()| 0)).map(|_| ())
     }
 
     fn owner(&self) -> Result<Owner> {
@@ -394,6 +396,14 @@ impl Queries for Sqlite {
 
     fn logs(&self, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)> {
         self.read(|db| read::logs(db, id, after, limit))
+    }
+
+    fn changes(&self, after: Revision, limit: usize) -> Result<Changes> {
+        self.read(|db| feed::changes(db, after, limit))
+    }
+
+    fn newest(&self) -> Result<Revision> {
+        self.read(feed::newest)
     }
 
     fn statistics(&self, since: Millis) -> Result<Vec<StatisticsRow>> {

@@ -223,6 +223,27 @@ UPDATE waits SET on_timeout = (
     ORDER BY place DESC LIMIT 1
 ) WHERE deadline IS NOT NULL;
 ",
+    "
+-- The number of a commit's change (`feed`); 0: it was written before there were numbers.
+ALTER TABLE journal ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE logs ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+
+-- Who has something in a block of numbers, and how far it was before that block: its last event and line.
+CREATE TABLE feed (
+    block INTEGER NOT NULL,
+    n     INTEGER NOT NULL,
+    seq   INTEGER NOT NULL,
+    line  INTEGER NOT NULL,
+    PRIMARY KEY (block, n)
+) WITHOUT ROWID;
+
+-- What was deleted, for those who follow.
+CREATE TABLE gone (
+    n        INTEGER PRIMARY KEY,
+    id       TEXT NOT NULL,
+    revision INTEGER NOT NULL
+);
+",
     // Tokens, links, the log of changes.
     include_str!("access.sql"),
 ];

@@ -78,7 +78,7 @@ fn every_statement_of_a_step_finds_its_rows_by_key() {
 fn a_page_of_ten_thousand_executions_costs_what_is_on_it() {
     let (_home, store) = store();
     store
-        .write(Durable::Now, |db| {
+        .write(Durable::Now, |db, _| {
             db.execute_batch(
                 "WITH RECURSIVE i(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM i WHERE x < 10000)
                  INSERT INTO executions (id, reversed, flow, status, entry, tags, inputs, created_at, updated_at)
@@ -138,10 +138,10 @@ fn the_write_ahead_log_keeps_its_size_and_is_cut_back_after_a_long_reader() {
     let len = || wal.metadata().unwrap().len();
     let lines = |count: usize| {
         store
-            .write(Durable::Later, move |db| {
+            .write(Durable::Later, move |db, _| {
                 for line in 0..count {
                     db.execute(
-                        "INSERT INTO logs VALUES (1, (SELECT coalesce(max(line), 0) + 1 FROM logs WHERE n = 1), 0, '', '', ?1)",
+                        "INSERT INTO logs VALUES (1, (SELECT coalesce(max(line), 0) + 1 FROM logs WHERE n = 1), 0, '', '', ?1, 0)",
                         [format!("{line:01000}")],
                     )?;
                 }
@@ -177,7 +177,9 @@ fn the_write_ahead_log_keeps_its_size_and_is_cut_back_after_a_long_reader() {
 fn a_durable_write_after_an_unsynced_one_syncs_again() {
     let (_home, store) = store();
     let level = |store: &Sqlite| store.writer.with(|db| open::pragma(db, "synchronous").unwrap());
-    let touch = |db: &Connection| Ok(db.execute("INSERT INTO logs VALUES (1, random(), 0, '', '', '')", [])? as u64);
+    let touch = |db: &Connection, _: &mut Numbers| {
+        Ok(db.execute("INSERT INTO logs VALUES (1, random(), 0, '', '', '', 0)", [])? as u64)
+    };
     store.write(Durable::Later, touch).unwrap();
     assert_eq!(level(&store), "1");
     store.write(Durable::Now, touch).unwrap();

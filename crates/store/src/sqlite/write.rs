@@ -4,6 +4,7 @@
 //! Not here: what an event changes ([`kitaru_core::project`]), transactions and locks ([`super::writer`]).
 
 use super::fault::{Fault, Result};
+use super::feed::{Far, Numbers};
 use super::read::{self, must_exist};
 use super::{breakpoints, forks};
 use crate::error::StoreError;
@@ -17,6 +18,7 @@ use std::collections::HashSet;
 
 pub fn create(
     db: &Connection,
+    numbers: &mut Numbers,
     id: &ExecutionId,
     at: Millis,
     events: &[Body],
@@ -65,12 +67,13 @@ pub fn create(
     if let Some(fork) = &created.fork {
         forks::attach(db, n, &fork.source, fork.upto)?;
     }
-    record(db, n, base + 1, epoch, at, events)?;
+    record(db, numbers, n, base + 1, epoch, at, events)?;
     Ok(Created::New(epoch))
 }
 
 pub fn claim(
     db: &Connection,
+    numbers: &mut Numbers,
     id: &ExecutionId,
     at: Millis,
     expected: Epoch,
@@ -100,11 +103,19 @@ pub fn claim(
         let why = format!("execution {id} was taken up by another process, or has ended");
         return Err(Fault::Refused(StoreError::Conflict(why)));
     };
-    record(db, n, last + 1 - events.len() as Seq, expected + 1, at, events)?;
+    record(db, numbers, n, last + 1 - events.len() as Seq, expected + 1, at, events)?;
     Ok(expected + 1)
 }
 
-pub fn append(db: &Connection, id: &ExecutionId, n: i64, at: Millis, epoch: Epoch, events: &[Body]) -> Result<Seq> {
+pub fn append(
+    db: &Connection,
+    numbers: &mut Numbers,
+    id: &ExecutionId,
+    n: i64,
+    at: Millis,
+    epoch: Epoch,
+    events: &[Body],
+) -> Result<Seq> {
     let last: Option<Seq> = db
         .prepare_cached(
             "UPDATE executions SET last_seq = last_seq + ?3, updated_at = ?4
@@ -116,11 +127,18 @@ pub fn append(db: &Connection, id: &ExecutionId, n: i64, at: Millis, epoch: Epoc
         return Err(Fault::Refused(StoreError::Fenced(id.clone())));
     };
     let first = last + 1 - events.len() as Seq;
-    record(db, n, first, epoch, at, events)?;
+    record(db, numbers, n, first, epoch, at, events)?;
     Ok(first)
 }
 
-pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events: &[Body]) -> Result<Seq> {
+pub fn post(
+    db: &Connection,
+    numbers: &mut Numbers,
+    id: &ExecutionId,
+    at: Millis,
+    guard: &Guard,
+    events: &[Body],
+) -> Result<Seq> {
     let row: Option<(i64, Epoch, Seq, String)> = db
         .prepare_cached("SELECT n, epoch, last_seq, status FROM executions WHERE id = ?1")?
         .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
@@ -157,7 +175,7 @@ pub fn post(db: &Connection, id: &ExecutionId, at: Millis, guard: &Guard, events
         last + events.len() as Seq,
         at
     ])?;
-    record(db, n, last + 1, epoch, at, events)?;
+    record(db, numbers, n, last + 1, epoch, at, events)?;
     Ok(last + 1)
 }
 
@@ -190,25 +208,38 @@ pub fn renew(db: &Connection, leases: &[(ExecutionId, Epoch)], until: Millis) ->
     Ok(lost)
 }
 
-pub fn log(db: &Connection, n: i64, lines: &[crate::LogLine]) -> Result<()> {
-    let last: i64 =
+pub fn log(db: &Connection, numbers: &mut Numbers, n: i64, lines: &[crate::LogLine]) -> Result<()> {
+    let last: u64 =
         db.prepare_cached("SELECT coalesce(max(line), 0) FROM logs WHERE n = ?1")?.query_row([n], |row| row.get(0))?;
-    let mut insert =
-        db.prepare_cached("INSERT INTO logs (n, line, at, call_key, stream, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    for (line, number) in lines.iter().zip(last + 1..) {
-        insert.execute(params![n, number, line.at, line.call_key, line.stream, line.text])?;
+    let mut insert = db.prepare_cached(
+        "INSERT INTO logs (n, line, at, call_key, stream, text, revision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    let revision = numbers.take(db, n, Far::Line(last), lines.len())?;
+    for ((line, number), revision) in lines.iter().zip(last + 1..).zip(revision..) {
+        insert.execute(params![n, number, line.at, line.call_key, line.stream, line.text, revision])?;
     }
     Ok(())
 }
 
 /// Writes events whose sequences are reserved, and what they change.
-fn record(db: &Connection, n: i64, first: Seq, epoch: Epoch, at: Millis, events: &[Body]) -> Result<()> {
+fn record(
+    db: &Connection,
+    numbers: &mut Numbers,
+    n: i64,
+    first: Seq,
+    epoch: Epoch,
+    at: Millis,
+    events: &[Body],
+) -> Result<()> {
     let mut insert = db.prepare_cached(
-        "INSERT INTO journal (place, kind, call_key, payload, epoch, at) VALUES (?1 << 32 | ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO journal (place, kind, call_key, payload, epoch, at, revision)
+         VALUES (?1 << 32 | ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
+    let revision = numbers.take(db, n, Far::Event(first - 1), events.len())?;
     let mut merged: Option<ExecutionPatch> = None;
-    for (seq, body) in (first..).zip(events) {
-        insert.execute(params![n, seq, body.kind(), body.call_key(), serde_json::to_string(body)?, epoch, at])?;
+    for ((seq, body), revision) in (first..).zip(events).zip(revision..) {
+        let text = serde_json::to_string(body)?;
+        insert.execute(params![n, seq, body.kind(), body.call_key(), text, epoch, at, revision])?;
         for change in project(seq, at, body) {
             match change {
                 Change::Execution(patch) => match &mut merged {

@@ -6,6 +6,7 @@
 
 use super::Inherited;
 use super::fault::Fault;
+use super::feed::Numbers;
 use super::gate::Gate;
 use crate::error::StoreError;
 use rusqlite::Connection;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 type Done = Result<u64, StoreError>;
-type Work = Box<dyn FnOnce(&Connection) -> Result<u64, Fault> + Send>;
+type Work = Box<dyn FnOnce(&Connection, &mut Numbers) -> Result<u64, Fault> + Send>;
 
 /// Whether a write must be on the disk when it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +98,7 @@ struct Shared {
     db: Inherited<Connection>,
     /// The connection is set not to sync, until the next durable write sets it back.
     relaxed: bool,
+    numbers: Numbers,
 }
 
 /// See the module.
@@ -124,13 +126,16 @@ impl Drop for Lead<'_> {
 impl Writer {
     /// A writer on `db`. `gate`: shared with other processes.
     pub fn new(db: Connection, gate: Option<Arc<Gate>>, path: PathBuf, full: bool) -> Self {
-        let shared = Mutex::new(Shared { db: Inherited::new(db), relaxed: false });
+        let shared = Mutex::new(Shared { db: Inherited::new(db), relaxed: false, numbers: Numbers::default() });
         Self { shared, queue: Mutex::default(), gate, path, full }
     }
 
     /// Runs `work` in a transaction that others may share, and returns when it is durable. Its number is the
     /// result. What it wrote before it failed is undone.
-    pub fn run(&self, durable: Durable, work: impl FnOnce(&Connection) -> Result<u64, Fault> + Send + 'static) -> Done {
+    pub fn run<F>(&self, durable: Durable, work: F) -> Done
+    where
+        F: FnOnce(&Connection, &mut Numbers) -> Result<u64, Fault> + Send + 'static,
+    {
         let slot = Arc::new(Slot::default());
         let job = Job { work: Some(Box::new(work)), durable, slot: Arc::clone(&slot), done: false };
         let follows = {
@@ -164,24 +169,27 @@ impl Writer {
             Err(error) => return jobs.iter().map(|_| Err(error.clone())).collect(),
         };
         // A leader that panicked left its transaction open.
-        undo(&shared.db);
+        undo(shared);
         let results = self.inside(shared, jobs);
-        undo(&shared.db);
+        undo(shared);
         drop(pass);
         results
     }
 
     fn inside(&self, shared: &mut Shared, jobs: &mut [Job]) -> Vec<Done> {
-        let db = &*shared.db;
+        let Shared { db, relaxed, numbers } = shared;
+        let db: &Connection = db;
         let told = |fault: &Fault| fault.told(Some(db), &self.path);
         let relax = self.full && jobs.iter().all(|job| job.durable == Durable::Later);
         let mut begun = Ok(());
-        if relax != shared.relaxed {
+        if relax != *relaxed {
             let level = if relax { "NORMAL" } else { "FULL" };
             begun = db.execute_batch(&format!("PRAGMA synchronous = {level}"));
-            shared.relaxed = relax;
+            *relaxed = relax;
         }
-        if let Err(error) = begun.and_then(|()| db.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(|_| ())) {
+        if let Err(error) =
+            begun.and_then(|()| db.prepare_cached("BEGIN IMMEDIATE")?.execute([])).and_then(|_| numbers.begin(db))
+        {
             let error = told(&error.into());
             return jobs.iter().map(|_| Err(error.clone())).collect();
         }
@@ -193,9 +201,10 @@ impl Writer {
                 results.push(Err(broken.clone().unwrap_or_else(|| StoreError::Busy("nothing to write".to_owned()))));
                 continue;
             };
-            match if alone { work(db) } else { apart(db, work) } {
+            match if alone { work(db, numbers) } else { apart(db, numbers, work) } {
                 Ok(number) => results.push(Ok(number)),
                 Err(fault) => {
+                    numbers.forget();
                     let error = told(&fault);
                     if fault.concerns_all() || db.is_autocommit() {
                         broken = Some(error.clone());
@@ -226,16 +235,17 @@ impl Writer {
 }
 
 /// Undoes an open transaction as a whole. A rollback that fails leaves it to SQLite's own recovery.
-fn undo(db: &Connection) {
-    if !db.is_autocommit() {
-        drop(db.execute_batch("ROLLBACK"));
+fn undo(shared: &mut Shared) {
+    if !shared.db.is_autocommit() {
+        shared.numbers.forget();
+        drop(shared.db.execute_batch("ROLLBACK"));
     }
 }
 
 /// Runs one of several, so that what it refuses leaves the others as they are.
-fn apart(db: &Connection, work: Work) -> Result<u64, Fault> {
+fn apart(db: &Connection, numbers: &mut Numbers, work: Work) -> Result<u64, Fault> {
     db.prepare_cached("SAVEPOINT one")?.execute([])?;
-    let done = work(db);
+    let done = work(db, numbers);
     if done.is_err() && !db.is_autocommit() {
         db.prepare_cached("ROLLBACK TO one")?.execute([])?;
     }
@@ -259,8 +269,8 @@ mod tests {
         Writer::new(db, None, PathBuf::from("test"), false)
     }
 
-    fn insert(x: i64) -> impl FnOnce(&Connection) -> Result<u64, Fault> + Send + 'static {
-        move |db| Ok(db.execute("INSERT INTO t VALUES (?1)", [x])? as u64)
+    fn insert(x: i64) -> impl FnOnce(&Connection, &mut Numbers) -> Result<u64, Fault> + Send + 'static {
+        move |db, _| Ok(db.execute("INSERT INTO t VALUES (?1)", [x])? as u64)
     }
 
     fn rows(writer: &Writer) -> Vec<i64> {
@@ -278,12 +288,12 @@ mod tests {
     #[test]
     fn what_a_refused_write_wrote_is_undone_alone_and_among_others() {
         let writer = writer();
-        assert_eq!(writer.run(Durable::Now, |db| refuse(db, 1)).unwrap_err().code(), "conflict");
+        assert_eq!(writer.run(Durable::Now, |db, _| refuse(db, 1)).unwrap_err().code(), "conflict");
         assert_eq!(rows(&writer), [0i64; 0]);
         let slots: Vec<Arc<Slot>> = (0..4).map(|_| Arc::default()).collect();
         let works: Vec<Work> = vec![
             Box::new(insert(1)),
-            Box::new(|db| refuse(db, 2)),
+            Box::new(|db, _| refuse(db, 2)),
             // The same key again fails in its statement.
             Box::new(insert(1)),
             Box::new(insert(3)),
@@ -308,7 +318,7 @@ mod tests {
             let first = Arc::clone(&writer);
             let slow = scope.spawn(move || {
                 let queued = Arc::clone(&first);
-                first.run(Durable::Now, move |_| {
+                first.run(Durable::Now, move |_, _| {
                     while lock(&queued.queue).jobs.len() < 15 {
                         std::thread::yield_now();
                     }
@@ -321,9 +331,9 @@ mod tests {
                     std::thread::yield_now();
                 }
                 scope.spawn(move || {
-                    let work = move |db: &Connection| {
+                    let work = move |db: &Connection, numbers: &mut Numbers| {
                         lock(&leaders).insert(std::thread::current().id());
-                        insert(x)(db)
+                        insert(x)(db, numbers)
                     };
                     writer.run(Durable::Now, work).unwrap();
                 });
@@ -357,7 +367,7 @@ mod tests {
         std::thread::scope(|scope| {
             let writer = &writer;
             let leader = scope.spawn(move || {
-                writer.run(Durable::Now, move |db| {
+                writer.run(Durable::Now, move |db, _| {
                     let written = db.execute("INSERT INTO t VALUES (7)", []);
                     assert!(written.is_err(), "a mistake in a statement's code");
                     Ok(0)

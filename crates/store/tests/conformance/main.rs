@@ -10,6 +10,7 @@ mod artifacts_logs;
 mod breakpoints;
 mod delete;
 mod events;
+mod feed;
 mod fleets;
 mod fold;
 mod forks;
@@ -158,6 +159,13 @@ macro_rules! suite {
                 a_breakpoint_is_listed_by_flow_until_it_is_removed
                 a_breakpoint_that_does_not_stay_stops_one_run
                 what_a_code_digest_is_made_of_is_kept_once;
+            feed:
+                what_is_written_is_told_in_the_order_of_its_commits
+                what_is_refused_is_not_told_and_numbers_go_on
+                a_deletion_is_told_and_takes_the_rest_with_it
+                a_long_journal_is_told_from_each_place_on
+                a_follower_misses_nothing_of_writers_at_once
+                a_replay_tells_its_own_events;
             fold:
                 rows_are_the_fold_of_the_journal
                 rows_of_a_replay_are_the_fold_of_what_it_reads;
