@@ -60,7 +60,7 @@ class _Tee:
 
     def write(self, text: str) -> int:
         written = self._inner.write(text)
-        frame = _context.frame_or_none()
+        frame = None if getattr(_redacting, "now", False) else _context.frame_or_none()
         if frame is not None:
             key, partial = _key(frame), self._partial.setdefault(frame.run, {})
             *lines, rest = (partial.pop(key, "") + text).split("\n")
