@@ -62,6 +62,9 @@ impl TryFrom<String> for Cursor {
 async fn list(State(shared): State<Shared>, Asked(asked): Asked<Listing>) -> Answer {
     answer(&shared, move |shared| {
         let limit = crate::executions::page_size(asked.limit, 100)?;
+        if asked.days.is_some_and(|days| !(1..=36_500).contains(&days)) {
+            return Err(ManageError::new("usage", "days counts from 1 to 36500", None));
+        }
         let ago = |days: u16| shared.now().saturating_sub(i64::from(days) * 86_400_000);
         let filter = ActFilter {
             since: asked.days.map(ago),
