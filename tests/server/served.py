@@ -111,13 +111,19 @@ class Served:
 
     @contextlib.contextmanager
     def events(self, exec_id: str, last: str | None = None) -> Iterator[Iterator[tuple[str, str, Any]]]:
-        """Event, identifier and data of what is streamed, from ``last`` on."""
+        """Event, identifier and data of what is streamed of an execution, from ``last`` on."""
+        with self.stream(f"/executions/{exec_id}/events", last) as events:
+            yield events
+
+    @contextlib.contextmanager
+    def stream(self, path: str, last: str | None = None) -> Iterator[Iterator[tuple[str, str, Any]]]:
+        """The same at any path of the API."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
         with contextlib.closing(connection):
             headers = {} if last is None else {"Last-Event-ID": last}
             if self.token is not None:
                 headers["Authorization"] = f"Bearer {self.token}"
-            connection.request("GET", f"/api/v1/executions/{exec_id}/events", headers=headers)
+            connection.request("GET", f"/api/v1{path}", headers=headers)
             response = connection.getresponse()
             assert (response.status, response.headers["content-type"]) == (200, "text/event-stream")
             yield _events(response)

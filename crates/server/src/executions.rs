@@ -9,7 +9,7 @@ use crate::problem::{Answer, answer};
 use crate::route::{Route, delete, get};
 use crate::scope::Scope;
 use axum::extract::State;
-use kitaru_core::rows::{ExecutionRow, Status};
+use kitaru_core::rows::ExecutionRow;
 use kitaru_engine::manage::{self, ManageError, Wanted, view};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -192,7 +192,7 @@ async fn journal(State(shared): State<Shared>, At(id): At<String>, Asked(from): 
                 .store
                 .load(&row.id, from.after.into(), from.most()?)?
                 .iter()
-                .map(|event| Ok(super::events::item(event))),
+                .map(|event| Ok(crate::item::journal(event))),
         )
     })
     .await
@@ -262,9 +262,4 @@ where
 /// A list.
 pub fn items(found: impl Iterator<Item = Result<Value>>) -> Result<Value> {
     Ok(json!({ "items": found.collect::<Result<Vec<Value>>>()? }))
-}
-
-/// Whether an execution needs nobody any more, for now.
-pub fn is_over(status: Status) -> bool {
-    status.has_ended()
 }

@@ -1,23 +1,24 @@
 //! The server: what the engine knows, over HTTP, to people and programs.
 //!
-//! `access` says who may ask, by the `rules` that it was started with, `problem` how a refusal looks, `events` follows an
-//! execution, a file a resource answers.
+//! `access` says who may ask, by the `rules` that it was started with, `problem` how a refusal looks, `events` tells
+//! what happens (`feed` reads it), a file a resource answers.
 //! Every answer is a call of `kitaru_engine::manage`, as on the command line. `carry` is the local worker of
 //! `kitaru up`. Deliberately not here: user code, which is never imported in this process, and SQL.
 
 mod access;
 mod acts;
 mod audit;
-mod bell;
 mod breakpoints;
 mod carry;
 mod connections;
 mod etag;
 mod events;
 mod executions;
+mod feed;
 mod flows;
 mod form;
 mod given;
+mod item;
 mod leash;
 mod limits;
 mod links;
@@ -38,8 +39,8 @@ mod waits;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use bell::Bell;
 use carry::Carrier;
+use feed::Feed;
 use kitaru_core::Millis;
 use kitaru_engine::manage::ManageError;
 use kitaru_engine::{Clock, SystemClock};
@@ -81,7 +82,7 @@ pub struct Config {
 #[derive(Clone)]
 struct Shared {
     store: Arc<dyn Store>,
-    bell: Bell,
+    feed: Feed,
     carrier: Option<Carrier>,
     complain: fn(&str),
 }
@@ -120,11 +121,11 @@ async fn run(config: Config, tls: Option<Tls>, say: &mut dyn FnMut(SocketAddr)) 
     let address = listener.local_addr().map_err(|error| broken(&error))?;
     // Before anybody is told that it serves: who is told may stop it at once.
     let (mut signals, mut again) = (Signals::new().map_err(|error| broken(&error))?, Signals::new().ok());
-    let bell = Bell::new(Arc::clone(&config.store));
+    let feed = Feed::new(Arc::clone(&config.store), config.complain);
     let begin = || Carrier::begin(Arc::clone(&config.store), config.place.clone(), config.at_once, config.complain);
     let carrier = (config.at_once > 0).then(begin);
     let (store, complain) = (Arc::clone(&config.store), config.complain);
-    let shared = Shared { store, bell: bell.clone(), carrier: carrier.clone(), complain };
+    let shared = Shared { store, feed: feed.clone(), carrier: carrier.clone(), complain };
     let app = app(shared, access::Door::new(address, &config.rules, Arc::clone(&config.store)));
     if let Some(tls) = &tls {
         signals::at_hangup(tls.clone(), config.complain);
@@ -132,11 +133,11 @@ async fn run(config: Config, tls: Option<Tls>, say: &mut dyn FnMut(SocketAddr)) 
     say(address);
     let stop = async move {
         signals.next().await;
-        // Nothing more is begun; streams end by the bell, and with them their connections.
+        // Nothing more is begun; streams end by the feed, and with them their connections.
         if let Some(carrier) = carrier {
             carrier.stop();
         }
-        bell.close();
+        feed.close();
     };
     let twice = async {
         if let Some(again) = &mut again {
