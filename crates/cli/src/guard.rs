@@ -33,6 +33,9 @@ pub struct Listen {
     /// Requests a second with one token; 0: any number.
     #[arg(long, default_value_t = kitaru_server::RATE)]
     pub rate: u32,
+    /// What it tells on stderr of each request and of what its worker does.
+    #[arg(long, value_enum, default_value = "off")]
+    pub log: crate::args::LogForm,
 }
 
 fn host(text: &str) -> Result<IpAddr, String> {

@@ -1,8 +1,8 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
 //! `args` and `asked` are what can be typed, `look` shows, `act` changes, `replay` and `batch` run again what was
-//! recorded, `check` rehearses, `diff` compares, `server` serves, `tokens` and `guard` say who may ask it, `render`, `plan` and
-//! `tree` make text of items, `explain` has the error pages.
+//! recorded, `check` rehearses, `diff` compares, `server` serves, `tokens` and `guard` say who may ask it, `keep` keeps a
+//! store in order, `render`, `plan` and `tree` make text of items, `explain` has the error pages.
 //! Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
@@ -15,6 +15,7 @@ mod check;
 mod diff;
 mod explain;
 mod guard;
+mod keep;
 mod look;
 mod output;
 mod plan;
@@ -169,9 +170,14 @@ impl Context<'_> {
 
 /// Who types: the user's name, and that it was here.
 fn who() -> String {
+    who_by("cli")
+}
+
+/// The same, by other means.
+fn who_by(means: &str) -> String {
     let names = ["USER", "LOGNAME", "USERNAME"];
     let name = names.iter().filter_map(|name| std::env::var(name).ok()).find(|name| !name.is_empty());
-    name.map_or_else(|| "cli".to_owned(), |name| format!("{name} (cli)"))
+    name.map_or_else(|| means.to_owned(), |name| format!("{name} ({means})"))
 }
 
 /// Runs a command line (without the program's name). Returns the exit status: 0 completed, 1 failed, 2 usage,
@@ -186,7 +192,9 @@ pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
             return output::usage(&error, json, hint(argv));
         }
     };
-    let out = Out { json: args.output == args::Output::Json, command: args.command.name() };
+    // Standard output is the assistant's there.
+    let json = args.output == args::Output::Json && !matches!(args.command, Command::Mcp(_));
+    let out = Out { json, command: args.command.name() };
     match dispatch(args, host, &out) {
         Ok(answer) => out.show(&answer),
         Err(error) => out.fail(&error),
@@ -206,6 +214,10 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     }
     if matches!(args.command, Command::Version) {
         return Ok(Answer::text(format!("kitaru {}", env!("CARGO_PKG_VERSION"))));
+    }
+    if let Command::Restore { folder, force } = &args.command {
+        // Before the store is opened: it may be damaged, and is not to be there.
+        return keep::restore(&args, folder, *force);
     }
     let place = open(&args)?;
     let store = Arc::clone(&place.store);
@@ -234,9 +246,13 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Flows(Flows::List) => look::flows(context),
         Command::Check { target } => check::check(context, &target),
         Command::Doctor { deep } => look::doctor(context, deep),
+        Command::Gc(gc) => keep::gc(context, &gc),
+        Command::Backup { folder } => keep::backup(context, &folder),
         Command::Server(listen) => server::serve(context, &listen, 0),
+        Command::Worker(asked) => server::work(context, &asked),
         Command::Up(up) => server::serve(context, &up.listen, up.at_once),
-        Command::Explain { .. } | Command::Version => Ok(Answer::text(String::new())),
+        Command::Mcp(mcp) => server::mcp(context, &mcp),
+        Command::Explain { .. } | Command::Version | Command::Restore { .. } => Ok(Answer::text(String::new())),
     }
 }
 
@@ -256,8 +272,8 @@ fn executions(context: &mut Context<'_>, one: Executions) -> Result<Answer, Mana
     }
 }
 
-fn open(args: &Args) -> Result<Place, ManageError> {
-    let from = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+/// The address of the store and the folder of the locks.
+fn located(args: &Args) -> Result<(String, PathBuf), ManageError> {
     let home = args
         .home
         .clone()
@@ -268,7 +284,15 @@ fn open(args: &Args) -> Result<Place, ManageError> {
     };
     let home = std::path::absolute(&home).unwrap_or(home);
     let store = args.store.clone().or_else(|| from("KITARU_STORE"));
-    let store = store.unwrap_or_else(|| home.join("kitaru.db").display().to_string());
+    Ok((store.unwrap_or_else(|| home.join("kitaru.db").display().to_string()), home))
+}
+
+fn from(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+fn open(args: &Args) -> Result<Place, ManageError> {
+    let (store, home) = located(args)?;
     let normal = from("KITARU_SYNCHRONOUS").is_some_and(|level| level.eq_ignore_ascii_case("normal"));
     let options = Options { synchronous: if normal { Synchronous::Normal } else { Synchronous::Full } };
     let opened = kitaru_store::open(&store, &home, &options)?;

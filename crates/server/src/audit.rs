@@ -162,9 +162,7 @@ async fn finish(shared: &Shared, begun: Begun, outcome: String, told: Value) {
     // It was done, or refused, and whoever asked is told so: that the log could not be told, its owner is.
     let ended = ended.await.unwrap_or_else(|error| Err(ManageError::new("misuse", error.to_string(), None)));
     if let Err(error) = ended {
-        (shared.complain)(&format!(
-            "the log of changes could not say what came of one: error[{}]: {error}",
-            error.code
-        ));
+        let said = format!("the log of changes could not say what came of one: error[{}]: {error}", error.code);
+        shared.log.complain(&error.code, &said);
     }
 }

@@ -3,7 +3,8 @@
 //! `access` says who may ask, by the `rules` that it was started with, `problem` how a refusal looks, `events` tells
 //! what happens (`feed` reads it), a file a resource answers.
 //! Every answer is a call of `kitaru_engine::manage`, as on the command line. `carry` is the local worker of
-//! `kitaru up`. Deliberately not here: user code, which is never imported in this process, and SQL.
+//! `kitaru up`. `mcp` is the same for AI assistants. Deliberately not here: user code, which is never imported in this
+//! process, and SQL.
 
 mod access;
 mod acts;
@@ -19,13 +20,19 @@ mod flows;
 mod form;
 mod given;
 mod item;
+mod keep;
 mod leash;
 mod limits;
 mod links;
+pub mod log;
+mod mcp;
+mod metrics;
 mod openapi;
 mod page;
 mod problem;
 mod process;
+mod ready;
+mod registry;
 mod replays;
 mod route;
 mod rules;
@@ -36,6 +43,10 @@ mod tls;
 mod tokens;
 mod values;
 mod waits;
+mod work;
+
+pub use mcp::{Stdio, serve_stdio};
+pub use scope::Scope;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -45,6 +56,8 @@ use kitaru_core::Millis;
 use kitaru_engine::manage::ManageError;
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Store;
+use log::Log;
+use metrics::Metrics;
 use problem::{Answer, Problem, answer};
 use route::{Route, get};
 pub use rules::{RATE, Rules};
@@ -53,7 +66,9 @@ use signals::Signals;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tls::Tls;
+pub use work::{Working, work};
 
 /// The most that a request may carry, in bytes.
 const MOST: usize = 8 << 20;
@@ -70,8 +85,8 @@ pub struct Config {
     /// How another process finds it: what it was opened as, the folder of the locks, and whether a commit counts as
     /// done when the system has it.
     pub place: (String, PathBuf, bool),
-    /// Tells people what the local worker could not do.
-    pub complain: fn(&str),
+    /// What is told while it works, and to whom.
+    pub log: Log,
     /// How many executions the local worker carries on at once; 0: there is no worker.
     pub at_once: usize,
     /// Who may ask.
@@ -82,9 +97,12 @@ pub struct Config {
 #[derive(Clone)]
 struct Shared {
     store: Arc<dyn Store>,
+    place: process::Place,
     feed: Feed,
     carrier: Option<Carrier>,
-    complain: fn(&str),
+    metrics: Arc<Metrics>,
+    log: Log,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -121,18 +139,29 @@ async fn run(config: Config, tls: Option<Tls>, say: &mut dyn FnMut(SocketAddr)) 
     let address = listener.local_addr().map_err(|error| broken(&error))?;
     // Before anybody is told that it serves: who is told may stop it at once.
     let (mut signals, mut again) = (Signals::new().map_err(|error| broken(&error))?, Signals::new().ok());
-    let feed = Feed::new(Arc::clone(&config.store), config.complain);
-    let begin = || Carrier::begin(Arc::clone(&config.store), config.place.clone(), config.at_once, config.complain);
-    let carrier = (config.at_once > 0).then(begin);
-    let (store, complain) = (Arc::clone(&config.store), config.complain);
-    let shared = Shared { store, feed: feed.clone(), carrier: carrier.clone(), complain };
+    let feed = Feed::new(Arc::clone(&config.store), config.log);
+    let metrics = Arc::<Metrics>::default();
+    let carrier = (config.at_once > 0).then(|| Carrier::begin(&config, Arc::clone(&metrics), "up"));
+    let stopping = Arc::<AtomicBool>::default();
+    let shared = Shared {
+        store: Arc::clone(&config.store),
+        place: config.place.clone(),
+        feed: feed.clone(),
+        carrier: carrier.clone(),
+        metrics,
+        log: config.log,
+        stopping: Arc::clone(&stopping),
+    };
     let app = app(shared, access::Door::new(address, &config.rules, Arc::clone(&config.store)));
     if let Some(tls) = &tls {
-        signals::at_hangup(tls.clone(), config.complain);
+        signals::at_hangup(tls.clone(), config.log);
     }
     say(address);
-    let stop = async move {
+    config.log.event("serves");
+    let stop = async {
         signals.next().await;
+        config.log.event("stops");
+        stopping.store(true, Ordering::Release);
         // Nothing more is begun; streams end by the feed, and with them their connections.
         if let Some(carrier) = carrier {
             carrier.stop();
@@ -168,6 +197,7 @@ fn routes() -> Vec<Route> {
     routes.extend(links::routes());
     routes.extend(tokens::routes());
     routes.extend(audit::routes());
+    routes.extend(keep::routes());
     routes
 }
 
@@ -182,8 +212,10 @@ fn app(shared: Shared, door: access::Door) -> Router {
         .route("/", axum::routing::get(page::page))
         .route("/style.css", axum::routing::get(page::style))
         .route("/health/live", axum::routing::get(|| async { "ok" }))
-        .route("/health/ready", axum::routing::get(ready))
+        .route("/health/ready", axum::routing::get(ready::ready))
+        .route("/metrics", axum::routing::get(metrics::metrics).route_layer(axum::middleware::from_fn(may_read)))
         .route("/a/{secret}", axum::routing::get(links::page).post(links::answer))
+        .route("/mcp", mcp::route(&shared))
         .nest("/api/v1", api)
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
@@ -191,6 +223,7 @@ fn app(shared: Shared, door: access::Door) -> Router {
         .layer(axum::middleware::from_fn_with_state(door, access::check))
         .layer(DefaultBodyLimit::max(MOST))
         .layer(tower_http::compression::CompressionLayer::new())
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), metrics::measure))
         .with_state(shared)
 }
 
@@ -212,11 +245,10 @@ async fn health(State(shared): State<Shared>) -> Answer {
     .await
 }
 
-/// Whether the store answers.
-async fn ready(State(shared): State<Shared>) -> Answer {
-    answer(&shared, |shared| Ok(json!({ "version": shared.store.version()? }))).await
+async fn may_read(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
+    scope::require(scope::Scope::Read, request, next).await
 }
 
-fn broken(error: &std::io::Error) -> ManageError {
+pub(crate) fn broken(error: &std::io::Error) -> ManageError {
     ManageError::new("server-io", format!("the server cannot run: {error}"), None)
 }

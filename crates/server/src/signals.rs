@@ -2,6 +2,7 @@
 //!
 //! Not here: what is done at the end.
 
+use crate::log::Log;
 use crate::tls::Tls;
 
 /// Hears of every request to end since it was made.
@@ -40,7 +41,7 @@ impl Signals {
 
 /// Reads certificates again whenever it is asked for; what is wrong with them is told, and those that are there stay.
 #[cfg(unix)]
-pub fn at_hangup(tls: Tls, complain: fn(&str)) {
+pub fn at_hangup(tls: Tls, log: Log) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut asked) = signal(SignalKind::hangup()) else { return };
     tokio::spawn(async move {
@@ -48,9 +49,11 @@ pub fn at_hangup(tls: Tls, complain: fn(&str)) {
             let again = tls.clone();
             let read = tokio::task::spawn_blocking(move || again.read_again()).await;
             match read {
-                Ok(Ok(())) => complain("read the certificate again"),
-                Ok(Err(error)) => complain(&format!("error[{}]: {error}; the old one stays", error.code)),
-                Err(error) => complain(&format!("error[misuse]: {error}")),
+                Ok(Ok(())) => log.event("read the certificate again"),
+                Ok(Err(error)) => {
+                    log.complain(&error.code, &format!("error[{}]: {error}; the old one stays", error.code))
+                }
+                Err(error) => log.complain("misuse", &format!("error[misuse]: {error}")),
             }
         }
     });
@@ -58,4 +61,4 @@ pub fn at_hangup(tls: Tls, complain: fn(&str)) {
 
 /// Nothing asks for it here.
 #[cfg(not(unix))]
-pub fn at_hangup(_: Tls, _: fn(&str)) {}
+pub fn at_hangup(_: Tls, _: Log) {}

@@ -27,6 +27,9 @@ pub enum StoreError {
     /// The store is busy beyond patience, or away for now. The same call may succeed later.
     #[error("the store did not answer in time: {0}")]
     Busy(String),
+    /// A stored value was removed as unused while it was being written again. Written anew, it is there.
+    #[error("a stored value was removed while it was being written again; try again")]
+    Collected,
     /// The store may not be written. Nothing was recorded.
     #[error("cannot write to the store at {path}: {why}")]
     ReadOnly {
@@ -51,6 +54,14 @@ pub enum StoreError {
         path: String,
         /// What was found.
         why: String,
+    },
+    /// The file that is open is no longer the one at its path.
+    #[error("the store at {path} was moved or replaced while this process had it open: {how}; start it again")]
+    Moved {
+        /// Where it was.
+        path: String,
+        /// What is there now.
+        how: &'static str,
     },
     /// The store was written by a later version.
     #[error("the store at {path} has format {found}, this version knows up to {known}: upgrade kitaru")]
@@ -101,10 +112,11 @@ impl StoreError {
             Self::Ambiguous { .. } => "ambiguous-id",
             Self::Fenced(_) => "fenced",
             Self::Conflict(_) => "conflict",
-            Self::Busy(_) => "store-busy",
+            Self::Busy(_) | Self::Collected => "store-busy",
             Self::ReadOnly { .. } => "store-read-only",
             Self::Full { .. } => "store-full",
             Self::Damaged { .. } => "store-damaged",
+            Self::Moved { .. } => "store-moved",
             Self::Newer { .. } => "store-newer",
             Self::Network { .. } => "network-file-system",
             Self::Forked { .. } => "store-forked",

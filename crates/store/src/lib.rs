@@ -13,6 +13,7 @@ pub mod os;
 mod owners;
 mod sqlite;
 pub mod store;
+mod upkeep;
 mod values;
 
 pub use access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
@@ -22,6 +23,8 @@ pub use store::{
     ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Revision,
     Seen, StatisticsRow, Store, WaitFilter,
 };
+
+pub use upkeep::{Backup, Collected, Removal, Restored, Upkeep};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,4 +57,14 @@ pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Sto
         return Err(StoreError::Address(address.to_owned()));
     }
     Ok(Arc::new(sqlite::Sqlite::open(&PathBuf::from(address), home, options)?))
+}
+
+/// Makes the store at `address` of the backup in `folder`, at the time `at`. `force`: a store that is there is put aside.
+///
+/// Refuses a store that any process has open. Not for a process that has opened it itself.
+pub fn restore(folder: &Path, address: &str, force: bool, at: kitaru_core::Millis) -> Result<Restored, StoreError> {
+    if address == "memory:" || address.contains("://") || address.is_empty() {
+        return Err(StoreError::Address(address.to_owned()));
+    }
+    sqlite::restore(folder, Path::new(address), force, at)
 }

@@ -137,6 +137,16 @@ pub trait Store: Send + Sync {
     fn access(&self) -> Option<&dyn Access> {
         None
     }
+
+    /// Refuses where the store cannot be used: it does not answer, or it is no longer where it was opened.
+    fn ready(&self) -> Result<()> {
+        self.version().map(|_| ())
+    }
+
+    /// Keeping the store in order. `None`: that is done where the store lies, and not from here.
+    fn upkeep(&self) -> Option<&dyn crate::Upkeep> {
+        None
+    }
 }
 
 /// A page of a listing.
@@ -210,6 +220,8 @@ pub struct ExecutionFilter {
     pub before: Option<u64>,
     /// Only those created then or later.
     pub since: Option<Millis>,
+    /// Only those whose last event was written by then.
+    pub still_since: Option<Millis>,
     /// This stands in its identifier, the name of its flow, its key or one of its tags, in whatever case (ASCII).
     pub text: Option<String>,
 }
@@ -294,6 +306,19 @@ pub trait Queries: Send + Sync {
     /// What the executions that were created since then (all: [`Millis::MIN`]) came to, by flow, day and recorded
     /// status, in that order.
     fn statistics(&self, since: Millis) -> Result<Vec<StatisticsRow>>;
+
+    /// How many executions there are, by flow and recorded status.
+    fn counts(&self) -> Result<Vec<(String, Status, u64)>> {
+        let rows = self.statistics(Millis::MIN)?;
+        Ok(rows.into_iter().map(|row| (row.flow, row.status, row.executions)).collect())
+    }
+
+    /// How many questions are open, of executions that can still take an answer, and when the oldest was asked.
+    fn open_waits(&self) -> Result<(u64, Option<Millis>)> {
+        let all = Page { limit: usize::MAX >> 1, offset: 0 };
+        let open = self.waits(&WaitFilter { execution: None, open: true }, all)?;
+        Ok((open.len() as u64, open.first().map(|wait| wait.opened_at)))
+    }
 
     /// The tags that executions have, with how many have each, by tag.
     fn tags(&self) -> Result<Vec<(String, u64)>>;

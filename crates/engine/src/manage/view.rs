@@ -4,6 +4,7 @@ use super::pending::{self, pending};
 use super::secrets::Secret;
 use super::{Diagnosis, Refused, Result, by_hand, hold, is_live, next, open_waits, status, text};
 use kitaru_core::event::{CallKind, Override, Usage};
+use kitaru_core::ids::takes;
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{BreakpointRow, CallRow, ExecutionRow, Status, WaitRow};
 use kitaru_core::value::plain;
@@ -282,7 +283,7 @@ pub fn reason(store: &dyn Store, row: &ExecutionRow, seen: Status, now: Millis) 
         return Ok(reason);
     }
     Ok(match seen {
-        Status::Interrupted if row.epoch == 0 => {
+        Status::Interrupted if takes(row.epoch) == 0 => {
             json!({ "code": "not-started", "text": format!("nobody has taken it up; go on with: kitaru resume {}", row.id.short()) })
         }
         Status::Interrupted => {

@@ -16,6 +16,7 @@ mod fold;
 mod forks;
 mod listing;
 mod ownership;
+mod upkeep;
 mod values;
 mod verbs;
 
@@ -193,6 +194,12 @@ macro_rules! suite {
                 a_token_is_found_until_it_is_revoked_and_listed_afterwards
                 a_link_is_kept_until_long_after_its_end
                 a_change_is_on_record_before_it_is_made;
+            upkeep:
+                what_is_read_or_belongs_to_others_is_not_removed
+                a_value_goes_with_the_last_that_refers_to_it
+                what_would_be_collected_is_told_and_stays
+                a_value_that_went_is_stored_anew
+                a_reference_to_what_has_gone_is_refused;
             ownership:
                 this_process_lives
                 an_owner_elsewhere_is_unknown
