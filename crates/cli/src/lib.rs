@@ -164,7 +164,7 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn now(&self) -> Millis {
-        SystemClock.now()
+        self.store.by_its_clock(SystemClock.now())
     }
 }
 

@@ -188,7 +188,8 @@ async fn no_query(request: Request, next: Next) -> Response {
 async fn json_only(request: Request, next: Next) -> Response {
     let mut kinds = request.headers().get_all(header::CONTENT_TYPE).iter();
     let kind = kinds.next().and_then(|kind| kind.to_str().ok()).and_then(|kind| kind.split(';').next());
-    if kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) && kinds.next().is_none() {
+    let is_known = |kind: &str| kind.eq_ignore_ascii_case("application/json") || kind == crate::remote::KIND;
+    if kind.is_some_and(|kind| is_known(kind.trim())) && kinds.next().is_none() {
         return next.run(request).await;
     }
     let detail = "what changes something is sent as Content-Type: application/json";

@@ -85,6 +85,11 @@ impl From<StoreError> for ManageError {
         let hint = match &error {
             StoreError::NotFound(_) => Some("kitaru executions list".to_owned()),
             StoreError::Ambiguous { .. } => Some("give more of the identifier".to_owned()),
+            StoreError::Away { .. } => Some("start it (kitaru up), or wait longer: KITARU_PATIENCE=SECONDS".to_owned()),
+            StoreError::Unauthorized { .. } => Some("set KITARU_TOKEN to a token of that server".to_owned()),
+            StoreError::Readable { .. } => {
+                Some("use its https:// address; where the way is private, KITARU_ALLOW_HTTP=1".to_owned())
+            }
             _ => None,
         };
         Self::new(error.code(), error.to_string(), hint)

@@ -1,5 +1,6 @@
 //! libFuzzer's way in: `KITARU_FUZZ=journal target/fuzz/release/fuzz` looks at one target (`make fuzz`: at all in turn).
 #![no_main]
+#![allow(clippy::panic)]
 
 use kitaru_fuzz::{TARGETS, Target};
 use libfuzzer_sys::fuzz_target;

@@ -84,3 +84,8 @@ pub fn database_user(_path: &Path) -> io::Result<Option<u32>> {
 pub fn file_id(_path: &Path) -> io::Result<(u64, u64)> {
     Err(io::ErrorKind::Unsupported.into())
 }
+
+/// Nothing is known of processes.
+pub fn is_running(_pid: u32, _then: u64) -> Option<bool> {
+    None
+}

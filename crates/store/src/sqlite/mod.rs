@@ -14,6 +14,7 @@ mod feed;
 mod forks;
 mod gate;
 mod keep;
+mod once;
 mod open;
 mod read;
 mod restore;
@@ -33,11 +34,12 @@ use crate::store::{
     StatisticsRow, Store, WaitFilter,
 };
 use crate::values::Values;
+use crate::wire::{Write, Wrote};
 pub use fault::Fault;
 use feed::Numbers;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
-use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
 pub use restore::restore;
 use rusqlite::Connection;
 use std::collections::HashMap;
@@ -311,6 +313,21 @@ impl Store for Sqlite {
     fn keep_code(&self, digest: &str, parts: &str) -> Result<()> {
         let (digest, parts) = (digest.to_owned(), parts.to_owned());
         self.write(Durable::Later, move |db, _| breakpoints::keep_code(db, &digest, &parts).map(|()| 0)).map(|_| ())
+    }
+
+    fn write_once(&self, writer: &str, number: u64, writes: Vec<Write>) -> Result<Vec<Result<Wrote>>> {
+        let moved = once::moved(&writes);
+        let answers = self.write_request(writer, number, writes)?;
+        for id in moved {
+            self.forget_number(&id);
+        }
+        self.posted();
+        Ok(answers)
+    }
+
+    fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
+        let found = self.read(|db| Ok(chunks::pieces(db, digests)?))?;
+        found.into_iter().map(|part| part.map(|part| self.values.bytes_of(part, &self.path)).transpose()).collect()
     }
 
     fn owner(&self) -> Result<Owner> {

@@ -246,6 +246,16 @@ CREATE TABLE gone (
 ",
     // Tokens, links, the log of changes.
     include_str!("access.sql"),
+    "
+-- What a writer that works through a server sent last, and what came of it: sent again, it is told that again.
+CREATE TABLE writers (
+    n       INTEGER PRIMARY KEY,
+    id      TEXT NOT NULL UNIQUE,
+    number  INTEGER NOT NULL,
+    answers TEXT NOT NULL,
+    at      INTEGER NOT NULL
+);
+",
 ];
 
 /// The version that this code writes.
