@@ -81,7 +81,21 @@ fn text(shared: &Shared) -> Result<String, ManageError> {
     Ok(page)
 }
 
-/// Text that can only be text.
+/// Text that can only be text: no page, and nothing that drives a terminal in which a page is read.
 pub fn plain(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        let bidi = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            '\n' | '\t' => safe.push(c),
+            c if c.is_control() || bidi => safe.extend(c.escape_default()),
+            c => safe.push(c),
+        }
+    }
+    safe
 }
