@@ -104,7 +104,7 @@ impl Carrier {
         let registered = Registered::new(&place, kind, config.at_once).inspect_err(|error| {
             log.complain("server-io", &format!("worker: it is not listed among the workers: {error}"));
         });
-        let registered = registered.ok();
+        let registered = registered.ok().flatten();
         let at_once = config.at_once;
         let work = Arc::new(Work { store, place, at_once, log, metrics, registered, stopped, state, asked });
         work.take_in_unbegun();
