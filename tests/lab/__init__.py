@@ -150,6 +150,14 @@ class Lab:
         finally:
             connection.close()
 
+    def change(self, sql: str) -> None:
+        """Changes the store's database behind the back of whoever has it open."""
+        connection = sqlite3.connect(self.home / "kitaru.db", timeout=30)
+        try:
+            connection.executescript(sql)
+        finally:
+            connection.close()
+
     def only(self) -> str:
         """The identifier of the one execution that there is."""
         rows = self.query("SELECT id FROM executions WHERE parent IS NULL")

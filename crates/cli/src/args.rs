@@ -1,6 +1,7 @@
 //! What can be typed. Help, completion and the reference page are made of this.
 
 use crate::asked::{Diff, Replay};
+use crate::guard::{Audit, Link, Listen, Tokens};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -126,6 +127,11 @@ pub enum Command {
         #[arg(long)]
         deep: bool,
     },
+    /// Who may ask a server, and for what.
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// What was changed, by whom, and what came of it.
+    Audit(Audit),
     /// Remove executions that ended long ago, and stored values that nothing refers to.
     Gc(Gc),
     /// Copy the store into a folder that is not there yet, while others use it.
@@ -141,14 +147,27 @@ pub enum Command {
         #[arg(long)]
         force: bool,
     },
-    /// Serve the HTTP API at an address of this machine.
+    /// Serve the HTTP API.
     Server(Listen),
     /// Serve the HTTP API, and carry executions on: those that are answered, due, or resumed over HTTP.
     Up(Up),
     /// Carry executions on, as `kitaru up` does, and serve nothing. Several may work on one store.
     Worker(Worker),
+    /// Serve an AI assistant: the Model Context Protocol over standard input and output.
+    Mcp(Mcp),
     /// Print the version.
     Version,
+}
+
+/// See [`Command::Mcp`].
+#[derive(Debug, clap::Args)]
+pub struct Mcp {
+    /// What the assistant may do: look, also answer questions, also run and resume, also delete.
+    #[arg(long, default_value = "operate", value_parser = ["read", "answer", "operate", "admin"])]
+    pub allow: String,
+    /// How many executions are carried on at once.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub at_once: u16,
 }
 
 /// `kitaru gc`
@@ -171,20 +190,6 @@ pub struct Gc {
 /// An age that can be read.
 fn an_age(text: &str) -> Result<String, String> {
     kitaru_engine::manage::age(text).map(|_| text.to_owned()).map_err(|error| error.hint.unwrap_or(error.message))
-}
-
-/// Where a server listens.
-#[derive(Debug, clap::Args)]
-pub struct Listen {
-    /// The address; one that only this machine reaches.
-    #[arg(long, default_value = "127.0.0.1")]
-    pub host: std::net::IpAddr,
-    /// The port; 0: any that is free.
-    #[arg(long, default_value_t = 7733)]
-    pub port: u16,
-    /// What it tells on stderr of each request and of what its worker does.
-    #[arg(long, value_enum, default_value = "off")]
-    pub log: LogForm,
 }
 
 /// How a server's log looks.
@@ -325,6 +330,8 @@ pub enum Waits {
         #[arg(long, requires = "parent")]
         recursive: bool,
     },
+    /// Make a link that answers one question, once, for somebody without a token.
+    Link(Link),
 }
 
 /// `kitaru flows …`
@@ -448,7 +455,10 @@ impl Command {
             Self::Breakpoints(Breakpoints::List { .. }) => "breakpoints.list",
             Self::Breakpoints(Breakpoints::Remove { .. }) => "breakpoints.remove",
             Self::Executions(Executions::Tree { .. }) | Self::Tree { .. } => "executions.tree",
-            Self::Waits(_) => "waits.list",
+            Self::Waits(Waits::List { .. }) => "waits.list",
+            Self::Waits(Waits::Link(_)) => "waits.link",
+            Self::Tokens(one) => one.name(),
+            Self::Audit(_) => "audit",
             Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",
             Self::Artifacts(Artifacts::Get { .. }) => "artifacts.get",
             Self::Flows(_) => "flows.list",
@@ -461,6 +471,7 @@ impl Command {
             Self::Server(_) => "server",
             Self::Up(_) => "up",
             Self::Worker(_) => "worker",
+            Self::Mcp(_) => "mcp",
             Self::Version => "version",
         }
     }

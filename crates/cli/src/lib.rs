@@ -1,8 +1,8 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
 //! `args` and `asked` are what can be typed, `look` shows, `act` changes, `replay` and `batch` run again what was
-//! recorded, `check` rehearses, `diff` compares, `server` serves, `keep` keeps a store in order, `render`, `plan` and `tree` make text of items, `explain` has the
-//! error pages.
+//! recorded, `check` rehearses, `diff` compares, `server` serves, `tokens` and `guard` say who may ask it, `keep` keeps a
+//! store in order, `render`, `plan` and `tree` make text of items, `explain` has the error pages.
 //! Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
@@ -14,6 +14,7 @@ mod breakpoints;
 mod check;
 mod diff;
 mod explain;
+mod guard;
 mod keep;
 mod look;
 mod output;
@@ -21,6 +22,7 @@ mod plan;
 mod render;
 mod replay;
 mod server;
+mod tokens;
 mod tree;
 mod values;
 
@@ -168,9 +170,14 @@ impl Context<'_> {
 
 /// Who types: the user's name, and that it was here.
 fn who() -> String {
+    who_by("cli")
+}
+
+/// The same, by other means.
+fn who_by(means: &str) -> String {
     let names = ["USER", "LOGNAME", "USERNAME"];
     let name = names.iter().filter_map(|name| std::env::var(name).ok()).find(|name| !name.is_empty());
-    name.map_or_else(|| "cli".to_owned(), |name| format!("{name} (cli)"))
+    name.map_or_else(|| means.to_owned(), |name| format!("{name} ({means})"))
 }
 
 /// Runs a command line (without the program's name). Returns the exit status: 0 completed, 1 failed, 2 usage,
@@ -185,7 +192,9 @@ pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
             return output::usage(&error, json, hint(argv));
         }
     };
-    let out = Out { json: args.output == args::Output::Json, command: args.command.name() };
+    // Standard output is the assistant's there.
+    let json = args.output == args::Output::Json && !matches!(args.command, Command::Mcp(_));
+    let out = Out { json, command: args.command.name() };
     match dispatch(args, host, &out) {
         Ok(answer) => out.show(&answer),
         Err(error) => out.fail(&error),
@@ -229,6 +238,9 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
         Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
         Command::Tree { id } => look::tree(context, &id),
+        Command::Tokens(one) => tokens::tokens(context, &one),
+        Command::Audit(audit) => tokens::audit(context, &audit),
+        Command::Waits(Waits::Link(one)) => tokens::link(context, &one),
         Command::Waits(Waits::List { parent, recursive }) => look::waits(context, parent.as_deref(), recursive),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
@@ -239,6 +251,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Server(listen) => server::serve(context, &listen, 0),
         Command::Worker(asked) => server::work(context, &asked),
         Command::Up(up) => server::serve(context, &up.listen, up.at_once),
+        Command::Mcp(mcp) => server::mcp(context, &mcp),
         Command::Explain { .. } | Command::Version | Command::Restore { .. } => Ok(Answer::text(String::new())),
     }
 }

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::errors::raise_hinted;
 use kitaru_server::log::{Form, Log};
-use kitaru_server::{Config, Working};
+use kitaru_server::{Config, Rules, Working};
 use pyo3::prelude::*;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +25,7 @@ impl Worker {
             place: (store.to_owned(), home.into(), normal),
             log: Log::new(Form::Off, warn),
             at_once,
+            rules: Rules::default(),
         };
         match py.detach(|| Working::begin(&config, "embedded")) {
             Ok(working) => Ok(Self { working: Mutex::new(Some(working)) }),

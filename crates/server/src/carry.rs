@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 /// Between two looks at what can go on, if nobody says so.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// The same while nothing is carried on.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// Without a write, what is due by time alone is looked for so often.
 const PASSING: Duration = Duration::from_secs(1);
 
@@ -42,6 +45,8 @@ struct Work {
     log: Log,
     metrics: Arc<Metrics>,
     registered: Option<Registered>,
+    /// Nobody looks for what is due here: a process sees to whatever waited for its execution.
+    is_on_call: bool,
     stopped: AtomicBool,
     state: Mutex<State>,
     asked: Condvar,
@@ -51,8 +56,8 @@ struct Work {
 struct State {
     queue: VecDeque<(ExecutionRow, Going)>,
     under_way: HashMap<ExecutionId, Carried>,
-    /// What could not go on, as of that event: it is not tried again until there is another.
-    stuck: HashMap<ExecutionId, Seq>,
+    /// What could not go on, as of that event, and why: it is not tried again until there is another.
+    stuck: HashMap<ExecutionId, (Seq, String)>,
 }
 
 struct Carried {
@@ -99,17 +104,37 @@ impl Carrier {
     /// Begins to work: one thread looks for what is due, another starts processes and hears how they ended. What was
     /// asked for and never begun, because who was to begin it ended, is begun first. `kind`: what it is, for others.
     pub fn begin(config: &Config, metrics: Arc<Metrics>, kind: &str) -> Self {
-        let (store, place, log) = (Arc::clone(&config.store), config.place.clone(), config.log);
-        let (stopped, state, asked) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
-        let registered = Registered::new(&place, kind, config.at_once).inspect_err(|error| {
+        let (place, log) = (&config.place, config.log);
+        let registered = Registered::new(place, kind, config.at_once).inspect_err(|error| {
             log.complain("server-io", &format!("worker: it is not listed among the workers: {error}"));
         });
-        let registered = registered.ok().flatten();
-        let at_once = config.at_once;
-        let work = Arc::new(Work { store, place, at_once, log, metrics, registered, stopped, state, asked });
-        work.take_in_unbegun();
-        let (looks, starts) = (Arc::clone(&work), Arc::clone(&work));
+        let carrier =
+            Self::working(&config.store, place.clone(), config.at_once, log, metrics, registered.ok().flatten(), false);
+        carrier.shared.take_in_unbegun();
+        let looks = Arc::clone(&carrier.shared);
         tokio::task::spawn_blocking(move || looks.look_until_stopped());
+        carrier
+    }
+
+    /// The same, that looks for nothing: it carries on what it is asked to.
+    pub fn on_call(store: &Arc<dyn Store>, place: Place, at_once: usize, log: Log) -> Self {
+        Self::working(store, place, at_once, log, Arc::default(), None, true)
+    }
+
+    fn working(
+        store: &Arc<dyn Store>,
+        place: Place,
+        at_once: usize,
+        log: Log,
+        metrics: Arc<Metrics>,
+        registered: Option<Registered>,
+        is_on_call: bool,
+    ) -> Self {
+        let (stopped, state, asked) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
+        let store = Arc::clone(store);
+        let work =
+            Arc::new(Work { store, place, at_once, log, metrics, registered, is_on_call, stopped, state, asked });
+        let starts = Arc::clone(&work);
         tokio::task::spawn_blocking(move || {
             while !starts.stopped.load(Ordering::Acquire) {
                 starts.round();
@@ -125,6 +150,21 @@ impl Carrier {
         if let Some(registered) = &self.shared.registered {
             registered.withdraw();
         }
+    }
+
+    /// The same, but what was asked for and has not begun begins now, however much that is.
+    pub fn leave(&self) {
+        self.stop();
+        let mut state = self.shared.lock();
+        for (row, going) in std::mem::take(&mut state.queue) {
+            self.shared.start(&mut state, row, &going);
+        }
+    }
+
+    /// Why an execution could not go on here, if it has not moved since.
+    pub fn refused(&self, row: &ExecutionRow) -> Option<String> {
+        let state = self.shared.lock();
+        state.stuck.get(&row.id).filter(|(seq, _)| *seq == row.last_seq).map(|(_, why)| why.clone())
     }
 
     fn ask(&self, row: ExecutionRow, going: Going) {
@@ -189,7 +229,7 @@ impl Work {
         for row in due {
             let is_known = state.under_way.contains_key(&row.id)
                 || state.queue.iter().any(|(one, _)| one.id == row.id)
-                || state.stuck.get(&row.id) == Some(&row.last_seq);
+                || state.stuck.get(&row.id).is_some_and(|(seq, _)| *seq == row.last_seq);
             if !is_known {
                 state.queue.push_back((row, Going::on("due")));
             }
@@ -211,25 +251,32 @@ impl Work {
                 state.queue.push_back((row, going));
                 continue;
             }
-            match self.begin(&row, &going) {
-                Ok(carried) => {
-                    self.metrics.has_begun();
-                    self.log.act("begins", row.id.as_str(), &row.flow, None);
-                    state.under_way.insert(row.id.clone(), carried);
-                }
-                Err(error) => {
-                    let head = format!("worker: {} {}", row.flow, row.id.short());
-                    let message = format!("{head}: {} cannot be started: {error}", row.entry.interpreter);
-                    self.log.complain("flow-import", &message);
-                    self.metrics.was_refused();
-                    state.stuck.insert(row.id.clone(), row.last_seq);
-                }
-            }
+            self.start(&mut state, row, &going);
         }
         if let Some(registered) = &self.registered {
             registered.tell(state.under_way.len(), state.queue.len());
         }
-        drop(self.asked.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner));
+        if !self.stopped.load(Ordering::Acquire) {
+            // Whoever asks for something rings; whoever ends does not.
+            let nap = if state.under_way.is_empty() { IDLE } else { LOOK };
+            drop(self.asked.wait_timeout(state, nap).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    fn start(&self, state: &mut State, row: ExecutionRow, going: &Going) {
+        match self.begin(&row, going) {
+            Ok(carried) => {
+                self.metrics.has_begun();
+                self.log.act("begins", row.id.as_str(), &row.flow, None);
+                state.under_way.insert(row.id, carried);
+            }
+            Err(error) => {
+                let why = format!("{} cannot be started: {error}", row.entry.interpreter);
+                self.log.complain("flow-import", &format!("worker: {} {}: {why}", row.flow, row.id.short()));
+                self.metrics.was_refused();
+                state.stuck.insert(row.id, (row.last_seq, why));
+            }
+        }
     }
 
     /// Whether somebody has taken an execution up that was to begin: it is not to be begun again.
@@ -243,7 +290,8 @@ impl Work {
         if let Some(on_drift) = &going.on_drift {
             resume["on_drift"] = (*on_drift).into();
         }
-        let process = Process::begin(&row.entry.interpreter, &json!({ "resume": resume }), &self.place)?;
+        let job = json!({ "resume": resume, "sees_to_waiters": self.is_on_call, "asked_by": std::process::id() });
+        let process = Process::begin(&row.entry.interpreter, &job, &self.place)?;
         Ok(Carried { process, flow: row.flow.clone(), then: going.then.clone() })
     }
 
@@ -287,11 +335,11 @@ impl Work {
                 // Somebody else was faster.
                 continue;
             }
-            let head = format!("worker: {} {}", carried.flow, id.short());
+            let why = format!("error[{code}]: {message}");
             self.metrics.was_refused();
-            self.log.complain(&code, &format!("{head}: error[{code}]: {message}"));
+            self.log.complain(&code, &format!("worker: {} {}: {why}", carried.flow, id.short()));
             if let Ok(row) = self.store.queries().execution(&id) {
-                state.stuck.insert(id, row.last_seq);
+                state.stuck.insert(id, (row.last_seq, why));
             }
         }
     }

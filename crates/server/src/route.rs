@@ -4,10 +4,11 @@
 //! Not here: any route (a file a resource), and the document (`openapi`).
 
 use crate::Shared;
+use crate::audit::{self, Of};
 use crate::problem::Problem;
 use crate::scope::{self, Scope};
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{RawPathParams, Request};
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
@@ -51,6 +52,8 @@ pub struct Route {
     pub status: StatusCode,
     /// Whether `Idempotency-Key` makes it safe to send again.
     pub keyed: bool,
+    /// Whether the log of changes has it.
+    pub logged: bool,
     handler: MethodRouter<Shared>,
 }
 
@@ -75,6 +78,7 @@ where
         answers: Answers::Json("Anything"),
         status: StatusCode::OK,
         keyed: false,
+        logged: scope > Scope::Read,
         handler: on(filter, handler),
     }
 }
@@ -143,12 +147,25 @@ impl Route {
         Self { keyed: true, ..self }
     }
 
+    /// Who may look, if not everybody who may look at all.
+    pub fn scope(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
     /// Puts it into a router.
-    pub fn add_to(self, router: Router<Shared>) -> Router<Shared> {
+    pub fn add_to(self, router: Router<Shared>, shared: &Shared) -> Router<Shared> {
         let scope = self.scope;
         let mut handler = self.handler;
         if self.query.is_none() {
             handler = handler.route_layer(from_fn(no_query));
+        }
+        if self.logged {
+            let (shared, of) =
+                (shared.clone(), Of { act: self.name, execution: self.path.starts_with("/executions/") });
+            let log = move |params: RawPathParams, request: Request, next: Next| {
+                audit::record(shared.clone(), of, params, request, next)
+            };
+            handler = handler.route_layer(from_fn(log));
         }
         if self.method == Method::POST {
             handler = handler.route_layer(from_fn(json_only));

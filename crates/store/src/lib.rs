@@ -7,6 +7,7 @@
 //! Deliberately not here: what an execution does next (core decides, the engine acts) and the time of day, which
 //! comes in as an argument.
 
+mod access;
 pub mod error;
 pub mod os;
 mod owners;
@@ -15,6 +16,7 @@ pub mod store;
 mod upkeep;
 mod values;
 
+pub use access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
 pub use error::StoreError;
 pub use sqlite::forget_memory;
 pub use store::{

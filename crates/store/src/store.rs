@@ -2,6 +2,7 @@
 //!
 //! Not here: any backend, and any decision about what may be written; a store checks epochs and guards only.
 
+use crate::access::Access;
 use crate::error::StoreError;
 use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::lease::Owner;
@@ -131,6 +132,11 @@ pub trait Store: Send + Sync {
 
     /// The queries.
     fn queries(&self) -> &dyn Queries;
+
+    /// Tokens, links and the log of changes. `None`: whoever stands before the store keeps those.
+    fn access(&self) -> Option<&dyn Access> {
+        None
+    }
 
     /// Refuses where the store cannot be used: it does not answer, or it is no longer where it was opened.
     fn ready(&self) -> Result<()> {

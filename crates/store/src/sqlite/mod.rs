@@ -3,6 +3,7 @@
 //! `open` finds and configures the file, `schema` has the tables, `write` and `read` the statements, `feed` the order of
 //! commits, `writer` the shared transactions, `gate` the order among processes. This file implements the traits. Not here: any SQL.
 
+mod access;
 mod backup;
 mod breakpoints;
 mod check;
@@ -23,6 +24,7 @@ mod write;
 mod writer;
 
 use crate::Options;
+use crate::access::Access;
 use crate::error::StoreError;
 use crate::os;
 use crate::owners::Owners;
@@ -321,6 +323,10 @@ impl Store for Sqlite {
 
     fn queries(&self) -> &dyn Queries {
         self
+    }
+
+    fn access(&self) -> Option<&dyn Access> {
+        Some(self)
     }
 
     fn ready(&self) -> Result<()> {

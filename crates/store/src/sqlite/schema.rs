@@ -244,6 +244,8 @@ CREATE TABLE gone (
     revision INTEGER NOT NULL
 );
 ",
+    // Tokens, links, the log of changes.
+    include_str!("access.sql"),
 ];
 
 /// The version that this code writes.

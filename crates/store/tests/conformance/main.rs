@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod access;
 mod artifacts_logs;
 mod breakpoints;
 mod delete;
@@ -189,6 +190,10 @@ macro_rules! suite {
                 those_that_wait_for_others_are_found_while_they_do
                 a_flow_is_left_only_if_those_it_waits_for_have_not_moved
                 what_has_ended_for_good_asks_nothing;
+            access:
+                a_token_is_found_until_it_is_revoked_and_listed_afterwards
+                a_link_is_kept_until_long_after_its_end
+                a_change_is_on_record_before_it_is_made;
             upkeep:
                 what_is_read_or_belongs_to_others_is_not_removed
                 a_value_goes_with_the_last_that_refers_to_it
