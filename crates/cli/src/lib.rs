@@ -23,7 +23,7 @@ mod server;
 mod tree;
 mod values;
 
-use args::{Args, Command, Executions, Flows, Waits};
+use args::{Args, Command, Executions, Flows};
 use clap::Parser;
 use kitaru_core::event::EntryPoint;
 use kitaru_core::{ExecutionId, Millis};
@@ -224,7 +224,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
         Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
         Command::Tree { id } => look::tree(context, &id),
-        Command::Waits(Waits::List { parent, recursive }) => look::waits(context, parent.as_deref(), recursive),
+        Command::Waits(list) => look::waits(context, &list),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
         Command::Check { target } => check::check(context, &target),

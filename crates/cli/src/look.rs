@@ -1,6 +1,6 @@
 //! Commands that only show.
 
-use crate::args::{Artifacts, List};
+use crate::args::{Artifacts, List, Waits};
 use crate::output::{Answer, clean};
 use crate::{Context, output, render, tree};
 use kitaru_core::rows::Status;
@@ -106,10 +106,13 @@ pub fn tree(context: &mut Context<'_>, id: &str) -> Result<Answer> {
 }
 
 /// `waits list`
-pub fn waits(context: &mut Context<'_>, parent: Option<&str>, recursive: bool) -> Result<Answer> {
+pub fn waits(context: &mut Context<'_>, list: &Waits) -> Result<Answer> {
     let (store, now) = (context.store.as_ref(), context.now());
-    let parent = parent.map(|id| manage::find(store, id)).transpose()?;
-    let rows = manage::waiting(store, parent.as_ref(), recursive)?;
+    let Waits::List { parent, recursive, limit, cursor } = list;
+    let (rows, more) = match parent {
+        Some(id) => (manage::waiting(store, Some(&manage::find(store, id)?), *recursive)?, None),
+        None => manage::inbox(store, cursor.as_deref(), *limit)?,
+    };
     let items = rows.iter().map(|row| view::wait(store, row, now)).collect::<Result<Vec<Json>>>()?;
     let text = if items.is_empty() {
         "nobody is asked anything".to_owned()
@@ -127,7 +130,10 @@ pub fn waits(context: &mut Context<'_>, parent: Option<&str>, recursive: bool) -
             ],
         )
     };
-    let messages = items.first().map(|first| render::field(first, "next")).into_iter().collect();
+    let mut messages: Vec<String> = items.first().map(|first| render::field(first, "next")).into_iter().collect();
+    messages.extend(
+        more.map(|next| format!("more: kitaru waits list --limit {limit} --cursor '{}'", next.replace('\'', r"'\''"))),
+    );
     Ok(Answer { items: Some(items), text, messages, ..Answer::default() })
 }
 

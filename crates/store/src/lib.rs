@@ -17,8 +17,8 @@ mod values;
 pub use error::StoreError;
 pub use sqlite::forget_memory;
 pub use store::{
-    ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Revision,
-    Seen, StatisticsRow, Store, WaitFilter,
+    ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries,
+    Revision, Seen, StatisticsRow, Store, WaitFilter,
 };
 
 use std::path::{Path, PathBuf};
