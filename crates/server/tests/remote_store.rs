@@ -15,6 +15,8 @@ mod artifacts_logs;
 mod breakpoints;
 #[path = "../../store/tests/conformance/delete.rs"]
 mod delete;
+#[path = "../../store/tests/conformance/due.rs"]
+mod due;
 #[path = "../../store/tests/conformance/events.rs"]
 mod events;
 #[path = "../../store/tests/conformance/feed.rs"]
