@@ -92,7 +92,10 @@ def test_a_password_in_an_address_is_refused_and_not_shown(lab: Lab) -> None:
 
 def test_a_setting_that_means_nothing_is_told_so(lab: Lab) -> None:
     told = lab.kitaru("ls", KITARU_STORE="http://127.0.0.1:1", KITARU_PATIENCE="soon")
-    assert (told.code, told.err.splitlines()[0]) == (2, "error[usage]: KITARU_PATIENCE=\"soon\": it is a number of seconds")
+    assert (told.code, told.err.splitlines()[0]) == (
+        2,
+        'error[usage]: KITARU_PATIENCE="soon": it is a number of seconds',
+    )
     told = lab.kitaru("ls", KITARU_STORE="http://127.0.0.1:1", KITARU_TOKEN="two words\n")
     assert told.code == 2
     assert "two words" not in told.err
