@@ -1,4 +1,4 @@
-"""Work through a server: by the command, by a client in Python, by a worker elsewhere, each with a token that allows it."""
+"""Work through a server: by the command, by a client in Python, by a worker elsewhere, with a token that allows it."""
 
 from __future__ import annotations
 
