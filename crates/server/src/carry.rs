@@ -114,7 +114,8 @@ impl Carrier {
         let registered = Registered::new(place, kind, config.at_once).inspect_err(|error| {
             log.complain("server-io", &format!("worker: it is not listed among the workers: {error}"));
         });
-        let carrier = Self::working(&config.store, place.clone(), config.at_once, log, metrics, registered.ok(), false);
+        let carrier =
+            Self::working(&config.store, place.clone(), config.at_once, log, metrics, registered.ok().flatten(), false);
         carrier.shared.take_in_unbegun();
         let looks = Arc::clone(&carrier.shared);
         tokio::task::spawn_blocking(move || looks.look_until_stopped());

@@ -5,6 +5,7 @@
 //! meaning, and user code; what is written is checked as it is for anybody: by epoch, guard and digest.
 
 use crate::Shared;
+use crate::audit;
 use crate::problem::Problem;
 use crate::route::{Route, post};
 use crate::scope::{Caller, Scope};
@@ -123,6 +124,8 @@ fn find(store: &dyn Store, read: Read, tail: &mut Vec<u8>) -> Result<Found> {
         Read::Calls(id) => Found::Calls(queries.calls(&id)?),
         Read::CallCounts(id) => Found::CallCounts(queries.call_counts(&id)?),
         Read::Waits(filter, page) => Found::Waits(queries.waits(&filter, page)?),
+        Read::Inbox(after, limit) => Found::Inbox(queries.inbox(after.as_ref(), limit)?),
+        Read::Stirred(now) => Found::Executions(queries.stirred(now)?),
         Read::Artifacts(id) => Found::Artifacts(queries.artifacts(&id)?),
         Read::Logs(id, after, limit) => {
             let (lines, last) = queries.logs(&id, after, limit)?;
@@ -152,10 +155,19 @@ async fn write(State(shared): State<Shared>, caller: Caller, Message(bytes): Mes
             return wire::pack(&Err::<(), _>(refused), &[], false);
         }
         let store = shared.store.as_ref();
+        let begun = match audit::begin_writes(shared, &caller, &writes) {
+            Ok(begun) => begun,
+            // What cannot be put on record is not done: it may be asked for again.
+            Err(error) => return wire::pack(&Err::<(), _>(StoreError::Busy(error.message)), &[], false),
+        };
         let told = load(store, values, message.tail(), &mut writes).and_then(|()| {
             hold_on(store, &mut writes, shared.now())?;
             store.write_once(&writer, number, writes)
         });
+        if let Err(error) = audit::end_writes(shared, &begun, &told) {
+            let message = format!("the log of changes could not say what came of one: {}", error.message);
+            shared.log.complain(&error.code, &message);
+        }
         wire::pack(&told, &[], false)
     })
     .await

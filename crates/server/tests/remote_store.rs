@@ -15,6 +15,8 @@ mod artifacts_logs;
 mod breakpoints;
 #[path = "../../store/tests/conformance/delete.rs"]
 mod delete;
+#[path = "../../store/tests/conformance/due.rs"]
+mod due;
 #[path = "../../store/tests/conformance/events.rs"]
 mod events;
 #[path = "../../store/tests/conformance/feed.rs"]
@@ -71,7 +73,7 @@ impl Luck {
         let mut z = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % many == 0
+        (z ^ (z >> 31)).is_multiple_of(many)
     }
 }
 

@@ -24,8 +24,8 @@ pub use error::StoreError;
 pub use http::{interrupt_by, is_remote};
 pub use sqlite::forget_memory;
 pub use store::{
-    ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Revision,
-    Seen, StatisticsRow, Store, WaitFilter,
+    ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries,
+    Revision, Seen, StatisticsRow, Store, WaitFilter,
 };
 
 pub use upkeep::{Backup, Collected, Removal, Restored, Upkeep};
@@ -62,7 +62,7 @@ pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Sto
         return Ok(sqlite::in_memory(home)?);
     }
     if address.starts_with("http://") || address.starts_with("https://") {
-        return Ok(http::connect(address)?);
+        return http::connect(address);
     }
     if address.contains("://") || address.is_empty() {
         return Err(StoreError::Address(address.to_owned()));

@@ -89,3 +89,8 @@ pub fn database_user(_path: &Path) -> io::Result<Option<u32>> {
 pub fn file_id(_path: &Path) -> io::Result<(u64, u64)> {
     Err(io::ErrorKind::Unsupported.into())
 }
+
+/// See the unix half. Who may look is inherited.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    std::fs::create_dir(path)
+}

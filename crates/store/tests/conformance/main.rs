@@ -12,6 +12,7 @@ mod access;
 mod artifacts_logs;
 mod breakpoints;
 mod delete;
+mod due;
 mod events;
 mod feed;
 mod fixture;

@@ -83,6 +83,13 @@ macro_rules! suite {
                 a_long_journal_is_told_from_each_place_on
                 a_follower_misses_nothing_of_writers_at_once
                 a_replay_tells_its_own_events;
+            due:
+                an_answer_stirs_what_is_parked_on_it_until_it_is_taken_up
+                what_is_parked_on_an_answer_that_is_there_is_stirred
+                what_sleeps_is_stirred_when_its_time_has_come
+                a_parked_parent_is_stirred_by_what_becomes_of_its_children
+                what_waits_for_others_is_always_looked_at
+                pages_of_the_inbox_follow_each_other_whatever_is_answered;
             fold:
                 rows_are_the_fold_of_the_journal
                 rows_of_a_replay_are_the_fold_of_what_it_reads;
