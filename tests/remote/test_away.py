@@ -173,13 +173,8 @@ def test_an_owner_elsewhere_has_time_to_be_heard_of_when_the_server_was_away(far
     far.python("agent.py").ok()
     far.server.stop()
     # Its machine still works on it, and could not say so: the lease is long over.
-    owner = (
-        '{"host":"elsewhere","boot":"b/pid:[1]","pid":7,"started":1,"slot":1048576,'
-        '"nonce":"0198c0ffee"}'
-    )
-    _change(
-        far, "UPDATE executions SET status = 'running', owner = ?, lease_until = 1000, result = NULL", owner
-    )
+    owner = '{"host":"elsewhere","boot":"b/pid:[1]","pid":7,"started":1,"slot":1048576,"nonce":"0198c0ffee"}'
+    _change(far, "UPDATE executions SET status = 'running', owner = ?, lease_until = 1000, result = NULL", owner)
     assert far.kitaru("ls", KITARU_STORE=str(far.home / "kitaru.db"), KITARU_HOME=str(far.home)).ok()
     far.server.start()
     shown = far.item("show", far.only())

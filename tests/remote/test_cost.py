@@ -1,4 +1,4 @@
-"""What a checkpoint through a server costs: one round trip, over a connection that is kept, and no large value twice."""
+"""What a checkpoint through a server costs: one round trip, over a kept connection, and no large value twice."""
 
 from __future__ import annotations
 
