@@ -239,5 +239,5 @@ def test_what_executions_came_to_is_counted(known: Lab) -> None:
         assert {status: row["executions"] for status, row in rows.items()} == {"completed": 1, "failed": 1}
         assert rows["completed"]["usage"] == {"input_tokens": 10, "output_tokens": 0, "cost_usd": 0.5}
         assert server.get("/statistics?days=1") == server.get("/statistics")
-        assert server.get("/workers") == {"items": [], "local": None}
+        assert server.get("/workers") == {"items": [], "workers": [], "local": None}
         assert server.get("/version?x=1", 400)["code"] == "usage"

@@ -61,7 +61,7 @@ def test_an_answer_over_http_carries_the_flow_on(lab: Lab) -> None:
         item = server.get(f"/executions/{exec_id}")
         assert (item["result"], item["usage"]["cost_usd"]) == ("write gather bees", 0.5)
         assert lab.done() == ["gather bees", "write gather bees"]
-        assert server.get("/waits") == {"items": []}
+        assert server.get("/waits") == {"items": [], "next": None}
         assert [call["key"] for call in server.get(f"/executions/{exec_id}/calls")["items"]] == [
             "gather",
             "go",
@@ -215,8 +215,8 @@ def test_a_stream_that_is_cut_again_and_again_tells_everything_once_and_in_order
         process.communicate()
         journal = server.get(f"/executions/{exec_id}/journal?limit=1000")["items"]
         logs = server.get(f"/executions/{exec_id}/logs?limit=1000")["items"]
-    assert [data for event, data in seen if event == "journal"] == journal
-    assert [data for event, data in seen if event == "log"] == logs
+    assert [data for event, data in seen if event == "journal"] == [{**one, "execution": exec_id} for one in journal]
+    assert [data for event, data in seen if event == "log"] == [{**one, "execution": exec_id} for one in logs]
     assert len(journal) > 150 and len(logs) > 150
 
 

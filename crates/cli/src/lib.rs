@@ -1,8 +1,8 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
 //! `args` and `asked` are what can be typed, `look` shows, `act` changes, `replay` and `batch` run again what was
-//! recorded, `check` rehearses, `diff` compares, `server` serves, `render`, `plan` and `tree` make text of items, `explain` has the
-//! error pages.
+//! recorded, `check` rehearses, `diff` compares, `server` serves, `tokens` and `guard` say who may ask it, `keep` keeps a
+//! store in order, `render`, `plan` and `tree` make text of items, `explain` has the error pages.
 //! Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
@@ -14,12 +14,15 @@ mod breakpoints;
 mod check;
 mod diff;
 mod explain;
+mod guard;
+mod keep;
 mod look;
 mod output;
 mod plan;
 mod render;
 mod replay;
 mod server;
+mod tokens;
 mod tree;
 mod values;
 
@@ -161,7 +164,7 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn now(&self) -> Millis {
-        SystemClock.now()
+        self.store.by_its_clock(SystemClock.now())
     }
 }
 
@@ -212,6 +215,10 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     if matches!(args.command, Command::Version) {
         return Ok(Answer::text(format!("kitaru {}", env!("CARGO_PKG_VERSION"))));
     }
+    if let Command::Restore { folder, force } = &args.command {
+        // Before the store is opened: it may be damaged, and is not to be there.
+        return keep::restore(&args, folder, *force);
+    }
     let place = open(&args)?;
     let store = Arc::clone(&place.store);
     let context = &mut Context { store, place, host, json: out.json, interrupted: false };
@@ -231,15 +238,24 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
         Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
         Command::Tree { id } => look::tree(context, &id),
-        Command::Waits(Waits::List { parent, recursive }) => look::waits(context, parent.as_deref(), recursive),
+        Command::Tokens(one) => tokens::tokens(context, &one),
+        Command::Audit(audit) => tokens::audit(context, &audit),
+        Command::Waits(Waits::Link(one)) => tokens::link(context, &one),
+        Command::Waits(Waits::List { parent, recursive, limit, cursor }) => match parent {
+            Some(parent) => look::waits_below(context, &parent, recursive),
+            None => look::waits(context, cursor.as_deref(), limit),
+        },
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
         Command::Check { target } => check::check(context, &target),
         Command::Doctor { deep } => look::doctor(context, deep),
+        Command::Gc(gc) => keep::gc(context, &gc),
+        Command::Backup { folder } => keep::backup(context, &folder),
         Command::Server(listen) => server::serve(context, &listen, 0),
+        Command::Worker(asked) => server::work(context, &asked),
         Command::Up(up) => server::serve(context, &up.listen, up.at_once),
         Command::Mcp(mcp) => server::mcp(context, &mcp),
-        Command::Explain { .. } | Command::Version => Ok(Answer::text(String::new())),
+        Command::Explain { .. } | Command::Version | Command::Restore { .. } => Ok(Answer::text(String::new())),
     }
 }
 
@@ -259,8 +275,8 @@ fn executions(context: &mut Context<'_>, one: Executions) -> Result<Answer, Mana
     }
 }
 
-fn open(args: &Args) -> Result<Place, ManageError> {
-    let from = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+/// The address of the store and the folder of the locks.
+fn located(args: &Args) -> Result<(String, PathBuf), ManageError> {
     let home = args
         .home
         .clone()
@@ -271,7 +287,15 @@ fn open(args: &Args) -> Result<Place, ManageError> {
     };
     let home = std::path::absolute(&home).unwrap_or(home);
     let store = args.store.clone().or_else(|| from("KITARU_STORE"));
-    let store = store.unwrap_or_else(|| home.join("kitaru.db").display().to_string());
+    Ok((store.unwrap_or_else(|| home.join("kitaru.db").display().to_string()), home))
+}
+
+fn from(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+fn open(args: &Args) -> Result<Place, ManageError> {
+    let (store, home) = located(args)?;
     let normal = from("KITARU_SYNCHRONOUS").is_some_and(|level| level.eq_ignore_ascii_case("normal"));
     let options = Options { synchronous: if normal { Synchronous::Normal } else { Synchronous::Full } };
     let opened = kitaru_store::open(&store, &home, &options)?;

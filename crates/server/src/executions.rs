@@ -9,7 +9,7 @@ use crate::problem::{Answer, answer};
 use crate::route::{Route, delete, get};
 use crate::scope::Scope;
 use axum::extract::State;
-use kitaru_core::rows::{ExecutionRow, Status};
+use kitaru_core::rows::ExecutionRow;
 use kitaru_engine::manage::{self, ManageError, Wanted, view};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -179,14 +179,6 @@ pub fn page_size(asked: Option<usize>, usual: usize) -> Result<usize> {
     }
 }
 
-/// Which page is asked for, from 1.
-pub fn page_number(asked: Option<usize>) -> Result<usize> {
-    match asked.unwrap_or(1) {
-        page @ 1..=1_000_000 => Ok(page),
-        _ => Err(ManageError::new("usage", "page counts from 1 to 1000000", None)),
-    }
-}
-
 async fn journal(State(shared): State<Shared>, At(id): At<String>, Asked(from): Asked<After>) -> Answer {
     about(&shared, id, move |shared, row| {
         items(
@@ -194,7 +186,7 @@ async fn journal(State(shared): State<Shared>, At(id): At<String>, Asked(from): 
                 .store
                 .load(&row.id, from.after.into(), from.most()?)?
                 .iter()
-                .map(|event| Ok(super::events::item(event))),
+                .map(|event| Ok(crate::item::journal(event))),
         )
     })
     .await
@@ -266,9 +258,4 @@ where
 /// A list.
 pub fn items(found: impl Iterator<Item = Result<Value>>) -> Result<Value> {
     Ok(json!({ "items": found.collect::<Result<Vec<Value>>>()? }))
-}
-
-/// Whether an execution needs nobody any more, for now.
-pub fn is_over(status: Status) -> bool {
-    status.has_ended()
 }

@@ -27,7 +27,7 @@ pub fn routes() -> Vec<Route> {
             .answers("Statistics"),
         get("/tags", "listTags", tags).says("Tags, and how many executions have each.").answers("Tags"),
         get("/workers", "listWorkers", workers)
-            .says("Processes that have executions now, and this server's own worker.")
+            .says("Processes that have executions now, and the workers of the store, this server's own apart.")
             .answers("Workers"),
     ]
 }
@@ -85,6 +85,8 @@ async fn workers(State(shared): State<Shared>) -> Answer {
                 .into_iter()
                 .map(|((host, pid), executions)| Ok(json!({ "host": host, "pid": pid, "executions": executions }))),
         )?;
+        let workers = crate::registry::workers(&shared.place);
+        found["workers"] = json!(workers.map_err(|error| crate::broken(&error))?);
         found["local"] = json!(shared.carrier.as_ref().map(|carrier| {
             let (running, queued, at_once) = carrier.load();
             json!({ "pid": std::process::id(), "running": running, "queued": queued, "at_once": at_once })

@@ -4,10 +4,11 @@
 //! Not here: any route (a file a resource), and the document (`openapi`).
 
 use crate::Shared;
+use crate::audit::{self, Of};
 use crate::problem::Problem;
 use crate::scope::{self, Scope};
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{RawPathParams, Request};
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
@@ -51,6 +52,8 @@ pub struct Route {
     pub status: StatusCode,
     /// Whether `Idempotency-Key` makes it safe to send again.
     pub keyed: bool,
+    /// Whether the log of changes has it.
+    pub logged: bool,
     handler: MethodRouter<Shared>,
 }
 
@@ -75,6 +78,8 @@ where
         answers: Answers::Json("Anything"),
         status: StatusCode::OK,
         keyed: false,
+        // Those who run executions write journals, which say themselves what was done.
+        logged: scope > Scope::Read && !path.starts_with("/store/"),
         handler: on(filter, handler),
     }
 }
@@ -143,12 +148,30 @@ impl Route {
         Self { keyed: true, ..self }
     }
 
+    /// Who may look, if not everybody who may look at all.
+    pub fn scope(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// The log of changes has it not: what it writes says itself who it was.
+    pub fn unlogged(self) -> Self {
+        Self { logged: false, ..self }
+    }
+
     /// Puts it into a router.
-    pub fn add_to(self, router: Router<Shared>) -> Router<Shared> {
+    pub fn add_to(self, router: Router<Shared>, shared: &Shared) -> Router<Shared> {
         let scope = self.scope;
         let mut handler = self.handler;
         if self.query.is_none() {
             handler = handler.route_layer(from_fn(no_query));
+        }
+        if self.logged {
+            let (shared, of) =
+                (shared.clone(), Of { act: self.name, execution: self.path.starts_with("/executions/") });
+            let log = move |params: RawPathParams, request: Request, next: Next| {
+                audit::record(shared.clone(), of, params, request, next)
+            };
+            handler = handler.route_layer(from_fn(log));
         }
         if self.method == Method::POST {
             handler = handler.route_layer(from_fn(json_only));
@@ -170,7 +193,8 @@ async fn no_query(request: Request, next: Next) -> Response {
 async fn json_only(request: Request, next: Next) -> Response {
     let mut kinds = request.headers().get_all(header::CONTENT_TYPE).iter();
     let kind = kinds.next().and_then(|kind| kind.to_str().ok()).and_then(|kind| kind.split(';').next());
-    if kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) && kinds.next().is_none() {
+    let is_known = |kind: &str| kind.eq_ignore_ascii_case("application/json") || kind == crate::remote::KIND;
+    if kind.is_some_and(|kind| is_known(kind.trim())) && kinds.next().is_none() {
         return next.run(request).await;
     }
     let detail = "what changes something is sent as Content-Type: application/json";

@@ -6,6 +6,7 @@ use super::pending::{self, pending};
 use super::{Result, hold, next, status};
 use kitaru_core::Millis;
 use kitaru_core::event::{PauseReason, Stop};
+use kitaru_core::ids::takes;
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallStatus, ExecutionRow, Status};
 use kitaru_store::{ExecutionFilter, Page, Store, WaitFilter};
@@ -68,7 +69,7 @@ pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -
         Status::Interrupted => Diagnosis {
             why: match said(row) {
                 Some(text) => text,
-                None if row.epoch == 0 => "nobody has taken it up yet".to_owned(),
+                None if takes(row.epoch) == 0 => "nobody has taken it up yet".to_owned(),
                 None => "its process ended without a word (killed, or the machine went down)".to_owned(),
             },
             who: Who::Person,

@@ -3,15 +3,17 @@
 //! Not here: going on, which needs the user's code.
 
 use super::by_hand::{self, Given};
-use super::family::{above, children, parent_of};
+use super::family::{above, children, root_of};
 use super::fleet::{awaits, have_come};
 use super::pending::pending;
 use super::{ManageError, Result, hold, next, status};
 use kitaru_core::event::{CallHead, CallsDropped, DriftDecided, DriftDecision, PauseReason, Resumed};
+use kitaru_core::ids::takes;
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status};
 use kitaru_core::{Body, ExecutionId, Millis, Seq};
 use kitaru_store::{ExecutionFilter, Guard, Page, Store, WaitFilter};
+use std::collections::HashSet;
 
 /// What to do with the call that an execution is paused at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,14 +147,39 @@ fn goes_on_in_place(
 
 /// Executions that should go on but that nobody works on: their time has come, or an answer is there.
 pub fn due(store: &dyn Store, now: Millis) -> Result<Vec<ExecutionRow>> {
-    let page = Page { limit: 100_000, offset: 0 };
-    let filter = ExecutionFilter { status: vec![Status::Waiting, Status::Sleeping], ..ExecutionFilter::default() };
     let mut found = Vec::new();
-    for row in store.queries().executions(&filter, page)? {
-        if parent_of(store, &row)?.is_none() && has_news(store, &row, now)? {
+    let mut seen = HashSet::new();
+    for row in store.queries().stirred(now)? {
+        // What it belongs to goes on with it.
+        let root = root_of(store, &row)?;
+        let parked = matches!(root.status, Status::Waiting | Status::Sleeping);
+        if parked && seen.insert(root.id.clone()) && has_news(store, &root, now)? {
+            found.push(root);
+        }
+    }
+    Ok(found)
+}
+
+/// Executions that somebody asked a server for and that nobody has begun: who was to begin them has ended, or has more to
+/// do. What a command or a client has made is not among them: it begins that itself.
+pub fn unbegun(store: &dyn Store) -> Result<Vec<ExecutionRow>> {
+    let filter = ExecutionFilter { status: vec![Status::Interrupted], roots: true, ..ExecutionFilter::default() };
+    let mut found = Vec::new();
+    for row in store.queries().executions(&filter, Page { limit: 100_000, offset: 0 })? {
+        if takes(row.epoch) > 0 || row.entry.module.is_none() {
+            continue;
+        }
+        let first = store.queries().events(&row.id, &["created"])?;
+        let by = first.into_iter().find_map(|event| match event.body {
+            Body::Created(created) => created.fork.map(|fork| fork.by),
+            _ => None,
+        });
+        if by.is_none_or(|by| by != "python" && !by.ends_with("(cli)") && by != "cli") {
             found.push(row);
         }
     }
+    // Who asked first comes first.
+    found.reverse();
     Ok(found)
 }
 

@@ -64,7 +64,7 @@ impl Handler {
     {
         let broken = |why: String| ManageError::new("misuse", why, None);
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|error| broken(error.to_string()))?;
-        let call = Call { shared: self.shared.clone(), by: caller.by };
+        let call = Call { shared: self.shared.clone(), actor: caller.actor(), by: caller.by };
         let worked = tokio::task::spawn_blocking(move || {
             let worked = work(&call);
             drop(place);

@@ -7,7 +7,7 @@ use super::looking::{Named, brief_call, limit};
 use super::told::Told;
 use super::tool::{Call, LOOKS, Result, Tool, tool};
 use crate::scope::Scope;
-use crate::{events, executions, values};
+use crate::{executions, item, values};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kitaru_engine::manage::{self, ManageError, view};
@@ -267,7 +267,7 @@ fn journal(call: &Call, asked: Events) -> Result<Told> {
     let events = call.shared.store.load(&row.id, asked.after.into(), limit(asked.limit, 200)?)?;
     let (mut pile, mut next) = (Pile::default(), None);
     for event in &events {
-        let mut item = events::item(event);
+        let mut item = item::journal(event);
         let body = item["event"].take();
         item["event"] = begin(body, SOME, "kitaru_read_call, with the call of this event");
         if !pile.take(item) {

@@ -60,7 +60,7 @@ impl Watch {
     /// Waits as long as was asked for, and returns where it stands then. Ends early when the server does.
     pub async fn wait(self, shared: Shared) -> Result<Value> {
         let begun = Instant::now();
-        let mut bell = shared.bell.listen();
+        let mut closing = shared.feed.closing();
         loop {
             let (watch, looked) = (self.clone(), shared.clone());
             let found = tokio::task::spawn_blocking(move || watch.look(&looked)).await;
@@ -68,13 +68,13 @@ impl Watch {
                 Ok(found) => found?,
                 Err(error) => return Err(manage::ManageError::new("misuse", error.to_string(), None)),
             };
-            let is_over = bell.borrow_and_update().is_none();
+            let is_over = *closing.borrow_and_update();
             if settled || is_over || begun.elapsed() >= Duration::from_secs(self.seconds) {
                 return Ok(item);
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
-                _ = bell.wait_for(Option::is_none) => {}
+                _ = closing.wait_for(|closed| *closed) => {}
             }
         }
     }

@@ -4,8 +4,9 @@
 //! on to their end whatever becomes of this one. Not here: a server, and looking for what is due.
 
 use super::handler::Handler;
-use crate::bell::Bell;
 use crate::carry::Carrier;
+use crate::feed::Feed;
+use crate::log::Log;
 use crate::process::Place;
 use crate::scope::{Caller, Scope};
 use crate::signals::Signals;
@@ -27,7 +28,7 @@ pub struct Stdio {
     /// How another process finds it.
     pub place: Place,
     /// Tells people what could not be carried on.
-    pub complain: fn(&str),
+    pub log: Log,
     /// How many executions are carried on at once.
     pub at_once: usize,
     /// What the client may do.
@@ -47,24 +48,32 @@ pub fn serve(config: Stdio) -> Result<(), ManageError> {
 }
 
 async fn run(config: Stdio) -> Result<(), ManageError> {
-    let Stdio { store, place, complain, at_once, allow, by } = config;
+    let Stdio { store, place, log, at_once, allow, by } = config;
     let mut signals = Signals::new().map_err(|error| broken(&error))?;
-    let bell = Bell::silent();
-    let carrier = Carrier::on_call(Arc::clone(&store), place, at_once, complain);
-    let shared = Shared { store, bell: bell.clone(), carrier: Some(carrier.clone()) };
-    let handler = Handler::new(shared, Some(Caller { by, scope: allow }));
+    let feed = Feed::unread(Arc::clone(&store), log);
+    let carrier = Carrier::on_call(&store, place.clone(), at_once, log);
+    let shared = Shared {
+        store,
+        place,
+        feed: feed.clone(),
+        carrier: Some(carrier.clone()),
+        metrics: Arc::default(),
+        log,
+        stopping: Arc::default(),
+    };
+    let handler = Handler::new(shared, Some(Caller { by, scope: allow, token: None, from: None }));
     let session = async {
         match handler.clone().serve(stdio_pipes()).await {
             // However it ends, it has.
             Ok(running) => drop(running.waiting().await),
-            Err(error) => complain(&format!("mcp: {error}")),
+            Err(error) => log.complain("usage", &format!("mcp: {error}")),
         }
     };
     tokio::select! {
         () = session => {}
         () = signals.next() => {}
     }
-    bell.close();
+    feed.close();
     handler.finish(GRACE).await;
     carrier.leave();
     Ok(())

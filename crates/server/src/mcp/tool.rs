@@ -7,7 +7,7 @@ use super::{bounded, schema};
 use crate::Shared;
 use crate::scope::Scope;
 use kitaru_core::rows::ExecutionRow;
-use kitaru_engine::manage::{self, ManageError};
+use kitaru_engine::manage::{self, Actor, ManageError, Target};
 use rmcp::model::{JsonObject, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -22,6 +22,8 @@ pub struct Call {
     pub shared: Shared,
     /// Who calls, as it stands in journals.
     pub by: String,
+    /// The same, as the log of changes has it.
+    pub actor: Actor,
 }
 
 impl Call {
@@ -93,9 +95,19 @@ where
 }
 
 impl Tool {
-    /// Calls it.
+    /// Calls it. What changes something is in the log of changes before that.
     pub fn call(&self, call: &Call, arguments: JsonObject) -> Result<Told> {
-        (self.run)(call, Value::Object(arguments)).map(bounded::bounded)
+        let named = arguments.get("execution_id").and_then(Value::as_str).map(str::to_owned);
+        let given = Value::Object(arguments);
+        if self.hints.reads {
+            return (self.run)(call, given).map(bounded::bounded);
+        }
+        let target = named.as_deref().map_or(Target::Nothing, Target::Execution);
+        let (store, clock) = (call.shared.store.as_ref(), || call.shared.now());
+        let told = manage::audited(store, &call.actor, (self.name, target), &given, &clock, || {
+            (self.run)(call, given.clone())
+        });
+        told.map(bounded::bounded)
     }
 
     /// As the protocol lists it.

@@ -45,7 +45,7 @@ fn words(found: &[Change]) -> Vec<String> {
     found.iter().map(word).collect()
 }
 
-fn of<'a>(found: &'a [Change], id: &ExecutionId) -> Vec<Change> {
+fn of(found: &[Change], id: &ExecutionId) -> Vec<Change> {
     found.iter().filter(|change| change.execution == *id).cloned().collect()
 }
 
