@@ -141,6 +141,30 @@ def test_over_http_the_address_narrows_what_is_offered(known: Lab) -> None:
         assert server.ask("POST", "/mcp?allow=all", {})[0] == 400
 
 
+def test_over_http_a_token_has_the_tools_of_its_scope_and_what_it_changes_is_on_record(known: Lab) -> None:
+    tokens = {allow: known.item("tokens", "create", f"t-{allow}", "--scope", allow)["token"] for allow in SETS}
+    accept = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+    with serving(known, "server", "--require-token", token=tokens["admin"]) as server:
+
+        def told(token: str, method: str, path: str = "/mcp", **params: Any) -> Any:
+            message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+            headers = {**accept, "Authorization": f"Bearer {token}"}
+            status, _, text = server.ask("POST", path, message, headers)
+            return json.loads(text)["result"] if status == 200 else status
+
+        for allow, tools in SETS.items():
+            assert {tool["name"] for tool in told(tokens[allow], "tools/list")["tools"]} == tools
+            wider = told(tokens[allow], "tools/list", path="/mcp?allow=admin")["tools"]
+            assert {tool["name"] for tool in wider} == tools
+        assert told("no-such-token", "tools/list") == 401
+        cancel = {"name": "kitaru_cancel", "arguments": {"execution_id": ids(known)["waiting"]}}
+        refused = told(tokens["answer"], "tools/call", **cancel)
+        assert refused["structuredContent"]["error"]["code"] == "forbidden"
+        assert told(tokens["operate"], "tools/call", **cancel)["isError"] is False
+        (change,) = [item for item in server.get("/audit")["items"] if item["act"] == "kitaru_cancel"]
+        assert (change["by"], change["outcome"]) == ("t-operate (mcp)", "done")
+
+
 def test_over_http_it_stands_behind_the_same_door(known: Lab) -> None:
     hello = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     accept = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
@@ -236,7 +260,14 @@ def test_questions_are_listed_and_answered(known: Lab, one: Assistant) -> None:
     (wait,) = one.call("kitaru_list_waits")["data"]["waits"]
     assert (wait["execution_id"], wait["wait"], wait["question"]) == (asking, "go", "Go on?")
     assert one.call("kitaru_list_waits", execution_id=asking)["data"]["waits"] == [wait]
-    assert one.call("kitaru_list_waits", skip=1)["data"]["waits"] == []
+    other = known.item("run", "agent.py:research", "--input", "topic=ants", "--input", "ask=true", code=75)["id"]
+    page = one.call("kitaru_list_waits", limit=1)["data"]
+    assert page["waits"] == [wait]
+    page = one.call("kitaru_list_waits", limit=1, cursor=page["next_cursor"])["data"]
+    assert ([item["execution_id"] for item in page["waits"]], page["next_cursor"]) == ([other], None)
+    one.call("kitaru_cancel", execution_id=other)
+    assert one.refused("kitaru_list_waits", cursor="7")["code"] == "usage"
+    assert one.refused("kitaru_list_waits", cursor="7", execution_id=asking)["code"] == "usage"
     assert one.refused("kitaru_list_waits", limit=0)["code"] == "usage"
     assert one.refused("kitaru_answer", execution_id=asking, value=True, wait="other")["code"] == "unknown-wait"
     assert one.refused("kitaru_answer", execution_id=asking, value=1)["code"] == "bad-answer"

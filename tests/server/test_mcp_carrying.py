@@ -86,7 +86,7 @@ def test_a_wait_is_bounded_and_says_that_it_was_not_over(lab: Lab) -> None:
     with assistant(lab, "2") as client:
         began = time.monotonic()
         told = client.call("kitaru_answer", execution_id=exec_id, value=True, wait="go", wait_seconds=1)["data"]
-        assert 1 <= time.monotonic() - began < 10
+        assert 1 <= time.monotonic() - began < 45
         assert told["afterwards"]["settled"] is False
         (lab.folder / "world.log").open("a").write("hurry\n")
         until(lab, exec_id)

@@ -17,7 +17,7 @@ pub struct Actor {
     pub by: String,
     /// The public part of the token that was shown.
     pub token: Option<String>,
-    /// From where: `cli`, `python`, `http 10.0.0.7`.
+    /// From where: `cli`, `python`, `stdio`, `http 10.0.0.7`.
     pub from: String,
 }
 

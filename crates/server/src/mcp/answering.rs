@@ -12,8 +12,7 @@ use crate::executions::said;
 use crate::scope::Scope;
 use crate::waits::{Input, record};
 use kitaru_core::rows::WaitRow;
-use kitaru_engine::manage::{self, view};
-use kitaru_store::{Page, WaitFilter};
+use kitaru_engine::manage::{self, ManageError, view};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -48,11 +47,10 @@ pub fn tools() -> Vec<Tool> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Inbox {
-    /// Only questions of this execution and of those that it started.
+    /// Only questions of this execution, or, if it asks nothing itself, of those that it started.
     execution_id: Option<String>,
-    /// How many to pass over.
-    #[serde(default)]
-    skip: usize,
+    /// What the page before gave as `next_cursor`; not with `execution_id`.
+    cursor: Option<String>,
     /// How many at the most.
     #[serde(default = "twenty")]
     #[schemars(range(min = 1, max = 100))]
@@ -64,15 +62,12 @@ fn twenty() -> usize {
 }
 
 fn list(call: &Call, asked: Inbox) -> Result<Told> {
-    let store = call.shared.store.as_ref();
-    let limit = limit(asked.limit, 100)?;
-    // One more tells whether there is another page.
-    let waits: Vec<WaitRow> = match &asked.execution_id {
-        Some(id) => manage::open_waits(store, &call.find(id)?)?.into_iter().skip(asked.skip).take(limit + 1).collect(),
-        None => {
-            let open = WaitFilter { execution: None, open: true };
-            store.queries().waits(&open, Page { limit: limit + 1, offset: asked.skip })?
-        }
+    let (store, limit) = (call.shared.store.as_ref(), limit(asked.limit, 100)?);
+    let cursor = asked.cursor.as_deref();
+    let (waits, mut next) = match &asked.execution_id {
+        Some(_) if cursor.is_some() => return Err(ManageError::new("usage", "one execution has no pages", None)),
+        Some(id) => (manage::open_waits(store, &call.find(id)?)?, None),
+        None => manage::inbox(store, cursor, limit)?,
     };
     let mut pile = Pile::default();
     for wait in waits.iter().take(limit) {
@@ -80,10 +75,14 @@ fn list(call: &Call, asked: Inbox) -> Result<Told> {
             break;
         }
     }
-    let next = (pile.items.len() < waits.len()).then(|| asked.skip.saturating_add(pile.items.len()));
-    let more = if next.is_some() { ", and there are more" } else { "" };
+    let left = pile.items.len() < waits.len();
+    if left && asked.execution_id.is_none() {
+        // There was no room for the rest of the page: the next one begins earlier.
+        next = manage::inbox(store, cursor, pile.items.len())?.1;
+    }
+    let more = if left || next.is_some() { ", and there are more" } else { "" };
     let summary = format!("{} open questions{more}.", pile.items.len());
-    let told = Told::new(summary, json!({ "waits": pile.items, "next_skip": next }));
+    let told = Told::new(summary, json!({ "waits": pile.items, "next_cursor": next }));
     Ok(if waits.is_empty() {
         told
     } else {

@@ -64,7 +64,10 @@ impl Handler {
     {
         let broken = |why: String| ManageError::new("misuse", why, None);
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|error| broken(error.to_string()))?;
-        let call = Call { shared: self.shared.clone(), actor: caller.actor(), by: caller.by };
+        let over_stdio = self.caller.as_ref().map(|_| "stdio".to_owned());
+        let mut actor = caller.actor();
+        actor.from = over_stdio.unwrap_or(actor.from);
+        let call = Call { shared: self.shared.clone(), actor, by: caller.by };
         let worked = tokio::task::spawn_blocking(move || {
             let worked = work(&call);
             drop(place);
