@@ -175,6 +175,18 @@ def test_what_is_not_in_the_document_lets_nobody_in_either(world: World, path: s
         assert "research" not in text
 
 
+def test_the_store_for_engines_elsewhere_wants_a_token_that_allows_it(world: World) -> None:
+    for path, needed in (("connect", "read"), ("read", "read"), ("write", "operate")):
+        asked = f"/api/v1/store/{path}"
+        for headers in ({}, {"Authorization": f"Bearer {world.tokens['expired']}"}):
+            assert world.ask("POST", asked, **headers)[0] in (401, 429)
+        for scope in SCOPES:
+            status, _, text = world.ask("POST", asked, Authorization=f"Bearer {world.tokens[scope]}")
+            forbidden = SCOPES.index(scope) < SCOPES.index(needed)
+            # What it is sent here is no message of a store.
+            assert (status == 403) == forbidden and (forbidden or status in (400, 415)), (path, scope, text)
+
+
 def test_what_is_open_to_all_says_nothing(world: World) -> None:
     for path in ("/health/live", "/health/ready", "/style.css"):
         status, _, text = world.ask("GET", path)
