@@ -6,6 +6,8 @@ is wrong in the document is seen. Not here: tokens as they come and go (``test_t
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import re
 from collections.abc import Iterator
@@ -78,6 +80,14 @@ class World:
         """What is answered to a request with these headers, and nothing else."""
         body = {} if method == "POST" else None
         named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if path.split("?")[0].endswith("/events"):
+            # A stream has no end.
+            connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=30)
+            with contextlib.closing(connection):
+                connection.request(method, path, headers=named)
+                response = connection.getresponse()
+                text = "" if response.status == 200 else response.read().decode()
+                return response.status, dict(response.getheaders()), text
         return self.server.ask(method, path, body, named)
 
 
