@@ -6,9 +6,6 @@
 //! `make test`; `src/bin/fuzz.rs` lets libFuzzer look (`make fuzz`). Not here: what comes over a socket
 //! (`tests/server/test_hostile.py`), and values as Python gets them (`tests/values/test_hostile.py`).
 
-// A target says by a panic that something does not hold.
-#![allow(clippy::panic)]
-
 mod files;
 mod journal;
 mod texts;

@@ -114,7 +114,8 @@ impl Carrier {
         let registered = Registered::new(place, kind, config.at_once).inspect_err(|error| {
             log.complain("server-io", &format!("worker: it is not listed among the workers: {error}"));
         });
-        let carrier = Self::working(&config.store, place.clone(), config.at_once, log, metrics, registered.ok(), false);
+        let carrier =
+            Self::working(&config.store, place.clone(), config.at_once, log, metrics, registered.ok().flatten(), false);
         carrier.shared.take_in_unbegun();
         let looks = Arc::clone(&carrier.shared);
         tokio::task::spawn_blocking(move || looks.look_until_stopped());
@@ -224,7 +225,7 @@ impl Work {
         match manage::unbegun(self.store.as_ref()) {
             Ok(rows) => {
                 let going = |row: &ExecutionRow| Going::on(if row.base > 0 { "replay" } else { "start" });
-                self.lock().queue.extend(rows.into_iter().map(|row| {
+                self.lock().queue.extend(rows.into_iter().filter(is_here).map(|row| {
                     let going = going(&row);
                     (row, going)
                 }));

@@ -211,8 +211,8 @@ pub fn document() -> Result<Json, ManageError> {
 }
 
 fn app(shared: Shared, door: access::Door) -> Router {
-    let all = routes().into_iter().chain(remote::routes());
-    let api = all.fold(Router::new(), |router, route| route.add_to(router, &shared));
+    let api =
+        routes().into_iter().chain(remote::routes()).fold(Router::new(), |router, route| route.add_to(router, &shared));
     Router::new()
         .route("/", axum::routing::get(page::page))
         .route("/style.css", axum::routing::get(page::style))

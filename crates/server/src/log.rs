@@ -77,7 +77,17 @@ impl Log {
         if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
             line.extend(fields);
         }
-        (self.say)(&line.to_string());
+        // Whatever could turn a terminal's lines around stays an escape, which JSON has of its own.
+        let mut text = String::new();
+        for c in line.to_string().chars() {
+            match c {
+                '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{7f}'..='\u{9f}' => {
+                    text.push_str(&format!("\\u{:04x}", u32::from(c)));
+                }
+                _ => text.push(c),
+            }
+        }
+        (self.say)(&text);
     }
 }
 

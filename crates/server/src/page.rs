@@ -37,12 +37,12 @@ fn text(shared: &Shared) -> Result<String, ManageError> {
         <link rel=stylesheet href=/style.css>"
         .to_owned();
     page.push_str("<h1>Kitaru</h1><h2>Open questions</h2>");
-    let waits = manage::waiting(store, None, false)?;
+    let (waits, more) = manage::inbox(store, None, 100)?;
     if waits.is_empty() {
         page.push_str("<p>Nobody is asked anything.</p>");
     } else {
         page.push_str("<table><tr><th>Execution<th>Wait<th>Question<th>Answer with");
-        for wait in waits.iter().take(100) {
+        for wait in &waits {
             let item = view::wait(store, wait, now)?;
             _ = write!(
                 page,
@@ -54,6 +54,9 @@ fn text(shared: &Shared) -> Result<String, ManageError> {
             );
         }
         page.push_str("</table>");
+        if more.is_some() {
+            page.push_str("<p>There are more: <code>kitaru waits list</code>.</p>");
+        }
     }
     page.push_str("<h2>Executions</h2>");
     let wanted = Wanted { limit: 50, page: 1, ..Wanted::default() };

@@ -28,8 +28,11 @@ fn folder(place: &Place) -> PathBuf {
 }
 
 impl Registered {
-    /// Enters a worker.
-    pub fn new(place: &Place, kind: &str, at_once: usize) -> std::io::Result<Self> {
+    /// Enters a worker; `None`: the store lies elsewhere, and so would its entry.
+    pub fn new(place: &Place, kind: &str, at_once: usize) -> std::io::Result<Option<Self>> {
+        if place.0.contains("://") {
+            return Ok(None);
+        }
         let folder = folder(place);
         std::fs::create_dir_all(&folder)?;
         let host = kitaru_store::os::host_name();
@@ -40,7 +43,7 @@ impl Registered {
         let said = json!({ "host": host, "pid": pid, "kind": kind, "at_once": at_once, "running": 0, "queued": 0 });
         let mut entry = Entry { file, said };
         entry.write()?;
-        Ok(Self { path, entry: Mutex::new(entry) })
+        Ok(Some(Self { path, entry: Mutex::new(entry) }))
     }
 
     /// Tells how much it has to do.
@@ -128,7 +131,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let place = (home.path().join("s.db").display().to_string(), home.path().to_owned(), false);
         assert!(workers(&place).unwrap().is_empty());
-        let (one, two) = (Registered::new(&place, "worker", 4).unwrap(), Registered::new(&place, "up", 8).unwrap());
+        let new = |kind, at_once| Registered::new(&place, kind, at_once).unwrap().unwrap();
+        let (one, two) = (new("worker", 4), new("up", 8));
         one.tell(3, 12);
         let found = workers(&place).unwrap();
         assert_eq!(found.len(), 2);

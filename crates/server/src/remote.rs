@@ -37,7 +37,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         post("/store/connect", Scope::Read, "storeConnect", connect),
         post("/store/read", Scope::Read, "storeRead", read),
-        post("/store/write", Scope::Operate, "storeWrite", write),
+        post("/store/write", Scope::Operate, "storeWrite", write).unlogged(),
     ]
 }
 
@@ -124,6 +124,8 @@ fn find(store: &dyn Store, read: Read, tail: &mut Vec<u8>) -> Result<Found> {
         Read::Calls(id) => Found::Calls(queries.calls(&id)?),
         Read::CallCounts(id) => Found::CallCounts(queries.call_counts(&id)?),
         Read::Waits(filter, page) => Found::Waits(queries.waits(&filter, page)?),
+        Read::Inbox(after, limit) => Found::Inbox(queries.inbox(after.as_ref(), limit)?),
+        Read::Stirred(now) => Found::Executions(queries.stirred(now)?),
         Read::Artifacts(id) => Found::Artifacts(queries.artifacts(&id)?),
         Read::Logs(id, after, limit) => {
             let (lines, last) = queries.logs(&id, after, limit)?;

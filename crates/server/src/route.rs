@@ -153,6 +153,11 @@ impl Route {
         Self { scope, ..self }
     }
 
+    /// The log of changes has it not: what it writes says itself who it was.
+    pub fn unlogged(self) -> Self {
+        Self { logged: false, ..self }
+    }
+
     /// Puts it into a router.
     pub fn add_to(self, router: Router<Shared>, shared: &Shared) -> Router<Shared> {
         let scope = self.scope;

@@ -15,6 +15,8 @@ mod artifacts_logs;
 mod breakpoints;
 #[path = "../../store/tests/conformance/delete.rs"]
 mod delete;
+#[path = "../../store/tests/conformance/due.rs"]
+mod due;
 #[path = "../../store/tests/conformance/events.rs"]
 mod events;
 #[path = "../../store/tests/conformance/feed.rs"]
@@ -40,13 +42,11 @@ mod verbs;
 
 pub use fixture::{Fixture, LEASE, T, code, fresh};
 
-use kitaru_server::Rules;
-use kitaru_server::log::{Form, Log};
 use kitaru_store::{Options, open};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use tempfile::TempDir;
 
@@ -56,15 +56,9 @@ fn serve(home: &TempDir) -> SocketAddr {
     let store = open(&path, home.path(), &Options::default()).unwrap();
     let place = (path, home.path().to_owned(), false);
     let host = "127.0.0.1".parse().unwrap();
-    let config = kitaru_server::Config {
-        host,
-        port: 0,
-        store,
-        place,
-        log: Log::new(Form::Off, |_| {}),
-        at_once: 0,
-        rules: Rules::default(),
-    };
+    let log = kitaru_server::log::Log::new(kitaru_server::log::Form::Off, |_| {});
+    let rules = kitaru_server::Rules::default();
+    let config = kitaru_server::Config { host, port: 0, store, place, log, at_once: 0, rules };
     let (told, address) = channel();
     std::thread::spawn(move || kitaru_server::serve(config, &mut |address| told.send(address).unwrap()).unwrap());
     address.recv().unwrap()
@@ -97,15 +91,27 @@ fn cut_at_random(server: SocketAddr) -> SocketAddr {
             // The server must be called by its own name.
             let names = (address.to_string(), server.peer_addr().unwrap().to_string());
             let (there, back) = ((client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client));
-            let (luck, same) = (Arc::clone(&luck), Arc::clone(&luck));
-            std::thread::spawn(move || pass_on(there, &luck, 20, Some(&names)));
-            std::thread::spawn(move || pass_on(back, &same, 10, None));
+            let turn = Arc::new(AtomicBool::new(false));
+            let (luck, same, other) = (Arc::clone(&luck), Arc::clone(&luck), Arc::clone(&turn));
+            std::thread::spawn(move || {
+                pass_on(there, Some(&names), |is| is != turn.swap(is, Ordering::Relaxed), || luck.one_in(20))
+            });
+            std::thread::spawn(move || {
+                pass_on(back, None, |is| is != other.swap(is, Ordering::Relaxed), || same.one_in(10))
+            });
         }
     });
     address
 }
 
-fn pass_on((mut from, mut to): (TcpStream, TcpStream), luck: &Luck, many: u64, names: Option<&(String, String)>) {
+/// Passes on what comes from one side to the other. `turns`: whether this side speaks now and the other did before;
+/// `cut`: whether that message is to be lost.
+fn pass_on(
+    (mut from, mut to): (TcpStream, TcpStream),
+    names: Option<&(String, String)>,
+    turns: impl Fn(bool) -> bool,
+    cut: impl Fn() -> bool,
+) {
     let mut buffer = vec![0; 64 << 10];
     loop {
         let len = from.read(&mut buffer).unwrap_or(0);
@@ -114,7 +120,7 @@ fn pass_on((mut from, mut to): (TcpStream, TcpStream), luck: &Luck, many: u64, n
         {
             buffer[at..at + is.len()].copy_from_slice(is.as_bytes());
         }
-        if len == 0 || luck.one_in(many) || to.write_all(&buffer[..len]).is_err() {
+        if len == 0 || (turns(names.is_some()) && cut()) || to.write_all(&buffer[..len]).is_err() {
             // One side may have been closed by the other thread already.
             drop((from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both)));
             return;

@@ -24,8 +24,8 @@ pub use error::StoreError;
 pub use http::{interrupt_by, is_remote};
 pub use sqlite::forget_memory;
 pub use store::{
-    ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Revision,
-    Seen, StatisticsRow, Store, WaitFilter,
+    ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries,
+    Revision, Seen, StatisticsRow, Store, WaitFilter,
 };
 
 pub use upkeep::{Backup, Collected, Removal, Restored, Upkeep};

@@ -256,6 +256,17 @@ pub struct WaitFilter {
     pub open: bool,
 }
 
+/// A place in the inbox: that of a wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxPlace {
+    /// When it was opened.
+    pub opened_at: Millis,
+    /// The number of its execution.
+    pub number: u64,
+    /// Its key.
+    pub key: String,
+}
+
 /// A stored artifact, without its value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArtifactRow {
@@ -310,6 +321,14 @@ pub trait Queries: Send + Sync {
 
     /// Waits, oldest first. Sleeps are not among them.
     fn waits(&self, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>>;
+
+    /// Open waits of all executions that can still take an answer, behind that place, oldest first: the inbox. It costs
+    /// what is on the page.
+    fn inbox(&self, after: Option<&InboxPlace>, limit: usize) -> Result<Vec<(InboxPlace, WaitRow)>>;
+
+    /// Executions that may have something to go on with that nobody does, newest first: all that do are among them or
+    /// above one of them. Few others are: it costs what is found, and not what waits.
+    fn stirred(&self, now: Millis) -> Result<Vec<ExecutionRow>>;
 
     /// Artifacts of an execution by name.
     fn artifacts(&self, id: &ExecutionId) -> Result<Vec<ArtifactRow>>;

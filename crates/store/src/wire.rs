@@ -7,8 +7,8 @@
 
 use crate::error::StoreError;
 use crate::store::{
-    ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Result, Revision, StatisticsRow,
-    WaitFilter,
+    ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Result, Revision,
+    StatisticsRow, WaitFilter,
 };
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
@@ -158,6 +158,10 @@ pub enum Read {
     CallCounts(ExecutionId),
     /// [`crate::Queries::waits`].
     Waits(WaitFilter, Page),
+    /// [`crate::Queries::inbox`].
+    Inbox(Option<InboxPlace>, usize),
+    /// [`crate::Queries::stirred`].
+    Stirred(Millis),
     /// [`crate::Queries::artifacts`].
     Artifacts(ExecutionId),
     /// [`crate::Queries::logs`].
@@ -197,6 +201,7 @@ pub enum Found {
     Calls(Vec<CallRow>),
     CallCounts(Vec<(CallStatus, u64)>),
     Waits(Vec<WaitRow>),
+    Inbox(Vec<(InboxPlace, WaitRow)>),
     Artifacts(Vec<ArtifactRow>),
     Logs(Vec<LogLine>, u64),
     Changes(Changes),

@@ -168,6 +168,9 @@ mod tests {
                     Ok(Vec::new())
                 })
             });
+            while !lane.lock().busy {
+                std::thread::yield_now();
+            }
             let told = |_: &str, _: u64, writes: Vec<Write>| Ok(writes.iter().map(|_| Ok(Wrote::Done)).collect());
             assert_eq!(lane.run(Write::RemoveBreakpoint(2), told).unwrap(), Wrote::Done);
             assert!(leader.join().is_err());

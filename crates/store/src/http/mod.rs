@@ -33,7 +33,7 @@ const MOST: usize = 2 << 30;
 /// How often the server may be asked for its version by each process.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long it is waited for by those who only look whether anything happened.
-const GLANCE: Duration = Duration::from_millis(1);
+const GLANCE: Duration = Duration::from_millis(500);
 /// Writes with more bytes than this in a value let others pass.
 const LARGE: u64 = 256 << 10;
 
@@ -180,7 +180,9 @@ impl Remote {
                     self.known.forget();
                     message = self.load_up(writer, number, writes.clone())?;
                 }
-                Err(StoreError::Busy(why)) => self.away.pause(&mut tries, &why, None)?,
+                Err(error @ (StoreError::Busy(_) | StoreError::Collected)) => {
+                    self.away.pause(&mut tries, &error.to_string(), None)?;
+                }
                 Err(error) => return Err(error),
                 Ok(answers) => {
                     self.away.over(&tries);

@@ -2,7 +2,8 @@
 
 use super::Remote;
 use crate::store::{
-    ArtifactRow, Changes, ExecutionFilter, LogLine, Page, Queries, Result, Revision, StatisticsRow, WaitFilter,
+    ArtifactRow, Changes, ExecutionFilter, InboxPlace, LogLine, Page, Queries, Result, Revision, StatisticsRow,
+    WaitFilter,
 };
 use crate::wire::{Found, Read, odd};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
@@ -41,6 +42,14 @@ impl Queries for Remote {
 
     fn waits(&self, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>> {
         found!(self, Read::Waits(filter.clone(), page), Found::Waits(rows) => rows)
+    }
+
+    fn inbox(&self, after: Option<&InboxPlace>, limit: usize) -> Result<Vec<(InboxPlace, WaitRow)>> {
+        found!(self, Read::Inbox(after.cloned(), limit), Found::Inbox(rows) => rows)
+    }
+
+    fn stirred(&self, now: Millis) -> Result<Vec<ExecutionRow>> {
+        found!(self, Read::Stirred(now), Found::Executions(rows) => rows)
     }
 
     fn artifacts(&self, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {

@@ -234,6 +234,11 @@ pub fn database_user(path: &Path) -> io::Result<Option<u32>> {
     Ok(held.then(|| u32::try_from(request.l_pid).unwrap_or(0)))
 }
 
+/// Makes a folder that nobody else may look into.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(path)
+}
+
 /// Forces a folder's entries to the disk, so that a new file in it is still there after a power cut.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()

@@ -32,7 +32,7 @@ impl Sqlite {
         let io = |error: std::io::Error| from_io(&whole, &error);
         std::fs::create_dir_all(above).map_err(io)?;
         let made = above.join(format!(".{}.{}", name.to_string_lossy(), uuid::Uuid::now_v7().simple()));
-        std::fs::create_dir(&made).map_err(io)?;
+        os::private_folder(&made).map_err(io)?;
         let done = self.copy_to(&made).and_then(|()| {
             let found = verified(&made)?;
             os::sync_folder(&made).map_err(io)?;

@@ -55,6 +55,18 @@ pub fn insert(db: &Connection, values: &[New]) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Those of these chunks that are stored.
+pub fn pieces(db: &Connection, digests: &[Digest]) -> rusqlite::Result<Vec<Option<Part>>> {
+    let mut select = db.prepare_cached("SELECT len, stored, zstd, data, pack, place FROM chunks WHERE digest = ?1")?;
+    digests.iter().map(|digest| select.query_row([&digest.0[..]], part).optional()).collect()
+}
+
+fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
+    let pack: Option<u64> = row.get(4)?;
+    let place: Option<u64> = row.get(5)?;
+    Ok(Part { len: row.get(0)?, stored: row.get(1)?, zstd: row.get(2)?, data: row.get(3)?, pack: pack.zip(place) })
+}
+
 /// Refuses references to values that are not there: whatever they were read from has gone meanwhile.
 pub fn must_exist(db: &Connection, digests: &[Digest]) -> Result<(), Fault> {
     let mut select = db.prepare_cached("SELECT 1 FROM blobs WHERE digest = ?1")?;
@@ -74,18 +86,6 @@ pub fn ids(db: &Connection, digest: &Digest) -> rusqlite::Result<Vec<i64>> {
         .query_row([&digest.0[..]], |row| row.get(0))
         .optional()?;
     Ok(decode_ids(&found.unwrap_or_default()))
-}
-
-/// Those of these chunks that are stored.
-pub fn pieces(db: &Connection, digests: &[Digest]) -> rusqlite::Result<Vec<Option<Part>>> {
-    let mut select = db.prepare_cached("SELECT len, stored, zstd, data, pack, place FROM chunks WHERE digest = ?1")?;
-    digests.iter().map(|digest| select.query_row([&digest.0[..]], part).optional()).collect()
-}
-
-fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
-    let pack: Option<u64> = row.get(4)?;
-    let place: Option<u64> = row.get(5)?;
-    Ok(Part { len: row.get(0)?, stored: row.get(1)?, zstd: row.get(2)?, data: row.get(3)?, pack: pack.zip(place) })
 }
 
 /// The chunks of a value, in order. None: there is no such value.

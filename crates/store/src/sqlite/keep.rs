@@ -6,23 +6,22 @@
 use super::fault::{self, Fault};
 use super::feed::Numbers;
 use super::writer::Durable;
-use super::{Sqlite, chunks, once};
+use super::{Sqlite, chunks};
 use crate::error::StoreError;
 use crate::store::Result;
 use crate::values::{self, New};
-use crate::wire::Write;
 use kitaru_core::{Body, Digest, Value};
 use rusqlite::Connection;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// How often values are put beside the journal anew because a part of them has just been removed.
-const AGAIN: usize = 5;
+pub const AGAIN: usize = 5;
 
 /// What events refer to.
-struct Referred {
-    new: Vec<New>,
+pub struct Referred {
+    pub new: Vec<New>,
     /// By events that were given with references.
-    copied: Vec<Digest>,
+    pub copied: Vec<Digest>,
 }
 
 impl Sqlite {
@@ -49,52 +48,13 @@ impl Sqlite {
                 Err(StoreError::Collected) => {}
                 other => return other,
             }
-            referred = Referred { new: self.prepare_again(&values.new)?, copied: values.copied.clone() };
+            referred = self.store_anew(&values)?;
         }
         Err(StoreError::Collected)
-    }
-
-    /// The same for what a writer sends that may send it again.
-    pub(super) fn write_request(&self, writer: &str, number: u64, mut writes: Vec<Write>) -> Result<once::Answers> {
-        let durable = if writes.iter().any(Write::is_durable) { Durable::Now } else { Durable::Later };
-        let stored = writes.iter_mut().map(|one| self.store_values(one.events_mut()));
-        let (mut new, mut copied) = (Vec::with_capacity(stored.len()), Vec::new());
-        for referred in stored {
-            let referred = referred?;
-            new.push(referred.new);
-            copied.extend(referred.copied);
-        }
-        let (writes, copied, answers) = (Arc::new(writes), Arc::new(copied), Arc::<Mutex<once::Answers>>::default());
-        for _ in 0..AGAIN {
-            let (told, values) = (Arc::clone(&answers), Arc::new(new));
-            let request = once::Request {
-                writer: writer.to_owned(),
-                number,
-                writes: Arc::clone(&writes),
-                new: Arc::clone(&values),
-                copied: Arc::clone(&copied),
-                path: self.path.clone(),
-            };
-            let done = self.write(durable, move |db, numbers| {
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = request.run(db, numbers)?;
-                Ok(0)
-            });
-            match done {
-                Err(StoreError::Collected) => {}
-                Err(error) => return Err(error),
-                Ok(_) => return Ok(std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner))),
-            }
-            new = values.iter().map(|new| self.prepare_again(new)).collect::<Result<_>>()?;
-        }
-        Err(StoreError::Collected)
-    }
-
-    fn prepare_again(&self, new: &[New]) -> Result<Vec<New>> {
-        new.iter().map(|one| self.prepare(&one.text)).collect()
     }
 
     /// Puts large values beside the journal before the transaction that refers to them.
-    fn store_values(&self, events: &mut [Body]) -> Result<Referred> {
+    pub(super) fn store_values(&self, events: &mut [Body]) -> Result<Referred> {
         self.here()?;
         let mut referred = Referred { new: Vec::new(), copied: Vec::new() };
         for value in events.iter_mut().flat_map(Body::values_mut) {
@@ -109,6 +69,12 @@ impl Sqlite {
             }
         }
         Ok(referred)
+    }
+
+    /// The same, when a part of it has just been removed.
+    pub(super) fn store_anew(&self, values: &Referred) -> Result<Referred> {
+        let new = values.new.iter().map(|one| self.prepare(&one.text)).collect::<Result<_>>()?;
+        Ok(Referred { new, copied: values.copied.clone() })
     }
 
     fn prepare(&self, text: &Arc<kitaru_core::value::Text>) -> Result<New> {

@@ -1,7 +1,7 @@
 //! The embedded store: one SQLite file in WAL mode, and large values beside it.
 //!
 //! `open` finds and configures the file, `schema` has the tables, `write` and `read` the statements, `feed` the order of
-//! commits, `writer` the shared transactions, `gate` the order among processes. This file implements the traits. Not here: any SQL.
+//! commits, `due` what has to be looked at, `writer` the shared transactions, `gate` the order among processes. This file implements the traits. Not here: any SQL.
 
 mod access;
 mod backup;
@@ -9,6 +9,7 @@ mod breakpoints;
 mod check;
 mod chunks;
 mod collect;
+mod due;
 mod fault;
 mod feed;
 mod forks;
@@ -30,7 +31,7 @@ use crate::error::StoreError;
 use crate::os;
 use crate::owners::Owners;
 use crate::store::{
-    ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Result, Revision,
+    ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
     StatisticsRow, Store, WaitFilter,
 };
 use crate::values::Values;
@@ -316,13 +317,7 @@ impl Store for Sqlite {
     }
 
     fn write_once(&self, writer: &str, number: u64, writes: Vec<Write>) -> Result<Vec<Result<Wrote>>> {
-        let moved = once::moved(&writes);
-        let answers = self.write_request(writer, number, writes)?;
-        for id in moved {
-            self.forget_number(&id);
-        }
-        self.posted();
-        Ok(answers)
+        self.once(writer, number, writes)
     }
 
     fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
@@ -386,6 +381,14 @@ impl Queries for Sqlite {
 
     fn waits(&self, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>> {
         self.read(|db| read::waits(db, filter, page))
+    }
+
+    fn inbox(&self, after: Option<&InboxPlace>, limit: usize) -> Result<Vec<(InboxPlace, WaitRow)>> {
+        self.read(|db| due::inbox(db, after, limit))
+    }
+
+    fn stirred(&self, now: Millis) -> Result<Vec<ExecutionRow>> {
+        self.read(|db| due::candidates(db, now))
     }
 
     fn artifacts(&self, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {

@@ -5,16 +5,17 @@
 
 use super::fault::{Fault, Result};
 use super::feed::Numbers;
+use super::keep::{AGAIN, Referred};
 use super::read::must_exist;
-use super::{breakpoints, chunks, forks, write};
+use super::writer::Durable;
+use super::{Sqlite, breakpoints, chunks, forks, write};
 use crate::error::StoreError;
 use crate::store::Created;
-use crate::values;
 use crate::wire::{Write, Wrote};
 use kitaru_core::{Digest, ExecutionId, Millis};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A writer that was not heard of for so long sends nothing again: its answer is forgotten.
@@ -26,28 +27,68 @@ const SWEEP: i64 = 64;
 pub type Answers = Vec<std::result::Result<Wrote, StoreError>>;
 
 /// A request of a writer, ready to be written.
-pub struct Request {
-    pub writer: String,
-    pub number: u64,
-    pub writes: Arc<Vec<Write>>,
-    /// Large values of each write.
-    pub new: Arc<Vec<Vec<values::New>>>,
-    /// Values that the writer took for known.
-    pub copied: Arc<Vec<Digest>>,
+struct Request {
+    writer: String,
+    number: u64,
+    writes: Arc<Vec<Write>>,
+    /// What each write refers to.
+    referred: Arc<Vec<Referred>>,
     /// For messages.
-    pub path: PathBuf,
+    path: PathBuf,
+}
+
+impl Sqlite {
+    /// [`crate::Store::write_once`].
+    pub(super) fn once(&self, writer: &str, number: u64, mut writes: Vec<Write>) -> crate::store::Result<Answers> {
+        let durable = if writes.iter().any(Write::is_durable) { Durable::Now } else { Durable::Later };
+        let moved = moved(&writes);
+        let referred = writes.iter_mut().map(|one| self.store_values(one.events_mut()));
+        let mut referred = Arc::new(referred.collect::<crate::store::Result<Vec<_>>>()?);
+        let writes = Arc::new(writes);
+        for _ in 0..AGAIN {
+            let (writer, writes, path) = (writer.to_owned(), Arc::clone(&writes), self.path.clone());
+            let request = Request { writer, number, writes, referred: Arc::clone(&referred), path };
+            match self.send(durable, request) {
+                // A part of a value has gone while it was being referred to.
+                Err(StoreError::Collected) => {
+                    let anew = referred.iter().map(|one| self.store_anew(one));
+                    referred = Arc::new(anew.collect::<crate::store::Result<_>>()?);
+                }
+                Err(error) => return Err(error),
+                Ok(answers) => {
+                    for id in moved {
+                        self.forget_number(&id);
+                    }
+                    self.posted();
+                    return Ok(answers);
+                }
+            }
+        }
+        Err(StoreError::Collected)
+    }
+
+    fn send(&self, durable: Durable, request: Request) -> crate::store::Result<Answers> {
+        let answers = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&answers);
+        self.write(durable, move |db, numbers| {
+            *told.lock().unwrap_or_else(PoisonError::into_inner) = request.run(db, numbers)?;
+            Ok(0)
+        })?;
+        let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(std::mem::take(&mut *answers))
+    }
 }
 
 impl Request {
     /// Runs in a transaction of the caller's.
-    pub fn run(&self, db: &Connection, numbers: &mut Numbers) -> Result<Answers> {
+    fn run(&self, db: &Connection, numbers: &mut Numbers) -> Result<Answers> {
         if let Some(answers) = known(db, &self.writer, self.number)? {
             return Ok(answers);
         }
-        must_have_values(db, &self.copied, &self.new)?;
+        must_have_values(db, &self.referred)?;
         let mut answers = Vec::with_capacity(self.writes.len());
-        for (one, new) in self.writes.iter().zip(self.new.iter()) {
-            answers.push(alone(db, numbers, one, new, &self.path)?);
+        for (one, referred) in self.writes.iter().zip(&*self.referred) {
+            answers.push(alone(db, numbers, one, referred, &self.path)?);
         }
         remember(db, &self.writer, self.number, &answers)?;
         Ok(answers)
@@ -99,20 +140,19 @@ fn alone(
     db: &Connection,
     numbers: &mut Numbers,
     one: &Write,
-    new: &[values::New],
+    referred: &Referred,
     path: &Path,
 ) -> Result<std::result::Result<Wrote, StoreError>> {
     db.prepare_cached("SAVEPOINT part")?.execute([])?;
     let done = apply(db, numbers, one).and_then(|wrote| {
         if wrote != Wrote::Created(Created::Exists) {
-            chunks::insert(db, new)?;
+            chunks::insert(db, &referred.new)?;
         }
         Ok(wrote)
     });
     let done = match done {
         Err(fault) if fault.concerns_all() || db.is_autocommit() => return Err(fault),
-        // A part of a value has just been removed: all of it is prepared anew.
-        Err(fault @ Fault::Refused(StoreError::Collected)) => return Err(fault),
+        Err(Fault::Refused(StoreError::Collected)) => return Err(Fault::Refused(StoreError::Collected)),
         Err(fault) => {
             db.prepare_cached("ROLLBACK TO part")?.execute([])?;
             numbers.forget();
@@ -156,12 +196,12 @@ fn apply(db: &Connection, numbers: &mut Numbers, one: &Write) -> Result<Wrote> {
 }
 
 /// Refuses references to values that are not here: whoever sent them took them for known.
-fn must_have_values(db: &Connection, copied: &[Digest], new: &[Vec<values::New>]) -> Result<()> {
-    let is_new = |digest: &Digest| new.iter().flatten().any(|value| value.reference.digest == *digest);
+fn must_have_values(db: &Connection, referred: &[Referred]) -> Result<()> {
     let mut select = db.prepare_cached("SELECT 1 FROM blobs WHERE digest = ?1")?;
     let mut missing: Vec<Digest> = Vec::new();
-    for digest in copied.iter().filter(|digest| !is_new(digest)) {
-        if !select.exists([&digest.0[..]])? {
+    for digest in referred.iter().flat_map(|one| &one.copied) {
+        let is_new = referred.iter().flat_map(|one| &one.new).any(|new| new.reference.digest == *digest);
+        if !is_new && !select.exists([&digest.0[..]])? {
             missing.push(*digest);
         }
     }
@@ -169,7 +209,7 @@ fn must_have_values(db: &Connection, copied: &[Digest], new: &[Vec<values::New>]
 }
 
 /// Which executions are made, taken up or deleted: where they stand may change.
-pub fn moved(writes: &[Write]) -> Vec<ExecutionId> {
+fn moved(writes: &[Write]) -> Vec<ExecutionId> {
     let named = writes.iter().filter_map(|one| match one {
         Write::Create(id, ..) | Write::Claim(id, ..) | Write::Delete(id, ..) => Some(id.clone()),
         _ => None,

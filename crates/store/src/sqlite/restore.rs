@@ -23,21 +23,14 @@ use std::path::{Path, PathBuf};
 pub fn restore(folder: &Path, path: &Path, force: bool, at: Millis) -> Result<Restored> {
     let backup = verified(folder)?;
     let path = open::place(path, &os::network_file_system)?;
-    let gate = Gate::of(&open::beside(&path, ".lock"))?;
-    // Whoever opens the store enters first, and then opens what is there by then.
-    let _pass = gate.enter()?;
-    if let Some(pid) = os::database_user(&path).map_err(|error| from_io(&path, &error))? {
-        return Err(StoreError::Busy(format!("process {pid} has {} open; end it first", path.display())));
-    }
-    let there = path.exists();
-    if there && !force {
-        let why = "a store is there already; nothing was changed".to_owned();
-        return Err(StoreError::Io { path: path.display().to_string(), why });
-    }
+    must_be_free(&path, force)?;
     let made = open::beside(&path, &format!(".made-{}", uuid::Uuid::now_v7().simple()));
+    let gate = Gate::of(&open::beside(&path, ".lock"))?;
     let done = copy(folder, &made).and_then(|()| {
         let interrupted = fence(&made, at)?;
-        let before = there.then(|| put_aside(&path, at)).transpose()?;
+        // Whoever opens the store enters first, and then opens what is there by then.
+        let _pass = gate.enter()?;
+        let before = must_be_free(&path, force)?.then(|| put_aside(&path, at)).transpose()?;
         take_place(&made, &path)?;
         Ok(Restored { backup, interrupted, before })
     });
@@ -47,6 +40,20 @@ pub fn restore(folder: &Path, path: &Path, force: bool, at: Millis) -> Result<Re
         drop(std::fs::remove_dir_all(packs(&made)));
     }
     done
+}
+
+/// Refuses a store that is in use, and one that is there unless it is to be put aside. Whether there is one, or what is
+/// left of one.
+fn must_be_free(path: &Path, force: bool) -> Result<bool> {
+    if let Some(pid) = os::database_user(path).map_err(|error| from_io(path, &error))? {
+        return Err(StoreError::Busy(format!("process {pid} has {} open; end it first", path.display())));
+    }
+    let there = ["", "-wal", ".packs"].iter().any(|end| open::beside(path, end).exists());
+    if there && !force {
+        let why = "a store is there already; nothing was changed".to_owned();
+        return Err(StoreError::Io { path: path.display().to_string(), why });
+    }
+    Ok(there)
 }
 
 fn packs(path: &Path) -> PathBuf {
@@ -107,11 +114,15 @@ fn fence(made: &Path, at: Millis) -> Result<u64> {
 fn put_aside(path: &Path, at: Millis) -> Result<PathBuf> {
     let io = |error: std::io::Error| from_io(path, &error);
     let aside = open::beside(path, &format!(".before-{at}"));
-    if let Ok(db) = connect(path) {
+    if path.exists()
+        && let Ok(db) = connect(path)
+    {
         // What is damaged may refuse: then its log is put aside with it.
         drop(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
     }
-    std::fs::hard_link(path, &aside).map_err(io)?;
+    if path.exists() {
+        std::fs::hard_link(path, &aside).map_err(io)?;
+    }
     for end in ["-wal", "-shm", ".packs"] {
         let (from, to) = (open::beside(path, end), open::beside(&aside, end));
         if from.exists() {

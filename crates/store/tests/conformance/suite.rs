@@ -4,6 +4,27 @@ macro_rules! backends {
     ($($backend:ident: $address:expr;)*) => { $( mod $backend { suite!($address); } )* };
 }
 
+/// What holds for those that keep tokens, and can be kept in order from here.
+#[allow(unused_macros)]
+macro_rules! keepers {
+    ($($backend:ident: $address:expr;)*) => { $(
+        mod $backend {
+            suite! { $address;
+                access:
+                    a_token_is_found_until_it_is_revoked_and_listed_afterwards
+                    a_link_is_kept_until_long_after_its_end
+                    a_change_is_on_record_before_it_is_made;
+                upkeep:
+                    what_is_read_or_belongs_to_others_is_not_removed
+                    a_value_goes_with_the_last_that_refers_to_it
+                    what_would_be_collected_is_told_and_stays
+                    a_value_that_went_is_stored_anew
+                    a_reference_to_what_has_gone_is_refused;
+            }
+        }
+    )* };
+}
+
 macro_rules! suite {
     ($address:expr; $($module:ident: $($promise:ident)*;)*) => {
         $( mod $module { $( #[test] fn $promise() { crate::$module::$promise(&crate::Fixture::new($address)); } )* } )*
@@ -62,6 +83,13 @@ macro_rules! suite {
                 a_long_journal_is_told_from_each_place_on
                 a_follower_misses_nothing_of_writers_at_once
                 a_replay_tells_its_own_events;
+            due:
+                an_answer_stirs_what_is_parked_on_it_until_it_is_taken_up
+                what_is_parked_on_an_answer_that_is_there_is_stirred
+                what_sleeps_is_stirred_when_its_time_has_come
+                a_parked_parent_is_stirred_by_what_becomes_of_its_children
+                what_waits_for_others_is_always_looked_at
+                pages_of_the_inbox_follow_each_other_whatever_is_answered;
             fold:
                 rows_are_the_fold_of_the_journal
                 rows_of_a_replay_are_the_fold_of_what_it_reads;
