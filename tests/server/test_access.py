@@ -6,6 +6,8 @@ is wrong in the document is seen. Not here: tokens as they come and go (``test_t
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import re
 from collections.abc import Iterator
@@ -78,6 +80,14 @@ class World:
         """What is answered to a request with these headers, and nothing else."""
         body = {} if method == "POST" else None
         named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if path.split("?")[0].endswith("/events"):
+            # A stream has no end.
+            connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=30)
+            with contextlib.closing(connection):
+                connection.request(method, path, headers=named)
+                response = connection.getresponse()
+                text = "" if response.status == 200 else response.read().decode()
+                return response.status, dict(response.getheaders()), text
         return self.server.ask(method, path, body, named)
 
 
@@ -173,6 +183,18 @@ def test_what_is_not_in_the_document_lets_nobody_in_either(world: World, path: s
         status, _, text = world.ask(method, path, **headers)
         assert status in (401, 429), text
         assert "research" not in text
+
+
+def test_the_store_for_engines_elsewhere_wants_a_token_that_allows_it(world: World) -> None:
+    for path, needed in (("connect", "read"), ("read", "read"), ("write", "operate")):
+        asked = f"/api/v1/store/{path}"
+        for headers in ({}, {"Authorization": f"Bearer {world.tokens['expired']}"}):
+            assert world.ask("POST", asked, **headers)[0] in (401, 429)
+        for scope in SCOPES:
+            status, _, text = world.ask("POST", asked, Authorization=f"Bearer {world.tokens[scope]}")
+            forbidden = SCOPES.index(scope) < SCOPES.index(needed)
+            # What it is sent here is no message of a store.
+            assert (status == 403) == forbidden and (forbidden or status in (400, 415)), (path, scope, text)
 
 
 def test_what_is_open_to_all_says_nothing(world: World) -> None:

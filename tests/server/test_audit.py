@@ -155,3 +155,22 @@ def test_pages_of_changes_follow_each_other(desk: Lab) -> None:
         assert seen == sorted(seen, reverse=True) and len(seen) == 7
         for wrong in ("cursor=7", "cursor=a", "limit=0", "limit=1001", "days=0", "days=36501", "since=1"):
             assert server.get(f"/audit?{wrong}", 400)["code"] == "usage"
+
+
+def test_what_an_engine_elsewhere_asks_for_is_on_record_under_its_token(desk: Lab) -> None:
+    exec_id, other = asking(desk), asking(desk)
+    made = desk.item("tokens", "create", "elsewhere", "--scope", "operate")
+    with serving(desk, "server", "--require-token", "--rate", "0") as server:
+        remote = {"KITARU_STORE": server.url, "KITARU_TOKEN": made["token"], "KITARU_HOME": str(desk.folder / "there")}
+        desk.kitaru("cancel", exec_id, **remote).ok()
+        desk.kitaru("input", other, "--value", f'"{SECRET}"', "--no-resume", **remote).ok()
+        desk.kitaru("executions", "delete", "--yes", exec_id, **remote).ok(1)
+        told = desk.kitaru("tokens", "list", **remote).ok(2)
+        assert "through a server" in told.err
+    acts = [one for one in desk.items("audit", "--by", made["id"]) if one["act"] != "deleteExecution"]
+    assert [summary(one) for one in reversed(acts)] == [
+        ("elsewhere", "http 127.0.0.1", "cancelExecution", "waiting", "cancelled", "done"),
+        ("elsewhere", "http 127.0.0.1", "answerWait", "waiting", "waiting", "done"),
+    ]
+    assert (acts[0]["given"], acts[0]["target"]) == ({"wait": "go"}, other)
+    assert desk.item("show", exec_id)["status"] == "cancelled"
