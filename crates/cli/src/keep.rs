@@ -3,9 +3,9 @@
 //! Not here: what may go (`kitaru_engine::manage::gc`), and how a store is copied (`kitaru_store`).
 
 use crate::Context;
-use crate::tokens::logged;
 use crate::args::{Args, Gc};
 use crate::output::{Answer, clean};
+use crate::tokens::logged;
 use kitaru_engine::manage::{self, Actor, GcOptions, ManageError, Target};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Backup;
