@@ -25,8 +25,16 @@ else
 	cargo test --release --workspace --exclude kitaru-py
 endif
 
+# What is held against a store behind a server too, and against one that is killed all the time; `make nightly`: all.
+REMOTE := tests/promises/test_seed.py tests/promises/test_crash_at_38.py tests/promises/test_replay.py \
+	tests/promises/test_fleet_waiting.py tests/promises/test_breakpoints.py
+KILLED := tests/promises/test_seed.py tests/promises/test_crash_at_38.py tests/promises/test_fleet.py \
+	tests/promises/test_fleet_keys.py
+
 test-python: build wheel $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready
 	$(PY) -m pytest
+	KITARU_TEST_STORE=remote $(PY) -m pytest $(REMOTE)
+	KITARU_TEST_STORE=killed $(PY) -m pytest $(KILLED)
 
 check: build $(VENV)/.dev     ## Formatting, lints, types, licences, house rules
 	cargo fmt --all --check
@@ -51,6 +59,8 @@ bench: build $(VENV)-bench/.ready   ## Figures beside raw baselines and peers; r
 
 nightly: build $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready   ## Long soaks, bounded to an hour
 	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 KITARU_EXAMPLES=300 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
+	KITARU_TEST_STORE=remote timeout 1800 $(PY) -m pytest tests/promises tests/traps
+	KITARU_TEST_STORE=killed timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_SIM_SEEDS=5000 cargo test --release -p kitaru-sim
 	KITARU_FUZZ_ROUNDS=20000 timeout 1800 cargo test --release -p kitaru-fuzz
 	KITARU_SOAK=180 cargo test --release -p kitaru-store --test collect

@@ -25,6 +25,7 @@ FIGURES = (
     "start_up",
     "listing",
     "answer",
+    "remote",
     "package",
 )
 

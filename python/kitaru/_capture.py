@@ -12,17 +12,41 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _context
+from kitaru import _config, _context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kitaru._native import Session
     from kitaru._run import Run
 
 _lock = threading.Lock()
 _users = 0
 _installed: list[_Tee] = []
 _handler: Any = None
+# Whether this thread is in ``configure(redact=)``: what that prints is nobody's line.
+_redacting = threading.local()
+
+# Kept in place of a line that was not to be kept as it is, where nobody could say how.
+UNREADABLE = "(a line that configure(redact=) failed on)"
+
+
+def keep(session: Session, key: str | None, stream: str, text: str) -> None:
+    """Adds a line to an execution's log, as ``configure(redact=)`` wants it."""
+    redact = _config.redactor()
+    if redact is None:
+        session.log(key, stream, text)
+        return
+    if getattr(_redacting, "now", False):
+        return
+    _redacting.now = True
+    try:
+        kept = redact(text)
+    except Exception:
+        kept = UNREADABLE
+    finally:
+        _redacting.now = False
+    session.log(key, stream, kept if isinstance(kept, str) else UNREADABLE)
 
 
 class _Tee:
@@ -36,12 +60,12 @@ class _Tee:
 
     def write(self, text: str) -> int:
         written = self._inner.write(text)
-        frame = _context.frame_or_none()
+        frame = None if getattr(_redacting, "now", False) else _context.frame_or_none()
         if frame is not None:
             key, partial = _key(frame), self._partial.setdefault(frame.run, {})
             *lines, rest = (partial.pop(key, "") + text).split("\n")
             for line in lines:
-                frame.run.session.log(key, self._name, line)
+                keep(frame.run.session, key, self._name, line)
             if rest:
                 partial[key] = rest
         return written  # type: ignore[no-any-return]
@@ -49,7 +73,7 @@ class _Tee:
     def finish(self, run: Run) -> None:
         """An execution is left: lines of it that have not ended do now."""
         for key, text in self._partial.pop(run, {}).items():
-            run.session.log(key, self._name, text)
+            keep(run.session, key, self._name, text)
 
     def writelines(self, lines: Any) -> None:
         for line in lines:
@@ -123,7 +147,7 @@ def _listen_to_logging() -> None:
                 frame = _context.frame_or_none()
                 if frame is not None:
                     text = f"{record.levelname} {record.name}: {record.getMessage()}"
-                    frame.run.session.log(_key(frame), "log", text)
+                    keep(frame.run.session, _key(frame), "log", text)
 
         _handler = Handler()
     logging.getLogger().addHandler(_handler)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from kitaru.errors import KitaruUsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kitaru._native import Engine
 
 _lock = threading.Lock()
@@ -29,6 +31,7 @@ def configure(
     strict: bool | None = None,
     synchronous: str | None = None,
     grace: float | None = None,
+    redact: Callable[[str], str] | None = None,
 ) -> None:
     """Sets what is given, for executions that start from here on.
 
@@ -36,7 +39,9 @@ def configure(
     ``home``: the folder of everything else; ``interactive``: ask waits on the
     terminal (default: where there is one); ``strict``: unrecorded calls and unencodable results are errors;
     ``synchronous``: ``full`` (default: a finished step survives a power cut) or ``normal`` (a crash of the process);
-    ``grace``: seconds for which a suspension waits for a task that waits for something outside (default 60).
+    ``grace``: seconds for which a suspension waits for a task that waits for something outside (default 60);
+    ``redact``: given each line that an execution prints or logs, before it is kept; what it returns is kept instead.
+    Values are not given to it: a call that is met again must get what it returned.
     """
     if synchronous is not None and synchronous not in ("full", "normal"):
         raise KitaruUsageError(f"synchronous={synchronous!r}: it is 'full' or 'normal'")
@@ -47,6 +52,7 @@ def configure(
         "strict": strict,
         "synchronous": synchronous,
         "grace": grace,
+        "redact": redact,
     }
     _settings.update({name: value for name, value in given.items() if value is not None})
     if store == "memory:":
@@ -112,6 +118,11 @@ def opened(store: str | None, home: str | None) -> Engine:
         if found is None:
             found = _engines[key] = Engine(store, home, normal)
         return found
+
+
+def redactor() -> Callable[[str], str] | None:
+    """What looks at lines before they are kept."""
+    return _settings.get("redact")
 
 
 def is_strict() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kitaru import _context
+from kitaru._capture import keep
 from kitaru._values import Unencodable, decode, encode
 from kitaru.errors import KitaruEncodeError, KitaruError, KitaruNotFoundError, KitaruUsageError
 
@@ -69,7 +70,7 @@ def usage(*, model: str | None = None, input_tokens: int = 0, output_tokens: int
     key = body.key if body is not None else None
     session.used(key or "", (int(input_tokens), int(output_tokens), float(cost_usd)))
     if model is not None:
-        session.log(key, "usage", f"{model}: {input_tokens} tokens in, {output_tokens} out, ${cost_usd:g}")
+        keep(session, key, "usage", f"{model}: {input_tokens} tokens in, {output_tokens} out, ${cost_usd:g}")
 
 
 def log(message: object, **fields: object) -> None:
@@ -83,7 +84,7 @@ def log(message: object, **fields: object) -> None:
     text = str(message)
     if fields:
         text += " " + " ".join(f"{name}={value}" for name, value in fields.items())
-    frame.run.session.log(body.key if body is not None else None, "log", text)
+    keep(frame.run.session, body.key if body is not None else None, "log", text)
 
 
 def progress(message: str, *, fraction: float | None = None) -> None:
@@ -95,7 +96,7 @@ def progress(message: str, *, fraction: float | None = None) -> None:
     if body is not None:
         body.lives()
     text = message if fraction is None else f"{message} ({min(max(fraction, 0.0), 1.0):.0%})"
-    frame.run.session.log(body.key if body is not None else None, "progress", text)
+    keep(frame.run.session, body.key if body is not None else None, "progress", text)
 
 
 def save(name: str, value: Any) -> None:

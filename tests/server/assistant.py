@@ -1,4 +1,4 @@
-"""An assistant of a test's own: a real MCP client in a process of its own, and what it asks. Not here: any expectation."""
+"""An assistant of a test's own: a real MCP client in its own process, and what it asks. Not here: any expectation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """An MCP client made of the official package, of either major version, for tests: run by that package's interpreter.
 
-``{"command": [...]}`` or ``{"url": ...}`` as its argument says which server. Then a line of JSON in asks something, and a
-line of JSON out is what came of it. Not here: any expectation.
+``{"command": [...]}`` or ``{"url": ...}`` as its argument says which server. Then a line of JSON in asks something, and
+a line of JSON out is what came of it. Not here: any expectation.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import socket
 import time
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from lab import Lab
 from server.served import Served, serving
+from server.test_tokens import certificate
 
 PROGRAM = """
 import kitaru
@@ -145,3 +147,19 @@ def test_a_caller_has_so_many_streams_at_once(desk: Lab) -> None:
             if status == b"HTTP/1.1 200":
                 break
             assert time.monotonic() < until, "a place that was given back is not free"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate of this test")
+def test_who_begins_no_tls_is_left(desk: Lab) -> None:
+    token(desk)
+    cert, key = certificate(desk.folder, "localhost")
+    with serving(desk, "server", "--tls-cert", cert, "--tls-key", key) as server:
+        begun = time.monotonic()
+        with socket.create_connection((server.host, server.port), timeout=60) as silent:
+            assert silent.recv(100) == b""
+        assert 5 < time.monotonic() - begun < 25
+        # A server that is stopped does not wait for those.
+        with socket.create_connection((server.host, server.port), timeout=60):
+            stopping = time.monotonic()
+            assert server.stop()[0] == 0
+            assert time.monotonic() - stopping < 8

@@ -30,7 +30,8 @@ def research(kind: str = "bool"):
         "choice": {"enum": ["red", "<b>blue</b>", 3]}, "none": None,
     }[kind]
     draft = {"draft": "<script>alert(2)</script>\\x1b[2J", "n": 1}
-    answer = kitaru.wait(schema=schema, name="go", question="<img src=x onerror=alert(1)>\\x1b Publish?", metadata=draft)
+    asked = "<img src=x onerror=alert(1)>\\x1b Publish?"
+    answer = kitaru.wait(schema=schema, name="go", question=asked, metadata=draft)
     if answer is False:
         return "no"
     return publish(str(answer))

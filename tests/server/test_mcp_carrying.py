@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -226,8 +227,12 @@ def test_standard_output_is_the_protocols_alone_and_it_ends_with_its_input(lab: 
     told = [json.loads(line) for line in ran.stdout.splitlines()]
     assert {one.get("id") for one in told if "result" in one} == {1, 2}
     assert all(one["jsonrpc"] == "2.0" for one in told)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     nothing = subprocess.run([KITARU, "mcp"], input="", env=lab.env(), capture_output=True, text=True, timeout=30)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert (nothing.returncode, nothing.stdout) == (0, "")
+    # Work, not time: other tests run beside this one.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.2
     refused = subprocess.run(
         [KITARU, "--store", "memory:", "mcp"], input="", env=lab.env(), capture_output=True, text=True, timeout=30
     )

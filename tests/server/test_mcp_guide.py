@@ -1,4 +1,4 @@
-"""The set-up that the guide shows works: each configuration starts a server, and each tool is in the set that it says."""
+"""The set-up that the guide shows works: each configuration starts a server, each tool is in the set that it says."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_an_answer_over_http_carries_the_flow_on(lab: Lab) -> None:
         item = server.get(f"/executions/{exec_id}")
         assert (item["result"], item["usage"]["cost_usd"]) == ("write gather bees", 0.5)
         assert lab.done() == ["gather bees", "write gather bees"]
-        assert server.get("/waits") == {"items": []}
+        assert server.get("/waits") == {"items": [], "next": None}
         assert [call["key"] for call in server.get(f"/executions/{exec_id}/calls")["items"]] == [
             "gather",
             "go",

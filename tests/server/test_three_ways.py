@@ -1,5 +1,7 @@
-"""The seed's question is approved three ways: on the command line, over HTTP, and by an AI assistant over MCP, whichever
-version of the protocol's official client it is built on and however it is connected. Each carries the flow to its end."""
+"""The seed's question is approved three ways: on the command line, over HTTP, and by an AI assistant over MCP.
+
+Whichever version of the protocol's official client that is built on, however it is connected, the flow goes to its end.
+"""
 
 from __future__ import annotations
 

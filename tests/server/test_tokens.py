@@ -213,8 +213,6 @@ def test_behind_a_proxy_the_last_word_on_who_asks_is_the_proxys(lab: Lab) -> Non
         assert shown(server, "/executions", token, Host="kitaru.example", Origin="https://kitaru.example")[0] == 200
         assert shown(server, "/executions", token, Host="kitaru.example", Origin="http://kitaru.example")[0] == 403
         headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
-        assert server.ask("POST", f"/api/v1/executions/{exec_id}/cancel", {}, headers)[0] == 415
-        headers["Content-Type"] = "application/json"
         assert server.ask("POST", f"/api/v1/executions/{exec_id}/cancel", {}, headers)[0] == 200
     assert [item["from"] for item in lab.items("audit", "--by", id_)] == ["http 198.51.100.7"]
 
@@ -249,7 +247,9 @@ def test_tls_by_files_that_are_read_again(lab: Lab) -> None:
         def ask(trusted: str, bearer: str | None) -> tuple[int, str]:
             context = ssl.create_default_context(cafile=trusted)
             connection = http.client.HTTPSConnection("localhost", server.port, timeout=30, context=context)
-            connection.request("GET", "/api/v1/executions", headers={"Authorization": f"Bearer {bearer}"} if bearer else {})
+            connection.request(
+                "GET", "/api/v1/executions", headers={"Authorization": f"Bearer {bearer}"} if bearer else {}
+            )
             response = connection.getresponse()
             told = response.status, response.read().decode()
             connection.close()
@@ -289,7 +289,9 @@ def test_a_secret_is_nowhere_but_with_who_has_it(lab: Lab) -> None:
                 headers = {"Authorization": f"Bearer {bearer}"}
                 _, _, text = server.ask("GET", path, headers=headers)
                 said.append(text)
-        assert server.ask("PUT", f"/a/kta_{link.rsplit('kta_', 1)[1]}", {}, {"Content-Type": "application/json"})[0] == 405
+        assert (
+            server.ask("PUT", f"/a/kta_{link.rsplit('kta_', 1)[1]}", {}, {"Content-Type": "application/json"})[0] == 405
+        )
         for words in (("tokens", "list"), ("audit",), ("doctor",), ("show", exec_id), ("logs", exec_id)):
             told = lab.kitaru(*words)
             said += [told.out, told.err]

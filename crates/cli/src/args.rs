@@ -329,6 +329,12 @@ pub enum Waits {
         /// With --parent: of all executions below it.
         #[arg(long, requires = "parent")]
         recursive: bool,
+        /// How many at the most.
+        #[arg(long, value_name = "N", default_value_t = 1000, conflicts_with = "parent")]
+        limit: usize,
+        /// Go on behind the list that named this.
+        #[arg(long, conflicts_with = "parent")]
+        cursor: Option<String>,
     },
     /// Make a link that answers one question, once, for somebody without a token.
     Link(Link),

@@ -164,7 +164,7 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn now(&self) -> Millis {
-        SystemClock.now()
+        self.store.by_its_clock(SystemClock.now())
     }
 }
 
@@ -241,7 +241,10 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Tokens(one) => tokens::tokens(context, &one),
         Command::Audit(audit) => tokens::audit(context, &audit),
         Command::Waits(Waits::Link(one)) => tokens::link(context, &one),
-        Command::Waits(Waits::List { parent, recursive }) => look::waits(context, parent.as_deref(), recursive),
+        Command::Waits(Waits::List { parent, recursive, limit, cursor }) => match parent {
+            Some(parent) => look::waits_below(context, &parent, recursive),
+            None => look::waits(context, cursor.as_deref(), limit),
+        },
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
         Command::Check { target } => check::check(context, &target),

@@ -106,10 +106,22 @@ pub fn tree(context: &mut Context<'_>, id: &str) -> Result<Answer> {
 }
 
 /// `waits list`
-pub fn waits(context: &mut Context<'_>, parent: Option<&str>, recursive: bool) -> Result<Answer> {
+pub fn waits(context: &mut Context<'_>, cursor: Option<&str>, limit: usize) -> Result<Answer> {
+    let (rows, more) = manage::inbox(context.store.as_ref(), cursor, limit)?;
+    let more =
+        more.map(|next| format!("more: kitaru waits list --limit {limit} --cursor '{}'", next.replace('\'', r"'\''")));
+    asked(context, &rows, more)
+}
+
+/// `waits list --parent`
+pub fn waits_below(context: &mut Context<'_>, parent: &str, recursive: bool) -> Result<Answer> {
+    let store = context.store.as_ref();
+    let rows = manage::waiting(store, Some(&manage::find(store, parent)?), recursive)?;
+    asked(context, &rows, None)
+}
+
+fn asked(context: &mut Context<'_>, rows: &[kitaru_core::rows::WaitRow], more: Option<String>) -> Result<Answer> {
     let (store, now) = (context.store.as_ref(), context.now());
-    let parent = parent.map(|id| manage::find(store, id)).transpose()?;
-    let rows = manage::waiting(store, parent.as_ref(), recursive)?;
     let items = rows.iter().map(|row| view::wait(store, row, now)).collect::<Result<Vec<Json>>>()?;
     let text = if items.is_empty() {
         "nobody is asked anything".to_owned()
@@ -127,7 +139,8 @@ pub fn waits(context: &mut Context<'_>, parent: Option<&str>, recursive: bool) -
             ],
         )
     };
-    let messages = items.first().map(|first| render::field(first, "next")).into_iter().collect();
+    let mut messages: Vec<String> = items.first().map(|first| render::field(first, "next")).into_iter().collect();
+    messages.extend(more);
     Ok(Answer { items: Some(items), text, messages, ..Answer::default() })
 }
 

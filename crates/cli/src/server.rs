@@ -107,7 +107,8 @@ pub fn mcp(context: &mut Context<'_>, mcp: &Mcp) -> Result<Answer, ManageError> 
         place: (place.address.clone(), place.home.clone(), place.normal),
         log: Log::new(Form::Off, output::say),
         at_once: mcp.at_once.into(),
-        allow: Scope::parse(&mcp.allow)?,
+        allow: Scope::parse(&mcp.allow)
+            .ok_or_else(|| ManageError::new("usage", format!("there is no set {}", mcp.allow), None))?,
         by: who_by("mcp"),
     })?;
     Ok(Answer::default())

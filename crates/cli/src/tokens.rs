@@ -35,7 +35,7 @@ pub fn tokens(context: &mut Context<'_>, one: &Tokens) -> Result<Answer> {
 
 fn create(context: &mut Context<'_>, name: &str, scope: &str, expires: Option<&str>) -> Result<Answer> {
     let lasts = expires.map(manage::span_of).transpose()?;
-    let scope = Scope::parse(scope)?;
+    let scope = Scope::parse(scope).ok_or_else(|| ManageError::new("usage", format!("no scope {scope}"), None))?;
     let given = json!({ "name": name, "scope": scope.as_str(), "expires": expires });
     let now = context.now();
     let (row, secret) = logged(context, ("createToken", Target::Nothing), &given, |context| {

@@ -23,10 +23,7 @@ pub fn journal(bytes: &[u8]) {
     for (at, line) in text.lines().enumerate().take(500) {
         let Ok(body) = serde_json::from_str::<Body>(line) else { continue };
         let seq = at as Seq + 1;
-        let written = match serde_json::to_string(&body) {
-            Ok(written) => written,
-            Err(error) => panic!("{body:?} cannot be written: {error}"),
-        };
+        let written = serde_json::to_string(&body).unwrap_or_default();
         assert!(serde_json::from_str::<Body>(&written).is_ok_and(|again| again == body), "{written} is read otherwise");
         project(seq, 0, &body);
         table.fold(seq, 0, &body);

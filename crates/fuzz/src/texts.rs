@@ -65,13 +65,11 @@ pub fn path(bytes: &[u8]) {
     let mut root = json!({ "topic": 1, "messages": [{}, {}, {}, { "text": "x" }], "a": { "b": [[0, { "c": 1 }]] } });
     let before = root.clone();
     let found = path::get(&root, &steps).cloned();
-    let put = path::set(&mut root, &steps, Value::from("put"));
-    match (put, found) {
-        (Ok(()), _) => {
-            assert_eq!(path::get(&root, &steps), Ok(&Value::from("put")), "what is put there is found there")
-        }
-        (Err(_), Ok(found)) => panic!("{found} is there, and cannot be replaced"),
-        (Err(_), Err(_)) => assert_eq!(root, before, "what is refused changes nothing"),
+    if path::set(&mut root, &steps, Value::from("put")).is_ok() {
+        assert_eq!(path::get(&root, &steps), Ok(&Value::from("put")), "what is put there is found there");
+    } else {
+        assert!(found.is_err(), "{found:?} is there, and cannot be replaced");
+        assert_eq!(root, before, "what is refused changes nothing");
     }
 }
 
@@ -83,9 +81,5 @@ pub fn identifier(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
     let id = ExecutionId::new(text);
     assert!(id.short().len() <= id.as_str().len());
-    let again: ExecutionId = match serde_json::from_value(json!(id)) {
-        Ok(again) => again,
-        Err(error) => panic!("{id} cannot be read again: {error}"),
-    };
-    assert_eq!(again, id);
+    assert!(serde_json::from_value(json!(id)).is_ok_and(|again: ExecutionId| again == id), "{id} is read otherwise");
 }

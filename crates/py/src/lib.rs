@@ -20,6 +20,7 @@ mod worker;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    kitaru_store::interrupt_by(errors::interrupted);
     module.add_class::<engine::Engine>()?;
     module.add_class::<session::Session>()?;
     module.add_class::<worker::Worker>()?;

@@ -92,12 +92,18 @@ impl Going {
 /// Has an execution go on. Returns what becomes of it, for whoever asked.
 pub fn go_on(shared: &Shared, row: &ExecutionRow, going: Going) -> Result<String, ManageError> {
     match &shared.carrier {
-        Some(carrier) => {
+        Some(carrier) if is_here(row) => {
             carrier.ask(row.clone(), going);
             Ok("worker".to_owned())
         }
-        None => Ok(format!("nobody here: kitaru resume {}", row.id.short())),
+        _ => Ok(format!("nobody here: kitaru resume {}", row.id.short())),
     }
+}
+
+/// Whether the code of an execution is on this machine: what another one has recorded through a server is carried on
+/// there.
+fn is_here(row: &ExecutionRow) -> bool {
+    row.entry.host.as_ref().is_none_or(|host| *host == kitaru_store::os::host_name())
 }
 
 impl Carrier {
@@ -191,6 +197,10 @@ impl Work {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn now(&self) -> kitaru_core::Millis {
+        self.store.by_its_clock(SystemClock.now())
+    }
+
     fn look_until_stopped(&self) {
         let (mut seen, mut last) = (None, Instant::now());
         while !self.stopped.load(Ordering::Acquire) {
@@ -200,7 +210,7 @@ impl Work {
                 continue;
             }
             last = Instant::now();
-            match manage::due(self.store.as_ref(), SystemClock.now()) {
+            match manage::due(self.store.as_ref(), self.now()) {
                 Ok(due) => {
                     seen = version;
                     self.queue(due);
@@ -215,7 +225,7 @@ impl Work {
         match manage::unbegun(self.store.as_ref()) {
             Ok(rows) => {
                 let going = |row: &ExecutionRow| Going::on(if row.base > 0 { "replay" } else { "start" });
-                self.lock().queue.extend(rows.into_iter().map(|row| {
+                self.lock().queue.extend(rows.into_iter().filter(is_here).map(|row| {
                     let going = going(&row);
                     (row, going)
                 }));
@@ -227,6 +237,9 @@ impl Work {
     fn queue(&self, due: Vec<ExecutionRow>) {
         let mut state = self.lock();
         for row in due {
+            if !is_here(&row) {
+                continue;
+            }
             let is_known = state.under_way.contains_key(&row.id)
                 || state.queue.iter().any(|(one, _)| one.id == row.id)
                 || state.stuck.get(&row.id).is_some_and(|(seq, _)| *seq == row.last_seq);
@@ -297,7 +310,7 @@ impl Work {
 
     fn take_up_if_left(&self, state: &mut State, id: &ExecutionId) {
         match self.store.queries().execution(id) {
-            Ok(row) if manage::status(self.store.as_ref(), &row, SystemClock.now()) == Status::Interrupted => {
+            Ok(row) if manage::status(self.store.as_ref(), &row, self.now()) == Status::Interrupted => {
                 state.queue.push_back((row, Going::on("resume")));
             }
             Ok(_) => {}

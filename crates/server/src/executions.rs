@@ -179,14 +179,6 @@ pub fn page_size(asked: Option<usize>, usual: usize) -> Result<usize> {
     }
 }
 
-/// Which page is asked for, from 1.
-pub fn page_number(asked: Option<usize>) -> Result<usize> {
-    match asked.unwrap_or(1) {
-        page @ 1..=1_000_000 => Ok(page),
-        _ => Err(ManageError::new("usage", "page counts from 1 to 1000000", None)),
-    }
-}
-
 async fn journal(State(shared): State<Shared>, At(id): At<String>, Asked(from): Asked<After>) -> Answer {
     about(&shared, id, move |shared, row| {
         items(

@@ -33,6 +33,7 @@ mod problem;
 mod process;
 mod ready;
 mod registry;
+mod remote;
 mod replays;
 mod route;
 mod rules;
@@ -107,7 +108,7 @@ struct Shared {
 
 impl Shared {
     fn now(&self) -> Millis {
-        SystemClock.now()
+        self.store.by_its_clock(SystemClock.now())
     }
 }
 
@@ -139,6 +140,9 @@ async fn run(config: Config, tls: Option<Tls>, say: &mut dyn FnMut(SocketAddr)) 
     let address = listener.local_addr().map_err(|error| broken(&error))?;
     // Before anybody is told that it serves: who is told may stop it at once.
     let (mut signals, mut again) = (Signals::new().map_err(|error| broken(&error))?, Signals::new().ok());
+    let store = Arc::clone(&config.store);
+    let given = tokio::task::spawn_blocking(move || remote::grace(store.as_ref(), SystemClock.now())).await;
+    given.map_err(|error| ManageError::new("misuse", error.to_string(), None))??;
     let feed = Feed::new(Arc::clone(&config.store), config.log);
     let metrics = Arc::<Metrics>::default();
     let carrier = (config.at_once > 0).then(|| Carrier::begin(&config, Arc::clone(&metrics), "up"));
@@ -207,7 +211,8 @@ pub fn document() -> Result<Json, ManageError> {
 }
 
 fn app(shared: Shared, door: access::Door) -> Router {
-    let api = routes().into_iter().fold(Router::new(), |router, route| route.add_to(router, &shared));
+    let api =
+        routes().into_iter().chain(remote::routes()).fold(Router::new(), |router, route| route.add_to(router, &shared));
     Router::new()
         .route("/", axum::routing::get(page::page))
         .route("/style.css", axum::routing::get(page::style))

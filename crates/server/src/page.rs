@@ -37,12 +37,12 @@ fn text(shared: &Shared) -> Result<String, ManageError> {
         <link rel=stylesheet href=/style.css>"
         .to_owned();
     page.push_str("<h1>Kitaru</h1><h2>Open questions</h2>");
-    let waits = manage::waiting(store, None, false)?;
+    let (waits, more) = manage::inbox(store, None, 100)?;
     if waits.is_empty() {
         page.push_str("<p>Nobody is asked anything.</p>");
     } else {
         page.push_str("<table><tr><th>Execution<th>Wait<th>Question<th>Answer with");
-        for wait in waits.iter().take(100) {
+        for wait in &waits {
             let item = view::wait(store, wait, now)?;
             _ = write!(
                 page,
@@ -54,6 +54,9 @@ fn text(shared: &Shared) -> Result<String, ManageError> {
             );
         }
         page.push_str("</table>");
+        if more.is_some() {
+            page.push_str("<p>There are more: <code>kitaru waits list</code>.</p>");
+        }
     }
     page.push_str("<h2>Executions</h2>");
     let wanted = Wanted { limit: 50, page: 1, ..Wanted::default() };
@@ -81,7 +84,21 @@ fn text(shared: &Shared) -> Result<String, ManageError> {
     Ok(page)
 }
 
-/// Text that can only be text.
+/// Text that can only be text: no page, and nothing that drives a terminal in which a page is read.
 pub fn plain(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        let bidi = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            '\n' | '\t' => safe.push(c),
+            c if c.is_control() || bidi => safe.extend(c.escape_default()),
+            c => safe.push(c),
+        }
+    }
+    safe
 }

@@ -78,7 +78,8 @@ where
         answers: Answers::Json("Anything"),
         status: StatusCode::OK,
         keyed: false,
-        logged: scope > Scope::Read,
+        // Those who run executions write journals, which say themselves what was done.
+        logged: scope > Scope::Read && !path.starts_with("/store/"),
         handler: on(filter, handler),
     }
 }
@@ -152,6 +153,11 @@ impl Route {
         Self { scope, ..self }
     }
 
+    /// The log of changes has it not: what it writes says itself who it was.
+    pub fn unlogged(self) -> Self {
+        Self { logged: false, ..self }
+    }
+
     /// Puts it into a router.
     pub fn add_to(self, router: Router<Shared>, shared: &Shared) -> Router<Shared> {
         let scope = self.scope;
@@ -187,7 +193,8 @@ async fn no_query(request: Request, next: Next) -> Response {
 async fn json_only(request: Request, next: Next) -> Response {
     let mut kinds = request.headers().get_all(header::CONTENT_TYPE).iter();
     let kind = kinds.next().and_then(|kind| kind.to_str().ok()).and_then(|kind| kind.split(';').next());
-    if kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) && kinds.next().is_none() {
+    let is_known = |kind: &str| kind.eq_ignore_ascii_case("application/json") || kind == crate::remote::KIND;
+    if kind.is_some_and(|kind| is_known(kind.trim())) && kinds.next().is_none() {
         return next.run(request).await;
     }
     let detail = "what changes something is sent as Content-Type: application/json";

@@ -2,7 +2,7 @@
 
 use crate::Shared;
 use crate::carry::{self, Going};
-use crate::executions::{about, items, page_number, page_size, said};
+use crate::executions::{about, items, page_size, said};
 use crate::given::{Asked, At, Given, IdempotencyKey};
 use crate::problem::{Answer, answer};
 use crate::route::{Route, get, post};
@@ -35,18 +35,19 @@ struct Inbox {
     /// How many at the most.
     #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
-    /// Which page, from 1.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    page: Option<usize>,
+    /// What the page before gave as `next`.
+    #[schemars(regex(pattern = r"^w[0-9]{1,15}\.[0-9]{1,15}\.."))]
+    cursor: Option<String>,
 }
 
 async fn list(State(shared): State<Shared>, Asked(inbox): Asked<Inbox>) -> Answer {
     answer(&shared, move |shared| {
         let (store, now) = (shared.store.as_ref(), shared.now());
         let limit = page_size(inbox.limit, 100)?;
-        let skip = (page_number(inbox.page)? - 1) * limit;
-        let waits = manage::waiting(store, None, false)?;
-        items(waits.iter().skip(skip).take(limit).map(|wait| view::wait(store, wait, now)))
+        let (waits, next) = manage::inbox(store, inbox.cursor.as_deref(), limit)?;
+        let mut page = items(waits.iter().map(|wait| view::wait(store, wait, now)))?;
+        page["next"] = json!(next);
+        Ok(page)
     })
     .await
 }

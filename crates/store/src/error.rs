@@ -2,10 +2,11 @@
 //!
 //! Not here: SQL error codes; a backend translates them.
 
-use kitaru_core::ExecutionId;
+use kitaru_core::{Digest, ExecutionId};
+use serde::{Deserialize, Serialize};
 
-/// A store's refusal or failure.
-#[derive(Clone, Debug, thiserror::Error)]
+/// A store's refusal or failure. Goes over the wire as it is.
+#[derive(Clone, Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum StoreError {
     /// No such execution.
     #[error("no execution {0}")]
@@ -61,7 +62,7 @@ pub enum StoreError {
         /// Where it was.
         path: String,
         /// What is there now.
-        how: &'static str,
+        how: String,
     },
     /// The store was written by a later version.
     #[error("the store at {path} has format {found}, this version knows up to {known}: upgrade kitaru")]
@@ -92,8 +93,64 @@ pub enum StoreError {
         path: String,
     },
     /// `KITARU_STORE` is of a form that is not known.
-    #[error("cannot open {0:?}: a store is a path to a file, or memory:")]
+    #[error("cannot open {0:?}: a store is a path to a file, memory:, or the http(s):// address of a server")]
     Address(String),
+    /// The server of the store is away, and was waited for as long as may be. Whether the last write arrived is unknown.
+    #[error("the server at {url} does not answer ({why}); waited {waited} s")]
+    Away {
+        /// Where.
+        url: String,
+        /// What the system said last.
+        why: String,
+        /// For how long it was waited for.
+        waited: u64,
+    },
+    /// The server does not know the token, or none was sent.
+    #[error("the server at {url} does not let this in: {why}")]
+    Unauthorized {
+        /// Where.
+        url: String,
+        /// What it says.
+        why: String,
+    },
+    /// The server knows the token, which may not do this.
+    #[error("the server at {url} refuses: {why}")]
+    Forbidden {
+        /// Where.
+        url: String,
+        /// What it says.
+        why: String,
+    },
+    /// A token would be sent where others can read it.
+    #[error("a token is not sent to {url}: others can read it on its way")]
+    Readable {
+        /// Where.
+        url: String,
+    },
+    /// A setting of the environment means nothing.
+    #[error("{0}")]
+    Setting(String),
+    /// The server speaks another protocol.
+    #[error("the server at {url} is of version {theirs}, this is {ours}, and they do not understand each other: {way}")]
+    Version {
+        /// Where.
+        url: String,
+        /// The server's version.
+        theirs: String,
+        /// The version here.
+        ours: String,
+        /// What to do.
+        way: String,
+    },
+    /// The two sides did not understand each other.
+    #[error("the server of the store is not understood: {0}")]
+    Protocol(String),
+    /// The sender took values for known that are not there. It sends them; nobody else sees this.
+    #[error("values that are referred to are not in the store")]
+    Missing(Vec<Digest>),
+    /// Somebody pressed Ctrl-C while the server was waited for.
+    #[error("interrupted while the server of the store was waited for")]
+    Interrupted,
     /// Anything else the system said.
     #[error("store at {path}: {why}")]
     Io {
@@ -121,6 +178,14 @@ impl StoreError {
             Self::Network { .. } => "network-file-system",
             Self::Forked { .. } => "store-forked",
             Self::Address(_) => "store-address",
+            Self::Away { .. } => "server-away",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Readable { .. } => "token-over-http",
+            Self::Setting(_) => "usage",
+            Self::Version { .. } => "server-version",
+            Self::Protocol(_) | Self::Missing(_) => "server-protocol",
+            Self::Interrupted => "interrupted",
             Self::Io { .. } => "store-io",
         }
     }

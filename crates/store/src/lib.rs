@@ -1,6 +1,7 @@
 //! Where journals are kept: the [`Store`] trait and its backends.
 //!
-//! A backend is a folder: `sqlite/` for one machine, in a file or in memory. All of them apply the changes that
+//! A backend is a folder: `sqlite/` for one machine, in a file or in memory; `http/` for the
+//! store of a server. All of them apply the changes that
 //! [`kitaru_core::project`] names, and all pass the suite in `tests/conformance/`. Calls to the operating system stand in `os/`,
 //! large values in `values/`.
 //!
@@ -9,19 +10,22 @@
 
 mod access;
 pub mod error;
+mod http;
 pub mod os;
 mod owners;
 mod sqlite;
 pub mod store;
 mod upkeep;
 mod values;
+pub mod wire;
 
 pub use access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
 pub use error::StoreError;
+pub use http::{interrupt_by, is_remote};
 pub use sqlite::forget_memory;
 pub use store::{
-    ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Revision,
-    Seen, StatisticsRow, Store, WaitFilter,
+    ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries,
+    Revision, Seen, StatisticsRow, Store, WaitFilter,
 };
 
 pub use upkeep::{Backup, Collected, Removal, Restored, Upkeep};
@@ -46,12 +50,19 @@ pub struct Options {
     pub synchronous: Synchronous,
 }
 
-/// Opens the store at `address`: a path to a file, or `memory:` for one that lives as long as the process.
+/// JSON texts up to this many bytes stay in their event.
+pub const INLINE: usize = values::INLINE;
+
+/// Opens the store at `address`: a path to a file, `memory:` for one that lives as long as the process, or the address
+/// of a server, which is shown the token in `KITARU_TOKEN`.
 ///
 /// `home` is the folder of the locks by which processes know each other.
 pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
     if address == "memory:" {
         return Ok(sqlite::in_memory(home)?);
+    }
+    if address.starts_with("http://") || address.starts_with("https://") {
+        return http::connect(address);
     }
     if address.contains("://") || address.is_empty() {
         return Err(StoreError::Address(address.to_owned()));

@@ -4,17 +4,19 @@
 
 use crate::access::Access;
 use crate::error::StoreError;
+use crate::wire::{Write, Wrote};
 use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::lease::Owner;
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
-use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A result of a store.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What [`Store::create`] found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Created {
     /// The execution is new. Holds its epoch when it was claimed at once (1), else 0.
     New(Epoch),
@@ -23,7 +25,7 @@ pub enum Created {
 }
 
 /// A claim in [`Store::create`] or [`Store::claim`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Claim {
     /// Who takes the execution.
     pub owner: Owner,
@@ -32,7 +34,7 @@ pub struct Claim {
 }
 
 /// What must hold for [`Store::post`] to write, tested inside the writing transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Guard {
     /// The wait of that key is open, and the execution is not final.
     WaitOpen(String),
@@ -45,7 +47,7 @@ pub enum Guard {
 }
 
 /// How an execution was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Seen {
     /// Recorded in that status.
     In(Status),
@@ -54,7 +56,7 @@ pub enum Seen {
 }
 
 /// A line that a call printed or logged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// When.
     pub at: Millis,
@@ -124,6 +126,25 @@ pub trait Store: Send + Sync {
     /// Keeps what a code digest is made of, to say later what changed: a JSON text. Not awaited to the disk.
     fn keep_code(&self, digest: &str, parts: &str) -> Result<()>;
 
+    /// Makes writes that may come twice: what `writer` sent under that number is written once, and whoever sends it again
+    /// is told what came of it the first time. Numbers of a writer grow; one that is lower than its last is refused as a
+    /// [`StoreError::Conflict`]. What is refused among them leaves the others as they are. Durable when it returns,
+    /// unless all of them are logs and code digests.
+    fn write_once(&self, writer: &str, number: u64, writes: Vec<Write>) -> Result<Vec<Result<Wrote>>>;
+
+    /// Which of these chunks of values ([`Digest`] of their bytes) are kept, with their bytes if asked for.
+    fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>>;
+
+    /// What that time of this machine's clock is by the clock of the store, which counts where machines share one.
+    fn by_its_clock(&self, here: Millis) -> Millis {
+        here
+    }
+
+    /// How often it may be asked for its version.
+    fn look_every(&self) -> Duration {
+        Duration::from_millis(25)
+    }
+
     /// This process as an owner, registered so that others can tell whether it lives.
     fn owner(&self) -> Result<Owner>;
 
@@ -150,7 +171,7 @@ pub trait Store: Send + Sync {
 }
 
 /// A page of a listing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Page {
     /// How many rows at the most.
     pub limit: usize,
@@ -162,7 +183,7 @@ pub struct Page {
 pub type Revision = u64;
 
 /// What was written, with its number.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// Its number, which no other change has.
     pub revision: Revision,
@@ -173,7 +194,7 @@ pub struct Change {
 }
 
 /// See [`Change`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Changed {
     /// An event of its own, none of its source's.
     Event(Event),
@@ -184,7 +205,7 @@ pub enum Changed {
 }
 
 /// What came after a number.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Changes {
     /// In order.
     pub items: Vec<Change>,
@@ -193,7 +214,7 @@ pub struct Changes {
 }
 
 /// Which executions to list. Empty: all.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ExecutionFilter {
     /// Recorded status is one of these. `Running` is both what runs and what is orphaned: the caller asks
     /// [`Store::pulse`] and shows [`kitaru_core::lease::visible`].
@@ -227,7 +248,7 @@ pub struct ExecutionFilter {
 }
 
 /// Which waits to list. Empty: all.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct WaitFilter {
     /// Of this execution.
     pub execution: Option<ExecutionId>,
@@ -235,8 +256,19 @@ pub struct WaitFilter {
     pub open: bool,
 }
 
+/// A place in the inbox: that of a wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxPlace {
+    /// When it was opened.
+    pub opened_at: Millis,
+    /// The number of its execution.
+    pub number: u64,
+    /// Its key.
+    pub key: String,
+}
+
 /// A stored artifact, without its value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArtifactRow {
     /// Its execution.
     pub execution_id: ExecutionId,
@@ -289,6 +321,14 @@ pub trait Queries: Send + Sync {
 
     /// Waits, oldest first. Sleeps are not among them.
     fn waits(&self, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>>;
+
+    /// Open waits of all executions that can still take an answer, behind that place, oldest first: the inbox. It costs
+    /// what is on the page.
+    fn inbox(&self, after: Option<&InboxPlace>, limit: usize) -> Result<Vec<(InboxPlace, WaitRow)>>;
+
+    /// Executions that may have something to go on with that nobody does, newest first: all that do are among them or
+    /// above one of them. Few others are: it costs what is found, and not what waits.
+    fn stirred(&self, now: Millis) -> Result<Vec<ExecutionRow>>;
 
     /// Artifacts of an execution by name.
     fn artifacts(&self, id: &ExecutionId) -> Result<Vec<ArtifactRow>>;

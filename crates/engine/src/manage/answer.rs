@@ -188,9 +188,9 @@ fn too_late(wait: &WaitRow) -> ManageError {
 /// written only if the owner has seen every event. A parent may let go without having seen what happened to its
 /// child; so there the journals are looked at until either has moved on.
 pub fn after_answer(store: &dyn Store, answered: &Answered, clock: &dyn Clock) -> Result<After> {
-    let began = clock.now();
+    let began = store.by_its_clock(clock.now());
     loop {
-        let now = clock.now();
+        let now = store.by_its_clock(clock.now());
         let root = store.queries().execution(&answered.root.id)?;
         let asker = store.queries().execution(&answered.wait.execution_id)?;
         let short = root.id.short();

@@ -15,6 +15,7 @@ mod family;
 mod fleet;
 mod follow;
 mod gc;
+mod inbox;
 mod links;
 mod list;
 pub mod next;
@@ -40,6 +41,7 @@ pub use family::root_of;
 pub use fleet::{Standing, acted, have_come, must_not_circle, standings, stirred, waiters, waiting};
 pub use follow::{Following, follow};
 pub use gc::{Gc, GcOptions, age, gc, upkeep};
+pub use inbox::inbox;
 pub use links::{answer_link, create_link, linked};
 pub use list::{Wanted, artifact, flows, list, newest, parse_status};
 pub use original::Original;
@@ -85,6 +87,11 @@ impl From<StoreError> for ManageError {
         let hint = match &error {
             StoreError::NotFound(_) => Some("kitaru executions list".to_owned()),
             StoreError::Ambiguous { .. } => Some("give more of the identifier".to_owned()),
+            StoreError::Away { .. } => Some("start it (kitaru up), or wait longer: KITARU_PATIENCE=SECONDS".to_owned()),
+            StoreError::Unauthorized { .. } => Some("set KITARU_TOKEN to a token of that server".to_owned()),
+            StoreError::Readable { .. } => {
+                Some("use its https:// address; where the way is private, KITARU_ALLOW_HTTP=1".to_owned())
+            }
             _ => None,
         };
         Self::new(error.code(), error.to_string(), hint)

@@ -3,7 +3,7 @@
 //! Not here: going on, which needs the user's code.
 
 use super::by_hand::{self, Given};
-use super::family::{above, children, parent_of};
+use super::family::{above, children, root_of};
 use super::fleet::{awaits, have_come};
 use super::pending::pending;
 use super::{ManageError, Result, hold, next, status};
@@ -13,6 +13,7 @@ use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status};
 use kitaru_core::{Body, ExecutionId, Millis, Seq};
 use kitaru_store::{ExecutionFilter, Guard, Page, Store, WaitFilter};
+use std::collections::HashSet;
 
 /// What to do with the call that an execution is paused at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,12 +147,14 @@ fn goes_on_in_place(
 
 /// Executions that should go on but that nobody works on: their time has come, or an answer is there.
 pub fn due(store: &dyn Store, now: Millis) -> Result<Vec<ExecutionRow>> {
-    let page = Page { limit: 100_000, offset: 0 };
-    let filter = ExecutionFilter { status: vec![Status::Waiting, Status::Sleeping], ..ExecutionFilter::default() };
     let mut found = Vec::new();
-    for row in store.queries().executions(&filter, page)? {
-        if parent_of(store, &row)?.is_none() && has_news(store, &row, now)? {
-            found.push(row);
+    let mut seen = HashSet::new();
+    for row in store.queries().stirred(now)? {
+        // What it belongs to goes on with it.
+        let root = root_of(store, &row)?;
+        let parked = matches!(root.status, Status::Waiting | Status::Sleeping);
+        if parked && seen.insert(root.id.clone()) && has_news(store, &root, now)? {
+            found.push(root);
         }
     }
     Ok(found)

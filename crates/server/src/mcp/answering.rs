@@ -13,6 +13,7 @@ use crate::scope::Scope;
 use crate::waits::{Input, record};
 use kitaru_core::rows::WaitRow;
 use kitaru_engine::manage::{self, view};
+use kitaru_store::{Page, WaitFilter};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -64,19 +65,24 @@ fn twenty() -> usize {
 
 fn list(call: &Call, asked: Inbox) -> Result<Told> {
     let store = call.shared.store.as_ref();
-    let waits = match &asked.execution_id {
-        Some(id) => manage::open_waits(store, &call.find(id)?)?,
-        None => manage::waiting(store, None, false)?,
+    let limit = limit(asked.limit, 100)?;
+    // One more tells whether there is another page.
+    let waits: Vec<WaitRow> = match &asked.execution_id {
+        Some(id) => manage::open_waits(store, &call.find(id)?)?.into_iter().skip(asked.skip).take(limit + 1).collect(),
+        None => {
+            let open = WaitFilter { execution: None, open: true };
+            store.queries().waits(&open, Page { limit: limit + 1, offset: asked.skip })?
+        }
     };
     let mut pile = Pile::default();
-    for wait in waits.iter().skip(asked.skip).take(limit(asked.limit, 100)?) {
+    for wait in waits.iter().take(limit) {
         if !pile.take(shown(call, wait)?) {
             break;
         }
     }
-    let upto = asked.skip.saturating_add(pile.items.len());
-    let next = (upto < waits.len()).then_some(upto);
-    let summary = format!("{} of {} open questions.", pile.items.len(), waits.len());
+    let next = (pile.items.len() < waits.len()).then(|| asked.skip.saturating_add(pile.items.len()));
+    let more = if next.is_some() { ", and there are more" } else { "" };
+    let summary = format!("{} open questions{more}.", pile.items.len());
     let told = Told::new(summary, json!({ "waits": pile.items, "next_skip": next }));
     Ok(if waits.is_empty() {
         told

@@ -70,7 +70,7 @@ async fn answer(service: Service, request: Request) -> Response {
 /// The set that an address asks for: `/mcp?allow=read`. It narrows what the caller may, and never widens it.
 fn allowed(query: Option<&str>) -> Result<Option<Scope>, Problem> {
     let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(None) };
-    let known = query.strip_prefix("allow=").and_then(|word| Scope::parse(word).ok());
+    let known = query.strip_prefix("allow=").and_then(Scope::parse);
     let wrong = || Problem::new(StatusCode::BAD_REQUEST, "usage", "allow is read, answer, operate or admin");
     known.map(Some).ok_or_else(wrong)
 }

@@ -107,6 +107,21 @@ pub fn started(pid: u32) -> Option<u64> {
     }
 }
 
+/// Whether the process of that pid runs that started then. `None`: it can't be told.
+pub fn is_running(pid: u32, then: u64) -> Option<bool> {
+    if let Some(start) = started(pid) {
+        return Some(start == then);
+    }
+    let pid = libc::pid_t::try_from(pid).ok()?;
+    // SAFETY: signal 0 is sent to nobody; the call only looks.
+    if unsafe { libc::kill(pid, 0) } == 0 {
+        // It is dead and waits for its parent, if processes can be looked at here at all.
+        return started(std::process::id()).map(|_| false);
+    }
+    // Somebody else's process may be hidden (`hidepid`): that is not the same as gone.
+    (io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)).then_some(false)
+}
+
 /// The kind of network file system that `path` lies on; `None`: it is local, or can't be told.
 pub fn network_file_system(path: &Path) -> Option<&'static str> {
     #[cfg(target_os = "linux")]

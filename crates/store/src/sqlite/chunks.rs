@@ -4,7 +4,7 @@ use super::Fault;
 use crate::error::StoreError;
 use crate::values::{New, Part, Place, Range};
 use kitaru_core::{Digest, ValueRef};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashSet;
 
 /// Which chunks are stored, in one look at the database.
@@ -55,6 +55,18 @@ pub fn insert(db: &Connection, values: &[New]) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Those of these chunks that are stored.
+pub fn pieces(db: &Connection, digests: &[Digest]) -> rusqlite::Result<Vec<Option<Part>>> {
+    let mut select = db.prepare_cached("SELECT len, stored, zstd, data, pack, place FROM chunks WHERE digest = ?1")?;
+    digests.iter().map(|digest| select.query_row([&digest.0[..]], part).optional()).collect()
+}
+
+fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
+    let pack: Option<u64> = row.get(4)?;
+    let place: Option<u64> = row.get(5)?;
+    Ok(Part { len: row.get(0)?, stored: row.get(1)?, zstd: row.get(2)?, data: row.get(3)?, pack: pack.zip(place) })
+}
+
 /// Refuses references to values that are not there: whatever they were read from has gone meanwhile.
 pub fn must_exist(db: &Connection, digests: &[Digest]) -> Result<(), Fault> {
     let mut select = db.prepare_cached("SELECT 1 FROM blobs WHERE digest = ?1")?;
@@ -79,22 +91,7 @@ pub fn ids(db: &Connection, digest: &Digest) -> rusqlite::Result<Vec<i64>> {
 /// The chunks of a value, in order. None: there is no such value.
 pub fn parts(db: &Connection, reference: &ValueRef) -> rusqlite::Result<Vec<Part>> {
     let mut select = db.prepare_cached("SELECT len, stored, zstd, data, pack, place FROM chunks WHERE id = ?1")?;
-    ids(db, &reference.digest)?
-        .into_iter()
-        .map(|id| {
-            select.query_row([id], |row| {
-                let pack: Option<u64> = row.get(4)?;
-                let place: Option<u64> = row.get(5)?;
-                Ok(Part {
-                    len: row.get(0)?,
-                    stored: row.get(1)?,
-                    zstd: row.get(2)?,
-                    data: row.get(3)?,
-                    pack: pack.zip(place),
-                })
-            })
-        })
-        .collect()
+    ids(db, &reference.digest)?.into_iter().map(|id| select.query_row([id], part)).collect()
 }
 
 /// Where chunks stand in packs.

@@ -15,13 +15,13 @@ use rusqlite::Connection;
 use std::sync::Arc;
 
 /// How often values are put beside the journal anew because a part of them has just been removed.
-const AGAIN: usize = 5;
+pub const AGAIN: usize = 5;
 
 /// What events refer to.
-struct Referred {
-    new: Vec<New>,
+pub struct Referred {
+    pub new: Vec<New>,
     /// By events that were given with references.
-    copied: Vec<Digest>,
+    pub copied: Vec<Digest>,
 }
 
 impl Sqlite {
@@ -48,14 +48,13 @@ impl Sqlite {
                 Err(StoreError::Collected) => {}
                 other => return other,
             }
-            let new = values.new.iter().map(|one| self.prepare(&one.text)).collect::<Result<_>>()?;
-            referred = Referred { new, copied: values.copied.clone() };
+            referred = self.store_anew(&values)?;
         }
         Err(StoreError::Collected)
     }
 
     /// Puts large values beside the journal before the transaction that refers to them.
-    fn store_values(&self, events: &mut [Body]) -> Result<Referred> {
+    pub(super) fn store_values(&self, events: &mut [Body]) -> Result<Referred> {
         self.here()?;
         let mut referred = Referred { new: Vec::new(), copied: Vec::new() };
         for value in events.iter_mut().flat_map(Body::values_mut) {
@@ -70,6 +69,12 @@ impl Sqlite {
             }
         }
         Ok(referred)
+    }
+
+    /// The same, when a part of it has just been removed.
+    pub(super) fn store_anew(&self, values: &Referred) -> Result<Referred> {
+        let new = values.new.iter().map(|one| self.prepare(&one.text)).collect::<Result<_>>()?;
+        Ok(Referred { new, copied: values.copied.clone() })
     }
 
     fn prepare(&self, text: &Arc<kitaru_core::value::Text>) -> Result<New> {

@@ -1,7 +1,7 @@
 //! The embedded store: one SQLite file in WAL mode, and large values beside it.
 //!
 //! `open` finds and configures the file, `schema` has the tables, `write` and `read` the statements, `feed` the order of
-//! commits, `writer` the shared transactions, `gate` the order among processes. This file implements the traits. Not here: any SQL.
+//! commits, `due` what has to be looked at, `writer` the shared transactions, `gate` the order among processes. This file implements the traits. Not here: any SQL.
 
 mod access;
 mod backup;
@@ -9,11 +9,13 @@ mod breakpoints;
 mod check;
 mod chunks;
 mod collect;
+mod due;
 mod fault;
 mod feed;
 mod forks;
 mod gate;
 mod keep;
+mod once;
 mod open;
 mod read;
 mod restore;
@@ -29,15 +31,16 @@ use crate::error::StoreError;
 use crate::os;
 use crate::owners::Owners;
 use crate::store::{
-    ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, LogLine, Page, Queries, Result, Revision,
+    ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
     StatisticsRow, Store, WaitFilter,
 };
 use crate::values::Values;
+use crate::wire::{Write, Wrote};
 pub use fault::Fault;
 use feed::Numbers;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
-use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
 pub use restore::restore;
 use rusqlite::Connection;
 use std::collections::HashMap;
@@ -313,6 +316,15 @@ impl Store for Sqlite {
         self.write(Durable::Later, move |db, _| breakpoints::keep_code(db, &digest, &parts).map(|()| 0)).map(|_| ())
     }
 
+    fn write_once(&self, writer: &str, number: u64, writes: Vec<Write>) -> Result<Vec<Result<Wrote>>> {
+        self.once(writer, number, writes)
+    }
+
+    fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
+        let found = self.read(|db| Ok(chunks::pieces(db, digests)?))?;
+        found.into_iter().map(|part| part.map(|part| self.values.bytes_of(part, &self.path)).transpose()).collect()
+    }
+
     fn owner(&self) -> Result<Owner> {
         self.owners.owner()
     }
@@ -369,6 +381,14 @@ impl Queries for Sqlite {
 
     fn waits(&self, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>> {
         self.read(|db| read::waits(db, filter, page))
+    }
+
+    fn inbox(&self, after: Option<&InboxPlace>, limit: usize) -> Result<Vec<(InboxPlace, WaitRow)>> {
+        self.read(|db| due::inbox(db, after, limit))
+    }
+
+    fn stirred(&self, now: Millis) -> Result<Vec<ExecutionRow>> {
+        self.read(|db| due::candidates(db, now))
     }
 
     fn artifacts(&self, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {

@@ -237,8 +237,17 @@ pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
 
 pub fn executions(db: &Connection, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionRow>> {
     let (sql, values) = executions_sql(filter, page);
-    let mut select = db.prepare_cached(&sql)?;
-    let mut rows = select.query(rusqlite::params_from_iter(values.iter()))?;
+    rows(db, &sql, values.iter())
+}
+
+/// Executions by a condition of one's own.
+pub fn executions_where(db: &Connection, condition: &str, values: &[&dyn ToSql]) -> Result<Vec<ExecutionRow>> {
+    rows(db, &format!("{EXECUTION} WHERE {condition}"), values.iter())
+}
+
+fn rows(db: &Connection, sql: &str, values: impl Iterator<Item = impl ToSql>) -> Result<Vec<ExecutionRow>> {
+    let mut select = db.prepare_cached(sql)?;
+    let mut rows = select.query(rusqlite::params_from_iter(values))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(execution_row(row)?);
@@ -288,7 +297,7 @@ pub fn waits_sql(filter: &WaitFilter, page: Page) -> Statement {
     let mut values: Vec<Box<dyn ToSql>> = Vec::new();
     if filter.open {
         conditions.push("waits.status = 'open'".to_owned());
-        conditions.push("executions.status NOT IN ('completed', 'cancelled')".to_owned());
+        conditions.push("over = 0".to_owned());
     }
     if let Some(id) = &filter.execution {
         conditions.push("waits.n = (SELECT n FROM executions WHERE id = ?)".to_owned());
@@ -311,23 +320,28 @@ pub fn waits(db: &Connection, filter: &WaitFilter, page: Page) -> Result<Vec<Wai
     let mut rows = select.query(rusqlite::params_from_iter(values.iter()))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(WaitRow {
-            execution_id: ExecutionId::new(row.get::<_, String>(0)?),
-            key: row.get(1)?,
-            name: row.get(2)?,
-            question: row.get(3)?,
-            schema: json(row.get(4)?)?,
-            data: json(row.get(5)?)?,
-            status: row.get(6)?,
-            answer: json(row.get(7)?)?,
-            answered_by: row.get(8)?,
-            deadline: row.get(9)?,
-            on_timeout: row.get(10)?,
-            opened_at: row.get(11)?,
-            closed_at: row.get(12)?,
-        });
+        found.push(wait_row(row)?);
     }
     Ok(found)
+}
+
+/// A wait of a statement whose columns are those of [`waits_sql`].
+pub fn wait_row(row: &Row<'_>) -> Result<WaitRow> {
+    Ok(WaitRow {
+        execution_id: ExecutionId::new(row.get::<_, String>(0)?),
+        key: row.get(1)?,
+        name: row.get(2)?,
+        question: row.get(3)?,
+        schema: json(row.get(4)?)?,
+        data: json(row.get(5)?)?,
+        status: row.get(6)?,
+        answer: json(row.get(7)?)?,
+        answered_by: row.get(8)?,
+        deadline: row.get(9)?,
+        on_timeout: row.get(10)?,
+        opened_at: row.get(11)?,
+        closed_at: row.get(12)?,
+    })
 }
 
 pub fn artifacts(db: &Connection, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {

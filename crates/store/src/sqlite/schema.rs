@@ -243,9 +243,35 @@ CREATE TABLE gone (
     id       TEXT NOT NULL,
     revision INTEGER NOT NULL
 );
+
+-- Whether a parked execution may have something to go on with (`due`). Children are marked by their parents.
+ALTER TABLE executions ADD COLUMN stirred INTEGER NOT NULL DEFAULT 0;
+UPDATE executions SET stirred = 1 WHERE status IN ('waiting', 'sleeping') AND (
+    EXISTS (SELECT 1 FROM waits WHERE waits.n = executions.n AND waits.status = 'answered')
+    OR EXISTS (SELECT 1 FROM executions AS child WHERE child.parent = executions.id));
+CREATE INDEX executions_stirred ON executions (n) WHERE stirred;
+-- Children that run, or have lost their process: the death of an owner marks nobody.
+CREATE INDEX executions_left ON executions (n) WHERE parent IS NOT NULL AND status IN ('running', 'interrupted');
+
+-- The inbox: open questions of all executions that can still take an answer, oldest first.
+ALTER TABLE waits ADD COLUMN over INTEGER NOT NULL DEFAULT 0;
+UPDATE waits SET over = 1
+WHERE status = 'open' AND n IN (SELECT n FROM executions WHERE status IN ('completed', 'cancelled'));
+DROP INDEX waits_open;
+CREATE INDEX waits_open ON waits (opened_at, n, key) WHERE status = 'open' AND sleep = 0 AND over = 0;
 ",
     // Tokens, links, the log of changes.
     include_str!("access.sql"),
+    "
+-- What a writer that works through a server sent last, and what came of it: sent again, it is told that again.
+CREATE TABLE writers (
+    n       INTEGER PRIMARY KEY,
+    id      TEXT NOT NULL UNIQUE,
+    number  INTEGER NOT NULL,
+    answers TEXT NOT NULL,
+    at      INTEGER NOT NULL
+);
+",
 ];
 
 /// The version that this code writes.

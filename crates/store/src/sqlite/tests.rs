@@ -50,6 +50,11 @@ fn every_listing_is_served_by_an_index() {
     must_use(&store, &list(ExecutionFilter { key: Some("k".to_owned()), ..all() }), &["executions_key"]);
     must_use(&store, &list(ExecutionFilter { awaits: true, ..all() }), &["executions_awaits"]);
     must_use(&store, &list(ExecutionFilter { due_by: Some(1), ..all() }), &["executions_wake"]);
+    let indexes = ["executions_stirred", "executions_wake", "executions_awaits", "executions_left"];
+    must_use(&store, &format!("SELECT id FROM executions WHERE {}", due::CANDIDATES), &indexes);
+    must_use(&store, due::INBOX, &["waits_open", "SEARCH executions"]);
+    let steps = plan(&store, due::INBOX);
+    assert!(steps.iter().all(|step| !step.contains("TEMP B-TREE")), "{steps:#?}");
     // Without a filter the newest page is the end of the table itself.
     let steps = plan(&store, &list(all()));
     assert!(steps.iter().all(|step| !step.contains("TEMP B-TREE")), "{steps:#?}");
@@ -72,6 +77,36 @@ fn every_statement_of_a_step_finds_its_rows_by_key() {
     ] {
         must_use(&store, sql, &["SEARCH"]);
     }
+}
+
+#[test]
+fn a_step_of_a_lone_flow_writes_no_page_for_its_number() {
+    let (home, store) = store();
+    let written = |store: &Sqlite| {
+        store.writer.with(|db| db.query_row("SELECT count(*) FROM feed", [], |row| row.get(0)).unwrap())
+    };
+    let id = ExecutionId::new("lone");
+    let line = || LogLine { at: 1, call_key: None, stream: "stdout".to_owned(), text: "x".to_owned() };
+    store
+        .write(Durable::Now, |db, _| {
+            Ok(db.execute(
+                "INSERT INTO executions (id, reversed, flow, status, entry, tags, inputs, created_at, updated_at)
+         VALUES ('lone', 'enol', 'f', 'running', '{}', '[]', '{}', 1, 1)",
+                [],
+            )? as u64)
+        })
+        .unwrap();
+    for _ in 0..2_000 {
+        store.log(&id, vec![line()]).unwrap();
+    }
+    assert!((2..=3).contains(&written(&store)), "a row in a thousand numbers");
+    let other = Sqlite::open(&home.path().join("kitaru.db"), home.path(), &Options::default()).unwrap();
+    let before: i64 = written(&store);
+    for _ in 0..3 {
+        other.log(&id, vec![line()]).unwrap();
+        store.log(&id, vec![line()]).unwrap();
+    }
+    assert_eq!(written(&store), before + 6, "a turn each");
 }
 
 #[test]

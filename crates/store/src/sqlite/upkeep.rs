@@ -26,9 +26,9 @@ impl Sqlite {
         match (self.file, os::file_id(&self.path)) {
             (None, _) => Ok(()),
             (Some(opened), Ok(found)) if found == opened => Ok(()),
-            (_, Ok(_)) => Err(StoreError::Moved { path, how: "another file is in its place" }),
+            (_, Ok(_)) => Err(StoreError::Moved { path, how: "another file is in its place".to_owned() }),
             (_, Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(StoreError::Moved { path, how: "it is no longer there" })
+                Err(StoreError::Moved { path, how: "it is no longer there".to_owned() })
             }
             (_, Err(error)) => Err(from_io(&self.path, &error)),
         }

@@ -6,7 +6,7 @@
 use super::fault::{Fault, Result};
 use super::feed::{Far, Numbers};
 use super::read::{self, must_exist};
-use super::{breakpoints, forks};
+use super::{breakpoints, due, forks};
 use crate::error::StoreError;
 use crate::store::{Claim, Created, Guard, Seen};
 use kitaru_core::event::CallKind;
@@ -176,6 +176,8 @@ pub fn post(
         at
     ])?;
     record(db, numbers, n, last + 1, epoch, at, events)?;
+    // Whoever posts decides something that others may wait for.
+    due::stir(db, n, false)?;
     Ok(last + 1)
 }
 
@@ -237,6 +239,7 @@ fn record(
     )?;
     let revision = numbers.take(db, n, Far::Event(first - 1), events.len())?;
     let mut merged: Option<ExecutionPatch> = None;
+    let mut asks = false;
     for ((seq, body), revision) in (first..).zip(events).zip(revision..) {
         let text = serde_json::to_string(body)?;
         insert.execute(params![n, seq, body.kind(), body.call_key(), text, epoch, at, revision])?;
@@ -268,6 +271,7 @@ fn record(
                 Change::DropCalls(records) => drop_calls(db, n, &records)?,
                 Change::Reused(ranges) => reused(db, n, &ranges)?,
                 Change::WaitOpened(opened) => {
+                    asks = true;
                     db.prepare_cached(
                         "INSERT OR REPLACE INTO waits (n, key, name, sleep, question, schema, data, status, deadline,
                             on_timeout, opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9, ?10)",
@@ -302,10 +306,11 @@ fn record(
             }
         }
     }
-    match merged {
-        Some(patch) => execution(db, n, &patch),
-        None => Ok(()),
+    let anew = merged.as_ref().is_some_and(|patch| patch.status.is_some());
+    if let Some(patch) = merged {
+        execution(db, n, &patch)?;
     }
+    if anew || asks { due::stir(db, n, anew) } else { Ok(()) }
 }
 
 fn call(db: &Connection, n: i64, patch: &CallPatch) -> Result<()> {
@@ -440,5 +445,9 @@ fn execution(db: &Connection, n: i64, patch: &ExecutionPatch) -> Result<()> {
             Fruitless::Reset => 2,
         }
     ])?;
+    if patch.status.is_some_and(kitaru_core::rows::Status::is_final) {
+        // Nobody can answer any more.
+        db.prepare_cached("UPDATE waits SET over = 1 WHERE n = ?1 AND status = 'open'")?.execute([n])?;
+    }
     Ok(())
 }

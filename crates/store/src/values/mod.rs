@@ -183,27 +183,58 @@ impl Values {
         let expected = usize::try_from(reference.len).unwrap_or(usize::MAX);
         let mut bytes = Vec::with_capacity(expected.min(1 << 26));
         for part in parts {
-            let len = usize::try_from(part.len.max(part.stored)).unwrap_or(usize::MAX);
-            if len > (MAX * BULK) as usize {
-                return Err(damaged("a chunk has a length that none has"));
-            }
-            let stored = match (part.data, part.pack, &self.packs) {
-                (Some(data), _, _) => data,
-                (None, Some((pack, place)), Some(packs)) => packs.read(pack, place, part.stored)?,
-                _ => return Err(damaged("a chunk has no bytes")),
-            };
-            if part.zstd {
-                let plain = zstd::bulk::decompress(&stored, len).map_err(|error| damaged(&error.to_string()))?;
-                bytes.extend_from_slice(&plain);
-            } else {
-                bytes.extend_from_slice(&stored);
-            }
+            let plain = self.plain(part).map_err(|wrong| match wrong {
+                Wrong::Damaged(why) => damaged(&why),
+                Wrong::Store(error) => error,
+            })?;
+            bytes.extend_from_slice(&plain);
         }
         if Digest::of(&bytes) != reference.digest {
             return Err(damaged("its bytes do not have its digest"));
         }
         String::from_utf8(bytes).map_err(|_| damaged("it is not UTF-8"))
     }
+}
+
+/// What is wrong with a chunk.
+enum Wrong {
+    Damaged(String),
+    Store(StoreError),
+}
+
+impl Values {
+    fn plain(&self, part: Part) -> Result<Vec<u8>, Wrong> {
+        let len = usize::try_from(part.len.max(part.stored)).unwrap_or(usize::MAX);
+        if len > (MAX * BULK) as usize {
+            return Err(Wrong::Damaged("a chunk has a length that none has".to_owned()));
+        }
+        let stored = match (part.data, part.pack, &self.packs) {
+            (Some(data), _, _) => data,
+            (None, Some((pack, place)), Some(packs)) => packs.read(pack, place, part.stored).map_err(Wrong::Store)?,
+            _ => return Err(Wrong::Damaged("a chunk has no bytes".to_owned())),
+        };
+        if !part.zstd {
+            return Ok(stored);
+        }
+        zstd::bulk::decompress(&stored, len).map_err(|error| Wrong::Damaged(error.to_string()))
+    }
+
+    /// The bytes of one chunk, which nothing has been checked of.
+    pub fn bytes_of(&self, part: Part, path: &Path) -> Result<Vec<u8>, StoreError> {
+        self.plain(part).map_err(|wrong| match wrong {
+            Wrong::Damaged(why) => StoreError::Damaged { path: path.display().to_string(), why },
+            Wrong::Store(error) => error,
+        })
+    }
+}
+
+/// Whether a value is such that pieces of it may be known: its pieces by content, with their digests. `None`: it is
+/// bulk, and is one piece.
+pub fn pieces(bytes: &[u8]) -> Option<Vec<(&[u8], Digest)>> {
+    if bytes.len() >= LARGE && Packer::new(bytes).1 {
+        return None;
+    }
+    Some(cut(bytes, 1).into_iter().map(|piece| (piece, Digest::of(piece))).collect())
 }
 
 fn digests(pieces: &[&[u8]]) -> Vec<Digest> {
