@@ -110,6 +110,7 @@ def test_a_store_that_is_there_or_in_use_is_not_replaced(lab: Lab) -> None:
         assert told.err.startswith("error[store-busy]: ")
         assert f"process {user.pid} has" in told.err
     before = lab.item("restore", "--force", str(copy))["before"]
+    assert [one["act"] for one in lab.items("audit")][0] == "restoreStore"
     assert [row["id"] for row in lab.items("ls")] == [first]
     # What was there can still be opened where it is now.
     rows = lab.kitaru("--store", before, "ls", "--output", "json").ok().json["items"]

@@ -77,6 +77,8 @@ def test_what_has_ended_goes_with_its_values_and_what_can_go_on_stays(lab: Lab) 
     did = gc(lab)
     assert did == {**would, "dry_run": False}
     assert on_record(lab) == {failed, waiting}
+    acts = [one["outcome"] for one in lab.items("audit") if one["act"] == "removeOld"]
+    assert acts == ["done", "done"], "a dry run changes nothing"
     is_sound(lab)
     assert lab.item("input", waiting, "--value", "true")["result"] == 200_000
     assert len(lab.done()) == 3, "what was kept did not run again"

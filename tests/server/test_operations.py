@@ -104,7 +104,7 @@ def test_a_json_log_has_a_line_for_each_request_and_act_and_nothing_of_anybody(l
     assert "hush" not in said
     requests = [(one["method"], one["route"], one["status"]) for one in lines if one["kind"] == "request"]
     assert requests[0] == ("POST", "/api/v1/executions/{id}/input", 200)
-    assert ("GET", "/api/v1/executions", 200) in requests
+    assert ("GET", "/api/v1/executions", 401) in requests
     assert ("GET", "unmatched", 404) in requests
     acts = [(one["act"], one["id"], one["flow"]) for one in lines if one["kind"] == "worker"]
     assert acts == [("begins", exec_id, "asks"), ("has ended with", exec_id, "asks")]

@@ -5,7 +5,8 @@
 use crate::Context;
 use crate::args::{Args, Gc};
 use crate::output::{Answer, clean};
-use kitaru_engine::manage::{self, GcOptions, ManageError};
+use crate::tokens::logged;
+use kitaru_engine::manage::{self, Actor, GcOptions, ManageError, Target};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Backup;
 use serde_json::{Value as Json, json};
@@ -21,7 +22,13 @@ pub fn gc(context: &mut Context<'_>, asked: &Gc) -> Result<Answer> {
         status: asked.status.iter().map(|word| manage::parse_status(word)).collect::<Result<_>>()?,
         dry_run: asked.dry_run,
     };
-    let found = manage::gc(context.store.as_ref(), &options)?;
+    let found = if asked.dry_run {
+        manage::gc(context.store.as_ref(), &options)?
+    } else {
+        let given = json!({ "older_than": asked.older_than, "flow": asked.flow, "status": asked.status });
+        let act = ("removeOld", Target::Nothing);
+        logged(context, act, &given, |context| manage::gc(context.store.as_ref(), &options))?
+    };
     let would = if asked.dry_run { "would remove" } else { "removed" };
     let mut text = format!(
         "{would} {} of {}, and {} of {} that nothing {}refers to",
@@ -62,6 +69,12 @@ pub fn restore(args: &Args, folder: &Path, force: bool) -> Result<Answer> {
         }
         refused
     })?;
+    // The log of changes is what the backup had: that it was restored is the first that comes after.
+    let store = crate::open(args)?.store;
+    let actor = Actor { by: crate::who(), token: None, from: "cli".to_owned() };
+    let given = json!({ "folder": folder.display().to_string(), "force": force });
+    let act = ("restoreStore", Target::Nothing);
+    manage::audited(store.as_ref(), &actor, act, &given, &|| SystemClock.now(), || Ok(()))?;
     let mut messages = Vec::new();
     if made.interrupted > 0 {
         let they = if made.interrupted == 1 { "was running: it is" } else { "were running: they are" };

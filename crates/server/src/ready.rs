@@ -8,6 +8,7 @@ use crate::problem::{Answer, Problem};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use kitaru_store::StoreError;
 use serde_json::json;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -25,7 +26,9 @@ pub async fn ready(State(shared): State<Shared>) -> Answer {
     let asked = tokio::task::spawn_blocking(move || store.ready());
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(Ok(()))) => Ok(Json(json!({ "ready": true }))),
-        Ok(Ok(Err(error))) => Err(refused(error.to_string())),
+        // Whoever asks has not said who it is: where the store lies is not told.
+        Ok(Ok(Err(StoreError::Moved { how, .. }))) => Err(refused(format!("the store was moved or replaced: {how}"))),
+        Ok(Ok(Err(error))) => Err(refused(format!("the store cannot be used: {}", error.code()))),
         Ok(Err(error)) => Err(refused(error.to_string())),
         Err(_) => Err(refused(format!("the store has not answered for {} s", PATIENCE.as_secs()))),
     }

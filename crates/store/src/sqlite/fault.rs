@@ -63,7 +63,8 @@ impl Fault {
             Error::FromSqlConversionFailure(..)
             | Error::IntegralValueOutOfRange(..)
             | Error::Utf8Error(..)
-            | Error::InvalidColumnType(..) => {
+            | Error::InvalidColumnType(..)
+            | Error::QueryReturnedNoRows => {
                 return damaged(format!("a record cannot be read ({error})"));
             }
             _ => {}
