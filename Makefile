@@ -25,7 +25,7 @@ else
 	cargo test --release --workspace --exclude kitaru-py
 endif
 
-test-python: build wheel $(VENV)/.dev
+test-python: build wheel $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready
 	$(PY) -m pytest
 
 check: build $(VENV)/.dev     ## Formatting, lints, types, licences, house rules
@@ -49,16 +49,18 @@ wheel: $(VENV)/.ready         ## A release wheel in dist/
 bench: build $(VENV)-bench/.ready   ## Figures beside raw baselines and peers; rewrites docs/performance.md
 	$(PY) bench/run.py
 
-nightly: build $(VENV)/.dev   ## Long soaks, bounded to an hour
-	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
+nightly: build $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready   ## Long soaks, bounded to an hour
+	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 KITARU_EXAMPLES=300 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
 	KITARU_SIM_SEEDS=5000 cargo test --release -p kitaru-sim
+	KITARU_FUZZ_ROUNDS=20000 timeout 1800 cargo test --release -p kitaru-fuzz
+	KITARU_SOAK=180 cargo test --release -p kitaru-store --test collect
 	KITARU_SEEDS=40000 timeout 1800 cargo test --release -p kitaru-core --test random
 
 build: $(VENV)/.ready         ## The extension, built in place
 	@$(MATURIN) develop --release --skip-install --quiet >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
 
 clean:           ## Removes what was built
-	rm -rf target dist $(VENV) $(VENV)-bench
+	rm -rf target dist $(VENV) $(VENV)-bench $(VENV)-mcp1 $(VENV)-mcp2
 
 # --- set-up ---------------------------------------------------------------------------------------------
 
@@ -85,4 +87,9 @@ $(VENV)/.dev: pyproject.toml requirements/dev.txt requirements/frameworks.txt | 
 $(VENV)-bench/.ready: requirements/bench.txt | .prerequisites
 	$(PYTHON) -m venv $(VENV)-bench
 	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -r requirements/bench.txt
+	touch $@
+
+$(VENV)-mcp%/.ready: requirements/mcp%.txt | .prerequisites
+	$(PYTHON) -m venv $(VENV)-mcp$*
+	$(VENV)-mcp$*/bin/pip install --quiet --disable-pip-version-check -r requirements/mcp$*.txt
 	touch $@

@@ -13,4 +13,8 @@ from lab import Lab
 @pytest.fixture
 def lab(tmp_path: pathlib.Path) -> Iterator[Lab]:
     """A user's desk of its own."""
-    yield Lab(tmp_path)
+    made = Lab(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kitaru._waits import sleep as sleep
     from kitaru._waits import uuid as uuid
     from kitaru._waits import wait as wait
+    from kitaru._worker import worker as worker
     from kitaru.client import KitaruClient as KitaruClient
     from kitaru.errors import KitaruAnswerError as KitaruAnswerError
     from kitaru.errors import KitaruCancelledError as KitaruCancelledError
@@ -92,6 +93,7 @@ _WHERE: dict[str, tuple[str, str]] = {
     "sleep": ("kitaru._waits", "sleep"),
     "uuid": ("kitaru._waits", "uuid"),
     "wait": ("kitaru._waits", "wait"),
+    "worker": ("kitaru._worker", "worker"),
     "KitaruClient": ("kitaru.client", "KitaruClient"),
 }
 

@@ -220,7 +220,10 @@ def _leave(told: str, found: Any) -> None:
 
 def child() -> int:
     """The other process's side of a job: the job in, what was told out, both in files. Returns 0."""
+    import contextlib
     import json
+    import os
+    import shutil
 
     from kitaru import _config, _elsewhere, _runner, _wake
 
@@ -241,9 +244,13 @@ def child() -> int:
 
             _check.rehearse_one(wanted["rehearse"], lambda found: _leave(told, found))
         else:
-            # Whoever asked for it sees to what waited for it.
-            with _wake.seen_to():
+            # Whoever asked for it sees to what waited for it, unless that is to be seen to here.
+            seen_to = contextlib.nullcontext() if wanted.pop("sees_to_waiters", False) else _wake.seen_to()
+            with seen_to:
                 _elsewhere.tell(told, _reported(lambda: _runner.execute(wanted)))
     finally:
         sys.stdout = stdout
+        if wanted.get("asked_by", os.getppid()) != os.getppid():
+            # Nobody is left to read what was told.
+            shutil.rmtree(os.path.dirname(told), ignore_errors=True)
     return _flushed(0)

@@ -271,9 +271,8 @@ class Flow(Generic[P, R]):
         from kitaru import _config
 
         entry, code, wished = json.dumps(entry_point(self._function)), self.code(), self._chosen
-        return _config.engine().submit(
-            id, self.name, given.text, entry, code, list(wished.tags), wished.key, list(wished.pause_before)
-        )
+        rest = (list(wished.tags), wished.key, list(wished.pause_before))
+        return _config.engine().submit(id, self.name, given.text, entry, code, *rest)
 
     def _made(self, session: Session) -> Run:
         from kitaru import _config

@@ -14,6 +14,7 @@ __all__ = [
     "Encoder",
     "Engine",
     "Session",
+    "Worker",
     "Text",
     "__version__",
     "blake3",
@@ -269,6 +270,14 @@ class Engine:
         """Milliseconds since the Unix epoch."""
     def describe(self, id: str) -> str:
         """Flow, status, inputs, entry point, owner and parent of an execution, as JSON."""
+
+@final
+class Worker:
+    """Carries executions on until it is stopped."""
+
+    def __new__(cls, engine: Engine, store: str, home: str, normal: bool, at_once: int) -> Worker: ...
+    def stop(self) -> None:
+        """Nothing more is begun; what is under way goes on to its end by itself."""
 
 @final
 class Session:

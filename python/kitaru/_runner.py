@@ -282,8 +282,8 @@ def execute(job: dict[str, Any]) -> Ran:
 def _submit(asked: dict[str, Any]) -> str:
     """Creates an execution of a recorded flow and leaves it to whoever asked. Returns its identifier.
 
-    Raises :class:`KitaruInputsError` for inputs that do not fit, and :class:`KitaruStateError` (``key-conflict``) for an
-    execution that is there with other inputs.
+    Raises :class:`KitaruInputsError` for inputs that do not fit, and :class:`KitaruStateError` (``key-conflict``) for
+    an execution that is there with other inputs.
     """
     from kitaru._outcomes import describe, must_be_the_same
 

@@ -18,6 +18,8 @@ import textwrap
 import time
 from typing import Any
 
+from lab import served
+
 PYTHON = sys.executable
 KITARU = str(pathlib.Path(sys.executable).with_name("kitaru"))
 
@@ -69,8 +71,10 @@ class Result:
 class Lab:
     """A folder, a home and the commands."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, *, store: str | None = None) -> None:
         self.folder = folder
+        self.store = served.wanted() if store is None else store
+        self._server: served.Server | None = None
         self.home = folder / "home"
         self.world = folder / "world.log"
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,13 +95,38 @@ class Lab:
         }
         return {
             **known,
-            "KITARU_HOME": str(self.home),
+            **({"KITARU_HOME": str(self.home)} if "KITARU_STORE" in more else self._place()),
             "WORLD": str(self.world),
             "PYTHONDONTWRITEBYTECODE": "1",
             "NO_COLOR": "1",
             "COLUMNS": "120",
             **more,
         }
+
+    def _place(self) -> dict[str, str]:
+        """Where programs find the store."""
+        if self.store == "local":
+            return {"KITARU_HOME": str(self.home)}
+        # Not the server's home: nothing but the address leads there.
+        client = {"KITARU_HOME": str(self.folder / "client"), "KITARU_STORE": self.server.url}
+        return {**client, "KITARU_PATIENCE": "60"} if self.store == "killed" else client
+
+    @property
+    def server(self) -> served.Server:
+        """The server of this lab's store."""
+        if self._server is None:
+            self.home.mkdir(parents=True, exist_ok=True)
+            clean = {key: value for key, value in os.environ.items() if not key.startswith("KITARU_")}
+            self._server = served.Server(self.home, clean)
+            if self.store == "killed":
+                seed = os.environ.get("KITARU_SEED") or os.environ.get("PYTEST_CURRENT_TEST", "")
+                self._server.kill_at_random(seed)
+        return self._server
+
+    def close(self) -> None:
+        """Ends what serves it."""
+        if self._server is not None:
+            self._server.stop()
 
     def spawn(self, *argv: str, cwd: pathlib.Path | None = None, **env: str) -> subprocess.Popen[str]:
         """Starts a process."""
@@ -147,6 +176,14 @@ class Lab:
         connection = sqlite3.connect(self.home / "kitaru.db")
         try:
             return connection.execute(sql, arguments).fetchall()
+        finally:
+            connection.close()
+
+    def change(self, sql: str) -> None:
+        """Changes the store's database behind the back of whoever has it open."""
+        connection = sqlite3.connect(self.home / "kitaru.db", timeout=30)
+        try:
+            connection.executescript(sql)
         finally:
             connection.close()
 

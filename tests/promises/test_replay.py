@@ -214,3 +214,51 @@ def test_a_plan_says_what_of_the_code_has_changed(lab: Lab) -> None:
     file.write_text(file.read_text().replace("return int(text)", "return int(text) + 1"))
     plan = lab.kitaru("replay", "latest", "--reuse", "unchanged", "--dry-run").ok()
     assert "6 of 6 calls were changed: fetch (calls clean() in text.py, changed), analyze (its own source)" in plan.out
+
+
+SAVES = """
+import kitaru
+from kitaru import checkpoint, flow
+from world import did
+
+@checkpoint
+def search(topic: str) -> list[str]:
+    kitaru.save("found", f"of {topic}")
+    return [topic]
+
+@checkpoint
+def write(sources: list[str], style: str = "long") -> str:
+    kitaru.save("by", style)
+    draft = kitaru.load("draft")
+    return did(f"{style} on {draft}")
+
+@flow
+def report(topic: str = "bees", last: str = "end") -> str:
+    sources = search(topic)
+    kitaru.save("draft", f"draft of {sources}")
+    text = write(sources)
+    kitaru.save("last", last)
+    return text
+"""
+
+
+def test_a_replay_has_what_was_saved_before_it_began(lab: Lab) -> None:
+    def saved(exec_id: str) -> dict[str, object]:
+        names = [one["name"] for one in lab.items("artifacts", "list", exec_id)]
+        return {name: lab.item("artifacts", "get", exec_id, name) for name in names}
+
+    lab.write("agent.py", SAVES)
+    lab.kitaru("run", "agent.py:report").ok(0)
+    source = lab.only()
+    before = {"by": "long", "draft": "draft of ['bees']", "found": "of bees", "last": "end"}
+    assert saved(source) == before
+    for set_, changed, of in [
+        ("write.inputs.style=short", {"by": "short"}, source),
+        ("flow.last=other", {"last": "other"}, "latest"),
+        ("flow.topic=tea", {"found": "of tea", "draft": "draft of ['tea']"}, "latest"),
+    ]:
+        lab.kitaru("replay", of, "--set", set_).ok(0)
+        before |= changed
+        assert saved("latest") == before
+    bees, tea = "short on draft of ['bees']", "short on draft of ['tea']"
+    assert lab.done() == ["long on draft of ['bees']", bees, bees, tea]

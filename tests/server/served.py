@@ -58,10 +58,12 @@ def must_be_as_documented(method: str, path: str, status: int, told: Any) -> Non
 class Served:
     """A running server."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], url: str, token: str | None = None) -> None:
         self.process = process
         self.url = url
-        self.host, port = url.removeprefix("http://").split(":")
+        # What is shown by whoever asks.
+        self.token = token
+        self.host, port = url.split("://")[1].split(":")
         self.port = int(port)
 
     def ask(
@@ -71,8 +73,20 @@ class Served:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         with contextlib.closing(connection):
             sent = {"Content-Type": "application/json"} if body is not None else {}
+            if self.token is not None:
+                sent["Authorization"] = f"Bearer {self.token}"
             text = None if body is None else json.dumps(body)
             connection.request(method, path, text, {**sent, **(headers or {})})
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read().decode()
+
+    def raw(
+        self, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[int, dict[str, str], str]:
+        """The same for a body that is no JSON; nothing is sent but these headers."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             return response.status, dict(response.getheaders()), response.read().decode()
 
@@ -109,6 +123,8 @@ class Served:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
         with contextlib.closing(connection):
             headers = {} if last is None else {"Last-Event-ID": last}
+            if self.token is not None:
+                headers["Authorization"] = f"Bearer {self.token}"
             connection.request("GET", f"/api/v1{path}", headers=headers)
             response = connection.getresponse()
             assert (response.status, response.headers["content-type"]) == (200, "text/event-stream")
@@ -145,15 +161,15 @@ def _events(response: http.client.HTTPResponse) -> Iterator[tuple[str, str, Any]
 
 
 @contextlib.contextmanager
-def serving(lab: Lab, command: str = "up", *more: str) -> Iterator[Served]:
-    """Serves a lab's store at a free port."""
+def serving(lab: Lab, command: str = "up", *more: str, token: str | None = None) -> Iterator[Served]:
+    """Serves a lab's store at a free port. ``token``: what is shown by whoever asks."""
     process = lab.spawn(KITARU, command, "--port", "0", "--output", "json", *more)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             raise AssertionError(process.communicate()[1])
-        yield Served(process, json.loads(line)["item"]["url"])
+        yield Served(process, json.loads(line)["item"]["url"], token)
     finally:
         if process.poll() is None:
             process.terminate()

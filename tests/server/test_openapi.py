@@ -48,5 +48,5 @@ def test_a_machine_that_reads_the_document_finds_no_fault(lab: Lab) -> None:
             timeout=3000,
             cwd=lab.folder,
         )
-        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+        assert done.returncode == 0, done.stdout[-60000:] + done.stderr[-2000:]
         assert server.get("/health")["format"]

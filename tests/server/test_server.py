@@ -122,7 +122,7 @@ def test_a_flow_that_cannot_be_loaded_is_said_once_and_left_alone(lab: Lab) -> N
         ("POST", "/executions/{id}/input", {"value": 1, "more": 2}, 400, "bad-json"),
         ("POST", "/executions/{id}/input", [True, "go"], 400, "bad-json"),
         ("POST", "/executions/{id}/resume", [], 400, "bad-json"),
-        ("POST", "/executions/{id}/resume", {"on_drift": "guess"}, 400, "usage"),
+        ("POST", "/executions/{id}/resume", {"on_drift": "guess"}, 400, "bad-json"),
         ("GET", "/executions?limit=many", None, 400, "usage"),
         ("GET", "/executions?limit=0", None, 400, "usage"),
         ("GET", "/executions?colour=red", None, 400, "usage"),
@@ -313,7 +313,8 @@ def test_executions_are_controlled_over_http(lab: Lab) -> None:
         assert lab.done()[-1] == "write other"
         diff = server.get(f"/diff?ids={first},{second}")
         assert [one["id"] for one in diff["executions"]] == [first, second]
-        assert [one["id"] for one in server.get("/executions?status=completed,cancelled&limit=1&page=2")["items"]] == [
-            first
-        ]
+        listed = server.get("/executions?status=completed,cancelled&limit=1")
+        assert [one["id"] for one in listed["items"]] == [second]
+        listed = server.get(f"/executions?status=completed,cancelled&limit=1&cursor={listed['next']}")
+        assert ([one["id"] for one in listed["items"]], listed["next"]) == ([first], None)
         assert server.delete(f"/executions/{first}") == {"deleted": [first]}

@@ -2,12 +2,13 @@
 
 use crate::args::{Input, Resume};
 use crate::output::Answer;
+use crate::tokens::logged;
 use crate::{Context, HostError, Job, render, values, who};
 use kitaru_core::event::{PauseReason, Stop};
 use kitaru_core::rows::{ExecutionRow, Status};
 use kitaru_core::{Body, ExecutionId};
 use kitaru_engine::SystemClock;
-use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stopped, view};
+use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stopped, Target, view};
 use kitaru_store::{ExecutionFilter, Page};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashSet;
@@ -68,7 +69,11 @@ pub fn resume(context: &mut Context<'_>, resume: &Resume) -> Result<Answer> {
         by: who(),
     };
     let row = manage::find(context.store.as_ref(), resume.id.as_deref().unwrap_or_default())?;
-    let prepared = manage::prepare(context.store.as_ref(), &row, &options, context.now())?;
+    let set: Map<String, Json> = options.set.iter().cloned().collect();
+    let given = json!({ "on_drift": resume.on_drift, "rerun": resume.rerun, "set": set });
+    let prepared = logged(context, ("resumeExecution", Target::Execution(row.id.as_str())), &given, |context| {
+        manage::prepare(context.store.as_ref(), &row, &options, context.now())
+    })?;
     if prepared.in_place {
         let pid = prepared.row.owner.as_ref().map_or(0, |owner| owner.pid);
         let message = format!("{} {}: process {pid} goes on with it", row.flow, row.id.short());
@@ -153,7 +158,10 @@ pub fn input(context: &mut Context<'_>, input: &Input) -> Result<Answer> {
     })?;
     let now = context.now();
     let row = manage::find(context.store.as_ref(), &input.id)?;
-    let answered = manage::answer(context.store.as_ref(), &row, input.wait.as_deref(), &value, &who(), now)?;
+    let (of, wait) = (("answerWait", Target::Execution(row.id.as_str())), input.wait.as_deref());
+    let answered = logged(context, of, &json!({ "wait": wait, "value": value }), |context| {
+        manage::answer(context.store.as_ref(), &row, wait, &value, &who(), now)
+    })?;
     let asked = answered.wait.execution_id.clone();
     let root = answered.root.id.clone();
     let key = answered.wait.key.clone();
@@ -195,7 +203,10 @@ pub fn input(context: &mut Context<'_>, input: &Input) -> Result<Answer> {
 /// `cancel`, `pause`
 pub fn stop(context: &mut Context<'_>, id: &str, how: Stop) -> Result<Answer> {
     let row = manage::find(context.store.as_ref(), id)?;
-    let stopped = manage::stop(context.store.as_ref(), &row, how, &who(), context.now())?;
+    let act = if how == Stop::Cancel { "cancelExecution" } else { "pauseExecution" };
+    let stopped = logged(context, (act, Target::Execution(row.id.as_str())), &json!({}), |context| {
+        manage::stop(context.store.as_ref(), &row, how, &who(), context.now())
+    })?;
     let item = item(context, &row.id)?;
     let short = row.id.short();
     let text = match (stopped, how) {
@@ -225,7 +236,9 @@ pub fn delete(context: &mut Context<'_>, id: &str, yes: bool) -> Result<Answer> 
     if !yes && !context.json && terminal && !context.host.confirm(&format!("Delete {what}?")) {
         return Ok(Answer { messages: vec!["nothing was deleted".to_owned()], status: 1, ..Answer::default() });
     }
-    manage::delete(context.store.as_ref(), &deletion)?;
+    logged(context, ("deleteExecution", Target::Execution(row.id.as_str())), &json!({}), |context| {
+        manage::delete(context.store.as_ref(), &deletion)
+    })?;
     let mut messages = Vec::new();
     if !deletion.readers.is_empty() {
         let readers: Vec<&str> = deletion.readers.iter().map(|reader| reader.id.short()).collect();

@@ -1,6 +1,7 @@
 //! What can be typed. Help, completion and the reference page are made of this.
 
 use crate::asked::{Diff, Replay};
+use crate::guard::{Audit, Link, Listen, Tokens};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -126,23 +127,91 @@ pub enum Command {
         #[arg(long)]
         deep: bool,
     },
-    /// Serve the HTTP API at an address of this machine.
+    /// Who may ask a server, and for what.
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// What was changed, by whom, and what came of it.
+    Audit(Audit),
+    /// Remove executions that ended long ago, and stored values that nothing refers to.
+    Gc(Gc),
+    /// Copy the store into a folder that is not there yet, while others use it.
+    Backup {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Make the store of a backup. What ran when that was made is interrupted.
+    Restore {
+        /// The folder of the backup.
+        folder: PathBuf,
+        /// A store that is there already is put aside.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Serve the HTTP API.
     Server(Listen),
     /// Serve the HTTP API, and carry executions on: those that are answered, due, or resumed over HTTP.
     Up(Up),
+    /// Carry executions on, as `kitaru up` does, and serve nothing. Several may work on one store.
+    Worker(Worker),
+    /// Serve an AI assistant: the Model Context Protocol over standard input and output.
+    Mcp(Mcp),
     /// Print the version.
     Version,
 }
 
-/// Where a server listens.
+/// See [`Command::Mcp`].
 #[derive(Debug, clap::Args)]
-pub struct Listen {
-    /// The address; one that only this machine reaches.
-    #[arg(long, default_value = "127.0.0.1")]
-    pub host: std::net::IpAddr,
-    /// The port; 0: any that is free.
-    #[arg(long, default_value_t = 7733)]
-    pub port: u16,
+pub struct Mcp {
+    /// What the assistant may do: look, also answer questions, also run and resume, also delete.
+    #[arg(long, default_value = "operate", value_parser = ["read", "answer", "operate", "admin"])]
+    pub allow: String,
+    /// How many executions are carried on at once.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub at_once: u16,
+}
+
+/// `kitaru gc`
+#[derive(Debug, clap::Args)]
+pub struct Gc {
+    /// Only what ended longer ago: a whole number and s, m, h, d or w.
+    #[arg(long, value_name = "AGE", value_parser = an_age)]
+    pub older_than: String,
+    /// Only executions of this flow, with all that they started.
+    #[arg(long)]
+    pub flow: Option<String>,
+    /// Only in these states: completed, cancelled, failed [default: completed and cancelled].
+    #[arg(long)]
+    pub status: Vec<String>,
+    /// Only say what would be removed.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// An age that can be read.
+fn an_age(text: &str) -> Result<String, String> {
+    kitaru_engine::manage::age(text).map(|_| text.to_owned()).map_err(|error| error.hint.unwrap_or(error.message))
+}
+
+/// How a server's log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Json,
+    /// Only what goes wrong is told.
+    Off,
+}
+
+/// See [`Command::Worker`].
+#[derive(Debug, clap::Args)]
+pub struct Worker {
+    /// How many executions are carried on at once.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub at_once: u16,
+    /// What it tells on stderr of what it does.
+    #[arg(long, value_enum, default_value = "off")]
+    pub log: LogForm,
 }
 
 /// See [`Command::Up`].
@@ -253,20 +322,26 @@ pub struct AddBreakpoint {
 pub enum Waits {
     /// List open questions, oldest first.
     #[command(alias = "ls")]
-    List {
-        /// Only those of executions that this one started.
-        #[arg(long, value_name = "ID")]
-        parent: Option<String>,
-        /// With --parent: of all executions below it.
-        #[arg(long, requires = "parent")]
-        recursive: bool,
-        /// How many at the most.
-        #[arg(long, value_name = "N", default_value_t = 1000, conflicts_with = "parent")]
-        limit: usize,
-        /// Go on behind the list that named this.
-        #[arg(long, conflicts_with = "parent")]
-        cursor: Option<String>,
-    },
+    List(Inbox),
+    /// Make a link that answers one question, once, for somebody without a token.
+    Link(Link),
+}
+
+/// `kitaru waits list`
+#[derive(Debug, clap::Args)]
+pub struct Inbox {
+    /// Only those of executions that this one started.
+    #[arg(long, value_name = "ID")]
+    pub parent: Option<String>,
+    /// With --parent: of all executions below it.
+    #[arg(long, requires = "parent")]
+    pub recursive: bool,
+    /// How many at the most.
+    #[arg(long, value_name = "N", default_value_t = 1000, conflicts_with = "parent")]
+    pub limit: usize,
+    /// Go on behind the list that named this.
+    #[arg(long, conflicts_with = "parent")]
+    pub cursor: Option<String>,
 }
 
 /// `kitaru flows …`
@@ -390,15 +465,23 @@ impl Command {
             Self::Breakpoints(Breakpoints::List { .. }) => "breakpoints.list",
             Self::Breakpoints(Breakpoints::Remove { .. }) => "breakpoints.remove",
             Self::Executions(Executions::Tree { .. }) | Self::Tree { .. } => "executions.tree",
-            Self::Waits(_) => "waits.list",
+            Self::Waits(Waits::List { .. }) => "waits.list",
+            Self::Waits(Waits::Link(_)) => "waits.link",
+            Self::Tokens(one) => one.name(),
+            Self::Audit(_) => "audit",
             Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",
             Self::Artifacts(Artifacts::Get { .. }) => "artifacts.get",
             Self::Flows(_) => "flows.list",
             Self::Check { .. } => "check",
             Self::Explain { .. } => "explain",
             Self::Doctor { .. } => "doctor",
+            Self::Gc(_) => "gc",
+            Self::Backup { .. } => "backup",
+            Self::Restore { .. } => "restore",
             Self::Server(_) => "server",
             Self::Up(_) => "up",
+            Self::Worker(_) => "worker",
+            Self::Mcp(_) => "mcp",
             Self::Version => "version",
         }
     }

@@ -4,9 +4,10 @@
 
 use crate::args::{AddBreakpoint, Breakpoints};
 use crate::output::Answer;
+use crate::tokens::logged;
 use crate::{Context, FlowAt, HostError, render, who};
-use kitaru_engine::manage::{self, Before, Flow, ManageError, view};
-use serde_json::Value as Json;
+use kitaru_engine::manage::{self, Before, Flow, ManageError, Target, view};
+use serde_json::{Value as Json, json};
 
 type Result<T> = std::result::Result<T, ManageError>;
 
@@ -29,7 +30,10 @@ fn set(context: &mut Context<'_>, add: &AddBreakpoint) -> Result<Answer> {
         manage::known_flow(context.store.as_ref(), &add.flow, context.now())?
     };
     let at = Before { before: add.before.clone(), every: add.every, condition: add.when.clone() };
-    let (row, note) = manage::add_breakpoint(context.store.as_ref(), flow, at, &who(), context.now())?;
+    let given = json!({ "flow": flow.name, "before": at.before, "every": at.every, "when": at.condition });
+    let (row, note) = logged(context, ("addBreakpoint", Target::Nothing), &given, |context| {
+        manage::add_breakpoint(context.store.as_ref(), flow, at, &who(), context.now())
+    })?;
     let which = if row.every { "every run of" } else { "the next run of" };
     let when = row.condition.as_ref().map(|condition| format!(", when {condition}")).unwrap_or_default();
     let text = format!("breakpoint {}: {which} {} pauses before {}{when}", row.id, row.flow, row.before);
@@ -68,6 +72,8 @@ fn remove(context: &mut Context<'_>, id: &str) -> Result<Answer> {
         let hint = Some("kitaru breakpoints list".to_owned());
         ManageError::new("unknown-breakpoint", format!("a breakpoint has a number, not {id:?}"), hint)
     })?;
-    manage::remove_breakpoint(context.store.as_ref(), number)?;
+    logged(context, ("removeBreakpoint", Target::Other(id)), &json!({}), |context| {
+        manage::remove_breakpoint(context.store.as_ref(), number)
+    })?;
     Ok(Answer { item: Some(Json::from(number)), text: format!("breakpoint {number} is removed"), ..Answer::default() })
 }

@@ -1,8 +1,8 @@
 //! The `kitaru` command: what people type, and how answers look.
 //!
 //! `args` and `asked` are what can be typed, `look` shows, `act` changes, `replay` and `batch` run again what was
-//! recorded, `check` rehearses, `diff` compares, `server` serves, `render`, `plan` and `tree` make text of items, `explain` has the
-//! error pages.
+//! recorded, `check` rehearses, `diff` compares, `server` serves, `tokens` and `guard` say who may ask it, `keep` keeps a
+//! store in order, `render`, `plan` and `tree` make text of items, `explain` has the error pages.
 //! Deliberately not here: what the commands do (`kitaru_engine::manage`) and running user code,
 //! which the [`Host`] does.
 
@@ -14,16 +14,19 @@ mod breakpoints;
 mod check;
 mod diff;
 mod explain;
+mod guard;
+mod keep;
 mod look;
 mod output;
 mod plan;
 mod render;
 mod replay;
 mod server;
+mod tokens;
 mod tree;
 mod values;
 
-use args::{Args, Command, Executions, Flows};
+use args::{Args, Command, Executions, Flows, Waits};
 use clap::Parser;
 use kitaru_core::event::EntryPoint;
 use kitaru_core::{ExecutionId, Millis};
@@ -161,15 +164,20 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn now(&self) -> Millis {
-        SystemClock.now()
+        self.store.by_its_clock(SystemClock.now())
     }
 }
 
 /// Who types: the user's name, and that it was here.
 fn who() -> String {
+    who_by("cli")
+}
+
+/// The same, by other means.
+fn who_by(means: &str) -> String {
     let names = ["USER", "LOGNAME", "USERNAME"];
     let name = names.iter().filter_map(|name| std::env::var(name).ok()).find(|name| !name.is_empty());
-    name.map_or_else(|| "cli".to_owned(), |name| format!("{name} (cli)"))
+    name.map_or_else(|| means.to_owned(), |name| format!("{name} ({means})"))
 }
 
 /// Runs a command line (without the program's name). Returns the exit status: 0 completed, 1 failed, 2 usage,
@@ -184,7 +192,9 @@ pub fn main(argv: &[String], host: &mut dyn Host) -> i32 {
             return output::usage(&error, json, hint(argv));
         }
     };
-    let out = Out { json: args.output == args::Output::Json, command: args.command.name() };
+    // Standard output is the assistant's there.
+    let json = args.output == args::Output::Json && !matches!(args.command, Command::Mcp(_));
+    let out = Out { json, command: args.command.name() };
     match dispatch(args, host, &out) {
         Ok(answer) => out.show(&answer),
         Err(error) => out.fail(&error),
@@ -205,6 +215,10 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     if matches!(args.command, Command::Version) {
         return Ok(Answer::text(format!("kitaru {}", env!("CARGO_PKG_VERSION"))));
     }
+    if let Command::Restore { folder, force } = &args.command {
+        // Before the store is opened: it may be damaged, and is not to be there.
+        return keep::restore(&args, folder, *force);
+    }
     let place = open(&args)?;
     let store = Arc::clone(&place.store);
     let context = &mut Context { store, place, host, json: out.json, interrupted: false };
@@ -224,14 +238,21 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
         Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
         Command::Tree { id } => look::tree(context, &id),
-        Command::Waits(list) => look::waits(context, &list),
+        Command::Tokens(one) => tokens::tokens(context, &one),
+        Command::Audit(audit) => tokens::audit(context, &audit),
+        Command::Waits(Waits::Link(one)) => tokens::link(context, &one),
+        Command::Waits(Waits::List(list)) => look::waits(context, &list),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
         Command::Check { target } => check::check(context, &target),
         Command::Doctor { deep } => look::doctor(context, deep),
+        Command::Gc(gc) => keep::gc(context, &gc),
+        Command::Backup { folder } => keep::backup(context, &folder),
         Command::Server(listen) => server::serve(context, &listen, 0),
+        Command::Worker(asked) => server::work(context, &asked),
         Command::Up(up) => server::serve(context, &up.listen, up.at_once),
-        Command::Explain { .. } | Command::Version => Ok(Answer::text(String::new())),
+        Command::Mcp(mcp) => server::mcp(context, &mcp),
+        Command::Explain { .. } | Command::Version | Command::Restore { .. } => Ok(Answer::text(String::new())),
     }
 }
 
@@ -251,8 +272,8 @@ fn executions(context: &mut Context<'_>, one: Executions) -> Result<Answer, Mana
     }
 }
 
-fn open(args: &Args) -> Result<Place, ManageError> {
-    let from = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+/// The address of the store and the folder of the locks.
+fn located(args: &Args) -> Result<(String, PathBuf), ManageError> {
     let home = args
         .home
         .clone()
@@ -263,7 +284,15 @@ fn open(args: &Args) -> Result<Place, ManageError> {
     };
     let home = std::path::absolute(&home).unwrap_or(home);
     let store = args.store.clone().or_else(|| from("KITARU_STORE"));
-    let store = store.unwrap_or_else(|| home.join("kitaru.db").display().to_string());
+    Ok((store.unwrap_or_else(|| home.join("kitaru.db").display().to_string()), home))
+}
+
+fn from(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+fn open(args: &Args) -> Result<Place, ManageError> {
+    let (store, home) = located(args)?;
     let normal = from("KITARU_SYNCHRONOUS").is_some_and(|level| level.eq_ignore_ascii_case("normal"));
     let options = Options { synchronous: if normal { Synchronous::Normal } else { Synchronous::Full } };
     let opened = kitaru_store::open(&store, &home, &options)?;

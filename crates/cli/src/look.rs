@@ -1,6 +1,6 @@
 //! Commands that only show.
 
-use crate::args::{Artifacts, List, Waits};
+use crate::args::{Artifacts, Inbox, List};
 use crate::output::{Answer, clean};
 use crate::{Context, output, render, tree};
 use kitaru_core::rows::Status;
@@ -106,9 +106,9 @@ pub fn tree(context: &mut Context<'_>, id: &str) -> Result<Answer> {
 }
 
 /// `waits list`
-pub fn waits(context: &mut Context<'_>, list: &Waits) -> Result<Answer> {
+pub fn waits(context: &mut Context<'_>, list: &Inbox) -> Result<Answer> {
     let (store, now) = (context.store.as_ref(), context.now());
-    let Waits::List { parent, recursive, limit, cursor } = list;
+    let Inbox { parent, recursive, limit, cursor } = list;
     let (rows, more) = match parent {
         Some(id) => (manage::waiting(store, Some(&manage::find(store, id)?), *recursive)?, None),
         None => manage::inbox(store, cursor.as_deref(), *limit)?,

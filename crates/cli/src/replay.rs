@@ -4,10 +4,11 @@
 
 use crate::asked::Replay;
 use crate::output::{self, Answer};
+use crate::tokens::logged;
 use crate::{Context, HostError, Job, act, batch, plan, values};
 use kitaru_core::ExecutionId;
 use kitaru_core::rows::ExecutionRow;
-use kitaru_engine::manage::{self, Inspection, ManageError, Original, Planned, ReplayOptions};
+use kitaru_engine::manage::{self, Inspection, ManageError, Original, Planned, ReplayOptions, Target};
 use serde_json::{Value as Json, json};
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -94,13 +95,17 @@ pub fn prepare(
 
 /// Creates a replay that was prepared; whether it is new.
 pub fn create(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     found: &Prepared,
     options: &ReplayOptions,
     id: Option<ExecutionId>,
 ) -> Result<(ExecutionId, bool)> {
-    let (store, code) = (context.store.as_ref(), found.inspection.as_ref());
-    manage::create_replay(store, &found.original, &found.planned, options, code, id, context.now())
+    let code = found.inspection.as_ref();
+    let of = ("replayExecution", Target::Execution(found.original.row.id.as_str()));
+    logged(context, of, &options.shown(), |context| {
+        let store = context.store.as_ref();
+        manage::create_replay(store, &found.original, &found.planned, options, code, id, context.now())
+    })
 }
 
 /// What carries a replay on.

@@ -9,6 +9,15 @@ use std::fmt;
 pub type Seq = u64;
 /// How many times an execution has been taken up; the fence that keeps an old owner out.
 pub type Epoch = u64;
+/// What is added to an epoch when its store is restored from a backup: the store of before may have given out epochs
+/// that the backup does not know, and none of their owners may write here.
+pub const RESTORED: Epoch = 1 << 32;
+
+/// How many times an execution of that epoch has been taken up.
+pub fn takes(epoch: Epoch) -> u64 {
+    epoch % RESTORED
+}
+
 /// Milliseconds since the Unix epoch, UTC.
 pub type Millis = i64;
 

@@ -17,14 +17,24 @@ pub struct Owner {
     pub pid: u32,
     /// Start time of the process, in the kernel's own unit.
     pub started: u64,
-    /// The byte that the process keeps locked in the home's lock file.
+    /// The byte that the process keeps locked in the home's lock file; [`NO_SLOT`]: none, it works through a server.
     pub slot: u64,
     /// Drawn at random when the process first owned something.
     pub nonce: String,
 }
 
+/// The slot of an owner that has no lock file in common with others. More processes than this never share one.
+pub const NO_SLOT: u64 = 1 << 20;
+
+impl Owner {
+    /// Whether it works through a server, and is known by its lease.
+    pub fn is_remote(&self) -> bool {
+        self.slot >= NO_SLOT
+    }
+}
+
 /// What the operating system says of an owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pulse {
     /// It lives.
     Alive,

@@ -16,13 +16,25 @@ pub struct Table {
     rows: Vec<CallRow>,
     by_key: HashMap<String, usize>,
     /// Every one that was saved: what a later one of its name took the place of counts where that is not kept.
-    saved: Vec<(ArtifactSaved, Millis)>,
+    saved: Vec<Saved>,
     /// Where the events of the source end, and whether a pass has said since what it was served.
     base: Seq,
     told: bool,
     /// When it was last taken up, and when a pass last came to the flow's end.
     taken: Seq,
     done: Seq,
+    /// The key of the reading that was folded last.
+    reading: Option<String>,
+}
+
+/// An artifact, when it was saved, by which event, and the key of the reading that stands right before that and says
+/// that it was.
+#[derive(Debug)]
+struct Saved {
+    artifact: ArtifactSaved,
+    at: Millis,
+    seq: Seq,
+    reading: Option<String>,
 }
 
 impl Table {
@@ -40,8 +52,8 @@ impl Table {
                     self.by_key.insert(row.key.clone(), self.rows.len());
                     self.rows.push(row);
                 }
-                let kept = &self.by_key;
-                self.saved.retain(|(saved, _)| saved.call.as_ref().is_some_and(|key| kept.contains_key(key)));
+                let saved = std::mem::take(&mut self.saved);
+                self.saved = saved.into_iter().filter(|one| self.saver(one).is_some()).collect();
             }
         }
         if matches!(body, Body::Taken(_)) {
@@ -78,7 +90,10 @@ impl Table {
                         (row.ended_at, row.ended_seq) = (Some(at), Some(seq));
                     }
                 }
-                Change::Artifact(saved) => self.saved.push((saved, at)),
+                Change::Artifact(saved) => {
+                    let reading = self.reading.take();
+                    self.saved.push(Saved { artifact: saved, at, seq, reading });
+                }
                 Change::Execution(_) | Change::WaitOpened(_) | Change::BreakpointHit(_) => {}
             }
         }
@@ -100,15 +115,26 @@ impl Table {
         self.done > self.taken && !row.reused && row.ended_seq.is_some_and(|ended| ended < self.taken)
     }
 
-    /// The artifacts by name, and when each was saved.
-    pub fn artifacts(&self) -> Vec<&(ArtifactSaved, Millis)> {
-        let mut found: Vec<_> = self.saved.iter().rev().collect();
+    /// The artifacts by name, and when each was saved. Of the source's a replay has those whose calls it has.
+    pub fn artifacts(&self) -> Vec<(&ArtifactSaved, Millis)> {
+        let is_had = |one: &&Saved| one.seq > self.base || !self.told || self.saver(one).is_some_and(|row| row.reused);
+        let mut found: Vec<_> = self.saved.iter().rev().filter(is_had).map(|one| (&one.artifact, one.at)).collect();
         found.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
         found.dedup_by(|(a, _), (b, _)| a.name == b.name);
         found
     }
 
+    /// The call that keeps others from saving an artifact again: the one in whose body it was saved, or the reading.
+    fn saver(&self, saved: &Saved) -> Option<&CallRow> {
+        let row = |key: &String| self.by_key.get(key).and_then(|ix| self.rows.get(*ix));
+        let around = saved.artifact.call.as_ref().and_then(row);
+        around.or_else(|| saved.reading.as_ref().and_then(row).filter(|row| row.seq + 1 == saved.seq))
+    }
+
     fn call(&mut self, patch: &CallPatch) {
+        if patch.call.kind == CallKind::Reading {
+            self.reading = Some(patch.call.key.clone());
+        }
         let (ended_at, ended_seq) = patch.ended.unzip();
         let Some(row) = self.by_key.get(&patch.call.key).and_then(|ix| self.rows.get_mut(*ix)) else {
             self.by_key.insert(patch.call.key.clone(), self.rows.len());

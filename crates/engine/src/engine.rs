@@ -2,7 +2,7 @@
 //!
 //! Not here: what happens inside an execution ([`crate::session`]); management ([`crate::manage`]).
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, StoreClock};
 use crate::codes::Codes;
 use crate::error::{EngineError, Result};
 use crate::heartbeat::Heartbeat;
@@ -34,9 +34,10 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine on `store` with the machine's clock.
+    /// An engine on `store` with the clock that counts for it.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self::with_clock(store, Arc::new(SystemClock))
+        let clock = Arc::new(StoreClock(Arc::clone(&store)));
+        Self::with_clock(store, clock)
     }
 
     /// An engine on `store` with that clock.

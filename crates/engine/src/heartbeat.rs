@@ -10,10 +10,7 @@ use crate::session::Session;
 use kitaru_core::Millis;
 use kitaru_store::Store;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
-/// How often other processes' writes are looked for. The look is one pragma.
-const LOOK: Duration = Duration::from_millis(25);
 /// How often leases are extended.
 const RENEW: Millis = LEASE / 3;
 /// How often a session without open waits is told of news: only requests to stop and breakpoints can come for it. News
@@ -114,6 +111,6 @@ fn beat(store: &dyn Store, clock: &dyn Clock, codes: &Codes, shared: &(Mutex<Wat
         drop(sessions);
         codes.flush();
         let watched = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(shared.1.wait_timeout(watched, LOOK));
+        drop(shared.1.wait_timeout(watched, store.look_every()));
     }
 }

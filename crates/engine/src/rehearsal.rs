@@ -6,11 +6,13 @@
 
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::BreakpointRow;
-use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
 use kitaru_store::store::Result;
+use kitaru_store::wire::{Write, Wrote};
 use kitaru_store::{Claim, Created, Guard, LogLine, Queries, Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// See the module.
 pub(crate) struct Rehearsal {
@@ -115,6 +117,22 @@ impl Store for Rehearsal {
 
     fn keep_code(&self, _: &str, _: &str) -> Result<()> {
         Ok(())
+    }
+
+    fn write_once(&self, _: &str, _: u64, _: Vec<Write>) -> Result<Vec<Result<Wrote>>> {
+        Err(refused())
+    }
+
+    fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.inner.chunks(digests)
+    }
+
+    fn by_its_clock(&self, here: Millis) -> Millis {
+        self.inner.by_its_clock(here)
+    }
+
+    fn look_every(&self) -> Duration {
+        self.inner.look_every()
     }
 
     fn owner(&self) -> Result<Owner> {

@@ -3,8 +3,8 @@
 //! Not here: loading a file to see which flow it defines.
 
 use crate::engine::Engine;
-use crate::manage::out;
-use kitaru_engine::manage::{self, Before, Flow, view};
+use crate::manage::{change, out};
+use kitaru_engine::manage::{self, Before, Flow, Target, view};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
@@ -23,7 +23,8 @@ pub fn manage_add_breakpoint(
     condition: Option<String>,
     by: &str,
 ) -> PyResult<String> {
-    out(py, engine, |store, now| {
+    let given = json!({ "flow": flow, "before": before, "every": every, "when": condition });
+    change(py, engine, (by, "addBreakpoint", Target::Nothing), &given, |store, now| {
         let flow = match file {
             Some(file) => Flow { name: flow.to_owned(), file: Some(file) },
             None => manage::known_flow(store, flow, now)?,
@@ -46,7 +47,10 @@ pub fn manage_breakpoints(py: Python<'_>, engine: &Bound<'_, Engine>, flow: Opti
 /// Removes a breakpoint.
 #[pyfunction]
 pub fn manage_remove_breakpoint(py: Python<'_>, engine: &Bound<'_, Engine>, id: u64) -> PyResult<()> {
-    out(py, engine, |store, _| manage::remove_breakpoint(store, id))
+    let number = id.to_string();
+    change(py, engine, ("python", "removeBreakpoint", Target::Other(&number)), &json!({}), |store, _| {
+        manage::remove_breakpoint(store, id)
+    })
 }
 
 /// Adds this file's functions to the module.

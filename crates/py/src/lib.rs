@@ -15,12 +15,15 @@ mod manage;
 mod replay;
 mod session;
 mod values;
+mod worker;
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    kitaru_store::interrupt_by(errors::interrupted);
     module.add_class::<engine::Engine>()?;
     module.add_class::<session::Session>()?;
+    module.add_class::<worker::Worker>()?;
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
     module.add_function(wrap_pyfunction!(engine::forget_memory, module)?)?;

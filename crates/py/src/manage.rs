@@ -6,11 +6,11 @@ use crate::engine::Engine;
 use crate::errors::raise_hinted;
 use kitaru_core::ExecutionId;
 use kitaru_core::event::Stop;
-use kitaru_engine::SystemClock;
-use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stopped, Wanted, view};
+use kitaru_engine::manage::{self, Actor, After, Drift, ManageError, ResumeOptions, Stopped, Target, Wanted, view};
+use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Store;
 use pyo3::prelude::*;
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 
 /// Runs `work` without the interpreter's lock.
 pub(crate) fn out<T: Send>(
@@ -22,6 +22,20 @@ pub(crate) fn out<T: Send>(
     let now = engine.now();
     py.detach(|| work(engine.store().as_ref(), now))
         .map_err(|error| raise_hinted(py, &error.code, &error.message, error.hint.as_deref()))
+}
+
+/// The same for what changes something: it is in the log of changes before it is made.
+pub(crate) fn change<T: Send>(
+    py: Python<'_>,
+    engine: &Bound<'_, Engine>,
+    (by, act, target): (&str, &str, Target<'_>),
+    given: &Json,
+    work: impl FnOnce(&dyn Store, i64) -> manage::Result<T> + Send,
+) -> PyResult<T> {
+    let actor = Actor { by: by.to_owned(), token: None, from: "python".to_owned() };
+    out(py, engine, |store, now| {
+        manage::audited(store, &actor, (act, target), given, &|| SystemClock.now(), || work(store, now))
+    })
 }
 
 /// One execution as a JSON object.
@@ -102,9 +116,11 @@ pub fn manage_answer(
     by: &str,
     look: bool,
 ) -> PyResult<String> {
-    out(py, engine, |store, now| {
-        let value = manage::exact(value)
-            .map_err(|error| ManageError::new("bad-json", format!("the answer is not JSON: {error}"), None))?;
+    let value = manage::exact(value)
+        .map_err(|error| ManageError::new("bad-json", format!("the answer is not JSON: {error}"), None));
+    let given = json!({ "wait": wait, "value": value.as_ref().ok() });
+    change(py, engine, (by, "answerWait", Target::Execution(id)), &given, |store, now| {
+        let value = value?;
         let row = manage::find(store, id)?;
         let answered = manage::answer(store, &row, wait, &value, by, now)?;
         let after = if look { Some(manage::after_answer(store, &answered, &SystemClock)?) } else { None };
@@ -144,7 +160,10 @@ pub fn manage_prepare(
     asker: Option<String>,
     by: String,
 ) -> PyResult<String> {
-    out(py, engine, |store, now| {
+    let texts = set.iter().map(|(path, text)| (path.clone(), Json::from(text.as_str())));
+    let given = json!({ "on_drift": on_drift, "rerun": rerun, "set": texts.collect::<Map<String, Json>>() });
+    let who = by.clone();
+    change(py, engine, (&who, "resumeExecution", Target::Execution(id)), &given, |store, now| {
         let on_drift = match on_drift {
             None => None,
             Some("reuse") => Some(Drift::Reuse),
@@ -181,8 +200,11 @@ pub fn manage_stop(
     by: &str,
     again: bool,
 ) -> PyResult<bool> {
-    let how = if how == "cancel" { Stop::Cancel } else { Stop::Pause };
-    out(py, engine, |store, now| {
+    let (how, act) = match how {
+        "cancel" => (Stop::Cancel, "cancelExecution"),
+        _ => (Stop::Pause, "pauseExecution"),
+    };
+    change(py, engine, (by, act, Target::Execution(id)), &json!({}), |store, now| {
         let row = manage::find(store, id)?;
         if again {
             return manage::stop_again(store, &row, how, by, now).map(|()| true);

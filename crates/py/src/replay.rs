@@ -3,11 +3,11 @@
 //! Not here: looking at the user's code and carrying a replay on (Python's).
 
 use crate::engine::Engine;
-use crate::manage::out;
+use crate::manage::{change, out};
 use crate::session::Session;
 use kitaru_core::rows::ExecutionRow;
 use kitaru_core::{Body, ExecutionId};
-use kitaru_engine::manage::{self, Inspection, ManageError, Original, ReplayOptions, view};
+use kitaru_engine::manage::{self, Inspection, ManageError, Original, ReplayOptions, Target, view};
 use kitaru_store::Store;
 use pyo3::prelude::*;
 use serde::Deserialize;
@@ -95,8 +95,12 @@ pub fn manage_replay(
     inspection: Option<&str>,
     batch: Option<&str>,
 ) -> PyResult<String> {
-    out(py, engine, |store, now| {
-        let (options, inspection) = read(asked, inspection)?;
+    let asked = read(asked, inspection);
+    let (by, given) = asked
+        .as_ref()
+        .map_or_else(|_| ("python".to_owned(), json!({})), |(options, _)| (options.by.clone(), options.shown()));
+    change(py, engine, (&by, "replayExecution", Target::Execution(id)), &given, |store, now| {
+        let (options, inspection) = asked?;
         let original = Original::read(store, &manage::find(store, id)?)?;
         let found = inspection.as_ref();
         let planned = manage::plan_replay(store, &original, &options, found)?;
@@ -117,7 +121,7 @@ pub fn manage_diff(py: Python<'_>, engine: &Bound<'_, Engine>, ids: Vec<String>)
 /// reading of it (`read_by`).
 #[pyfunction]
 pub fn manage_delete(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str) -> PyResult<String> {
-    out(py, engine, |store, now| {
+    change(py, engine, ("python", "deleteExecution", Target::Execution(id)), &json!({}), |store, now| {
         let deletion = manage::deletion(store, &manage::find(store, id)?, now)?;
         manage::delete(store, &deletion)?;
         let ids = |rows: &[ExecutionRow]| rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>();

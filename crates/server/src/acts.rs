@@ -11,10 +11,13 @@ use crate::route::{Route, post};
 use crate::scope::{Caller, Scope};
 use axum::extract::State;
 use kitaru_core::event::Stop;
-use kitaru_engine::manage::{self, Drift, ResumeOptions, Stopped};
+use kitaru_core::rows::ExecutionRow;
+use kitaru_engine::manage::{self, Drift, ManageError, ResumeOptions, Stopped};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+
+type Result<T> = std::result::Result<T, ManageError>;
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -37,13 +40,13 @@ pub fn routes() -> Vec<Route> {
 /// How an execution is to go on.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Resume {
+pub struct Resume {
     /// For a call that has other inputs than recorded, or changed them: reuse its result, or run it again.
-    on_drift: Option<OnDrift>,
+    pub on_drift: Option<OnDrift>,
     /// Calls to run again: keys, or `failed` for all that failed.
-    rerun: Vec<String>,
+    pub rerun: Vec<String>,
     /// At the call that it is paused at: values by path (`NAME`, `NAME.PATH`), or `output` instead of running it.
-    set: Map<String, Value>,
+    pub set: Map<String, Value>,
 }
 
 /// What is done with a call that has other inputs than recorded.
@@ -81,24 +84,30 @@ async fn retry(State(shared): State<Shared>, At(id): At<String>, caller: Caller,
 
 async fn go_on(shared: &Shared, id: String, caller: Caller, asked: Resume) -> Answer {
     about(shared, id, move |shared, row| {
-        let on_drift = asked.on_drift.map(|decision| match decision {
-            OnDrift::Reuse => Drift::Reuse,
-            OnDrift::Rerun => Drift::Rerun,
-        });
-        let set = asked.set.into_iter().collect();
-        let options = ResumeOptions { on_drift, rerun: asked.rerun, set, asker: None, by: caller.by };
-        let prepared = manage::prepare(shared.store.as_ref(), &row, &options, shared.now())?;
-        let goes_on = if prepared.in_place {
-            "in-place".to_owned()
-        } else if prepared.row.id == row.id {
-            carry::go_on(shared, &row, Going::on("resume"))?
-        } else {
-            // What its parent is paused at is another question; and what it belongs to may have done with it.
-            carry::go_on(shared, &prepared.row, Going { then: Some(row.id.clone()), ..Going::on("child") })?
-        };
+        let (_, goes_on) = resume_with(shared, &row, asked, caller.by)?;
         said(shared, &row, json!({ "goes_on": goes_on }))
     })
     .await
+}
+
+/// Has an execution go on with what was decided. Returns the one that is carried on, as it was before, and how.
+pub fn resume_with(shared: &Shared, row: &ExecutionRow, asked: Resume, by: String) -> Result<(ExecutionRow, String)> {
+    let on_drift = asked.on_drift.map(|decision| match decision {
+        OnDrift::Reuse => Drift::Reuse,
+        OnDrift::Rerun => Drift::Rerun,
+    });
+    let set = asked.set.into_iter().collect();
+    let options = ResumeOptions { on_drift, rerun: asked.rerun, set, asker: None, by };
+    let prepared = manage::prepare(shared.store.as_ref(), row, &options, shared.now())?;
+    let goes_on = if prepared.in_place {
+        "in-place".to_owned()
+    } else if prepared.row.id == row.id {
+        carry::go_on(shared, row, Going::on("resume"))?
+    } else {
+        // What its parent is paused at is another question; and what it belongs to may have done with it.
+        carry::go_on(shared, &prepared.row, Going { then: Some(row.id.clone()), ..Going::on("child") })?
+    };
+    Ok((prepared.row, goes_on))
 }
 
 async fn cancel(State(shared): State<Shared>, At(id): At<String>, caller: Caller, _: Given<Nothing>) -> Answer {

@@ -9,10 +9,10 @@ use crate::problem::{Answer, Made, answer, made};
 use crate::route::{Route, delete, get, post};
 use crate::scope::{Caller, Scope};
 use axum::extract::State;
-use kitaru_engine::manage::{self, Before, view};
+use kitaru_engine::manage::{self, Before, ManageError, view};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -46,30 +46,32 @@ async fn list(State(shared): State<Shared>, Asked(of): Asked<Of>) -> Answer {
 /// Where to pause. The flow is one that has run here: its code is not loaded.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Add {
+pub struct Add {
     /// Name of the flow.
-    flow: String,
+    pub flow: String,
     /// The call: `analyze#3`, `branch.2/summarise`, `analyze`, `step 14`.
-    before: String,
+    pub before: String,
     /// Whether it stays after it was met.
     #[serde(default)]
-    every: bool,
+    pub every: bool,
     /// A condition on the call, such as `inputs.topic == 'tea'`.
-    when: Option<String>,
+    pub when: Option<String>,
 }
 
 async fn add(State(shared): State<Shared>, caller: Caller, Given(asked): Given<Add>) -> Made {
-    let answered = answer(&shared, move |shared| {
-        let store = shared.store.as_ref();
-        manage::check_before(&asked.before)?;
-        let flow = manage::known_flow(store, &asked.flow, shared.now())?;
-        let at = Before { before: asked.before, every: asked.every, condition: asked.when };
-        let (row, note) = manage::add_breakpoint(store, flow, at, &caller.by, shared.now())?;
-        let mut item = view::breakpoint(&row);
-        item["note"] = json!(note);
-        Ok(item)
-    });
-    made(answered.await)
+    made(answer(&shared, move |shared| set(shared, asked, &caller.by)).await)
+}
+
+/// Sets a breakpoint.
+pub fn set(shared: &Shared, asked: Add, by: &str) -> Result<Value, ManageError> {
+    let store = shared.store.as_ref();
+    manage::check_before(&asked.before)?;
+    let flow = manage::known_flow(store, &asked.flow, shared.now())?;
+    let at = Before { before: asked.before, every: asked.every, condition: asked.when };
+    let (row, note) = manage::add_breakpoint(store, flow, at, by, shared.now())?;
+    let mut item = view::breakpoint(&row);
+    item["note"] = json!(note);
+    Ok(item)
 }
 
 async fn remove(State(shared): State<Shared>, At(id): At<u32>) -> Answer {

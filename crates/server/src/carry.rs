@@ -3,8 +3,12 @@
 //!
 //! Not here: which those are (`kitaru_engine::manage::due`), and user code: the other process loads it.
 
-use crate::Shared;
+use crate::log::Log;
+use crate::metrics::Metrics;
 use crate::process::{Place, Process, refusal};
+use crate::registry::Registered;
+use crate::{Config, Shared};
+use kitaru_core::ids::takes;
 use kitaru_core::rows::{ExecutionRow, Status};
 use kitaru_core::{ExecutionId, Seq};
 use kitaru_engine::manage::{self, ManageError};
@@ -18,6 +22,9 @@ use std::time::{Duration, Instant};
 
 /// Between two looks at what can go on, if nobody says so.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// The same while nothing is carried on.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Without a write, what is due by time alone is looked for so often.
 const PASSING: Duration = Duration::from_secs(1);
@@ -35,7 +42,11 @@ struct Work {
     store: Arc<dyn Store>,
     place: Place,
     at_once: usize,
-    complain: fn(&str),
+    log: Log,
+    metrics: Arc<Metrics>,
+    registered: Option<Registered>,
+    /// Nobody looks for what is due here: a process sees to whatever waited for its execution.
+    is_on_call: bool,
     stopped: AtomicBool,
     state: Mutex<State>,
     asked: Condvar,
@@ -45,8 +56,8 @@ struct Work {
 struct State {
     queue: VecDeque<(ExecutionRow, Going)>,
     under_way: HashMap<ExecutionId, Carried>,
-    /// What could not go on, as of that event: it is not tried again until there is another.
-    stuck: HashMap<ExecutionId, Seq>,
+    /// What could not go on, as of that event, and why: it is not tried again until there is another.
+    stuck: HashMap<ExecutionId, (Seq, String)>,
 }
 
 struct Carried {
@@ -81,21 +92,54 @@ impl Going {
 /// Has an execution go on. Returns what becomes of it, for whoever asked.
 pub fn go_on(shared: &Shared, row: &ExecutionRow, going: Going) -> Result<String, ManageError> {
     match &shared.carrier {
-        Some(carrier) => {
+        Some(carrier) if is_here(row) => {
             carrier.ask(row.clone(), going);
             Ok("worker".to_owned())
         }
-        None => Ok(format!("nobody here: kitaru resume {}", row.id.short())),
+        _ => Ok(format!("nobody here: kitaru resume {}", row.id.short())),
     }
 }
 
+/// Whether the code of an execution is on this machine: what another one has recorded through a server is carried on
+/// there.
+fn is_here(row: &ExecutionRow) -> bool {
+    row.entry.host.as_ref().is_none_or(|host| *host == kitaru_store::os::host_name())
+}
+
 impl Carrier {
-    /// Begins to work: one thread looks for what is due, another starts processes and hears how they ended.
-    pub fn begin(store: Arc<dyn Store>, place: Place, at_once: usize, complain: fn(&str)) -> Self {
-        let (stopped, state, asked) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
-        let work = Arc::new(Work { store, place, at_once, complain, stopped, state, asked });
-        let (looks, starts) = (Arc::clone(&work), Arc::clone(&work));
+    /// Begins to work: one thread looks for what is due, another starts processes and hears how they ended. What was
+    /// asked for and never begun, because who was to begin it ended, is begun first. `kind`: what it is, for others.
+    pub fn begin(config: &Config, metrics: Arc<Metrics>, kind: &str) -> Self {
+        let (place, log) = (&config.place, config.log);
+        let registered = Registered::new(place, kind, config.at_once).inspect_err(|error| {
+            log.complain("server-io", &format!("worker: it is not listed among the workers: {error}"));
+        });
+        let carrier = Self::working(&config.store, place.clone(), config.at_once, log, metrics, registered.ok(), false);
+        carrier.shared.take_in_unbegun();
+        let looks = Arc::clone(&carrier.shared);
         tokio::task::spawn_blocking(move || looks.look_until_stopped());
+        carrier
+    }
+
+    /// The same, that looks for nothing: it carries on what it is asked to.
+    pub fn on_call(store: &Arc<dyn Store>, place: Place, at_once: usize, log: Log) -> Self {
+        Self::working(store, place, at_once, log, Arc::default(), None, true)
+    }
+
+    fn working(
+        store: &Arc<dyn Store>,
+        place: Place,
+        at_once: usize,
+        log: Log,
+        metrics: Arc<Metrics>,
+        registered: Option<Registered>,
+        is_on_call: bool,
+    ) -> Self {
+        let (stopped, state, asked) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
+        let store = Arc::clone(store);
+        let work =
+            Arc::new(Work { store, place, at_once, log, metrics, registered, is_on_call, stopped, state, asked });
+        let starts = Arc::clone(&work);
         tokio::task::spawn_blocking(move || {
             while !starts.stopped.load(Ordering::Acquire) {
                 starts.round();
@@ -108,6 +152,24 @@ impl Carrier {
     pub fn stop(&self) {
         self.shared.stopped.store(true, Ordering::Release);
         self.shared.asked.notify_all();
+        if let Some(registered) = &self.shared.registered {
+            registered.withdraw();
+        }
+    }
+
+    /// The same, but what was asked for and has not begun begins now, however much that is.
+    pub fn leave(&self) {
+        self.stop();
+        let mut state = self.shared.lock();
+        for (row, going) in std::mem::take(&mut state.queue) {
+            self.shared.start(&mut state, row, &going);
+        }
+    }
+
+    /// Why an execution could not go on here, if it has not moved since.
+    pub fn refused(&self, row: &ExecutionRow) -> Option<String> {
+        let state = self.shared.lock();
+        state.stuck.get(&row.id).filter(|(seq, _)| *seq == row.last_seq).map(|(_, why)| why.clone())
     }
 
     fn ask(&self, row: ExecutionRow, going: Going) {
@@ -134,6 +196,10 @@ impl Work {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn now(&self) -> kitaru_core::Millis {
+        self.store.by_its_clock(SystemClock.now())
+    }
+
     fn look_until_stopped(&self) {
         let (mut seen, mut last) = (None, Instant::now());
         while !self.stopped.load(Ordering::Acquire) {
@@ -143,23 +209,39 @@ impl Work {
                 continue;
             }
             last = Instant::now();
-            match manage::due(self.store.as_ref(), SystemClock.now()) {
+            match manage::due(self.store.as_ref(), self.now()) {
                 Ok(due) => {
                     seen = version;
                     self.queue(due);
                 }
-                Err(error) => (self.complain)(&format!("worker: error[{}]: {error}", error.code)),
+                Err(error) => self.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code)),
             }
             std::thread::sleep(LOOK.max((last.elapsed() * MOST).min(PASSING * 10)));
+        }
+    }
+
+    fn take_in_unbegun(&self) {
+        match manage::unbegun(self.store.as_ref()) {
+            Ok(rows) => {
+                let going = |row: &ExecutionRow| Going::on(if row.base > 0 { "replay" } else { "start" });
+                self.lock().queue.extend(rows.into_iter().map(|row| {
+                    let going = going(&row);
+                    (row, going)
+                }));
+            }
+            Err(error) => self.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code)),
         }
     }
 
     fn queue(&self, due: Vec<ExecutionRow>) {
         let mut state = self.lock();
         for row in due {
+            if !is_here(&row) {
+                continue;
+            }
             let is_known = state.under_way.contains_key(&row.id)
                 || state.queue.iter().any(|(one, _)| one.id == row.id)
-                || state.stuck.get(&row.id) == Some(&row.last_seq);
+                || state.stuck.get(&row.id).is_some_and(|(seq, _)| *seq == row.last_seq);
             if !is_known {
                 state.queue.push_back((row, Going::on("due")));
             }
@@ -181,23 +263,38 @@ impl Work {
                 state.queue.push_back((row, going));
                 continue;
             }
-            match self.begin(&row, &going) {
-                Ok(carried) => {
-                    state.under_way.insert(row.id.clone(), carried);
-                }
-                Err(error) => {
-                    let head = format!("worker: {} {}", row.flow, row.id.short());
-                    (self.complain)(&format!("{head}: {} cannot be started: {error}", row.entry.interpreter));
-                    state.stuck.insert(row.id.clone(), row.last_seq);
-                }
+            self.start(&mut state, row, &going);
+        }
+        if let Some(registered) = &self.registered {
+            registered.tell(state.under_way.len(), state.queue.len());
+        }
+        if !self.stopped.load(Ordering::Acquire) {
+            // Whoever asks for something rings; whoever ends does not.
+            let nap = if state.under_way.is_empty() { IDLE } else { LOOK };
+            drop(self.asked.wait_timeout(state, nap).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    fn start(&self, state: &mut State, row: ExecutionRow, going: &Going) {
+        match self.begin(&row, going) {
+            Ok(carried) => {
+                self.metrics.has_begun();
+                self.log.act("begins", row.id.as_str(), &row.flow, None);
+                state.under_way.insert(row.id, carried);
+            }
+            Err(error) => {
+                let why = format!("{} cannot be started: {error}", row.entry.interpreter);
+                self.log.complain("flow-import", &format!("worker: {} {}: {why}", row.flow, row.id.short()));
+                self.metrics.was_refused();
+                state.stuck.insert(row.id, (row.last_seq, why));
             }
         }
-        drop(self.asked.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Whether somebody has taken an execution up that was to begin: it is not to be begun again.
     fn has_begun(&self, state: &State, row: &ExecutionRow) -> bool {
-        state.under_way.contains_key(&row.id) || self.store.queries().execution(&row.id).is_ok_and(|row| row.epoch > 0)
+        state.under_way.contains_key(&row.id)
+            || self.store.queries().execution(&row.id).is_ok_and(|row| takes(row.epoch) > 0)
     }
 
     fn begin(&self, row: &ExecutionRow, going: &Going) -> std::io::Result<Carried> {
@@ -205,17 +302,21 @@ impl Work {
         if let Some(on_drift) = &going.on_drift {
             resume["on_drift"] = (*on_drift).into();
         }
-        let process = Process::begin(&row.entry.interpreter, &json!({ "resume": resume }), &self.place)?;
+        let job = json!({ "resume": resume, "sees_to_waiters": self.is_on_call, "asked_by": std::process::id() });
+        let process = Process::begin(&row.entry.interpreter, &job, &self.place)?;
         Ok(Carried { process, flow: row.flow.clone(), then: going.then.clone() })
     }
 
     fn take_up_if_left(&self, state: &mut State, id: &ExecutionId) {
         match self.store.queries().execution(id) {
-            Ok(row) if manage::status(self.store.as_ref(), &row, SystemClock.now()) == Status::Interrupted => {
+            Ok(row) if manage::status(self.store.as_ref(), &row, self.now()) == Status::Interrupted => {
                 state.queue.push_back((row, Going::on("resume")));
             }
             Ok(_) => {}
-            Err(error) => (self.complain)(&format!("worker: {}: error[{}]: {error}", id.short(), error.code())),
+            Err(error) => {
+                let message = format!("worker: {}: error[{}]: {error}", id.short(), error.code());
+                self.log.complain(error.code(), &message);
+            }
         }
     }
 
@@ -237,15 +338,20 @@ impl Work {
                     Some(ManageError::new("kitaru", format!("its process ended with {status} and told nothing"), None))
                 }
             };
-            let Some(ManageError { code, message, .. }) = refused else { continue };
+            let Some(ManageError { code, message, .. }) = refused else {
+                self.log.act("has ended with", id.as_str(), &carried.flow, None);
+                continue;
+            };
+            self.log.act("was refused", id.as_str(), &carried.flow, Some(&code));
             if matches!(code.as_str(), "held" | "conflict" | "fenced" | "already-ended") {
                 // Somebody else was faster.
                 continue;
             }
-            let head = format!("worker: {} {}", carried.flow, id.short());
-            (self.complain)(&format!("{head}: error[{code}]: {message}"));
+            let why = format!("error[{code}]: {message}");
+            self.metrics.was_refused();
+            self.log.complain(&code, &format!("worker: {} {}: {why}", carried.flow, id.short()));
             if let Ok(row) = self.store.queries().execution(&id) {
-                state.stuck.insert(id, row.last_seq);
+                state.stuck.insert(id, (row.last_seq, why));
             }
         }
     }

@@ -257,8 +257,12 @@ async fn follow_one(
     });
     let (follower, id) = begun.await?;
     let (told, sent) = mpsc::channel(AHEAD);
+    let reading = shared.metrics.reading();
     let one = One { shared, follower, id, place, status: None, told };
-    tokio::spawn(one.tell());
+    tokio::spawn(async move {
+        one.tell().await;
+        drop(reading);
+    });
     Ok(stream(sent))
 }
 

@@ -81,7 +81,7 @@ struct Listing {
 /// Where a page of executions begins: below that number.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
-struct Cursor(u64);
+pub struct Cursor(pub u64);
 
 impl TryFrom<String> for Cursor {
     type Error = &'static str;
@@ -135,20 +135,22 @@ async fn calls(State(shared): State<Shared>, At(id): At<String>) -> Answer {
 }
 
 async fn call(State(shared): State<Shared>, At((id, key)): At<(String, String)>) -> Answer {
-    about(&shared, id, move |shared, row| {
-        let store = shared.store.as_ref();
-        let call = manage::call(store, &row, &key)?;
-        let mut item = view::call(&call.row);
-        let shown = |value: &Option<kitaru_core::Value>| value.as_ref().map(|one| view::value(store, one)).transpose();
-        item["step"] = json!(call.step);
-        item["inputs"] = json!(shown(&call.inputs)?);
-        item["given"] = json!(shown(&call.given)?);
-        item["output"] = json!(shown(&call.output)?);
-        item["by"] = json!(call.by);
-        item["error"] = json!(call.error.as_ref().map(|(kind, text, _)| json!({ "type": kind, "message": text })));
-        Ok(item)
-    })
-    .await
+    about(&shared, id, move |shared, row| call_with_values(shared, &row, &key)).await
+}
+
+/// A call with its inputs and what came of it.
+pub fn call_with_values(shared: &Shared, row: &ExecutionRow, key: &str) -> Result<Value> {
+    let store = shared.store.as_ref();
+    let call = manage::call(store, row, key)?;
+    let mut item = view::call(&call.row);
+    let shown = |value: &Option<kitaru_core::Value>| value.as_ref().map(|one| view::value(store, one)).transpose();
+    item["step"] = json!(call.step);
+    item["inputs"] = json!(shown(&call.inputs)?);
+    item["given"] = json!(shown(&call.given)?);
+    item["output"] = json!(shown(&call.output)?);
+    item["by"] = json!(call.by);
+    item["error"] = json!(call.error.as_ref().map(|(kind, text, _)| json!({ "type": kind, "message": text })));
+    Ok(item)
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -220,13 +222,15 @@ async fn diff(State(shared): State<Shared>, Asked(compared): Asked<Compared>) ->
 }
 
 async fn remove(State(shared): State<Shared>, At(id): At<String>) -> Answer {
-    about(&shared, id, |shared, row| {
-        let deletion = manage::deletion(shared.store.as_ref(), &row, shared.now())?;
-        manage::delete(shared.store.as_ref(), &deletion)?;
-        let ids: Vec<_> = deletion.rows.iter().map(|row| &row.id).collect();
-        Ok(json!({ "deleted": ids }))
-    })
-    .await
+    about(&shared, id, |shared, row| delete_with_children(shared, &row)).await
+}
+
+/// Deletes an execution with all that it started.
+pub fn delete_with_children(shared: &Shared, row: &ExecutionRow) -> Result<Value> {
+    let deletion = manage::deletion(shared.store.as_ref(), row, shared.now())?;
+    manage::delete(shared.store.as_ref(), &deletion)?;
+    let ids: Vec<_> = deletion.rows.iter().map(|row| &row.id).collect();
+    Ok(json!({ "deleted": ids }))
 }
 
 /// What became of an execution, with more.

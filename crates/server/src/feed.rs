@@ -5,6 +5,7 @@
 //! holds up nobody. While nobody follows nothing is read. Not here: how it is sent (`events`).
 
 use crate::item::{Item, What};
+use crate::log::Log;
 use kitaru_core::ExecutionId;
 use kitaru_core::rows::Status;
 use kitaru_engine::manage;
@@ -39,7 +40,7 @@ pub struct Feed {
 
 struct Inner {
     store: Arc<dyn Store>,
-    complain: fn(&str),
+    log: Log,
     ring: Mutex<Ring>,
     rung: watch::Sender<u64>,
     closing: watch::Sender<bool>,
@@ -90,18 +91,29 @@ pub struct Follower {
 
 impl Feed {
     /// A feed of a store. Is read until it is closed or nobody has it.
-    pub fn new(store: Arc<dyn Store>, complain: fn(&str)) -> Self {
+    pub fn new(store: Arc<dyn Store>, log: Log) -> Self {
+        let feed = Self::unread(store, log);
+        let read = Arc::downgrade(&feed.inner);
+        tokio::task::spawn_blocking(move || read_until_closed(&read));
+        feed
+    }
+
+    /// One that tells nothing but that it is over.
+    pub fn unread(store: Arc<dyn Store>, log: Log) -> Self {
         let inner = Arc::new(Inner {
             store,
-            complain,
+            log,
             ring: Mutex::default(),
             rung: watch::Sender::new(0),
             closing: watch::Sender::new(false),
             followed: Mutex::default(),
         });
-        let read = Arc::downgrade(&inner);
-        tokio::task::spawn_blocking(move || read_until_closed(&read));
         Self { inner }
+    }
+
+    /// Becomes true when nothing more is told.
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.inner.closing.subscribe()
     }
 
     /// Nothing more is told.
@@ -212,7 +224,7 @@ fn read_until_closed(inner: &Weak<Inner>) {
             Err(error) => {
                 // Once, and it is tried again.
                 if !std::mem::replace(&mut broken, true) {
-                    (inner.complain)(&format!("events: error[{}]: {error}", error.code()));
+                    inner.log.complain(error.code(), &format!("events: error[{}]: {error}", error.code()));
                 }
                 seen = None;
             }

@@ -10,7 +10,7 @@ use crate::route::{Route, get};
 use axum::extract::State;
 use kitaru_core::Millis;
 use kitaru_core::rows::Status;
-use kitaru_engine::manage::{self, Wanted, view};
+use kitaru_engine::manage::{self, ManageError, Wanted, view};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ pub fn routes() -> Vec<Route> {
             .answers("Statistics"),
         get("/tags", "listTags", tags).says("Tags, and how many executions have each.").answers("Tags"),
         get("/workers", "listWorkers", workers)
-            .says("Processes that have executions now, and this server's own worker.")
+            .says("Processes that have executions now, and the workers of the store, this server's own apart.")
             .answers("Workers"),
     ]
 }
@@ -51,6 +51,9 @@ struct Since {
 async fn statistics(State(shared): State<Shared>, Asked(since): Asked<Since>) -> Answer {
     answer(&shared, move |shared| {
         let ago = |days: u16| shared.now().saturating_sub(Millis::from(days) * 86_400_000);
+        if since.days.is_some_and(|days| !(1..=36_500).contains(&days)) {
+            return Err(ManageError::new("usage", "days counts from 1 to 36500", None));
+        }
         let rows = shared.store.queries().statistics(since.days.map_or(Millis::MIN, ago))?;
         items(rows.iter().map(|row| Ok(view::statistics(row))))
     })
@@ -82,6 +85,8 @@ async fn workers(State(shared): State<Shared>) -> Answer {
                 .into_iter()
                 .map(|((host, pid), executions)| Ok(json!({ "host": host, "pid": pid, "executions": executions }))),
         )?;
+        let workers = crate::registry::workers(&shared.place);
+        found["workers"] = json!(workers.map_err(|error| crate::broken(&error))?);
         found["local"] = json!(shared.carrier.as_ref().map(|carrier| {
             let (running, queued, at_once) = carrier.load();
             json!({ "pid": std::process::id(), "running": running, "queued": queued, "at_once": at_once })

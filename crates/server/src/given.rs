@@ -69,10 +69,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Given<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let Ok(read) = tokio::time::timeout(BODY, Bytes::from_request(request, state)).await else {
-            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "usage", "the rest of the request did not come"));
-        };
-        let bytes = read.map_err(|error| too_much(&error))?;
+        let bytes = read(request, state).await?;
         let wrong = |error: serde_json::Error| Problem::new(StatusCode::BAD_REQUEST, "bad-json", error.to_string());
         let value: Value = serde_json::from_slice(&bytes).map_err(wrong)?;
         if !value.is_object() {
@@ -80,6 +77,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Given<T> {
         }
         serde_json::from_value(value).map(Self).map_err(wrong)
     }
+}
+
+/// The body of a request, which may be so large and take so long.
+pub async fn whole(request: Request) -> Result<Bytes, Problem> {
+    read(request, &()).await
+}
+
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    let Ok(read) = tokio::time::timeout(BODY, Bytes::from_request(request, state)).await else {
+        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "usage", "the rest of the request did not come"));
+    };
+    read.map_err(|error| too_much(&error))
 }
 
 fn usage(detail: String) -> Problem {

@@ -1,11 +1,14 @@
 //! The server: what the engine knows, over HTTP, to people and programs.
 //!
-//! `access` says who may ask, `problem` how a refusal looks, `events` tells what happens (`feed` reads it), a file a resource answers.
+//! `access` says who may ask, by the `rules` that it was started with, `problem` how a refusal looks, `events` tells
+//! what happens (`feed` reads it), a file a resource answers.
 //! Every answer is a call of `kitaru_engine::manage`, as on the command line. `carry` is the local worker of
-//! `kitaru up`. Deliberately not here: user code, which is never imported in this process, and SQL.
+//! `kitaru up`. `mcp` is the same for AI assistants. Deliberately not here: user code, which is never imported in this
+//! process, and SQL.
 
 mod access;
 mod acts;
+mod audit;
 mod breakpoints;
 mod carry;
 mod connections;
@@ -14,19 +17,37 @@ mod events;
 mod executions;
 mod feed;
 mod flows;
+mod form;
 mod given;
 mod item;
+mod keep;
+mod leash;
+mod limits;
+mod links;
+pub mod log;
+mod mcp;
+mod metrics;
 mod openapi;
 mod page;
 mod problem;
 mod process;
+mod ready;
+mod registry;
+mod remote;
 mod replays;
 mod route;
+mod rules;
 mod scope;
 mod signals;
 mod start;
+mod tls;
+mod tokens;
 mod values;
 mod waits;
+mod work;
+
+pub use mcp::{Stdio, serve_stdio};
+pub use scope::Scope;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -36,13 +57,19 @@ use kitaru_core::Millis;
 use kitaru_engine::manage::ManageError;
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Store;
+use log::Log;
+use metrics::Metrics;
 use problem::{Answer, Problem, answer};
 use route::{Route, get};
+pub use rules::{RATE, Rules};
 use serde_json::{Value as Json, json};
 use signals::Signals;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tls::Tls;
+pub use work::{Working, work};
 
 /// The most that a request may carry, in bytes.
 const MOST: usize = 8 << 20;
@@ -50,7 +77,7 @@ const MOST: usize = 8 << 20;
 /// What is served, and where.
 #[derive(Clone)]
 pub struct Config {
-    /// The address to listen at. Only a loopback one is taken.
+    /// The address to listen at.
     pub host: IpAddr,
     /// The port; 0: any that is free.
     pub port: u16,
@@ -59,44 +86,49 @@ pub struct Config {
     /// How another process finds it: what it was opened as, the folder of the locks, and whether a commit counts as
     /// done when the system has it.
     pub place: (String, PathBuf, bool),
-    /// Tells people what the local worker could not do.
-    pub complain: fn(&str),
+    /// What is told while it works, and to whom.
+    pub log: Log,
     /// How many executions the local worker carries on at once; 0: there is no worker.
     pub at_once: usize,
+    /// Who may ask.
+    pub rules: Rules,
 }
 
 /// What handlers share.
 #[derive(Clone)]
 struct Shared {
     store: Arc<dyn Store>,
+    place: process::Place,
     feed: Feed,
     carrier: Option<Carrier>,
+    metrics: Arc<Metrics>,
+    log: Log,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Shared {
     fn now(&self) -> Millis {
-        SystemClock.now()
+        self.store.by_its_clock(SystemClock.now())
     }
 }
 
 /// Serves until SIGINT or SIGTERM. `say` is told the address when it listens.
 ///
-/// Refuses an address that others can reach (`not-loopback`), and one that is taken (`port-taken`).
+/// Refuses an address where others could listen in (`not-loopback`), to want a token where there is none (`no-token`),
+/// and an address that is taken (`port-taken`).
 pub fn serve(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), ManageError> {
-    if !config.host.is_loopback() {
-        let message = format!("{} can be reached from elsewhere, and there is no access control yet", config.host);
-        let hint = "serve at 127.0.0.1 and let a proxy that asks who it is stand before it".to_owned();
-        return Err(ManageError::new("not-loopback", message, Some(hint)));
-    }
+    let rules = config.rules.at(config.host, config.store.as_ref(), SystemClock.now())?;
+    let tls = rules.tls.as_ref().map(|(cert, key)| Tls::read(cert, key)).transpose()?;
+    let config = Config { rules, ..config };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| broken(&error))?;
-    let served = runtime.block_on(run(config, say));
+    let served = runtime.block_on(run(config, tls, say));
     // What still looks at the store ends with the process.
     runtime.shutdown_background();
     served
 }
 
-async fn run(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), ManageError> {
+async fn run(config: Config, tls: Option<Tls>, say: &mut dyn FnMut(SocketAddr)) -> Result<(), ManageError> {
     let asked = SocketAddr::new(config.host, config.port);
     let listener = tokio::net::TcpListener::bind(asked).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
@@ -108,14 +140,32 @@ async fn run(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), Mana
     let address = listener.local_addr().map_err(|error| broken(&error))?;
     // Before anybody is told that it serves: who is told may stop it at once.
     let (mut signals, mut again) = (Signals::new().map_err(|error| broken(&error))?, Signals::new().ok());
-    let feed = Feed::new(Arc::clone(&config.store), config.complain);
-    let begin = || Carrier::begin(Arc::clone(&config.store), config.place.clone(), config.at_once, config.complain);
-    let carrier = (config.at_once > 0).then(begin);
-    let shared = Shared { store: Arc::clone(&config.store), feed: feed.clone(), carrier: carrier.clone() };
-    let app = app(shared, address);
+    let store = Arc::clone(&config.store);
+    let given = tokio::task::spawn_blocking(move || remote::grace(store.as_ref(), SystemClock.now())).await;
+    given.map_err(|error| ManageError::new("misuse", error.to_string(), None))??;
+    let feed = Feed::new(Arc::clone(&config.store), config.log);
+    let metrics = Arc::<Metrics>::default();
+    let carrier = (config.at_once > 0).then(|| Carrier::begin(&config, Arc::clone(&metrics), "up"));
+    let stopping = Arc::<AtomicBool>::default();
+    let shared = Shared {
+        store: Arc::clone(&config.store),
+        place: config.place.clone(),
+        feed: feed.clone(),
+        carrier: carrier.clone(),
+        metrics,
+        log: config.log,
+        stopping: Arc::clone(&stopping),
+    };
+    let app = app(shared, access::Door::new(address, &config.rules, Arc::clone(&config.store)));
+    if let Some(tls) = &tls {
+        signals::at_hangup(tls.clone(), config.log);
+    }
     say(address);
-    let stop = async move {
+    config.log.event("serves");
+    let stop = async {
         signals.next().await;
+        config.log.event("stops");
+        stopping.store(true, Ordering::Release);
         // Nothing more is begun; streams end by the feed, and with them their connections.
         if let Some(carrier) = carrier {
             carrier.stop();
@@ -128,7 +178,7 @@ async fn run(config: Config, say: &mut dyn FnMut(SocketAddr)) -> Result<(), Mana
             again.next().await;
         }
     };
-    connections::serve(listener, app, stop, twice).await;
+    connections::serve(listener, app, tls, stop, twice).await;
     Ok(())
 }
 
@@ -148,6 +198,10 @@ fn routes() -> Vec<Route> {
     routes.extend(values::routes());
     routes.extend(waits::routes());
     routes.extend(breakpoints::routes());
+    routes.extend(links::routes());
+    routes.extend(tokens::routes());
+    routes.extend(audit::routes());
+    routes.extend(keep::routes());
     routes
 }
 
@@ -156,20 +210,25 @@ pub fn document() -> Result<Json, ManageError> {
     openapi::document(&routes()).map_err(|error| ManageError::new("misuse", error.to_string(), None))
 }
 
-fn app(shared: Shared, address: SocketAddr) -> Router {
-    let api = routes().into_iter().fold(Router::new(), |router, route| route.add_to(router));
+fn app(shared: Shared, door: access::Door) -> Router {
+    let all = routes().into_iter().chain(remote::routes());
+    let api = all.fold(Router::new(), |router, route| route.add_to(router, &shared));
     Router::new()
         .route("/", axum::routing::get(page::page))
         .route("/style.css", axum::routing::get(page::style))
         .route("/health/live", axum::routing::get(|| async { "ok" }))
-        .route("/health/ready", axum::routing::get(ready))
+        .route("/health/ready", axum::routing::get(ready::ready))
+        .route("/metrics", axum::routing::get(metrics::metrics).route_layer(axum::middleware::from_fn(may_read)))
+        .route("/a/{secret}", axum::routing::get(links::page).post(links::answer))
+        .route("/mcp", mcp::route(&shared))
         .nest("/api/v1", api)
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::middleware::from_fn(etag::tag))
-        .layer(axum::middleware::from_fn_with_state(access::Door::new(address), access::check))
+        .layer(axum::middleware::from_fn_with_state(door, access::check))
         .layer(DefaultBodyLimit::max(MOST))
         .layer(tower_http::compression::CompressionLayer::new())
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), metrics::measure))
         .with_state(shared)
 }
 
@@ -191,11 +250,10 @@ async fn health(State(shared): State<Shared>) -> Answer {
     .await
 }
 
-/// Whether the store answers.
-async fn ready(State(shared): State<Shared>) -> Answer {
-    answer(&shared, |shared| Ok(json!({ "version": shared.store.version()? }))).await
+async fn may_read(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
+    scope::require(scope::Scope::Read, request, next).await
 }
 
-fn broken(error: &std::io::Error) -> ManageError {
+pub(crate) fn broken(error: &std::io::Error) -> ManageError {
     ManageError::new("server-io", format!("the server cannot run: {error}"), None)
 }

@@ -12,7 +12,9 @@ use std::fmt::Write;
 const STYLE: &str = "body{font:15px system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}\
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #8884;\
 vertical-align:top}code{font-size:.9em}h2{margin-top:2rem}@media(prefers-color-scheme:dark){body{background:#111;\
-color:#ddd}a{color:#8bf}}";
+color:#ddd}a{color:#8bf}}form{margin:1.5rem 0}button{font:inherit;padding:.6rem 1.6rem;margin:.2rem}\
+textarea{display:block;width:100%;font:inherit;margin:.4rem 0 1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}\
+.question{font-size:1.2rem;white-space:pre-wrap}.small{opacity:.7;font-size:.9em}.problem{color:#c33}";
 
 /// The page.
 pub async fn page(State(shared): State<Shared>) -> Response {
@@ -83,6 +85,6 @@ fn text(shared: &Shared) -> Result<String, ManageError> {
 }
 
 /// Text that can only be text.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

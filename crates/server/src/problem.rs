@@ -4,7 +4,7 @@ use crate::Shared;
 use axum::Json;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use kitaru_engine::manage::ManageError;
+use kitaru_engine::manage::{ManageError, secrets};
 use serde_json::{Value, json};
 
 /// The longest detail, in characters.
@@ -28,18 +28,45 @@ pub struct Problem {
     code: String,
     detail: String,
     hint: Option<String>,
+    /// Seconds until it is worth trying again.
+    wait: Option<u64>,
 }
+
+/// The code of a problem, for whoever hands its answer on.
+#[derive(Clone, Debug)]
+pub struct Code(pub String);
 
 impl Problem {
     /// A refusal that is not the engine's.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), detail: detail.into(), hint: None }
+        Self { status, code: code.to_owned(), detail: detail.into(), hint: None, wait: None }
+    }
+
+    /// Nobody knows who asks.
+    pub fn unauthorized(detail: &str) -> Self {
+        let hint = "Authorization: Bearer TOKEN, with one of: kitaru tokens create NAME --scope SCOPE";
+        Self { hint: Some(hint.to_owned()), ..Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail) }
+    }
+
+    /// It was asked too often; so many seconds later it may be asked again.
+    pub fn too_many(detail: &str, wait: u64) -> Self {
+        Self { wait: Some(wait), ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail) }
+    }
+
+    /// A mistake of this program.
+    pub fn broken(error: &dyn std::fmt::Display) -> Self {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "misuse", error.to_string())
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
     }
 }
 
 impl From<ManageError> for Problem {
     fn from(error: ManageError) -> Self {
-        Self { status: status(&error.code), code: error.code, detail: error.message, hint: error.hint }
+        Self { status: status(&error.code), code: error.code, detail: error.message, hint: error.hint, wait: None }
     }
 }
 
@@ -51,9 +78,10 @@ impl From<kitaru_store::StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        // Whoever sent something large knows what it was.
-        let mut detail: String = self.detail.chars().take(MOST).collect();
-        if detail.len() < self.detail.len() {
+        // Whoever sent something large, or a secret, knows what it was.
+        let whole = secrets::masked(&self.detail);
+        let mut detail: String = whole.chars().take(MOST).collect();
+        if detail.len() < whole.len() {
             detail.push('…');
         }
         let body = json!({
@@ -64,14 +92,20 @@ impl IntoResponse for Problem {
             "code": self.code,
             "hint": self.hint,
         });
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (self.status, kind, body.to_string()).into_response();
+        if let Some(wait) = self.wait {
+            response.headers_mut().insert(header::RETRY_AFTER, wait.into());
+        }
+        response.extensions_mut().insert(Code(self.code));
+        response
     }
 }
 
 fn status(code: &str) -> StatusCode {
     match code {
         "unknown-execution" | "unknown-call" | "unknown-wait" | "unknown-artifact" | "unknown-flow"
-        | "unknown-breakpoint" => StatusCode::NOT_FOUND,
+        | "unknown-breakpoint" | "unknown-token" | "unknown-link" => StatusCode::NOT_FOUND,
         "store-busy" => StatusCode::SERVICE_UNAVAILABLE,
         "already-answered" | "already-ended" | "already-timed-out" | "held" | "conflict" | "fenced" | "waiting"
         | "paused" | "not-ended" | "still-needed" | "several-waits" | "no-worker" => StatusCode::CONFLICT,
@@ -101,6 +135,6 @@ where
     match tokio::task::spawn_blocking(move || work(&shared)).await {
         Ok(Ok(value)) => Ok(Json(value)),
         Ok(Err(error)) => Err(error.into()),
-        Err(error) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "misuse", error.to_string())),
+        Err(error) => Err(Problem::broken(&error)),
     }
 }

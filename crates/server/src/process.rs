@@ -18,8 +18,10 @@ pub type Place = (String, PathBuf, bool);
 /// A job under way.
 pub struct Process {
     child: Child,
-    /// Gone with this; a process that is still there when the server ends does without.
-    folder: TempDir,
+    /// Gone with this, unless the process is still there: then it is the process's to remove, which may not even have
+    /// read its job yet.
+    folder: Option<TempDir>,
+    told: PathBuf,
 }
 
 impl Process {
@@ -42,7 +44,8 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         kitaru_store::os::stand_apart(&mut command);
-        Ok(Self { child: command.spawn()?, folder })
+        let told = folder.path().join("told");
+        Ok(Self { child: command.spawn()?, folder: Some(folder), told })
     }
 
     /// How it ended, if it has.
@@ -52,7 +55,7 @@ impl Process {
 
     /// What it told.
     pub fn told(&self) -> Option<Value> {
-        serde_json::from_str(&std::fs::read_to_string(self.folder.path().join("told")).ok()?).ok()
+        serde_json::from_str(&std::fs::read_to_string(&self.told).ok()?).ok()
     }
 
     /// What it told, once it has ended. One that takes longer is killed.
@@ -67,14 +70,24 @@ impl Process {
                 drop(self.child.kill());
                 drop(self.child.wait());
                 let message = format!("its code took longer than {} s to load", patience.as_secs());
-                return Err(ManageError::new("import-error", message, None));
+                return Err(ManageError::new("flow-import", message, None));
             }
             std::thread::sleep(Duration::from_millis(5));
         };
         self.told().ok_or_else(|| {
             let message = format!("its process ended with {status} and told nothing");
-            ManageError::new("import-error", message, Some("is kitaru installed in its environment?".to_owned()))
+            ManageError::new("flow-import", message, Some("is kitaru installed in its environment?".to_owned()))
         })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.ended().is_none()
+            && let Some(folder) = self.folder.take()
+        {
+            drop(folder.keep());
+        }
     }
 }
 

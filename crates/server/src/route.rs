@@ -4,12 +4,13 @@
 //! Not here: any route (a file a resource), and the document (`openapi`).
 
 use crate::Shared;
+use crate::audit::{self, Of};
 use crate::problem::Problem;
 use crate::scope::{self, Scope};
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{RawPathParams, Request};
 use axum::handler::Handler;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -51,6 +52,8 @@ pub struct Route {
     pub status: StatusCode,
     /// Whether `Idempotency-Key` makes it safe to send again.
     pub keyed: bool,
+    /// Whether the log of changes has it.
+    pub logged: bool,
     handler: MethodRouter<Shared>,
 }
 
@@ -75,6 +78,7 @@ where
         answers: Answers::Json("Anything"),
         status: StatusCode::OK,
         keyed: false,
+        logged: scope > Scope::Read,
         handler: on(filter, handler),
     }
 }
@@ -143,12 +147,28 @@ impl Route {
         Self { keyed: true, ..self }
     }
 
+    /// Who may look, if not everybody who may look at all.
+    pub fn scope(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
     /// Puts it into a router.
-    pub fn add_to(self, router: Router<Shared>) -> Router<Shared> {
+    pub fn add_to(self, router: Router<Shared>, shared: &Shared) -> Router<Shared> {
         let scope = self.scope;
         let mut handler = self.handler;
         if self.query.is_none() {
             handler = handler.route_layer(from_fn(no_query));
+        }
+        if self.logged {
+            let (shared, of) =
+                (shared.clone(), Of { act: self.name, execution: self.path.starts_with("/executions/") });
+            let log = move |params: RawPathParams, request: Request, next: Next| {
+                audit::record(shared.clone(), of, params, request, next)
+            };
+            handler = handler.route_layer(from_fn(log));
+        }
+        if self.method == Method::POST {
+            handler = handler.route_layer(from_fn(json_only));
         }
         let may = move |request: Request, next: Next| scope::require(scope, request, next);
         router.route(self.path, handler.route_layer(from_fn(may)))
@@ -161,4 +181,16 @@ async fn no_query(request: Request, next: Next) -> Response {
         None | Some("") => next.run(request).await,
         Some(_) => Problem::new(StatusCode::BAD_REQUEST, "usage", "no query is read here").into_response(),
     }
+}
+
+/// A form of another site can post anything but this without asking first.
+async fn json_only(request: Request, next: Next) -> Response {
+    let mut kinds = request.headers().get_all(header::CONTENT_TYPE).iter();
+    let kind = kinds.next().and_then(|kind| kind.to_str().ok()).and_then(|kind| kind.split(';').next());
+    let is_known = |kind: &str| kind.eq_ignore_ascii_case("application/json") || kind == crate::remote::KIND;
+    if kind.is_some_and(|kind| is_known(kind.trim())) && kinds.next().is_none() {
+        return next.run(request).await;
+    }
+    let detail = "what changes something is sent as Content-Type: application/json";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "usage", detail).into_response()
 }

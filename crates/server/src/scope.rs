@@ -8,31 +8,10 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-
-/// What a caller may do. Each includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// Look.
-    Read,
-    /// Answer what is asked.
-    Answer,
-    /// Start, resume, replay, pause, cancel.
-    Operate,
-    /// Delete, and say who may do what.
-    Admin,
-}
-
-impl Scope {
-    /// Its word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Answer => "answer",
-            Self::Operate => "operate",
-            Self::Admin => "admin",
-        }
-    }
-}
+pub use kitaru_engine::manage::Scope;
+use kitaru_engine::manage::{Actor, Refused};
+use kitaru_store::TokenRow;
+use std::net::IpAddr;
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +20,34 @@ pub struct Caller {
     pub by: String,
     /// What it may do.
     pub scope: Scope,
+    /// The public part of its token, if it has shown one.
+    pub token: Option<String>,
+    /// Its address, as far as it is known.
+    pub from: Option<IpAddr>,
 }
 
 impl Caller {
     /// Somebody on this machine, where nobody is asked who it is.
     pub fn local() -> Self {
-        Self { by: "http".to_owned(), scope: Scope::Admin }
+        Self { by: "http".to_owned(), scope: Scope::Admin, token: None, from: None }
+    }
+
+    /// Whoever has that token.
+    pub fn of(token: &TokenRow) -> Self {
+        // A scope that is not known here is another version's: it allows what the least one does.
+        let scope = Scope::parse(&token.scope).unwrap_or(Scope::Read);
+        Self { by: token.name.clone(), scope, token: Some(token.id.clone()), from: None }
+    }
+
+    /// As the log of changes has it.
+    pub fn actor(&self) -> Actor {
+        let from = self.from.map_or_else(|| "http".to_owned(), |from| format!("http {from}"));
+        Actor { by: self.by.clone(), token: self.token.clone(), from }
+    }
+
+    /// What its requests are counted by; `None`: they are not.
+    pub fn counted(&self) -> Option<String> {
+        self.token.as_ref().map(|token| format!("token {token}"))
     }
 }
 
@@ -55,8 +56,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         // A request that nobody has let in is nobody's.
-        let nobody = || Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "nobody has said who asks");
-        parts.extensions.get::<Self>().cloned().ok_or_else(nobody)
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::unauthorized("nobody has said who asks"))
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        Self::unauthorized(refused.says())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::scope::Scope;
 use crate::{Shared, executions};
 use axum::extract::State;
 use kitaru_core::ExecutionId;
+use kitaru_core::ids::takes;
 use kitaru_core::rows::ExecutionRow;
 use kitaru_engine::manage::{self, ManageError};
 use schemars::JsonSchema;
@@ -89,7 +90,7 @@ pub fn begin(shared: &Shared, asked: Start, request: Option<String>) -> Result<E
         return Err(refused);
     }
     let row = store.queries().execution(&id)?;
-    if row.epoch == 0 {
+    if takes(row.epoch) == 0 {
         crate::carry::go_on(shared, &row, crate::carry::Going::on("start"))?;
     }
     Ok(row)

@@ -94,7 +94,7 @@ async fn download(
 }
 
 /// What a value is as a file.
-fn bytes(text: &str) -> Result<(&'static str, Vec<u8>), ManageError> {
+pub fn bytes(text: &str) -> Result<(&'static str, Vec<u8>), ManageError> {
     let damaged = |why: &str| ManageError::new("store-damaged", why.to_owned(), None);
     let value: Value = serde_json::from_str(text).map_err(|error| damaged(&error.to_string()))?;
     let tag = value.get(TAG).and_then(Value::as_str);

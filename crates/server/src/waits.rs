@@ -8,8 +8,9 @@ use crate::problem::{Answer, answer};
 use crate::route::{Route, get, post};
 use crate::scope::{Caller, Scope};
 use axum::extract::State;
+use kitaru_core::rows::ExecutionRow;
 use kitaru_engine::SystemClock;
-use kitaru_engine::manage::{self, After, view};
+use kitaru_engine::manage::{self, After, Answered, ManageError, view};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -54,11 +55,33 @@ async fn list(State(shared): State<Shared>, Asked(inbox): Asked<Inbox>) -> Answe
 /// An answer.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Input {
+pub struct Input {
     /// The answer, as the question's schema asks for it.
-    value: Value,
+    pub value: Value,
     /// Which question, where several are open.
-    wait: Option<String>,
+    pub wait: Option<String>,
+}
+
+/// Records an answer and has its flow go on. Returns what was answered, and how the flow goes on.
+pub fn record(
+    shared: &Shared,
+    row: &ExecutionRow,
+    given: &Input,
+    by: &str,
+    key: Option<&str>,
+) -> Result<(Answered, String), ManageError> {
+    let (store, wait, value) = (shared.store.as_ref(), given.wait.as_deref(), &given.value);
+    let answered = match key {
+        Some(key) => manage::answer_once(store, row, wait, value, (by, key), shared.now())?,
+        None => manage::answer(store, row, wait, value, by, shared.now())?,
+    };
+    let goes_on = match manage::after_answer(store, &answered, &SystemClock)? {
+        After::Carry => carry::go_on(shared, &answered.root, Going::on("answer"))?,
+        After::Taken { .. } => "in-place".to_owned(),
+        After::Silent { pid } => format!("process {pid} has it, but gives no sign of life"),
+        After::Stays { why } => why,
+    };
+    Ok((answered, goes_on))
 }
 
 async fn input(
@@ -69,18 +92,7 @@ async fn input(
     Given(given): Given<Input>,
 ) -> Answer {
     about(&shared, id, move |shared, row| {
-        let store = shared.store.as_ref();
-        let (wait, value, by) = (given.wait.as_deref(), &given.value, caller.by.as_str());
-        let answered = match &key.0 {
-            Some(key) => manage::answer_once(store, &row, wait, value, (by, key), shared.now())?,
-            None => manage::answer(store, &row, wait, value, by, shared.now())?,
-        };
-        let goes_on = match manage::after_answer(store, &answered, &SystemClock)? {
-            After::Carry => carry::go_on(shared, &answered.root, Going::on("answer"))?,
-            After::Taken { .. } => "in-place".to_owned(),
-            After::Silent { pid } => format!("process {pid} has it, but gives no sign of life"),
-            After::Stays { why } => why,
-        };
+        let (answered, goes_on) = record(shared, &row, &given, &caller.by, key.0.as_deref())?;
         said(shared, &row, json!({ "answered": answered.wait.key, "goes_on": goes_on }))
     })
     .await

@@ -6,11 +6,13 @@
 use crate::rng::Rng;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::BreakpointRow;
-use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
 use kitaru_store::store::Result;
+use kitaru_store::wire::{Write, Wrote};
 use kitaru_store::{Claim, Created, Guard, LogLine, Queries, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A store that breaks a promise on purpose, to see that it is noticed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -188,6 +190,22 @@ impl Store for Faulty {
 
     fn version(&self) -> Result<u64> {
         self.inner.version()
+    }
+
+    fn write_once(&self, writer: &str, number: u64, writes: Vec<Write>) -> Result<Vec<Result<Wrote>>> {
+        self.write(|| self.inner.write_once(writer, number, writes), |_, _| {})
+    }
+
+    fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.inner.chunks(digests)
+    }
+
+    fn by_its_clock(&self, here: Millis) -> Millis {
+        self.inner.by_its_clock(here)
+    }
+
+    fn look_every(&self) -> Duration {
+        self.inner.look_every()
     }
 
     fn owner(&self) -> Result<Owner> {

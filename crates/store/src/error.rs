@@ -2,10 +2,11 @@
 //!
 //! Not here: SQL error codes; a backend translates them.
 
-use kitaru_core::ExecutionId;
+use kitaru_core::{Digest, ExecutionId};
+use serde::{Deserialize, Serialize};
 
-/// A store's refusal or failure.
-#[derive(Clone, Debug, thiserror::Error)]
+/// A store's refusal or failure. Goes over the wire as it is.
+#[derive(Clone, Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum StoreError {
     /// No such execution.
     #[error("no execution {0}")]
@@ -27,6 +28,9 @@ pub enum StoreError {
     /// The store is busy beyond patience, or away for now. The same call may succeed later.
     #[error("the store did not answer in time: {0}")]
     Busy(String),
+    /// A stored value was removed as unused while it was being written again. Written anew, it is there.
+    #[error("a stored value was removed while it was being written again; try again")]
+    Collected,
     /// The store may not be written. Nothing was recorded.
     #[error("cannot write to the store at {path}: {why}")]
     ReadOnly {
@@ -51,6 +55,14 @@ pub enum StoreError {
         path: String,
         /// What was found.
         why: String,
+    },
+    /// The file that is open is no longer the one at its path.
+    #[error("the store at {path} was moved or replaced while this process had it open: {how}; start it again")]
+    Moved {
+        /// Where it was.
+        path: String,
+        /// What is there now.
+        how: String,
     },
     /// The store was written by a later version.
     #[error("the store at {path} has format {found}, this version knows up to {known}: upgrade kitaru")]
@@ -81,8 +93,64 @@ pub enum StoreError {
         path: String,
     },
     /// `KITARU_STORE` is of a form that is not known.
-    #[error("cannot open {0:?}: a store is a path to a file, or memory:")]
+    #[error("cannot open {0:?}: a store is a path to a file, memory:, or the http(s):// address of a server")]
     Address(String),
+    /// The server of the store is away, and was waited for as long as may be. Whether the last write arrived is unknown.
+    #[error("the server at {url} does not answer ({why}); waited {waited} s")]
+    Away {
+        /// Where.
+        url: String,
+        /// What the system said last.
+        why: String,
+        /// For how long it was waited for.
+        waited: u64,
+    },
+    /// The server does not know the token, or none was sent.
+    #[error("the server at {url} does not let this in: {why}")]
+    Unauthorized {
+        /// Where.
+        url: String,
+        /// What it says.
+        why: String,
+    },
+    /// The server knows the token, which may not do this.
+    #[error("the server at {url} refuses: {why}")]
+    Forbidden {
+        /// Where.
+        url: String,
+        /// What it says.
+        why: String,
+    },
+    /// A token would be sent where others can read it.
+    #[error("a token is not sent to {url}: others can read it on its way")]
+    Readable {
+        /// Where.
+        url: String,
+    },
+    /// A setting of the environment means nothing.
+    #[error("{0}")]
+    Setting(String),
+    /// The server speaks another protocol.
+    #[error("the server at {url} is of version {theirs}, this is {ours}, and they do not understand each other: {way}")]
+    Version {
+        /// Where.
+        url: String,
+        /// The server's version.
+        theirs: String,
+        /// The version here.
+        ours: String,
+        /// What to do.
+        way: String,
+    },
+    /// The two sides did not understand each other.
+    #[error("the server of the store is not understood: {0}")]
+    Protocol(String),
+    /// The sender took values for known that are not there. It sends them; nobody else sees this.
+    #[error("values that are referred to are not in the store")]
+    Missing(Vec<Digest>),
+    /// Somebody pressed Ctrl-C while the server was waited for.
+    #[error("interrupted while the server of the store was waited for")]
+    Interrupted,
     /// Anything else the system said.
     #[error("store at {path}: {why}")]
     Io {
@@ -101,14 +169,23 @@ impl StoreError {
             Self::Ambiguous { .. } => "ambiguous-id",
             Self::Fenced(_) => "fenced",
             Self::Conflict(_) => "conflict",
-            Self::Busy(_) => "store-busy",
+            Self::Busy(_) | Self::Collected => "store-busy",
             Self::ReadOnly { .. } => "store-read-only",
             Self::Full { .. } => "store-full",
             Self::Damaged { .. } => "store-damaged",
+            Self::Moved { .. } => "store-moved",
             Self::Newer { .. } => "store-newer",
             Self::Network { .. } => "network-file-system",
             Self::Forked { .. } => "store-forked",
             Self::Address(_) => "store-address",
+            Self::Away { .. } => "server-away",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Readable { .. } => "token-over-http",
+            Self::Setting(_) => "usage",
+            Self::Version { .. } => "server-version",
+            Self::Protocol(_) | Self::Missing(_) => "server-protocol",
+            Self::Interrupted => "interrupted",
             Self::Io { .. } => "store-io",
         }
     }

@@ -1,25 +1,34 @@
 //! Where journals are kept: the [`Store`] trait and its backends.
 //!
-//! A backend is a folder: `sqlite/` for one machine, in a file or in memory. All of them apply the changes that
+//! A backend is a folder: `sqlite/` for one machine, in a file or in memory; `http/` for the
+//! store of a server. All of them apply the changes that
 //! [`kitaru_core::project`] names, and all pass the suite in `tests/conformance/`. Calls to the operating system stand in `os/`,
 //! large values in `values/`.
 //!
 //! Deliberately not here: what an execution does next (core decides, the engine acts) and the time of day, which
 //! comes in as an argument.
 
+mod access;
 pub mod error;
+mod http;
 pub mod os;
 mod owners;
 mod sqlite;
 pub mod store;
+mod upkeep;
 mod values;
+pub mod wire;
 
+pub use access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
 pub use error::StoreError;
+pub use http::{interrupt_by, is_remote};
 pub use sqlite::forget_memory;
 pub use store::{
     ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries,
     Revision, Seen, StatisticsRow, Store, WaitFilter,
 };
+
+pub use upkeep::{Backup, Collected, Removal, Restored, Upkeep};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,15 +50,32 @@ pub struct Options {
     pub synchronous: Synchronous,
 }
 
-/// Opens the store at `address`: a path to a file, or `memory:` for one that lives as long as the process.
+/// JSON texts up to this many bytes stay in their event.
+pub const INLINE: usize = values::INLINE;
+
+/// Opens the store at `address`: a path to a file, `memory:` for one that lives as long as the process, or the address
+/// of a server, which is shown the token in `KITARU_TOKEN`.
 ///
 /// `home` is the folder of the locks by which processes know each other.
 pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
     if address == "memory:" {
         return Ok(sqlite::in_memory(home)?);
     }
+    if address.starts_with("http://") || address.starts_with("https://") {
+        return http::connect(address);
+    }
     if address.contains("://") || address.is_empty() {
         return Err(StoreError::Address(address.to_owned()));
     }
     Ok(Arc::new(sqlite::Sqlite::open(&PathBuf::from(address), home, options)?))
+}
+
+/// Makes the store at `address` of the backup in `folder`, at the time `at`. `force`: a store that is there is put aside.
+///
+/// Refuses a store that any process has open. Not for a process that has opened it itself.
+pub fn restore(folder: &Path, address: &str, force: bool, at: kitaru_core::Millis) -> Result<Restored, StoreError> {
+    if address == "memory:" || address.contains("://") || address.is_empty() {
+        return Err(StoreError::Address(address.to_owned()));
+    }
+    sqlite::restore(folder, Path::new(address), force, at)
 }

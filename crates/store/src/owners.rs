@@ -5,14 +5,11 @@
 
 use crate::error::StoreError;
 use crate::os;
-use kitaru_core::lease::{Owner, Pulse};
+use kitaru_core::lease::{NO_SLOT, Owner, Pulse};
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-/// More processes than will ever share a home.
-const SLOTS: u64 = 1 << 20;
 
 /// One process's registration in one home.
 pub struct Owners {
@@ -56,19 +53,11 @@ impl Owners {
         if let Some(owner) = &*registered {
             return Ok(owner.clone());
         }
-        for slot in 0..SLOTS {
+        for slot in 0..NO_SLOT {
             if !os::lock_byte(&self.file, slot).map_err(|error| crate::error::from_io(&self.path, &error))? {
                 continue;
             }
-            let owner = Owner {
-                host: os::host_name(),
-                boot: boot(),
-                pid,
-                started: os::started(pid).unwrap_or(0),
-                slot,
-                nonce: uuid::Uuid::now_v7().simple().to_string(),
-            };
-            NAMES.lock().unwrap_or_else(PoisonError::into_inner).push((pid, owner.nonce.clone()));
+            let owner = named(slot);
             *registered = Some(owner.clone());
             return Ok(owner);
         }
@@ -77,6 +66,9 @@ impl Owners {
 
     /// Whether `owner` lives, as far as can be told from here.
     pub fn pulse(&self, owner: &Owner) -> Pulse {
+        if owner.is_remote() {
+            return by_process(owner);
+        }
         if owner.host != os::host_name() || owner.boot.is_empty() {
             return Pulse::Unknown;
         }
@@ -106,6 +98,49 @@ impl Owners {
             _ if same_space && os::started(owner.pid) == Some(owner.started) => Pulse::Unknown,
             _ => Pulse::Dead,
         }
+    }
+}
+
+/// This process under a name of its own.
+fn named(slot: u64) -> Owner {
+    let pid = std::process::id();
+    let owner = Owner {
+        host: os::host_name(),
+        boot: boot(),
+        pid,
+        started: os::started(pid).unwrap_or(0),
+        slot,
+        nonce: uuid::Uuid::now_v7().simple().to_string(),
+    };
+    NAMES.lock().unwrap_or_else(PoisonError::into_inner).push((pid, owner.nonce.clone()));
+    owner
+}
+
+/// This process as an owner that works through a server. A forked child is another one.
+pub fn remote() -> Owner {
+    static KNOWN: Mutex<Option<Owner>> = Mutex::new(None);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*known {
+        Some(owner) if owner.pid == std::process::id() => owner.clone(),
+        _ => known.insert(named(NO_SLOT)).clone(),
+    }
+}
+
+/// Whether an owner that works through a server lives: by what is known of its process, where that is a process of
+/// this very system. Of any other only its lease counts: a lock that it has cannot be seen from here.
+pub fn by_process(owner: &Owner) -> Pulse {
+    if owner.boot.is_empty() || owner.host != os::host_name() || owner.boot != boot() {
+        return Pulse::Unknown;
+    }
+    match os::is_running(owner.pid, owner.started) {
+        Some(false) => Pulse::Dead,
+        None => Pulse::Unknown,
+        // Another program run by `exec` in the same process has other names.
+        Some(true) if owner.pid == std::process::id() => {
+            let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+            if names.contains(&(owner.pid, owner.nonce.clone())) { Pulse::Alive } else { Pulse::Dead }
+        }
+        Some(true) => Pulse::Alive,
     }
 }
 

@@ -2,18 +2,21 @@
 //!
 //! Not here: any backend, and any decision about what may be written; a store checks epochs and guards only.
 
+use crate::access::Access;
 use crate::error::StoreError;
+use crate::wire::{Write, Wrote};
 use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::lease::Owner;
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
-use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A result of a store.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What [`Store::create`] found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Created {
     /// The execution is new. Holds its epoch when it was claimed at once (1), else 0.
     New(Epoch),
@@ -22,7 +25,7 @@ pub enum Created {
 }
 
 /// A claim in [`Store::create`] or [`Store::claim`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Claim {
     /// Who takes the execution.
     pub owner: Owner,
@@ -31,7 +34,7 @@ pub struct Claim {
 }
 
 /// What must hold for [`Store::post`] to write, tested inside the writing transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Guard {
     /// The wait of that key is open, and the execution is not final.
     WaitOpen(String),
@@ -44,7 +47,7 @@ pub enum Guard {
 }
 
 /// How an execution was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Seen {
     /// Recorded in that status.
     In(Status),
@@ -53,7 +56,7 @@ pub enum Seen {
 }
 
 /// A line that a call printed or logged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// When.
     pub at: Millis,
@@ -123,6 +126,25 @@ pub trait Store: Send + Sync {
     /// Keeps what a code digest is made of, to say later what changed: a JSON text. Not awaited to the disk.
     fn keep_code(&self, digest: &str, parts: &str) -> Result<()>;
 
+    /// Makes writes that may come twice: what `writer` sent under that number is written once, and whoever sends it again
+    /// is told what came of it the first time. Numbers of a writer grow; one that is lower than its last is refused as a
+    /// [`StoreError::Conflict`]. What is refused among them leaves the others as they are. Durable when it returns,
+    /// unless all of them are logs and code digests.
+    fn write_once(&self, writer: &str, number: u64, writes: Vec<Write>) -> Result<Vec<Result<Wrote>>>;
+
+    /// Which of these chunks of values ([`Digest`] of their bytes) are kept, with their bytes if asked for.
+    fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>>;
+
+    /// What that time of this machine's clock is by the clock of the store, which counts where machines share one.
+    fn by_its_clock(&self, here: Millis) -> Millis {
+        here
+    }
+
+    /// How often it may be asked for its version.
+    fn look_every(&self) -> Duration {
+        Duration::from_millis(25)
+    }
+
     /// This process as an owner, registered so that others can tell whether it lives.
     fn owner(&self) -> Result<Owner>;
 
@@ -131,10 +153,25 @@ pub trait Store: Send + Sync {
 
     /// The queries.
     fn queries(&self) -> &dyn Queries;
+
+    /// Tokens, links and the log of changes. `None`: whoever stands before the store keeps those.
+    fn access(&self) -> Option<&dyn Access> {
+        None
+    }
+
+    /// Refuses where the store cannot be used: it does not answer, or it is no longer where it was opened.
+    fn ready(&self) -> Result<()> {
+        self.version().map(|_| ())
+    }
+
+    /// Keeping the store in order. `None`: that is done where the store lies, and not from here.
+    fn upkeep(&self) -> Option<&dyn crate::Upkeep> {
+        None
+    }
 }
 
 /// A page of a listing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Page {
     /// How many rows at the most.
     pub limit: usize,
@@ -146,7 +183,7 @@ pub struct Page {
 pub type Revision = u64;
 
 /// What was written, with its number.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// Its number, which no other change has.
     pub revision: Revision,
@@ -157,7 +194,7 @@ pub struct Change {
 }
 
 /// See [`Change`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Changed {
     /// An event of its own, none of its source's.
     Event(Event),
@@ -168,7 +205,7 @@ pub enum Changed {
 }
 
 /// What came after a number.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Changes {
     /// In order.
     pub items: Vec<Change>,
@@ -177,7 +214,7 @@ pub struct Changes {
 }
 
 /// Which executions to list. Empty: all.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ExecutionFilter {
     /// Recorded status is one of these. `Running` is both what runs and what is orphaned: the caller asks
     /// [`Store::pulse`] and shows [`kitaru_core::lease::visible`].
@@ -204,12 +241,14 @@ pub struct ExecutionFilter {
     pub before: Option<u64>,
     /// Only those created then or later.
     pub since: Option<Millis>,
+    /// Only those whose last event was written by then.
+    pub still_since: Option<Millis>,
     /// This stands in its identifier, the name of its flow, its key or one of its tags, in whatever case (ASCII).
     pub text: Option<String>,
 }
 
 /// Which waits to list. Empty: all.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct WaitFilter {
     /// Of this execution.
     pub execution: Option<ExecutionId>,
@@ -229,7 +268,7 @@ pub struct InboxPlace {
 }
 
 /// A stored artifact, without its value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArtifactRow {
     /// Its execution.
     pub execution_id: ExecutionId,
@@ -307,6 +346,19 @@ pub trait Queries: Send + Sync {
     /// What the executions that were created since then (all: [`Millis::MIN`]) came to, by flow, day and recorded
     /// status, in that order.
     fn statistics(&self, since: Millis) -> Result<Vec<StatisticsRow>>;
+
+    /// How many executions there are, by flow and recorded status.
+    fn counts(&self) -> Result<Vec<(String, Status, u64)>> {
+        let rows = self.statistics(Millis::MIN)?;
+        Ok(rows.into_iter().map(|row| (row.flow, row.status, row.executions)).collect())
+    }
+
+    /// How many questions are open, of executions that can still take an answer, and when the oldest was asked.
+    fn open_waits(&self) -> Result<(u64, Option<Millis>)> {
+        let all = Page { limit: usize::MAX >> 1, offset: 0 };
+        let open = self.waits(&WaitFilter { execution: None, open: true }, all)?;
+        Ok((open.len() as u64, open.first().map(|wait| wait.opened_at)))
+    }
 
     /// The tags that executions have, with how many have each, by tag.
     fn tags(&self) -> Result<Vec<(String, u64)>>;

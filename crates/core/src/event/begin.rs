@@ -24,6 +24,9 @@ pub struct EntryPoint {
     pub path: Vec<String>,
     /// Whether the module was run with `python -m`.
     pub as_module: bool,
+    /// Name of the machine that these paths are on, if it is not known to be the store's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
 }
 
 /// [`super::Body::Created`].

@@ -21,7 +21,7 @@ use crate::value::Value;
 use serde::{Deserialize, Serialize};
 
 /// One row of the journal.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Position in the execution's journal.
     pub seq: Seq,

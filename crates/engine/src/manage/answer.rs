@@ -118,28 +118,7 @@ fn record(
     {
         return Ok(before);
     }
-    // A key names one question for good: once answered, it is not the name of the next one.
-    let all = WaitFilter { execution: Some(row.id.clone()), open: false };
-    let known = store.queries().waits(&all, Page { limit: usize::MAX >> 1, offset: 0 })?;
-    let is_key = wait.is_some_and(|wanted| known.iter().chain(&open).any(|one| one.key == wanted));
-    let fits = |one: &&WaitRow| wait.is_none_or(|wanted| one.key == wanted || (!is_key && one.name == wanted));
-    let fitting: Vec<&WaitRow> = open.iter().filter(fits).collect();
-    let (late, in_time): (Vec<&WaitRow>, Vec<&WaitRow>) = fitting.iter().partition(|one| one.is_too_late(now));
-    if let ([], [first, ..]) = (in_time.as_slice(), late.as_slice()) {
-        return Err(too_late(first));
-    }
-    let chosen = match in_time.as_slice() {
-        [one] => (*one).clone(),
-        [] => return Err(none_open(store, row, wait, &open)?),
-        several => {
-            let keys: Vec<String> = several.iter().map(|one| format!("{} ({})", one.key, one.question)).collect();
-            return Err(ManageError::new(
-                "several-waits",
-                format!("{} waits are open: {}", several.len(), keys.join("; ")),
-                Some(next::answer(several[0])),
-            ));
-        }
-    };
+    let chosen = choose(store, row, wait, &open, now)?;
     if let Some(problem) = check_answer(chosen.schema.as_ref(), answer) {
         return Err(ManageError::new(
             "bad-answer",
@@ -163,6 +142,36 @@ fn record(
     Ok(Answered { wait: chosen, seq, root })
 }
 
+/// The open wait of `row`, or of one of its descendants, that is meant: by its name or key, or as the only one.
+pub fn open_wait(store: &dyn Store, row: &ExecutionRow, wait: Option<&str>, now: Millis) -> Result<WaitRow> {
+    choose(store, row, wait, &open_waits(store, row)?, now)
+}
+
+fn choose(store: &dyn Store, row: &ExecutionRow, wait: Option<&str>, open: &[WaitRow], now: Millis) -> Result<WaitRow> {
+    // A key names one question for good: once answered, it is not the name of the next one.
+    let all = WaitFilter { execution: Some(row.id.clone()), open: false };
+    let known = store.queries().waits(&all, Page { limit: usize::MAX >> 1, offset: 0 })?;
+    let is_key = wait.is_some_and(|wanted| known.iter().chain(open).any(|one| one.key == wanted));
+    let fits = |one: &&WaitRow| wait.is_none_or(|wanted| one.key == wanted || (!is_key && one.name == wanted));
+    let fitting: Vec<&WaitRow> = open.iter().filter(fits).collect();
+    let (late, in_time): (Vec<&WaitRow>, Vec<&WaitRow>) = fitting.iter().partition(|one| one.is_too_late(now));
+    if let ([], [first, ..]) = (in_time.as_slice(), late.as_slice()) {
+        return Err(too_late(first));
+    }
+    match in_time.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => Err(none_open(store, row, wait, open)?),
+        several => {
+            let keys: Vec<String> = several.iter().map(|one| format!("{} ({})", one.key, one.question)).collect();
+            Err(ManageError::new(
+                "several-waits",
+                format!("{} waits are open: {}", several.len(), keys.join("; ")),
+                Some(next::answer(several[0])),
+            ))
+        }
+    }
+}
+
 fn too_late(wait: &WaitRow) -> ManageError {
     let until = wait.deadline.map(super::view::time).unwrap_or_default();
     ManageError::new(
@@ -179,9 +188,9 @@ fn too_late(wait: &WaitRow) -> ManageError {
 /// written only if the owner has seen every event. A parent may let go without having seen what happened to its
 /// child; so there the journals are looked at until either has moved on.
 pub fn after_answer(store: &dyn Store, answered: &Answered, clock: &dyn Clock) -> Result<After> {
-    let began = clock.now();
+    let began = store.by_its_clock(clock.now());
     loop {
-        let now = clock.now();
+        let now = store.by_its_clock(clock.now());
         let root = store.queries().execution(&answered.root.id)?;
         let asker = store.queries().execution(&answered.wait.execution_id)?;
         let short = root.id.short();

@@ -6,6 +6,7 @@ use super::pending::{self, pending};
 use super::{Result, hold, next, status};
 use kitaru_core::Millis;
 use kitaru_core::event::{PauseReason, Stop};
+use kitaru_core::ids::takes;
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallStatus, ExecutionRow, Status};
 use kitaru_store::{ExecutionFilter, Page, Store, WaitFilter};
@@ -68,7 +69,7 @@ pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -
         Status::Interrupted => Diagnosis {
             why: match said(row) {
                 Some(text) => text,
-                None if row.epoch == 0 => "nobody has taken it up yet".to_owned(),
+                None if takes(row.epoch) == 0 => "nobody has taken it up yet".to_owned(),
                 None => "its process ended without a word (killed, or the machine went down)".to_owned(),
             },
             who: Who::Person,
@@ -182,4 +183,53 @@ fn missing(row: &ExecutionRow) -> Option<String> {
         return Some(format!("its interpreter {} is gone", entry.interpreter));
     }
     None
+}
+
+/// What [`stuck`] finds.
+#[derive(Clone, Debug)]
+pub struct Stuck {
+    /// Executions that need somebody, newest first, with why.
+    pub rows: Vec<(ExecutionRow, Diagnosis)>,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+/// How many open executions are looked at for those that are stuck.
+const LOOK_AT: usize = 2_000;
+
+/// Open executions that make no progress until somebody acts. What works, sleeps, or goes on with what it belongs to, is
+/// none of them.
+pub fn stuck(store: &dyn Store, flow: Option<&str>, limit: usize, now: Millis) -> Result<Stuck> {
+    let mut filter = ExecutionFilter { open: true, flow: flow.map(str::to_owned), ..ExecutionFilter::default() };
+    let mut found = Stuck { rows: Vec::new(), more: false };
+    let mut seen = 0;
+    loop {
+        let rows = store.queries().executions(&filter, Page { limit: 200, offset: 0 })?;
+        let Some(last) = rows.last() else { return Ok(found) };
+        filter.before = Some(last.number);
+        for row in rows {
+            let is_parked = matches!(row.status, Status::Waiting | Status::Sleeping);
+            let due = is_parked && row.parent.is_none() && super::has_news(store, &row, now)?;
+            let diagnosis = diagnose(store, &row, due, now)?;
+            let is_silent = row.lease_until <= now && row.stop.is_none();
+            let is_stuck = match diagnosis.who {
+                Who::Process => row.status == Status::Running && is_silent,
+                // What only waits for a child is not itself what somebody acts on.
+                Who::Person => diagnosis.next.is_some(),
+                Who::Parent | Who::Time => false,
+            };
+            if is_stuck && found.rows.len() == limit {
+                found.more = true;
+                return Ok(found);
+            }
+            if is_stuck {
+                found.rows.push((row, diagnosis));
+            }
+            seen += 1;
+        }
+        if seen >= LOOK_AT {
+            found.more = true;
+            return Ok(found);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! return data. Deliberately not here: printing, reading the clock, and running user code.
 
 mod answer;
+mod audit;
 mod breakpoints;
 mod by_hand;
 mod call;
@@ -13,7 +14,9 @@ mod diff;
 mod family;
 mod fleet;
 mod follow;
+mod gc;
 mod inbox;
+mod links;
 mod list;
 pub mod next;
 mod original;
@@ -21,20 +24,25 @@ pub mod pending;
 mod planned;
 mod replay;
 mod resume;
+pub mod secrets;
 mod stop;
+mod tokens;
 mod tree;
 pub mod view;
 
 pub use answer::{After, Answered, after_answer, answer, answer_once, check_answer, open_waits};
+pub use audit::{Actor, Begun, Target, audited, begin_act, changes, done};
 pub use breakpoints::{Before, Flow, add_breakpoint, breakpoints, check_before, known_flow, remove_breakpoint};
 pub use call::{CallValues, call};
 pub use delete::{Deletion, delete, deletion};
-pub use diagnose::{Diagnosis, Who, diagnose};
+pub use diagnose::{Diagnosis, Stuck, Who, diagnose, stuck};
 pub use diff::{diff, found};
 pub use family::root_of;
 pub use fleet::{Standing, acted, have_come, must_not_circle, standings, stirred, waiters, waiting};
 pub use follow::{Following, follow};
+pub use gc::{Gc, GcOptions, age, gc, upkeep};
 pub use inbox::inbox;
+pub use links::{answer_link, create_link, linked};
 pub use list::{Wanted, artifact, flows, list, newest, parse_status};
 pub use original::Original;
 pub use planned::planned;
@@ -43,8 +51,9 @@ pub use replay::{
     plan_replay,
 };
 use resume::has_news;
-pub use resume::{Drift, Prepared, ResumeOptions, due, prepare};
+pub use resume::{Drift, Prepared, ResumeOptions, due, prepare, unbegun};
 pub use stop::{Stopped, stop, stop_again};
+pub use tokens::{Refused, Scope, create_token, is_live, note_use, recognise, revoke_token, span_of, tokens};
 pub use tree::tree;
 
 use crate::error::EngineError;
@@ -78,6 +87,11 @@ impl From<StoreError> for ManageError {
         let hint = match &error {
             StoreError::NotFound(_) => Some("kitaru executions list".to_owned()),
             StoreError::Ambiguous { .. } => Some("give more of the identifier".to_owned()),
+            StoreError::Away { .. } => Some("start it (kitaru up), or wait longer: KITARU_PATIENCE=SECONDS".to_owned()),
+            StoreError::Unauthorized { .. } => Some("set KITARU_TOKEN to a token of that server".to_owned()),
+            StoreError::Readable { .. } => {
+                Some("use its https:// address; where the way is private, KITARU_ALLOW_HTTP=1".to_owned())
+            }
             _ => None,
         };
         Self::new(error.code(), error.to_string(), hint)

@@ -37,6 +37,17 @@ pub struct ReplayOptions {
     pub by: String,
 }
 
+impl ReplayOptions {
+    /// As the log of changes is told of them.
+    pub fn shown(&self) -> Json {
+        let set: serde_json::Map<String, Json> = self.set.iter().cloned().collect();
+        serde_json::json!({
+            "from": self.from, "reuse": self.reuse, "keep_recorded": self.keep_recorded, "set": set,
+            "ask_again": self.ask_again, "tags": self.tags,
+        })
+    }
+}
+
 /// A value that is put in place of a recorded one.
 #[derive(Clone, Debug)]
 pub struct Change {

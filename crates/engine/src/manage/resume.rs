@@ -8,10 +8,11 @@ use super::fleet::{awaits, have_come};
 use super::pending::pending;
 use super::{ManageError, Result, hold, next, status};
 use kitaru_core::event::{CallHead, CallsDropped, DriftDecided, DriftDecision, PauseReason, Resumed};
+use kitaru_core::ids::takes;
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status};
 use kitaru_core::{Body, ExecutionId, Millis, Seq};
-use kitaru_store::{Guard, Page, Store, WaitFilter};
+use kitaru_store::{ExecutionFilter, Guard, Page, Store, WaitFilter};
 use std::collections::HashSet;
 
 /// What to do with the call that an execution is paused at.
@@ -156,6 +157,29 @@ pub fn due(store: &dyn Store, now: Millis) -> Result<Vec<ExecutionRow>> {
             found.push(root);
         }
     }
+    Ok(found)
+}
+
+/// Executions that somebody asked a server for and that nobody has begun: who was to begin them has ended, or has more to
+/// do. What a command or a client has made is not among them: it begins that itself.
+pub fn unbegun(store: &dyn Store) -> Result<Vec<ExecutionRow>> {
+    let filter = ExecutionFilter { status: vec![Status::Interrupted], roots: true, ..ExecutionFilter::default() };
+    let mut found = Vec::new();
+    for row in store.queries().executions(&filter, Page { limit: 100_000, offset: 0 })? {
+        if takes(row.epoch) > 0 || row.entry.module.is_none() {
+            continue;
+        }
+        let first = store.queries().events(&row.id, &["created"])?;
+        let by = first.into_iter().find_map(|event| match event.body {
+            Body::Created(created) => created.fork.map(|fork| fork.by),
+            _ => None,
+        });
+        if by.is_none_or(|by| by != "python" && !by.ends_with("(cli)") && by != "cli") {
+            found.push(row);
+        }
+    }
+    // Who asked first comes first.
+    found.reverse();
     Ok(found)
 }
 

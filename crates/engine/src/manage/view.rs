@@ -1,13 +1,15 @@
 //! Rows as the JSON items that every surface shows.
 
 use super::pending::{self, pending};
-use super::{Diagnosis, Result, by_hand, hold, next, open_waits, status, text};
+use super::secrets::Secret;
+use super::{Diagnosis, Refused, Result, by_hand, hold, is_live, next, open_waits, status, text};
 use kitaru_core::event::{CallKind, Override, Usage};
+use kitaru_core::ids::takes;
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{BreakpointRow, CallRow, ExecutionRow, Status, WaitRow};
 use kitaru_core::value::plain;
 use kitaru_core::{Body, Millis, Value};
-use kitaru_store::{ArtifactRow, ExecutionFilter, LogLine, Page, StatisticsRow, Store, WaitFilter};
+use kitaru_store::{ArtifactRow, ExecutionFilter, LinkRow, LogLine, Page, StatisticsRow, Store, TokenRow, WaitFilter};
 use serde_json::{Value as Json, json};
 
 /// Milliseconds since the epoch as ISO 8601 in UTC.
@@ -201,6 +203,37 @@ pub fn wait(store: &dyn Store, row: &WaitRow, now: Millis) -> Result<Json> {
     }))
 }
 
+/// A token, without its secret.
+pub fn token(row: &TokenRow, now: Millis) -> Json {
+    let state = match is_live(row, now) {
+        Ok(()) => "live",
+        Err(Refused::Revoked) => "revoked",
+        Err(_) => "expired",
+    };
+    json!({
+        "id": row.id,
+        "name": row.name,
+        "scope": row.scope,
+        "state": state,
+        "by": row.by,
+        "created_at": time(row.created_at),
+        "expires_at": row.expires_at.map(time),
+        "revoked_at": row.revoked_at.map(time),
+        "used_at": row.used_at.map(time),
+    })
+}
+
+/// A link, with its secret: below what its server is called.
+pub fn link(row: &LinkRow, secret: &Secret, server: &str) -> Json {
+    json!({
+        "id": row.id,
+        "url": format!("{}/a/{}", server.trim_end_matches('/'), secret.reveal()),
+        "execution_id": row.execution_id,
+        "wait": row.key,
+        "expires_at": time(row.expires_at),
+    })
+}
+
 /// What executions of one flow, day and status came to.
 pub fn statistics(row: &StatisticsRow) -> Json {
     json!({
@@ -250,7 +283,7 @@ pub fn reason(store: &dyn Store, row: &ExecutionRow, seen: Status, now: Millis) 
         return Ok(reason);
     }
     Ok(match seen {
-        Status::Interrupted if row.epoch == 0 => {
+        Status::Interrupted if takes(row.epoch) == 0 => {
             json!({ "code": "not-started", "text": format!("nobody has taken it up; go on with: kitaru resume {}", row.id.short()) })
         }
         Status::Interrupted => {

@@ -73,6 +73,7 @@ fn operation(route: &Route) -> Value {
         "operationId": route.name,
         "summary": route.says,
         "description": format!("Scope: {}.", route.scope.as_str()),
+        "x-scope": route.scope.as_str(),
         "parameters": parameters,
         "responses": {
             route.status.as_str(): { "description": "Done.", "content": content },

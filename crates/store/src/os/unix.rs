@@ -107,6 +107,21 @@ pub fn started(pid: u32) -> Option<u64> {
     }
 }
 
+/// Whether the process of that pid runs that started then. `None`: it can't be told.
+pub fn is_running(pid: u32, then: u64) -> Option<bool> {
+    if let Some(start) = started(pid) {
+        return Some(start == then);
+    }
+    let pid = libc::pid_t::try_from(pid).ok()?;
+    // SAFETY: signal 0 is sent to nobody; the call only looks.
+    if unsafe { libc::kill(pid, 0) } == 0 {
+        // It is dead and waits for its parent, if processes can be looked at here at all.
+        return started(std::process::id()).map(|_| false);
+    }
+    // Somebody else's process may be hidden (`hidepid`): that is not the same as gone.
+    (io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)).then_some(false)
+}
+
 /// The kind of network file system that `path` lies on; `None`: it is local, or can't be told.
 pub fn network_file_system(path: &Path) -> Option<&'static str> {
     #[cfg(target_os = "linux")]
@@ -164,6 +179,59 @@ pub fn reserve(file: &File, from: u64, len: u64) -> io::Result<()> {
     #[cfg(not(target_os = "linux"))]
     let _ = (file, from, len);
     Ok(())
+}
+
+/// Gives the disk back what a part of a file takes; its length stays.
+pub fn punch(file: &File, from: u64, len: u64) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        let from = libc::off_t::try_from(from).map_err(io::Error::other)?;
+        let len = libc::off_t::try_from(len).map_err(io::Error::other)?;
+        let how = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        // SAFETY: the descriptor is open; the call takes numbers only.
+        if unsafe { libc::fallocate(file.as_raw_fd(), how, from, len) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (file, from, len);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// What tells a file from others, whatever they are called: its device and its number there.
+pub fn file_id(path: &Path) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let file = std::fs::metadata(path)?;
+    Ok((file.dev(), file.ino()))
+}
+
+/// What a file takes on the disk, holes apart.
+pub fn taken(file: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::blocks(file) * 512
+}
+
+/// The process that has a database of SQLite open, by the lock that every connection to it keeps; `None`: none but this
+/// one. A file that is not there is open nowhere. Only for a process that has not opened that database itself: closing
+/// the file here would drop its locks.
+pub fn database_user(path: &Path) -> io::Result<Option<u32>> {
+    // sqlite3.c: PENDING_BYTE, and SHARED_FIRST and SHARED_SIZE after it.
+    const SHARED: (u64, u64) = (0x4000_0000 + 2, 510);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut request = request(libc::F_WRLCK as libc::c_short, SHARED.0)?;
+    request.l_len = libc::off_t::try_from(SHARED.1).map_err(io::Error::other)?;
+    // SAFETY: the descriptor is open, and the call writes the structure, which is ours.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut request) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let held = request.l_type != libc::F_UNLCK as libc::c_short;
+    Ok(held.then(|| u32::try_from(request.l_pid).unwrap_or(0)))
 }
 
 /// Forces a folder's entries to the disk, so that a new file in it is still there after a power cut.

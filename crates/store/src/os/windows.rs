@@ -64,3 +64,28 @@ pub fn sync_folder(_path: &Path) -> io::Result<()> {
 pub fn stand_apart(command: &mut std::process::Command) {
     std::os::windows::process::CommandExt::creation_flags(command, 0x0000_0200);
 }
+
+/// See the unix half. Nothing is given back.
+pub fn punch(_file: &File, _from: u64, _len: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// See the unix half.
+pub fn taken(file: &std::fs::Metadata) -> u64 {
+    file.len()
+}
+
+/// See the unix half. It cannot be told; the system refuses to replace a file that is open.
+pub fn database_user(_path: &Path) -> io::Result<Option<u32>> {
+    Ok(None)
+}
+
+/// See the unix half. It cannot be told; the system refuses to move a file that is open.
+pub fn file_id(_path: &Path) -> io::Result<(u64, u64)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Nothing is known of processes.
+pub fn is_running(_pid: u32, _then: u64) -> Option<bool> {
+    None
+}

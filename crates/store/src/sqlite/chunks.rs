@@ -2,9 +2,10 @@
 
 use super::Fault;
 use crate::error::StoreError;
-use crate::values::{New, Part, Place};
+use crate::values::{New, Part, Place, Range};
 use kitaru_core::{Digest, ValueRef};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::HashSet;
 
 /// Which chunks are stored, in one look at the database.
 pub fn has_chunks(db: &Connection, digests: &[Digest]) -> rusqlite::Result<Vec<bool>> {
@@ -31,10 +32,7 @@ pub fn insert(db: &Connection, values: &[New]) -> Result<(), Fault> {
             let (data, pack) = match &chunk.place {
                 Place::Row(data) => (Some(data), None),
                 Place::Pack(pack, place) => (None, Some((*pack, *place))),
-                Place::Known => {
-                    let why = "a chunk has gone while it was being referred to".to_owned();
-                    return Err(Fault::Refused(StoreError::Conflict(why)));
-                }
+                Place::Known => return Err(Fault::Refused(StoreError::Collected)),
             };
             let (pack, place) = pack.unzip();
             db.prepare_cached(
@@ -57,36 +55,55 @@ pub fn insert(db: &Connection, values: &[New]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The chunks of a value, in order. None: there is no such value.
-pub fn parts(db: &Connection, reference: &ValueRef) -> rusqlite::Result<Vec<Part>> {
-    let ids: Option<Vec<u8>> = db
-        .prepare_cached("SELECT chunks FROM blobs WHERE digest = ?1")?
-        .query_row([&reference.digest.0[..]], |row| row.get(0))
-        .optional()?;
-    let mut select = db.prepare_cached("SELECT len, stored, zstd, data, pack, place FROM chunks WHERE id = ?1")?;
-    decode_ids(&ids.unwrap_or_default())
-        .into_iter()
-        .map(|id| {
-            select.query_row([id], |row| {
-                let pack: Option<u64> = row.get(4)?;
-                let place: Option<u64> = row.get(5)?;
-                Ok(Part {
-                    len: row.get(0)?,
-                    stored: row.get(1)?,
-                    zstd: row.get(2)?,
-                    data: row.get(3)?,
-                    pack: pack.zip(place),
-                })
-            })
-        })
-        .collect()
+/// Refuses references to values that are not there: whatever they were read from has gone meanwhile.
+pub fn must_exist(db: &Connection, digests: &[Digest]) -> Result<(), Fault> {
+    let mut select = db.prepare_cached("SELECT 1 FROM blobs WHERE digest = ?1")?;
+    for digest in digests {
+        if !select.exists([&digest.0[..]])? {
+            let why = format!("value {digest} has been removed, with all that referred to it");
+            return Err(Fault::Refused(StoreError::Conflict(why)));
+        }
+    }
+    Ok(())
 }
 
-/// How long each pack must be at the least.
-pub fn pack_ends(db: &Connection) -> rusqlite::Result<Vec<(u64, u64)>> {
-    let mut select =
-        db.prepare_cached("SELECT pack, max(place + stored) FROM chunks WHERE pack IS NOT NULL GROUP BY pack")?;
-    select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+/// The identifiers of a value's chunks. None: there is no such value.
+pub fn ids(db: &Connection, digest: &Digest) -> rusqlite::Result<Vec<i64>> {
+    let found: Option<Vec<u8>> = db
+        .prepare_cached("SELECT chunks FROM blobs WHERE digest = ?1")?
+        .query_row([&digest.0[..]], |row| row.get(0))
+        .optional()?;
+    Ok(decode_ids(&found.unwrap_or_default()))
+}
+
+/// Those of these chunks that are stored.
+pub fn pieces(db: &Connection, digests: &[Digest]) -> rusqlite::Result<Vec<Option<Part>>> {
+    let mut select = db.prepare_cached("SELECT len, stored, zstd, data, pack, place FROM chunks WHERE digest = ?1")?;
+    digests.iter().map(|digest| select.query_row([&digest.0[..]], part).optional()).collect()
+}
+
+fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
+    let pack: Option<u64> = row.get(4)?;
+    let place: Option<u64> = row.get(5)?;
+    Ok(Part { len: row.get(0)?, stored: row.get(1)?, zstd: row.get(2)?, data: row.get(3)?, pack: pack.zip(place) })
+}
+
+/// The chunks of a value, in order. None: there is no such value.
+pub fn parts(db: &Connection, reference: &ValueRef) -> rusqlite::Result<Vec<Part>> {
+    let mut select = db.prepare_cached("SELECT len, stored, zstd, data, pack, place FROM chunks WHERE id = ?1")?;
+    ids(db, &reference.digest)?.into_iter().map(|id| select.query_row([id], part)).collect()
+}
+
+/// Where chunks stand in packs.
+pub fn ranges(db: &Connection) -> rusqlite::Result<Vec<Range>> {
+    let mut select = db.prepare_cached("SELECT pack, place, stored FROM chunks WHERE pack IS NOT NULL")?;
+    select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+}
+
+/// The packs that chunks stand in.
+pub fn packs(db: &Connection) -> rusqlite::Result<HashSet<u64>> {
+    let mut select = db.prepare_cached("SELECT DISTINCT pack FROM chunks WHERE pack IS NOT NULL")?;
+    select.query_map([], |row| row.get(0))?.collect()
 }
 
 /// Differences between following ids, zigzag and as LEB128: mostly one byte each.
@@ -107,7 +124,8 @@ fn encode_ids(ids: &[i64]) -> Vec<u8> {
     bytes
 }
 
-fn decode_ids(bytes: &[u8]) -> Vec<i64> {
+/// What [`encode_ids`] has written.
+pub fn decode_ids(bytes: &[u8]) -> Vec<i64> {
     let mut ids = Vec::new();
     let (mut last, mut value, mut shift) = (0i64, 0u64, 0u32);
     for byte in bytes {

@@ -85,12 +85,12 @@ pub fn calls(db: &Connection, id: &ExecutionId) -> Result<Vec<CallRow>> {
 /// A replay's artifacts, by name.
 pub fn artifacts(db: &Connection, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
     let table = table(db, id)?;
-    let row = |(saved, at): &(kitaru_core::event::ArtifactSaved, i64)| ArtifactRow {
+    let row = |(saved, at): (&kitaru_core::event::ArtifactSaved, i64)| ArtifactRow {
         execution_id: id.clone(),
         name: saved.name.clone(),
         value: saved.value.clone(),
         call_key: saved.call.clone(),
-        at: *at,
+        at,
     };
     Ok(table.artifacts().into_iter().map(row).collect())
 }

@@ -3,21 +3,30 @@
 //! `open` finds and configures the file, `schema` has the tables, `write` and `read` the statements, `feed` the order of
 //! commits, `due` what has to be looked at, `writer` the shared transactions, `gate` the order among processes. This file implements the traits. Not here: any SQL.
 
+mod access;
+mod backup;
 mod breakpoints;
+mod check;
 mod chunks;
+mod collect;
 mod due;
 mod fault;
 mod feed;
 mod forks;
 mod gate;
+mod keep;
+mod once;
 mod open;
 mod read;
+mod restore;
 mod schema;
 mod statistics;
+mod upkeep;
 mod write;
 mod writer;
 
 use crate::Options;
+use crate::access::Access;
 use crate::error::StoreError;
 use crate::os;
 use crate::owners::Owners;
@@ -25,12 +34,14 @@ use crate::store::{
     ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
     StatisticsRow, Store, WaitFilter,
 };
-use crate::values::{self, Values};
+use crate::values::Values;
+use crate::wire::{Write, Wrote};
 pub use fault::Fault;
 use feed::Numbers;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
-use kitaru_core::{Body, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
+pub use restore::restore;
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::mem::ManuallyDrop;
@@ -49,6 +60,8 @@ pub struct Sqlite {
     owners: Arc<Owners>,
     values: Values,
     path: PathBuf,
+    /// The file that was opened, by more than its name.
+    file: Option<(u64, u64)>,
     pid: u32,
     /// Writes by this handle for executions that it need not own.
     posts: AtomicU64,
@@ -104,6 +117,7 @@ impl Sqlite {
             numbers: Mutex::default(),
             owners: Owners::of(&home)?,
             values: Values::in_folder(open::beside(&opened.path, ".packs")),
+            file: os::file_id(&opened.path).ok(),
             path: opened.path,
             pid: std::process::id(),
             posts: AtomicU64::new(0),
@@ -155,24 +169,6 @@ impl Sqlite {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
-    /// Puts large values beside the journal before the transaction that refers to them.
-    fn store_values(&self, events: &mut [Body]) -> Result<Vec<values::New>> {
-        self.here()?;
-        let mut new = Vec::new();
-        for body in events {
-            for value in body.values_mut() {
-                if let Some(text) = value.inline().filter(|text| text.len() > values::INLINE) {
-                    let reference = value.reference();
-                    new.push(self.values.prepare(reference, text.as_bytes(), |digests| {
-                        self.read(|db| chunks::has_chunks(db, digests).map_err(Fault::from))
-                    })?);
-                    *value = kitaru_core::Value::Stored(reference);
-                }
-            }
-        }
-        Ok(new)
-    }
-
     fn posted(&self) {
         self.posts.fetch_add(1, Ordering::Release);
     }
@@ -208,6 +204,7 @@ pub fn in_memory(home: &Path) -> Result<Arc<Sqlite>> {
         numbers: Mutex::default(),
         owners: Owners::of(&open::folder(home, &os::network_file_system)?)?,
         values: Values::in_rows(),
+        file: None,
         path,
         pid: std::process::id(),
         posts: AtomicU64::new(0),
@@ -217,60 +214,39 @@ pub fn in_memory(home: &Path) -> Result<Arc<Sqlite>> {
 }
 
 impl Store for Sqlite {
-    fn create(&self, id: &ExecutionId, at: Millis, mut events: Vec<Body>, claim: Option<Claim>) -> Result<Created> {
-        let new = self.store_values(&mut events)?;
+    fn create(&self, id: &ExecutionId, at: Millis, events: Vec<Body>, claim: Option<Claim>) -> Result<Created> {
         let made = id.clone();
-        let found = self.write(Durable::Now, move |db, numbers| {
-            let Created::New(epoch) = write::create(db, numbers, &made, at, &events, claim.as_ref())? else {
-                return Ok(0);
-            };
-            chunks::insert(db, &new)?;
-            Ok(epoch + 1)
+        let found = self.write_events(events, move |db, numbers, events| {
+            match write::create(db, numbers, &made, at, events, claim.as_ref())? {
+                Created::New(epoch) => Ok(epoch + 1),
+                Created::Exists => Ok(0),
+            }
         })?;
         self.forget_number(id);
         self.posted();
         Ok(if found == 0 { Created::Exists } else { Created::New(found - 1) })
     }
 
-    fn claim(
-        &self,
-        id: &ExecutionId,
-        at: Millis,
-        expected: Epoch,
-        claim: Claim,
-        mut events: Vec<Body>,
-    ) -> Result<Epoch> {
-        let new = self.store_values(&mut events)?;
+    fn claim(&self, id: &ExecutionId, at: Millis, expected: Epoch, claim: Claim, events: Vec<Body>) -> Result<Epoch> {
         let taken = id.clone();
-        let epoch = self.write(Durable::Now, move |db, numbers| {
-            let epoch = write::claim(db, numbers, &taken, at, expected, &claim, &events)?;
-            chunks::insert(db, &new)?;
-            Ok(epoch)
+        let epoch = self.write_events(events, move |db, numbers, events| {
+            write::claim(db, numbers, &taken, at, expected, &claim, events)
         })?;
         self.forget_number(id);
         self.posted();
         Ok(epoch)
     }
 
-    fn append(&self, id: &ExecutionId, at: Millis, epoch: Epoch, mut events: Vec<Body>) -> Result<Seq> {
+    fn append(&self, id: &ExecutionId, at: Millis, epoch: Epoch, events: Vec<Body>) -> Result<Seq> {
         let n = self.number(id)?;
-        let new = self.store_values(&mut events)?;
         let id = id.clone();
-        self.write(Durable::Now, move |db, numbers| {
-            let first = write::append(db, numbers, &id, n, at, epoch, &events)?;
-            chunks::insert(db, &new)?;
-            Ok(first)
-        })
+        self.write_events(events, move |db, numbers, events| write::append(db, numbers, &id, n, at, epoch, events))
     }
 
-    fn post(&self, id: &ExecutionId, at: Millis, guard: Guard, mut events: Vec<Body>) -> Result<Seq> {
-        let new = self.store_values(&mut events)?;
+    fn post(&self, id: &ExecutionId, at: Millis, guard: Guard, events: Vec<Body>) -> Result<Seq> {
         let id = id.clone();
-        let first = self.write(Durable::Now, move |db, numbers| {
-            let first = write::post(db, numbers, &id, at, &guard, &events)?;
-            chunks::insert(db, &new)?;
-            Ok(first)
-        })?;
+        let first =
+            self.write_events(events, move |db, numbers, events| write::post(db, numbers, &id, at, &guard, events))?;
         self.posted();
         Ok(first)
     }
@@ -292,7 +268,7 @@ impl Store for Sqlite {
     }
 
     fn reference(&self, value: &kitaru_core::Value) -> Option<ValueRef> {
-        value.inline().filter(|text| text.len() > values::INLINE).map(|_| value.reference())
+        value.inline().filter(|text| text.len() > crate::values::INLINE).map(|_| value.reference())
     }
 
     fn value(&self, reference: &ValueRef) -> Result<String> {
@@ -340,6 +316,21 @@ impl Store for Sqlite {
         self.write(Durable::Later, move |db, _| breakpoints::keep_code(db, &digest, &parts).map(|()| 0)).map(|_| ())
     }
 
+    fn write_once(&self, writer: &str, number: u64, writes: Vec<Write>) -> Result<Vec<Result<Wrote>>> {
+        let moved = once::moved(&writes);
+        let answers = self.write_request(writer, number, writes)?;
+        for id in moved {
+            self.forget_number(&id);
+        }
+        self.posted();
+        Ok(answers)
+    }
+
+    fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
+        let found = self.read(|db| Ok(chunks::pieces(db, digests)?))?;
+        found.into_iter().map(|part| part.map(|part| self.values.bytes_of(part, &self.path)).transpose()).collect()
+    }
+
     fn owner(&self) -> Result<Owner> {
         self.owners.owner()
     }
@@ -350,6 +341,19 @@ impl Store for Sqlite {
 
     fn queries(&self) -> &dyn Queries {
         self
+    }
+
+    fn access(&self) -> Option<&dyn Access> {
+        Some(self)
+    }
+
+    fn ready(&self) -> Result<()> {
+        self.must_be_where_it_was()?;
+        self.read(|db| Ok(db.prepare_cached("SELECT n FROM executions LIMIT 1")?.exists([])?)).map(|_| ())
+    }
+
+    fn upkeep(&self) -> Option<&dyn crate::Upkeep> {
+        Some(self)
     }
 }
 
@@ -413,6 +417,14 @@ impl Queries for Sqlite {
         self.read(|db| statistics::statistics(db, since))
     }
 
+    fn counts(&self) -> Result<Vec<(String, kitaru_core::rows::Status, u64)>> {
+        self.read(statistics::counts)
+    }
+
+    fn open_waits(&self) -> Result<(u64, Option<Millis>)> {
+        self.read(statistics::open_waits)
+    }
+
     fn tags(&self) -> Result<Vec<(String, u64)>> {
         self.read(statistics::tags)
     }
@@ -449,12 +461,13 @@ impl Queries for Sqlite {
             found.push(("wal_bytes".to_owned(), len(&open::beside(&self.path, "-wal"))));
         }
         found.push(("pack_bytes".to_owned(), self.values.bytes().to_string()));
+        found.push(("commits".to_owned(), self.writer.commits().to_string()));
         if deep {
             // On the reading connection, so that nobody waits for it.
             let name = "integrity_check";
             found.push((name.to_owned(), self.read(|db| Ok(open::pragma(db, name)?))?));
-            let missing = self.values.check(self.read(|db| Ok(chunks::pack_ends(db)?))?);
-            found.push(("value_check".to_owned(), missing.unwrap_or_else(|| "ok".to_owned())));
+            let checked = self.read(|db| check::check(db, &self.values, &self.path))?;
+            found.push(("value_check".to_owned(), checked.map_or_else(|why| why, |_| "ok".to_owned())));
         }
         Ok(found)
     }

@@ -44,10 +44,11 @@ pub fn open(path: &Path, options: &Options, network: impl Fn(&Path) -> Option<&'
         db.map_err(|error| Fault::Sql(error).told(None, &path))
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    // Two processes may create the store at once: one of them at a time. And whoever puts another in its place keeps
+    // others from opening the one that goes.
+    let pass = gate.enter()?;
     let writer = connect(flags | OpenFlags::SQLITE_OPEN_CREATE)?;
     {
-        // Two processes may create the store at once: one of them at a time.
-        let _pass = gate.enter()?;
         let told = |fault: Fault| fault.told(Some(&writer), &path);
         writer.busy_timeout(gate::PATIENCE).map_err(|error| told(error.into()))?;
         writer.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -58,6 +59,7 @@ pub fn open(path: &Path, options: &Options, network: impl Fn(&Path) -> Option<&'
         grow_wal(&writer, &path)?;
     }
     let reader = connect(flags)?;
+    drop(pass);
     let told = |fault: Fault| fault.told(Some(&reader), &path);
     reader.busy_timeout(gate::PATIENCE).map_err(|error| told(error.into()))?;
     reader.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -104,7 +106,7 @@ pub fn folder(path: &Path, network: &impl Fn(&Path) -> Option<&'static str>) -> 
     whole.canonicalize().map_err(io)
 }
 
-fn place(path: &Path, network: &impl Fn(&Path) -> Option<&'static str>) -> Result<PathBuf> {
+pub fn place(path: &Path, network: &impl Fn(&Path) -> Option<&'static str>) -> Result<PathBuf> {
     let io = |error: std::io::Error| from_io(path, &error);
     let whole = std::path::absolute(path).map_err(io)?;
     // A link is followed, so that all who open the file agree on what lies beside it.
@@ -131,7 +133,7 @@ fn not_inherited(path: &Path) -> Result<()> {
 }
 
 /// Looks before anything is changed: another program's file, or a later version's, stays as it is.
-fn is_ours(db: &Connection, path: &Path) -> Result<()> {
+pub fn is_ours(db: &Connection, path: &Path) -> Result<()> {
     let told = |error: rusqlite::Error| Fault::Sql(error).told(Some(db), path);
     let number = |name: &str| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).map_err(told);
     let (version, application) = (number("user_version")?, number("application_id")?);
@@ -187,7 +189,7 @@ pub fn pragma(db: &Connection, name: &str) -> rusqlite::Result<String> {
 }
 
 /// Brings the tables to the present version, in one commit from whatever version they have.
-fn migrate(db: &Connection) -> super::fault::Result<()> {
+pub fn migrate(db: &Connection) -> super::fault::Result<()> {
     let found: usize = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let steps = schema::MIGRATIONS.get(found..).unwrap_or_default();
     if steps.is_empty() {

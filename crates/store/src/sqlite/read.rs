@@ -198,6 +198,10 @@ pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
         conditions.push("created_at >= ?".to_owned());
         values.push(Box::new(since));
     }
+    if let Some(still) = filter.still_since {
+        conditions.push("updated_at <= ?".to_owned());
+        values.push(Box::new(still));
+    }
     if let Some(text) = &filter.text {
         conditions.push(TEXT.to_owned());
         values.push(Box::new(text.to_lowercase()));

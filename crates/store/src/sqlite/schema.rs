@@ -260,6 +260,18 @@ WHERE status = 'open' AND n IN (SELECT n FROM executions WHERE status IN ('compl
 DROP INDEX waits_open;
 CREATE INDEX waits_open ON waits (opened_at, n, key) WHERE status = 'open' AND sleep = 0 AND over = 0;
 ",
+    // Tokens, links, the log of changes.
+    include_str!("access.sql"),
+    "
+-- What a writer that works through a server sent last, and what came of it: sent again, it is told that again.
+CREATE TABLE writers (
+    n       INTEGER PRIMARY KEY,
+    id      TEXT NOT NULL UNIQUE,
+    number  INTEGER NOT NULL,
+    answers TEXT NOT NULL,
+    at      INTEGER NOT NULL
+);
+",
 ];
 
 /// The version that this code writes.

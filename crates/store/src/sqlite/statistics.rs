@@ -39,3 +39,23 @@ pub fn tags(db: &Connection) -> Result<Vec<(String, u64)>> {
     )?;
     Ok(select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
 }
+
+/// By an index that has all of it.
+pub fn counts(db: &Connection) -> Result<Vec<(String, Status, u64)>> {
+    let mut select = db.prepare_cached("SELECT flow, status, count(*) FROM executions GROUP BY flow, status")?;
+    let mut rows = select.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let status: String = row.get(1)?;
+        found.push((row.get(0)?, known(&status, Status::parse(&status))?, row.get(2)?));
+    }
+    Ok(found)
+}
+
+pub fn open_waits(db: &Connection) -> Result<(u64, Option<Millis>)> {
+    let mut select = db.prepare_cached(
+        "SELECT count(*), min(opened_at) FROM waits JOIN executions USING (n)
+         WHERE waits.status = 'open' AND sleep = 0 AND executions.status NOT IN ('completed', 'cancelled')",
+    )?;
+    Ok(select.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
+}

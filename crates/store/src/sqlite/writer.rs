@@ -11,6 +11,7 @@ use super::gate::Gate;
 use crate::error::StoreError;
 use rusqlite::Connection;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 type Done = Result<u64, StoreError>;
@@ -107,6 +108,7 @@ pub struct Writer {
     queue: Mutex<Queue>,
     gate: Option<Arc<Gate>>,
     path: PathBuf,
+    commits: AtomicU64,
     /// Whether durable writes sync: unsynced ones then need a setting of their own.
     full: bool,
 }
@@ -127,7 +129,7 @@ impl Writer {
     /// A writer on `db`. `gate`: shared with other processes.
     pub fn new(db: Connection, gate: Option<Arc<Gate>>, path: PathBuf, full: bool) -> Self {
         let shared = Mutex::new(Shared { db: Inherited::new(db), relaxed: false, numbers: Numbers::default() });
-        Self { shared, queue: Mutex::default(), gate, path, full }
+        Self { shared, queue: Mutex::default(), gate, path, commits: AtomicU64::new(0), full }
     }
 
     /// Runs `work` in a transaction that others may share, and returns when it is durable. Its number is the
@@ -219,6 +221,7 @@ impl Writer {
                 .and_then(|mut commit| commit.execute([]))
                 .err()
                 .map(|error| told(&error.into()));
+            self.commits.fetch_add(u64::from(broken.is_none()), Ordering::Relaxed);
         }
         if let Some(error) = broken {
             for result in results.iter_mut().filter(|result| result.is_ok()) {
@@ -226,6 +229,11 @@ impl Writer {
             }
         }
         results
+    }
+
+    /// How many transactions this handle has committed.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Uses the writing connection outside a transaction, for settings and health.

@@ -7,11 +7,14 @@
 mod pack;
 
 use crate::error::StoreError;
+use kitaru_core::value::Text;
 use kitaru_core::{Digest, ValueRef};
 use pack::Packs;
+pub use pack::Range;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// JSON texts up to this many bytes stay in their event.
 pub const INLINE: usize = 2048;
@@ -62,6 +65,8 @@ pub struct New {
     pub reference: ValueRef,
     /// Its chunks in order.
     pub chunks: Vec<Chunk>,
+    /// The value itself, should a chunk go that was there.
+    pub text: Arc<Text>,
 }
 
 /// One stored chunk of a value.
@@ -101,22 +106,32 @@ impl Values {
         self.packs.as_ref().map_or(0, Packs::bytes)
     }
 
-    /// Looks whether the packs have all bytes that the index says: each pack with its least length. `None`: they have.
-    pub fn check(&self, ends: Vec<(u64, u64)>) -> Option<String> {
-        ends.into_iter().find_map(|(pack, end)| {
-            let len = self.packs.as_ref().map_or(0, |packs| packs.len(pack));
-            (len < end).then(|| format!("pack {pack:016x} has {len} bytes of {end}"))
-        })
+    /// Gives the disk back what freed chunks took.
+    pub fn free(&self, freed: Vec<Range>) {
+        if let Some(packs) = &self.packs {
+            packs.free(freed);
+        }
     }
 
-    /// Cuts the value of that name up and makes the bytes durable that will not stand in rows. `known` says of each digest whether
+    /// Removes packs that nobody writes to and none of whose chunks is in use. `live`: those in use.
+    pub fn remove_dead(&self, live: &HashSet<u64>) -> Result<u64, StoreError> {
+        self.packs.as_ref().map_or(Ok(0), |packs| packs.remove_dead(live))
+    }
+
+    /// Copies what these ranges hold to packs in another folder, at the same places, to the disk.
+    pub fn copy(&self, ranges: Vec<Range>, folder: &Path) -> Result<u64, StoreError> {
+        self.packs.as_ref().map_or(Ok(0), |packs| packs.copy(ranges, folder))
+    }
+
+    /// Cuts a value up and makes the bytes durable that will not stand in rows. `known` says of each digest whether
     /// its chunk is stored.
     pub fn prepare(
         &self,
-        reference: ValueRef,
-        bytes: &[u8],
+        text: &Arc<Text>,
         known: impl Fn(&[Digest]) -> Result<Vec<bool>, StoreError>,
     ) -> Result<New, StoreError> {
+        let bytes = text.get().as_bytes();
+        let reference = ValueRef { digest: text.digest(), len: bytes.len() as u64 };
         let (mut packer, is_bulk) = Packer::new(bytes);
         let mut factor = 1;
         if bytes.len() >= LARGE && is_bulk && !known(&digests(&cut(&bytes[..PROBE], 1)))?.contains(&true) {
@@ -152,7 +167,7 @@ impl Values {
                 None => Place::Row(data.into_owned()),
             };
         }
-        Ok(New { reference, chunks })
+        Ok(New { reference, chunks, text: Arc::clone(text) })
     }
 
     /// Puts a value together again and checks it against its digest.
@@ -168,27 +183,58 @@ impl Values {
         let expected = usize::try_from(reference.len).unwrap_or(usize::MAX);
         let mut bytes = Vec::with_capacity(expected.min(1 << 26));
         for part in parts {
-            let len = usize::try_from(part.len.max(part.stored)).unwrap_or(usize::MAX);
-            if len > (MAX * BULK) as usize {
-                return Err(damaged("a chunk has a length that none has"));
-            }
-            let stored = match (part.data, part.pack, &self.packs) {
-                (Some(data), _, _) => data,
-                (None, Some((pack, place)), Some(packs)) => packs.read(pack, place, part.stored)?,
-                _ => return Err(damaged("a chunk has no bytes")),
-            };
-            if part.zstd {
-                let plain = zstd::bulk::decompress(&stored, len).map_err(|error| damaged(&error.to_string()))?;
-                bytes.extend_from_slice(&plain);
-            } else {
-                bytes.extend_from_slice(&stored);
-            }
+            let plain = self.plain(part).map_err(|wrong| match wrong {
+                Wrong::Damaged(why) => damaged(&why),
+                Wrong::Store(error) => error,
+            })?;
+            bytes.extend_from_slice(&plain);
         }
         if Digest::of(&bytes) != reference.digest {
             return Err(damaged("its bytes do not have its digest"));
         }
         String::from_utf8(bytes).map_err(|_| damaged("it is not UTF-8"))
     }
+}
+
+/// What is wrong with a chunk.
+enum Wrong {
+    Damaged(String),
+    Store(StoreError),
+}
+
+impl Values {
+    fn plain(&self, part: Part) -> Result<Vec<u8>, Wrong> {
+        let len = usize::try_from(part.len.max(part.stored)).unwrap_or(usize::MAX);
+        if len > (MAX * BULK) as usize {
+            return Err(Wrong::Damaged("a chunk has a length that none has".to_owned()));
+        }
+        let stored = match (part.data, part.pack, &self.packs) {
+            (Some(data), _, _) => data,
+            (None, Some((pack, place)), Some(packs)) => packs.read(pack, place, part.stored).map_err(Wrong::Store)?,
+            _ => return Err(Wrong::Damaged("a chunk has no bytes".to_owned())),
+        };
+        if !part.zstd {
+            return Ok(stored);
+        }
+        zstd::bulk::decompress(&stored, len).map_err(|error| Wrong::Damaged(error.to_string()))
+    }
+
+    /// The bytes of one chunk, which nothing has been checked of.
+    pub fn bytes_of(&self, part: Part, path: &Path) -> Result<Vec<u8>, StoreError> {
+        self.plain(part).map_err(|wrong| match wrong {
+            Wrong::Damaged(why) => StoreError::Damaged { path: path.display().to_string(), why },
+            Wrong::Store(error) => error,
+        })
+    }
+}
+
+/// Whether a value is such that pieces of it may be known: its pieces by content, with their digests. `None`: it is
+/// bulk, and is one piece.
+pub fn pieces(bytes: &[u8]) -> Option<Vec<(&[u8], Digest)>> {
+    if bytes.len() >= LARGE && Packer::new(bytes).1 {
+        return None;
+    }
+    Some(cut(bytes, 1).into_iter().map(|piece| (piece, Digest::of(piece))).collect())
 }
 
 fn digests(pieces: &[&[u8]]) -> Vec<Digest> {

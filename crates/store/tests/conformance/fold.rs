@@ -3,11 +3,11 @@
 //! The model here applies [`project`]'s changes to plain maps, in the words of the doc comments in core; the store
 //! does so in SQL. Both start from the journal as it is read back.
 
-use super::events::{artifact, ended_as, error, head, taken, value, wait_opened};
+use super::events::{ended_as, error, head, taken, value, wait_opened};
 use super::{Fixture, LEASE, T};
 use kitaru_core::event::{
-    AttemptFailed, CallKind, CallStarted, CallsDropped, Created, Failed, Fork, Interrupted, Noted, Outcome,
-    PauseReason, Paused, Stop, StopRequested, Suspended, Usage, UsageReported, WaitAnswered, WaitClosed,
+    ArtifactSaved, AttemptFailed, CallKind, CallStarted, CallsDropped, Created, Failed, Fork, Interrupted, Noted,
+    Outcome, PauseReason, Paused, Stop, StopRequested, Suspended, Usage, UsageReported, WaitAnswered, WaitClosed,
 };
 use kitaru_core::lease::Owner;
 use kitaru_core::project::{Change, ExecutionPatch, Fruitless, project};
@@ -172,7 +172,12 @@ fn body((kind, which, number): Choice, seq: Seq) -> Body {
             let why = ["withdrawn", "timed_out"][usize::from(number % 2)].to_owned();
             Body::WaitClosed(WaitClosed { key, why })
         }
-        11 => artifact(&key, &number.to_string()),
+        // By the body of a call, or by the flow's own.
+        11 => Body::ArtifactSaved(ArtifactSaved {
+            name: key,
+            value: value(&number.to_string()),
+            call: (number > 3).then(|| format!("k{}", number - 4)),
+        }),
         12 if number % 2 == 0 => {
             taken(&Owner { host: "h".to_owned(), boot: "b".to_owned(), pid: 1, started: 1, slot: 0, nonce: key })
         }
@@ -204,8 +209,9 @@ struct Model {
     fruitless: u32,
     calls: BTreeMap<String, CallRow>,
     waits: BTreeMap<String, WaitRow>,
-    /// Every one that was saved, in order.
-    saved: Vec<ArtifactRow>,
+    /// Every one that was saved, in order, by which event, and the reading right before it.
+    saved: Vec<(ArtifactRow, Seq, Option<String>)>,
+    reading: Option<String>,
     /// Where a replay's own events begin, and whether it has said since what its pass was served.
     base: Seq,
     told: bool,
@@ -235,8 +241,8 @@ impl Model {
         };
         self.calls.retain(|_, call| is_kept(call));
         self.calls.values_mut().for_each(|call| call.reused = true);
-        let calls = &self.calls;
-        self.saved.retain(|saved| saved.call_key.as_ref().is_some_and(|key| calls.contains_key(key)));
+        let saved = std::mem::take(&mut self.saved);
+        self.saved = saved.into_iter().filter(|saved| self.saver(saved).is_some()).collect();
         (self.base, self.told) = (fork.upto, false);
     }
 
@@ -245,8 +251,18 @@ impl Model {
         self.calls.values().filter(|call| call.seq > self.base || call.reused || !self.told)
     }
 
+    /// The call in whose body something was saved; else the reading before it, if that is still the one.
+    fn saver(&self, (row, seq, reading): &(ArtifactRow, Seq, Option<String>)) -> Option<&CallRow> {
+        let around = row.call_key.as_ref().and_then(|key| self.calls.get(key));
+        let before = || reading.as_ref().and_then(|key| self.calls.get(key)).filter(|call| call.seq + 1 == *seq);
+        around.or_else(before)
+    }
+
     fn artifacts(&self) -> BTreeMap<String, ArtifactRow> {
-        self.saved.iter().map(|saved| (saved.name.clone(), saved.clone())).collect()
+        let is_had = |saved: &&(ArtifactRow, Seq, Option<String>)| {
+            saved.1 > self.base || !self.told || self.saver(saved).is_some_and(|call| call.reused)
+        };
+        self.saved.iter().filter(is_had).map(|(row, ..)| (row.name.clone(), row.clone())).collect()
     }
 
     fn apply(&mut self, event: &Event, change: Change) {
@@ -261,6 +277,9 @@ impl Model {
                 self.row.merge(*patch);
             }
             Change::Call(patch) => {
+                if patch.call.kind == CallKind::Reading {
+                    self.reading = Some(patch.call.key.clone());
+                }
                 let (ended_at, ended_seq) = patch.ended.unzip();
                 let fresh = CallRow {
                     key: patch.call.key.clone(),
@@ -343,7 +362,8 @@ impl Model {
                     call_key: saved.call.clone(),
                     at: event.at,
                 };
-                self.saved.push(row);
+                let reading = self.reading.take();
+                self.saved.push((row, event.seq, reading));
             }
         }
     }

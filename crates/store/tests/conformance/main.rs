@@ -1,97 +1,34 @@
-//! One suite that every backend must pass. A backend is an entry in [`backends`]: the address of a fresh store. A
-//! promise is a function of a [`Fixture`] in one of the modules.
+//! One suite that every backend must pass. A backend is an entry in `backends!`: the address of a fresh store. A
+//! promise is a function of a [`Fixture`] in one of the modules, and is listed in `suite`.
 //!
 //! Not here: what holds for one backend only (`src/sqlite/tests.rs`), processes (`tests/processes.rs`), faults.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[macro_use]
+mod suite;
+
+mod access;
 mod artifacts_logs;
 mod breakpoints;
 mod delete;
 mod due;
 mod events;
 mod feed;
+mod fixture;
 mod fleets;
 mod fold;
 mod forks;
 mod listing;
+mod once;
 mod ownership;
+mod upkeep;
 mod values;
 mod verbs;
 
-use kitaru_core::lease::Owner;
-use kitaru_core::{Body, ExecutionId, Millis};
-use kitaru_store::{Claim, Created, Options, Store, forget_memory, open};
-use std::sync::{Arc, Mutex, PoisonError};
-use tempfile::TempDir;
-
-/// The time at which tests begin.
-pub const T: Millis = 1_700_000_000_000;
-/// How long leases last here.
-pub const LEASE: Millis = 15_000;
-
-/// The address of a store in memory.
-const MEMORY: &str = "memory:";
-static FRESH: Mutex<()> = Mutex::new(());
-
-/// A store of one backend, with what it stands on.
-pub struct Fixture {
-    pub store: Arc<dyn Store>,
-    pub home: TempDir,
-    address: String,
-}
-
-impl Fixture {
-    fn new(address: impl Fn(&TempDir) -> String) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let address = address(&home);
-        let store = if address == MEMORY {
-            // Promises run beside each other in one process, which has one store in memory at a time: each takes one of
-            // its own.
-            let _one = FRESH.lock().unwrap_or_else(PoisonError::into_inner);
-            forget_memory();
-            open(&address, home.path(), &Options::default()).unwrap()
-        } else {
-            open(&address, home.path(), &Options::default()).unwrap()
-        };
-        Self { store, home, address }
-    }
-
-    /// The same store by another handle.
-    pub fn again(&self) -> Arc<dyn Store> {
-        if self.address == MEMORY {
-            return Arc::clone(&self.store);
-        }
-        open(&self.address, self.home.path(), &Options::default()).unwrap()
-    }
-
-    pub fn claim(&self) -> Claim {
-        Claim { owner: self.store.owner().unwrap(), lease_until: T + LEASE }
-    }
-
-    /// Creates an execution of `flow` that this process holds with epoch 1.
-    pub fn start(&self, flow: &str) -> ExecutionId {
-        let id = fresh();
-        let claim = self.claim();
-        let events = vec![events::created(flow), events::taken(&claim.owner)];
-        assert_eq!(self.store.create(&id, T, events, Some(claim)).unwrap(), Created::New(1));
-        id
-    }
-
-    /// Another process's claim.
-    pub fn stranger(&self) -> Claim {
-        let owner = Owner { host: "elsewhere".to_owned(), nonce: "stranger".to_owned(), ..self.store.owner().unwrap() };
-        Claim { owner, lease_until: T + LEASE }
-    }
-
-    pub fn bodies(&self, id: &ExecutionId) -> Vec<Body> {
-        self.store.load(id, 0, 0).unwrap().into_iter().map(|event| event.body).collect()
-    }
-}
-
-pub fn fresh() -> ExecutionId {
-    ExecutionId::new(uuid::Uuid::now_v7().to_string())
-}
+pub use fixture::{FRESH, Fixture, LEASE, MEMORY, T, code, fresh};
+use kitaru_store::{Options, forget_memory, open};
+use std::sync::PoisonError;
 
 #[test]
 fn the_store_in_memory_is_one_for_all_who_open_it_until_it_is_forgotten() {
@@ -107,106 +44,30 @@ fn the_store_in_memory_is_one_for_all_who_open_it_until_it_is_forgotten() {
     assert_eq!(first.queries().execution(&id).unwrap().id, id);
 }
 
-/// The code of an error.
-pub fn code<T: std::fmt::Debug>(result: Result<T, kitaru_store::StoreError>) -> &'static str {
-    result.unwrap_err().code()
-}
-
-macro_rules! backends {
-    ($($backend:ident: $address:expr;)*) => { $( mod $backend { suite!($address); } )* };
-}
-
-macro_rules! suite {
-    ($address:expr; $($module:ident: $($promise:ident)*;)*) => {
-        $( mod $module { $( #[test] fn $promise() { crate::$module::$promise(&crate::Fixture::new($address)); } )* } )*
-    };
-    ($address:expr) => {
+/// What only a backend promises that keeps the store itself.
+macro_rules! keepers {
+    ($($backend:ident: $address:expr;)*) => { $( mod $backend {
         suite! { $address;
-            verbs:
-                an_execution_is_created_once
-                a_new_execution_begins_with_created
-                only_one_of_two_claims_wins
-                what_has_ended_for_good_is_never_taken_up_or_written_again
-                an_owner_appends_until_its_lease_ends
-                an_old_owner_records_nothing
-                sequences_follow_each_other_without_gaps
-                threads_that_append_at_once_get_each_their_own_sequences
-                a_post_writes_only_if_its_guard_holds
-                a_wait_is_answered_once
-                leases_are_renewed_for_whoever_holds_them
-                a_journal_is_read_in_pages
-                the_version_tells_of_other_writers
-                an_unknown_execution_is_not_found;
-            forks:
-                a_replay_goes_on_from_the_last_event_that_counts
-                a_replay_of_a_replay_reads_through_all_of_them
-                a_replay_may_be_of_what_its_source_read
-                a_replay_of_what_is_not_there_is_refused
-                a_replay_is_claimed_written_and_fenced_like_any_other
-                a_replay_has_the_calls_and_artifacts_that_it_keeps
-                large_overrides_and_inputs_come_back_as_they_were;
-            delete:
-                a_deleted_execution_is_gone_with_all_that_it_had
-                only_what_has_ended_and_stands_still_is_deleted
-                a_replay_outlives_its_source
-                a_source_outlives_its_replay
-                a_chain_is_deleted_in_any_order
-                what_is_new_never_gets_in_the_way_of_what_was_deleted
-                a_late_writer_of_a_deleted_execution_reaches_no_other
-                an_identifier_may_come_again
-                a_replay_and_a_deletion_at_once_leave_no_torn_replay;
-            breakpoints:
-                a_breakpoint_is_listed_by_flow_until_it_is_removed
-                a_breakpoint_that_does_not_stay_stops_one_run
-                what_a_code_digest_is_made_of_is_kept_once;
-            feed:
-                what_is_written_is_told_in_the_order_of_its_commits
-                what_is_refused_is_not_told_and_numbers_go_on
-                a_deletion_is_told_and_takes_the_rest_with_it
-                a_long_journal_is_told_from_each_place_on
-                a_follower_misses_nothing_of_writers_at_once
-                a_replay_tells_its_own_events;
-            due:
-                an_answer_stirs_what_is_parked_on_it_until_it_is_taken_up
-                what_is_parked_on_an_answer_that_is_there_is_stirred
-                what_sleeps_is_stirred_when_its_time_has_come
-                a_parked_parent_is_stirred_by_what_becomes_of_its_children
-                what_waits_for_others_is_always_looked_at
-                pages_of_the_inbox_follow_each_other_whatever_is_answered;
-            fold:
-                rows_are_the_fold_of_the_journal
-                rows_of_a_replay_are_the_fold_of_what_it_reads;
-            values:
-                values_of_every_size_come_back_as_they_were
-                a_stored_value_is_found_in_every_place_of_an_event
-                a_growing_conversation_costs_what_is_new
-                an_unknown_value_is_damage_and_never_a_wrong_text
-                a_refused_write_leaves_its_values_out_of_the_journal;
-            listing:
-                executions_are_found_by_beginning_and_end
-                filters_choose_and_pages_begin_with_the_newest
-                waits_are_listed_oldest_first_without_sleeps
-                calls_are_listed_in_the_order_of_their_records_without_readings;
-            artifacts_logs:
-                an_artifact_is_replaced_by_name
-                log_lines_come_back_in_order_and_in_pages
-                health_reads_settings_back;
-            fleets:
-                a_key_starts_once_and_is_found
-                those_that_wait_for_others_are_found_while_they_do
-                a_flow_is_left_only_if_those_it_waits_for_have_not_moved
-                what_has_ended_for_good_asks_nothing;
-            ownership:
-                this_process_lives
-                an_owner_elsewhere_is_unknown
-                an_owner_of_an_earlier_boot_is_dead
-                a_recycled_pid_is_not_its_predecessor
-                another_program_in_the_same_process_is_not_its_owner;
+            access:
+                a_token_is_found_until_it_is_revoked_and_listed_afterwards
+                a_link_is_kept_until_long_after_its_end
+                a_change_is_on_record_before_it_is_made;
+            upkeep:
+                what_is_read_or_belongs_to_others_is_not_removed
+                a_value_goes_with_the_last_that_refers_to_it
+                what_would_be_collected_is_told_and_stays
+                a_value_that_went_is_stored_anew
+                a_reference_to_what_has_gone_is_refused;
         }
-    };
+    } )* };
 }
 
 backends! {
     sqlite_file: |home: &tempfile::TempDir| home.path().join("kitaru.db").display().to_string();
     memory: |_: &tempfile::TempDir| crate::MEMORY.to_owned();
+}
+
+keepers! {
+    sqlite_file_kept: |home: &tempfile::TempDir| home.path().join("kitaru.db").display().to_string();
+    memory_kept: |_: &tempfile::TempDir| crate::MEMORY.to_owned();
 }

@@ -1,0 +1,178 @@
+//! Writes that may come twice: who sent them and under which number stands beside them, with what came of them.
+//!
+//! A writer has one request under way at a time, so its last answer is all that is kept of it. Not here: the statements
+//! of the writes.
+
+use super::fault::{Fault, Result};
+use super::feed::Numbers;
+use super::read::must_exist;
+use super::{breakpoints, chunks, forks, write};
+use crate::error::StoreError;
+use crate::store::Created;
+use crate::values;
+use crate::wire::{Write, Wrote};
+use kitaru_core::{Digest, ExecutionId, Millis};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A writer that was not heard of for so long sends nothing again: its answer is forgotten.
+const FORGET: Millis = 30 * 24 * 60 * 60 * 1000;
+/// With every so many new writers, old ones are forgotten.
+const SWEEP: i64 = 64;
+
+/// What came of each write.
+pub type Answers = Vec<std::result::Result<Wrote, StoreError>>;
+
+/// A request of a writer, ready to be written.
+pub struct Request {
+    pub writer: String,
+    pub number: u64,
+    pub writes: Arc<Vec<Write>>,
+    /// Large values of each write.
+    pub new: Arc<Vec<Vec<values::New>>>,
+    /// Values that the writer took for known.
+    pub copied: Arc<Vec<Digest>>,
+    /// For messages.
+    pub path: PathBuf,
+}
+
+impl Request {
+    /// Runs in a transaction of the caller's.
+    pub fn run(&self, db: &Connection, numbers: &mut Numbers) -> Result<Answers> {
+        if let Some(answers) = known(db, &self.writer, self.number)? {
+            return Ok(answers);
+        }
+        must_have_values(db, &self.copied, &self.new)?;
+        let mut answers = Vec::with_capacity(self.writes.len());
+        for (one, new) in self.writes.iter().zip(self.new.iter()) {
+            answers.push(alone(db, numbers, one, new, &self.path)?);
+        }
+        remember(db, &self.writer, self.number, &answers)?;
+        Ok(answers)
+    }
+}
+
+/// What was answered when this came first. Refuses what was overtaken.
+fn known(db: &Connection, writer: &str, number: u64) -> Result<Option<Answers>> {
+    let last: Option<(u64, String)> = db
+        .prepare_cached("SELECT number, answers FROM writers WHERE id = ?1")?
+        .query_row([writer], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match last {
+        Some((last, answers)) if last == number => Ok(Some(serde_json::from_str(&answers)?)),
+        Some((last, _)) if last > number => {
+            let why = format!("write {number} comes after write {last} of the same writer, which was answered");
+            Err(Fault::Refused(StoreError::Conflict(why)))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn remember(db: &Connection, writer: &str, number: u64, answers: &Answers) -> Result<()> {
+    let now = now();
+    let text = serde_json::to_string(answers)?;
+    let known = db
+        .prepare_cached("UPDATE writers SET number = ?2, answers = ?3, at = ?4 WHERE id = ?1")?
+        .execute(params![writer, number, text, now])?;
+    if known > 0 {
+        return Ok(());
+    }
+    let n: i64 = db
+        .prepare_cached("INSERT INTO writers (id, number, answers, at) VALUES (?1, ?2, ?3, ?4) RETURNING n")?
+        .query_row(params![writer, number, text, now], |row| row.get(0))?;
+    if n % SWEEP == 0 {
+        db.prepare_cached("DELETE FROM writers WHERE at < ?1")?.execute([now - FORGET])?;
+    }
+    Ok(())
+}
+
+/// Only says how old an answer is: it decides nothing about an execution.
+fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+}
+
+/// One of several: what it refuses leaves the others as they are.
+fn alone(
+    db: &Connection,
+    numbers: &mut Numbers,
+    one: &Write,
+    new: &[values::New],
+    path: &Path,
+) -> Result<std::result::Result<Wrote, StoreError>> {
+    db.prepare_cached("SAVEPOINT part")?.execute([])?;
+    let done = apply(db, numbers, one).and_then(|wrote| {
+        if wrote != Wrote::Created(Created::Exists) {
+            chunks::insert(db, new)?;
+        }
+        Ok(wrote)
+    });
+    let done = match done {
+        Err(fault) if fault.concerns_all() || db.is_autocommit() => return Err(fault),
+        // A part of a value has just been removed: all of it is prepared anew.
+        Err(fault @ Fault::Refused(StoreError::Collected)) => return Err(fault),
+        Err(fault) => {
+            db.prepare_cached("ROLLBACK TO part")?.execute([])?;
+            numbers.forget();
+            Err(fault.told(Some(db), path))
+        }
+        Ok(wrote) => Ok(wrote),
+    };
+    db.prepare_cached("RELEASE part")?.execute([])?;
+    Ok(done)
+}
+
+fn apply(db: &Connection, numbers: &mut Numbers, one: &Write) -> Result<Wrote> {
+    Ok(match one {
+        Write::Create(id, at, events, claim) => {
+            Wrote::Created(write::create(db, numbers, id, *at, events, claim.as_ref())?)
+        }
+        Write::Claim(id, at, expected, claim, events) => {
+            Wrote::Number(write::claim(db, numbers, id, *at, *expected, claim, events)?)
+        }
+        Write::Append(id, at, epoch, events) => {
+            let n = must_exist(db, id)?;
+            Wrote::Number(write::append(db, numbers, id, n, *at, *epoch, events)?)
+        }
+        Write::Post(id, at, guard, events) => Wrote::Number(write::post(db, numbers, id, *at, guard, events)?),
+        Write::Renew(leases, until) => Wrote::Lost(write::renew(db, leases, *until)?),
+        Write::Log(id, lines) => {
+            write::log(db, numbers, must_exist(db, id)?, lines)?;
+            Wrote::Done
+        }
+        Write::Delete(id, epoch, last) => {
+            forks::delete(db, numbers, id, *epoch, *last)?;
+            Wrote::Done
+        }
+        Write::AddBreakpoint(row) => Wrote::Number(breakpoints::add(db, row)?),
+        Write::RemoveBreakpoint(id) => Wrote::Removed(breakpoints::remove(db, *id)?),
+        Write::KeepCode(digest, parts) => {
+            breakpoints::keep_code(db, digest, parts)?;
+            Wrote::Done
+        }
+    })
+}
+
+/// Refuses references to values that are not here: whoever sent them took them for known.
+fn must_have_values(db: &Connection, copied: &[Digest], new: &[Vec<values::New>]) -> Result<()> {
+    let is_new = |digest: &Digest| new.iter().flatten().any(|value| value.reference.digest == *digest);
+    let mut select = db.prepare_cached("SELECT 1 FROM blobs WHERE digest = ?1")?;
+    let mut missing: Vec<Digest> = Vec::new();
+    for digest in copied.iter().filter(|digest| !is_new(digest)) {
+        if !select.exists([&digest.0[..]])? {
+            missing.push(*digest);
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Fault::Refused(StoreError::Missing(missing))) }
+}
+
+/// Which executions are made, taken up or deleted: where they stand may change.
+pub fn moved(writes: &[Write]) -> Vec<ExecutionId> {
+    let named = writes.iter().filter_map(|one| match one {
+        Write::Create(id, ..) | Write::Claim(id, ..) | Write::Delete(id, ..) => Some(id.clone()),
+        _ => None,
+    });
+    named.collect()
+}

@@ -1,0 +1,82 @@
+//! A store that promises are held against. Not here: any promise.
+
+use kitaru_core::lease::Owner;
+use kitaru_core::{Body, ExecutionId, Millis};
+use kitaru_store::{Claim, Created, Options, Store, forget_memory, open};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::events;
+use tempfile::TempDir;
+
+/// The time at which tests begin.
+pub const T: Millis = 1_700_000_000_000;
+/// How long leases last here.
+pub const LEASE: Millis = 15_000;
+
+/// The address of a store in memory.
+pub const MEMORY: &str = "memory:";
+pub static FRESH: Mutex<()> = Mutex::new(());
+
+/// A store of one backend, with what it stands on.
+pub struct Fixture {
+    pub store: Arc<dyn Store>,
+    pub home: TempDir,
+    address: String,
+}
+
+impl Fixture {
+    pub fn new(address: impl Fn(&TempDir) -> String) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let address = address(&home);
+        let store = if address == MEMORY {
+            // Promises run beside each other in one process, which has one store in memory at a time: each takes one of
+            // its own.
+            let _one = FRESH.lock().unwrap_or_else(PoisonError::into_inner);
+            forget_memory();
+            open(&address, home.path(), &Options::default()).unwrap()
+        } else {
+            open(&address, home.path(), &Options::default()).unwrap()
+        };
+        Self { store, home, address }
+    }
+
+    /// The same store by another handle.
+    pub fn again(&self) -> Arc<dyn Store> {
+        if self.address == MEMORY {
+            return Arc::clone(&self.store);
+        }
+        open(&self.address, self.home.path(), &Options::default()).unwrap()
+    }
+
+    pub fn claim(&self) -> Claim {
+        Claim { owner: self.store.owner().unwrap(), lease_until: T + LEASE }
+    }
+
+    /// Creates an execution of `flow` that this process holds with epoch 1.
+    pub fn start(&self, flow: &str) -> ExecutionId {
+        let id = fresh();
+        let claim = self.claim();
+        let events = vec![events::created(flow), events::taken(&claim.owner)];
+        assert_eq!(self.store.create(&id, T, events, Some(claim)).unwrap(), Created::New(1));
+        id
+    }
+
+    /// Another process's claim.
+    pub fn stranger(&self) -> Claim {
+        let owner = Owner { host: "elsewhere".to_owned(), nonce: "stranger".to_owned(), ..self.store.owner().unwrap() };
+        Claim { owner, lease_until: T + LEASE }
+    }
+
+    pub fn bodies(&self, id: &ExecutionId) -> Vec<Body> {
+        self.store.load(id, 0, 0).unwrap().into_iter().map(|event| event.body).collect()
+    }
+}
+
+pub fn fresh() -> ExecutionId {
+    ExecutionId::new(uuid::Uuid::now_v7().to_string())
+}
+
+/// The code of an error.
+pub fn code<T: std::fmt::Debug>(result: Result<T, kitaru_store::StoreError>) -> &'static str {
+    result.unwrap_err().code()
+}
