@@ -25,6 +25,8 @@ FIGURES = (
     "start_up",
     "listing",
     "answer",
+    "remote",
+    "server",
     "package",
 )
 

@@ -1,8 +1,8 @@
 """What the second version of the store holds is found by this one: what is due, what is asked, and what happens from
 then on.
 
-``format_2/store.sql`` is such a store, as its version wrote it, with its places left open. Not here: the first version's
-(``test_format_1``).
+``format_2/store.sql`` is such a store, as its version wrote it, with its places left open. Not here: that of the first
+version (``test_format_1``).
 """
 
 from __future__ import annotations

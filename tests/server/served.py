@@ -80,9 +80,7 @@ class Served:
             response = connection.getresponse()
             return response.status, dict(response.getheaders()), response.read().decode()
 
-    def raw(
-        self, method: str, path: str, body: bytes, headers: dict[str, str]
-    ) -> tuple[int, dict[str, str], str]:
+    def raw(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], str]:
         """The same for a body that is no JSON; nothing is sent but these headers."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         with contextlib.closing(connection):

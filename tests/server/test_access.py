@@ -40,7 +40,14 @@ NASTY = "<script>alert(1)</script>\x1b]0;owned\x07\x1b[2J\u202e\"'&"
 # What must not be done with less, whatever the document says.
 NEVER = {
     "read": ["answerWait", "startExecution", "resumeExecution", "retryExecution", "replayExecution", "pauseExecution"],
-    "answer": ["startExecution", "resumeExecution", "replayExecution", "cancelExecution", "pauseExecution", "createLink"],
+    "answer": [
+        "startExecution",
+        "resumeExecution",
+        "replayExecution",
+        "cancelExecution",
+        "pauseExecution",
+        "createLink",
+    ],
     "operate": ["deleteExecution", "createToken", "revokeToken", "listTokens", "listChanges"],
 }
 
@@ -157,7 +164,9 @@ def test_the_document_gives_nobody_what_they_must_never_have() -> None:
     assert {one["x-scope"] for _, _, one in operations()} == set(SCOPES)
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/mcp", "/metrics", "/api/v1", "/api/v2/executions", "//api/v1/waits"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/mcp", "/metrics", "/api/v1", "/api/v2/executions", "//api/v1/waits"]
+)
 def test_what_is_not_in_the_document_lets_nobody_in_either(world: World, path: str) -> None:
     for method in ("GET", "POST", "DELETE", "PUT", "OPTIONS"):
         headers = {"Content_Type": "application/json"} if method in ("PUT", "OPTIONS") else {}
@@ -173,7 +182,13 @@ def test_what_is_open_to_all_says_nothing(world: World) -> None:
         assert "research" not in text and world.exec_id not in text
 
 
-NAMES = ["../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd", "..\\..\\etc\\passwd", "/etc/passwd"]
+NAMES = [
+    "../../../etc/passwd",
+    "..%2f..%2f..%2fetc%2fpasswd",
+    "%2e%2e/%2e%2e/etc/passwd",
+    "..\\..\\etc\\passwd",
+    "/etc/passwd",
+]
 
 
 @pytest.mark.parametrize("name", [*NAMES, "%00", "draft%00", "draft/../draft", "%ff", "a" * 5000])
@@ -206,8 +221,21 @@ def test_what_users_wrote_is_never_a_page_and_drives_no_terminal(world: World) -
             assert kind in ("application/json", "application/problem+json"), path
             shown += "script" in text
     assert shown >= 7, "they show what was written"
-    commands = [("ls",), ("show", world.exec_id), ("logs", world.exec_id), ("waits", "list"), ("audit",), ("tokens", "list")]
-    for command in [*commands, ("show", NASTY), ("tokens", "revoke", NASTY), ("audit", "--by", NASTY), ("explain", NASTY)]:
+    commands = [
+        ("ls",),
+        ("show", world.exec_id),
+        ("logs", world.exec_id),
+        ("waits", "list"),
+        ("audit",),
+        ("tokens", "list"),
+    ]
+    for command in [
+        *commands,
+        ("show", NASTY),
+        ("tokens", "revoke", NASTY),
+        ("audit", "--by", NASTY),
+        ("explain", NASTY),
+    ]:
         told = world.lab.kitaru(*command)
         for text in (told.out, told.err):
             assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\x9b\u202a-\u202e]", text), command

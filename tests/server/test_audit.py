@@ -43,7 +43,14 @@ def asking(lab: Lab) -> str:
 
 def summary(item: Any) -> tuple[Any, ...]:
     after = (item["after"] or {}).get("execution") or {}
-    return item["by"], item["from"], item["act"], (item["before"] or {}).get("status"), after.get("status"), item["outcome"]
+    return (
+        item["by"],
+        item["from"],
+        item["act"],
+        (item["before"] or {}).get("status"),
+        after.get("status"),
+        item["outcome"],
+    )
 
 
 def test_a_change_is_on_record_by_whichever_way_it_comes(desk: Lab) -> None:
@@ -113,7 +120,9 @@ def test_what_cannot_be_put_on_record_is_not_done(desk: Lab) -> None:
 def test_a_process_that_dies_at_a_change_leaves_that_it_was_asked_for(desk: Lab) -> None:
     exec_id = asking(desk)
     # It stops where the change itself would be written, and is killed there.
-    desk.change("CREATE TRIGGER stop BEFORE INSERT ON journal BEGIN SELECT count(*) FROM logs a, logs b, logs c, logs d; END")
+    desk.change(
+        "CREATE TRIGGER stop BEFORE INSERT ON journal BEGIN SELECT count(*) FROM logs a, logs b, logs c, logs d; END"
+    )
     rows = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 2000) "
     desk.change(f"{rows} INSERT INTO logs (n, line, at, stream, text) SELECT 999, x, 0, 'stdout', '' FROM n")
     process = subprocess.Popen(

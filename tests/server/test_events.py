@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -84,7 +85,11 @@ def on_record(lab: Lab) -> list[tuple[int, str, str, int]]:
 
 def must_be_once_and_in_order(told: list[Told]) -> None:
     places = [one.place for one in told]
-    odd = [(told[at - 1].id, told[at].id, told[at - 1].event, told[at].event) for at in range(1, len(told)) if places[at] <= places[at - 1]]
+    odd = [
+        (told[at - 1].id, told[at].id, told[at - 1].event, told[at].event)
+        for at in range(1, len(told))
+        if places[at] <= places[at - 1]
+    ]
     assert not odd, "each once, in order"
     lines: dict[str, int] = {}
     seqs: dict[str, int] = {}

@@ -192,7 +192,9 @@ def test_what_was_recorded_is_read(known: Lab, one: Assistant) -> None:
     done, failed = found["completed"], found["failed"]
     calls = one.call("kitaru_list_calls", execution_id=done, limit=1)["data"]
     assert (calls["calls"][0]["key"], calls["next_after"]) == ("gather", 1)
-    assert [call["key"] for call in one.call("kitaru_list_calls", execution_id=done, after=1)["data"]["calls"]] == ["write"]
+    assert [call["key"] for call in one.call("kitaru_list_calls", execution_id=done, after=1)["data"]["calls"]] == [
+        "write"
+    ]
     call = one.call("kitaru_read_call", execution_id=failed, call="failure")["data"]
     assert (call["inputs"], call["error"]["message"]) == ({"text": "gather bad"}, "bad topic")
     value = one.call("kitaru_read_value", execution_id=done, call="gather", what="output")["data"]
@@ -266,7 +268,9 @@ def test_flows_are_run_and_failures_retried(known: Lab, one: Assistant) -> None:
 
 
 def test_breakpoints_are_set_met_changed_passed_and_removed(known: Lab, one: Assistant) -> None:
-    number = one.call("kitaru_set_breakpoint", flow="research", before="write", when="inputs.text == 'gather x'")["data"]
+    number = one.call("kitaru_set_breakpoint", flow="research", before="write", when="inputs.text == 'gather x'")[
+        "data"
+    ]
     assert one.call("kitaru_list_breakpoints", flow="research")["data"]["breakpoints"][0]["id"] == number["id"]
     told = one.call("kitaru_run", flow="research", arguments={"topic": "x"}, wait_seconds=60)["data"]
     assert told["afterwards"]["status"] == "paused"
@@ -276,7 +280,10 @@ def test_breakpoints_are_set_met_changed_passed_and_removed(known: Lab, one: Ass
     assert told["afterwards"]["status"] == "completed"
     assert known.done()[-1] == "write gather y"
     assert one.refused("kitaru_set_breakpoint", flow="research", before="step -1")["code"] == "bad-selector"
-    assert one.refused("kitaru_set_breakpoint", flow="research", before="write", when="import os")["code"] == "bad-expression"
+    assert (
+        one.refused("kitaru_set_breakpoint", flow="research", before="write", when="import os")["code"]
+        == "bad-expression"
+    )
     assert one.refused("kitaru_set_breakpoint", flow="other", before="write")["code"] == "unknown-flow"
     every = one.call("kitaru_set_breakpoint", flow="research", before="gather", every=True)["data"]["id"]
     assert one.call("kitaru_remove_breakpoint", breakpoint=every)["data"] == {"removed": every}

@@ -101,7 +101,10 @@ def test_five_megabytes_come_cut_and_are_read_on_to_the_last_character(lab: Lab,
     cut = one.call("kitaru_read_call", execution_id=exec_id, call="big")["data"]["inputs"]
     assert cut["cut"] is True
     assert "kitaru_read_value" in cut["read_on"]
-    (line, *_), next_after = (page := one.call("kitaru_read_logs", execution_id=exec_id)["data"])["lines"], page["next_after"]
+    (line, *_), next_after = (
+        (page := one.call("kitaru_read_logs", execution_id=exec_id)["data"])["lines"],
+        page["next_after"],
+    )
     assert line["text"]["characters"] == 5_000_000
     rest = one.call("kitaru_read_logs", execution_id=exec_id, after=0, offset=4_999_990)["data"]
     assert (rest["text"], rest["next_offset"]) == ("x" * 10, None)

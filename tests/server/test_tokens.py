@@ -249,7 +249,9 @@ def test_tls_by_files_that_are_read_again(lab: Lab) -> None:
         def ask(trusted: str, bearer: str | None) -> tuple[int, str]:
             context = ssl.create_default_context(cafile=trusted)
             connection = http.client.HTTPSConnection("localhost", server.port, timeout=30, context=context)
-            connection.request("GET", "/api/v1/executions", headers={"Authorization": f"Bearer {bearer}"} if bearer else {})
+            connection.request(
+                "GET", "/api/v1/executions", headers={"Authorization": f"Bearer {bearer}"} if bearer else {}
+            )
             response = connection.getresponse()
             told = response.status, response.read().decode()
             connection.close()
@@ -289,7 +291,9 @@ def test_a_secret_is_nowhere_but_with_who_has_it(lab: Lab) -> None:
                 headers = {"Authorization": f"Bearer {bearer}"}
                 _, _, text = server.ask("GET", path, headers=headers)
                 said.append(text)
-        assert server.ask("PUT", f"/a/kta_{link.rsplit('kta_', 1)[1]}", {}, {"Content-Type": "application/json"})[0] == 405
+        assert (
+            server.ask("PUT", f"/a/kta_{link.rsplit('kta_', 1)[1]}", {}, {"Content-Type": "application/json"})[0] == 405
+        )
         for words in (("tokens", "list"), ("audit",), ("doctor",), ("show", exec_id), ("logs", exec_id)):
             told = lab.kitaru(*words)
             said += [told.out, told.err]
