@@ -26,6 +26,7 @@ FIGURES = (
     "listing",
     "answer",
     "remote",
+    "server",
     "package",
 )
 

@@ -322,22 +322,26 @@ pub struct AddBreakpoint {
 pub enum Waits {
     /// List open questions, oldest first.
     #[command(alias = "ls")]
-    List {
-        /// Only those of executions that this one started.
-        #[arg(long, value_name = "ID")]
-        parent: Option<String>,
-        /// With --parent: of all executions below it.
-        #[arg(long, requires = "parent")]
-        recursive: bool,
-        /// How many at the most.
-        #[arg(long, value_name = "N", default_value_t = 1000, conflicts_with = "parent")]
-        limit: usize,
-        /// Go on behind the list that named this.
-        #[arg(long, conflicts_with = "parent")]
-        cursor: Option<String>,
-    },
+    List(Inbox),
     /// Make a link that answers one question, once, for somebody without a token.
     Link(Link),
+}
+
+/// `kitaru waits list`
+#[derive(Debug, clap::Args)]
+pub struct Inbox {
+    /// Only those of executions that this one started.
+    #[arg(long, value_name = "ID")]
+    pub parent: Option<String>,
+    /// With --parent: of all executions below it.
+    #[arg(long, requires = "parent")]
+    pub recursive: bool,
+    /// How many at the most.
+    #[arg(long, value_name = "N", default_value_t = 1000, conflicts_with = "parent")]
+    pub limit: usize,
+    /// Go on behind the list that named this.
+    #[arg(long, conflicts_with = "parent")]
+    pub cursor: Option<String>,
 }
 
 /// `kitaru flows …`

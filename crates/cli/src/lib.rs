@@ -241,10 +241,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Tokens(one) => tokens::tokens(context, &one),
         Command::Audit(audit) => tokens::audit(context, &audit),
         Command::Waits(Waits::Link(one)) => tokens::link(context, &one),
-        Command::Waits(Waits::List { parent, recursive, limit, cursor }) => match parent {
-            Some(parent) => look::waits_below(context, &parent, recursive),
-            None => look::waits(context, cursor.as_deref(), limit),
-        },
+        Command::Waits(Waits::List(list)) => look::waits(context, &list),
         Command::Artifacts(one) => look::artifacts(context, &one),
         Command::Flows(Flows::List) => look::flows(context),
         Command::Check { target } => check::check(context, &target),

@@ -1,6 +1,6 @@
 //! Commands that only show.
 
-use crate::args::{Artifacts, List};
+use crate::args::{Artifacts, Inbox, List};
 use crate::output::{Answer, clean};
 use crate::{Context, output, render, tree};
 use kitaru_core::rows::Status;
@@ -106,22 +106,13 @@ pub fn tree(context: &mut Context<'_>, id: &str) -> Result<Answer> {
 }
 
 /// `waits list`
-pub fn waits(context: &mut Context<'_>, cursor: Option<&str>, limit: usize) -> Result<Answer> {
-    let (rows, more) = manage::inbox(context.store.as_ref(), cursor, limit)?;
-    let more =
-        more.map(|next| format!("more: kitaru waits list --limit {limit} --cursor '{}'", next.replace('\'', r"'\''")));
-    asked(context, &rows, more)
-}
-
-/// `waits list --parent`
-pub fn waits_below(context: &mut Context<'_>, parent: &str, recursive: bool) -> Result<Answer> {
-    let store = context.store.as_ref();
-    let rows = manage::waiting(store, Some(&manage::find(store, parent)?), recursive)?;
-    asked(context, &rows, None)
-}
-
-fn asked(context: &mut Context<'_>, rows: &[kitaru_core::rows::WaitRow], more: Option<String>) -> Result<Answer> {
+pub fn waits(context: &mut Context<'_>, list: &Inbox) -> Result<Answer> {
     let (store, now) = (context.store.as_ref(), context.now());
+    let Inbox { parent, recursive, limit, cursor } = list;
+    let (rows, more) = match parent {
+        Some(id) => (manage::waiting(store, Some(&manage::find(store, id)?), *recursive)?, None),
+        None => manage::inbox(store, cursor.as_deref(), *limit)?,
+    };
     let items = rows.iter().map(|row| view::wait(store, row, now)).collect::<Result<Vec<Json>>>()?;
     let text = if items.is_empty() {
         "nobody is asked anything".to_owned()
