@@ -161,7 +161,8 @@ def test_over_http_a_token_has_the_tools_of_its_scope_and_what_it_changes_is_on_
         refused = told(tokens["answer"], "tools/call", **cancel)
         assert refused["structuredContent"]["error"]["code"] == "forbidden"
         assert told(tokens["operate"], "tools/call", **cancel)["isError"] is False
-        (change,) = [item for item in server.get("/audit")["items"] if item["act"] == "kitaru_cancel"]
+        changes = json.loads(server.ask("GET", "/api/v1/audit")[2])["items"]
+        (change,) = [item for item in changes if item["act"] == "kitaru_cancel"]
         assert (change["by"], change["outcome"]) == ("t-operate (mcp)", "done")
 
 
