@@ -2,9 +2,9 @@
 //! that something has damaged.
 //!
 //! A target holds what must hold for any bytes: nothing panics or takes memory without bound, what is read can be written
-//! and read again, and damage is told and never handed out as a value. `tests/targets.rs` runs each on damaged samples in
-//! `make test`; `src/bin/fuzz.rs` lets libFuzzer look (`make fuzz`). Not here: what comes over a socket
-//! (`tests/server/test_hostile.py`), and values as Python gets them (`tests/values/test_hostile.py`).
+//! and read again, and damage is told and never handed out as a value. `tests/targets.rs` runs each on samples that are
+//! damaged at random: some in `make test`, many in `make nightly`. A target is a function of bytes, so that any fuzzer can
+//! drive it. Not here: what comes over a socket, and values as Python gets them.
 
 mod files;
 mod journal;
