@@ -151,17 +151,20 @@ def test_a_server_killed_at_random_loses_and_doubles_nothing_of_flows_that_write
     try:
         lab.write("busy.py", BUSY)
         lab.server.kill_at_random(f"busy {seed}")
-        for _ in range(3):
+        runs = 0
+        # Until it was killed some times, however fast the machine is.
+        while lab.server.kills < 3 and runs < 50:
             told = lab.python("busy.py", timeout=100, **{**lab.env(), "KITARU_PATIENCE": "60"}).ok()
             assert told.out == f"{sum(n % 7 * 1000 for n in range(60))} {sum(range(60))}\n"
+            runs += 1
     finally:
         lab.close()
     assert lab.server.kills >= 2, "it was hardly killed at all"
     done = collections.Counter(lab.done())
     assert len(done) == 120
-    assert set(done.values()) == {3}, "each ran once in each of three runs"
+    assert set(done.values()) == {runs}, "each ran once in each run"
     counts = recorded(lab)
-    assert len(counts) == 360
+    assert len(counts) == 120 * runs
     assert set(counts.values()) == {1}
     assert {status for (status,) in lab.query("SELECT status FROM executions")} == {"completed"}
     lost = "SELECT count(*) FROM executions e WHERE last_seq <> (SELECT max(seq) FROM journal j WHERE j.n = e.n)"

@@ -175,13 +175,13 @@ def working(lab: Lab, count: int) -> Iterator[list[subprocess.Popen[str]]]:
 def test_what_was_asked_for_and_not_begun_is_begun_once_by_whoever_comes(lab: Lab) -> None:
     lab.write("agent.py", PROGRAM)
     (lab.folder / "gate").touch()
-    lab.kitaru("run", "agent.py:job", "--input", "name=known").ok()
+    known = lab.item("run", "agent.py:job", "--input", "name=known")["id"]
     (lab.folder / "gate").unlink()
     names = [f"n{n}" for n in range(6)]
     with serving(lab, "up", "--at-once", "1") as server:
         made = [server.post("/executions", {"flow": "job", "inputs": {"name": name}}, 201)["id"] for name in names]
         lab.wait_for("began n0")
-        replay = server.post(f"/executions/{made[0]}/replay", {"from": "held"}, 201)["id"]
+        replay = server.post(f"/executions/{known}/replay", {"from": "held"}, 201)["id"]
         assert server.stop()[0] == 0
     # What was under way goes on by itself; the rest has not begun.
     assert [one for one in lab.done() if one.startswith("began n")] == ["began n0"]

@@ -26,6 +26,8 @@ use std::time::Duration;
 pub const KIND: &str = "application/vnd.kitaru.store";
 /// The most bytes that a message may have, and unpack to.
 const MOST: usize = 1 << 30;
+/// The same, of one that only looks: whoever may look must not fill the memory.
+const SMALL: usize = 8 << 20;
 /// How long a message may take to come.
 const COMING: Duration = Duration::from_secs(300);
 /// A claim with this epoch is refused.
@@ -53,7 +55,8 @@ impl<S: Send + Sync> FromRequest<S> for Message {
             let detail = format!("what a store is asked is sent as Content-Type: {KIND}");
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "usage", detail));
         }
-        match tokio::time::timeout(COMING, axum::body::to_bytes(request.into_body(), MOST)).await {
+        let most = if request.uri().path().ends_with("/write") { MOST } else { SMALL };
+        match tokio::time::timeout(COMING, axum::body::to_bytes(request.into_body(), most)).await {
             Ok(Ok(bytes)) => Ok(Self(bytes)),
             Ok(Err(error)) => Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "usage", error.to_string())),
             Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "usage", "the rest of the request did not come")),
@@ -85,7 +88,7 @@ where
 async fn connect(State(shared): State<Shared>, Message(bytes): Message) -> Response {
     answer(shared, move |shared| {
         // Whoever it is, it is told what this is.
-        drop(wire::unpack(&bytes, MOST)?.head::<Connect>()?);
+        drop(wire::unpack(&bytes, SMALL)?.head::<Connect>()?);
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let hello = Hello { protocol: wire::VERSION, version, inline: kitaru_store::INLINE, now: shared.now() };
         wire::pack(&hello, &[], false)
@@ -95,7 +98,7 @@ async fn connect(State(shared): State<Shared>, Message(bytes): Message) -> Respo
 
 async fn read(State(shared): State<Shared>, Message(bytes): Message) -> Response {
     answer(shared, move |shared| {
-        let (read, small): (Read, bool) = wire::unpack(&bytes, MOST)?.head()?;
+        let (read, small): (Read, bool) = wire::unpack(&bytes, SMALL)?.head()?;
         let mut tail = Vec::new();
         let found = find(shared.store.as_ref(), read, &mut tail);
         wire::pack(&found, &tail, small)
