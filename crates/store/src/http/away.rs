@@ -4,6 +4,7 @@
 
 use super::settings::Settings;
 use crate::error::StoreError;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,6 +30,8 @@ pub struct Away {
     patience: Duration,
     /// Whether an outage has been said that is not over.
     said: Mutex<bool>,
+    /// Whether somebody has ended the waiting: nothing more is waited for until the server answers again.
+    left: AtomicBool,
 }
 
 /// One caller's tries.
@@ -41,7 +44,7 @@ pub struct Tries {
 impl Away {
     /// Of the server at `url`.
     pub fn new(url: &str, settings: &Settings) -> Self {
-        Self { url: url.to_owned(), patience: settings.patience, said: Mutex::new(false) }
+        Self { url: url.to_owned(), patience: settings.patience, said: Mutex::new(false), left: AtomicBool::new(false) }
     }
 
     /// Waits before the next try, or says that it was enough. `most`: the patience, if it is another.
@@ -49,9 +52,10 @@ impl Away {
         let since = *tries.since.get_or_insert_with(Instant::now);
         let patience = most.unwrap_or(self.patience);
         let waited = since.elapsed();
-        if waited >= patience && tries.pause.is_some() {
-            let waited = waited.as_secs();
-            return Err(StoreError::Away { url: self.url.clone(), why: why.to_owned(), waited });
+        let left = self.left.load(Ordering::Relaxed);
+        if (waited >= patience || left) && tries.pause.is_some() {
+            let why = if left { format!("{why}; somebody ended the waiting") } else { why.to_owned() };
+            return Err(StoreError::Away { url: self.url.clone(), why, waited: waited.as_secs() });
         }
         let Some(pause) = tries.pause else {
             tries.pause = Some(FIRST);
@@ -61,11 +65,18 @@ impl Away {
             self.say(why, patience);
         }
         tries.pause = Some((pause * 2).min(LONGEST));
-        sleep(spread(pause).min(patience.saturating_sub(waited).max(FIRST)))
+        let slept = sleep(spread(pause).min(patience.saturating_sub(waited).max(FIRST)));
+        if slept.is_err() {
+            self.left.store(true, Ordering::Relaxed);
+        }
+        slept
     }
 
     /// It answers.
     pub fn over(&self, tries: &Tries) {
+        if self.left.load(Ordering::Relaxed) {
+            self.left.store(false, Ordering::Relaxed);
+        }
         if tries.since.is_none() {
             return;
         }
