@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import socket
 import time
 from typing import Any
@@ -149,7 +148,6 @@ def test_a_caller_has_so_many_streams_at_once(desk: Lab) -> None:
             assert time.monotonic() < until, "a place that was given back is not free"
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate of this test")
 def test_who_begins_no_tls_is_left(desk: Lab) -> None:
     token(desk)
     cert, key = certificate(desk.folder, "localhost")
