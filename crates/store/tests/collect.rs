@@ -6,26 +6,18 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use kitaru_core::event::{
-    CallEnded, CallHead, CallKind, Completed, Created, EntryPoint, Fork, Inputs, Outcome, Reuse, Taken, Usage,
-};
+mod apart;
+
+use apart::{ended, now, spawn, store};
+use kitaru_core::event::{Completed, Created, EntryPoint, Fork, Reuse, Taken};
 use kitaru_core::rows::Status;
-use kitaru_core::{Body, Digest, ExecutionId, Millis, ScopeId, Value};
-use kitaru_store::{Claim, ExecutionFilter, Options, Page, Removal, Store, StoreError, open};
+use kitaru_core::{Body, Digest, ExecutionId, Value};
+use kitaru_store::{Claim, ExecutionFilter, Page, Removal, Store, StoreError};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::process::Child;
+use std::time::{Duration, Instant};
 
 const ALL: Page = Page { limit: 1_000_000, offset: 0 };
-
-fn now() -> Millis {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as Millis
-}
-
-fn store(home: &Path) -> Arc<dyn Store> {
-    open(home.join("kitaru.db").to_str().unwrap(), home, &Options::default()).unwrap()
-}
 
 /// Numbers that follow from a seed.
 struct Draw(u64);
@@ -76,33 +68,6 @@ fn created(fork: Option<(ExecutionId, u64)>) -> Body {
         detached: false,
         pause_before: Vec::new(),
         tags: Vec::new(),
-    }))
-}
-
-fn ended(key: &str, result: Value) -> Body {
-    let call = CallHead {
-        key: key.to_owned(),
-        scope: ScopeId::ROOT,
-        name: "step".to_owned(),
-        inputs: Inputs::Digest(Digest::of(key.as_bytes())),
-        occurrence: 1,
-        kind: CallKind::Checkpoint,
-        named: false,
-        after: None,
-        code: None,
-        body: ScopeId::ROOT,
-    };
-    Body::CallEnded(Box::new(CallEnded {
-        effective: None,
-        by: None,
-        call,
-        record: None,
-        inputs: None,
-        outcome: Outcome::Returned { result },
-        mutated: None,
-        attempts: 1,
-        started_at: now(),
-        usage: Usage::default(),
     }))
 }
 
@@ -182,11 +147,8 @@ fn role() {
     }
 }
 
-fn spawn(role: &str, home: &Path, seed: u64) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "role", "--ignored", "--nocapture", "--test-threads", "1"]);
-    command.env("KITARU_TEST_ROLE", role).env("KITARU_TEST_HOME", home).env("KITARU_TEST_SEED", seed.to_string());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
+fn seeded(seed: u64) -> [(&'static str, String); 1] {
+    [("KITARU_TEST_SEED", seed.to_string())]
 }
 
 /// Loads everything that is on record and reads every value. How many executions and replays there are.
@@ -220,7 +182,7 @@ fn collecting_beside_writers_that_die_takes_nothing_that_is_in_use() {
     let mut running: Vec<Child> = Vec::new();
     for role in roles {
         seed += 1;
-        running.push(spawn(role, home.path(), seed));
+        running.push(spawn(role, home.path(), &seeded(seed)));
     }
     let mut draw = Draw(7);
     while begun.elapsed() < Duration::from_secs(seconds) {
@@ -231,7 +193,7 @@ fn collecting_beside_writers_that_die_takes_nothing_that_is_in_use() {
         running[at].kill().unwrap();
         running[at].wait().unwrap();
         seed += 1;
-        running[at] = spawn(roles[at], home.path(), seed);
+        running[at] = spawn(roles[at], home.path(), &seeded(seed));
     }
     for (at, child) in running.iter_mut().enumerate() {
         assert!(child.try_wait().unwrap().is_none(), "{} ended by itself", roles[at]);

@@ -5,25 +5,19 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use kitaru_core::event::{CallEnded, CallHead, CallKind, Created, EntryPoint, Inputs, Outcome, Taken, Usage};
+mod apart;
+
+use apart::{now, spawn, store};
+use kitaru_core::event::{Created, EntryPoint, Outcome, Taken};
 use kitaru_core::lease::{Owner, Pulse};
-use kitaru_core::{Body, Digest, ExecutionId, Millis, ScopeId, Value};
+use kitaru_core::{Body, Digest, ExecutionId, Millis, Value};
 use kitaru_store::{Claim, Guard, Options, Store, open};
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-fn now() -> Millis {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as Millis
-}
-
-fn store(home: &Path) -> Arc<dyn Store> {
-    open(home.join("kitaru.db").to_str().unwrap(), home, &Options::default()).unwrap()
-}
+use std::time::{Duration, Instant};
 
 fn start(store: &dyn Store) -> ExecutionId {
     let id = ExecutionId::new(uuid::Uuid::now_v7().to_string());
@@ -47,30 +41,7 @@ fn start(store: &dyn Store) -> ExecutionId {
 }
 
 fn ended(key: &str, result: &str) -> Body {
-    let call = CallHead {
-        key: key.to_owned(),
-        scope: ScopeId::ROOT,
-        name: "step".to_owned(),
-        inputs: Inputs::Digest(Digest::of(key.as_bytes())),
-        occurrence: 1,
-        kind: CallKind::Checkpoint,
-        named: false,
-        after: None,
-        code: None,
-        body: ScopeId::ROOT,
-    };
-    Body::CallEnded(Box::new(CallEnded {
-        effective: None,
-        by: None,
-        call,
-        record: None,
-        inputs: None,
-        outcome: Outcome::Returned { result: Value::of(result).unwrap() },
-        mutated: None,
-        attempts: 1,
-        started_at: now(),
-        usage: Usage::default(),
-    }))
+    apart::ended(key, Value::of(result).unwrap())
 }
 
 /// Text that hardly compresses and that its key tells.
@@ -85,22 +56,11 @@ fn text(key: &str, len: usize) -> String {
     text
 }
 
-/// This program again, in another role.
-fn spawn(role: &str, home: &Path, settings: &[(&str, String)]) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "role", "--ignored", "--nocapture", "--test-threads", "1"]);
-    command.env("KITARU_TEST_ROLE", role).env("KITARU_TEST_HOME", home);
-    for (name, value) in settings {
-        command.env(name, value);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
-}
-
 fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
 }
 
-/// A line that is whole in the file or not there, also when the process dies: one write of a file opened to append.
+/// A line, in one write, so that those of other threads do not come in between.
 fn tell(file: &mut File, line: &str) {
     file.write_all(format!("{line}\n").as_bytes()).unwrap();
 }
