@@ -143,8 +143,9 @@ pub fn manage_call(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, key: &s
         item["output"] = text(store, values.output.as_ref())?;
         item["by"] = values.by.into();
         item["error"] = match &values.error {
-            Some((kind, message, value)) => {
-                json!({ "type": kind, "message": message, "value": manage::text(store, value)? })
+            Some(error) => {
+                let value = manage::text(store, &error.value)?;
+                json!({ "type": error.kind, "message": error.message, "value": value })
             }
             None => Json::Null,
         };

@@ -6,6 +6,7 @@
 //! wherever it comes from. Not here: what a caller may do (`scope`).
 
 use crate::Rules;
+use crate::dashboard;
 use crate::leash::Leashes;
 use crate::limits::{self, Buckets, Places};
 use crate::problem::Problem;
@@ -207,7 +208,8 @@ async fn let_in(door: &Door, shown: Result<Shown, Problem>, from: Option<IpAddr>
 /// Whether a request may come in. `Ok(None)`: whoever asks, since what it asks for has a secret of its own, or none.
 fn admitted(door: &Door, request: &Request) -> Result<Shown, Problem> {
     let path = request.uri().path();
-    let (link, open) = (path.starts_with("/a/"), ["/style.css", "/health/live", "/health/ready"].contains(&path));
+    let link = path.starts_with("/a/");
+    let open = dashboard::is_open(path) || ["/style.css", "/health/live", "/health/ready"].contains(&path);
     must_be_for_us(door, request)?;
     if !link {
         must_be_no_other_page(door, request)?;

@@ -70,6 +70,12 @@ struct Listing {
     key: Option<String>,
     /// This stands in its identifier, the name of its flow, its key or one of its tags.
     search: Option<String>,
+    /// Only what was created so recently: `90s`, `15m`, `24h`, `30d`.
+    #[schemars(regex(pattern = r"^[0-9]{1,6}[smhd]$"))]
+    since: Option<String>,
+    /// Only what cost as much itself, in US dollars, or more.
+    #[schemars(range(min = 0))]
+    min_cost: Option<f64>,
     /// How many at the most.
     #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
@@ -100,12 +106,18 @@ async fn list(State(shared): State<Shared>, Asked(listing): Asked<Listing>) -> A
     answer(&shared, move |shared| {
         let words = listing.status.split(',').filter(|word| !word.is_empty());
         let limit = page_size(listing.limit, 50)?;
+        let since = listing.since.as_deref().map(manage::span_of).transpose()?;
+        if listing.min_cost.is_some_and(|cost| !(cost >= 0.0)) {
+            return Err(ManageError::new("usage", "min_cost is a number of US dollars from 0 on", None));
+        }
         let wanted = Wanted {
             status: words.map(manage::parse_status).collect::<Result<_>>()?,
             flow: listing.flow,
             tag: listing.tag,
             key: listing.key,
             text: listing.search,
+            since: since.map(|span| shared.now().saturating_sub(span)),
+            min_cost: listing.min_cost,
             before: listing.cursor.map(|cursor| cursor.0),
             // One more tells whether there is another page.
             limit: limit + 1,
@@ -149,7 +161,15 @@ pub fn call_with_values(shared: &Shared, row: &ExecutionRow, key: &str) -> Resul
     item["given"] = json!(shown(&call.given)?);
     item["output"] = json!(shown(&call.output)?);
     item["by"] = json!(call.by);
-    item["error"] = json!(call.error.as_ref().map(|(kind, text, _)| json!({ "type": kind, "message": text })));
+    item["error"] = json!(call.error.as_ref().map(view::raised));
+    item["code"] = json!(call.code);
+    let tries = call.tries.iter().map(|one| {
+        let mut item = view::raised(&one.error);
+        item["attempt"] = json!(one.attempt);
+        item["ended_at"] = json!(view::time(one.at));
+        item
+    });
+    item["tries"] = tries.collect();
     Ok(item)
 }
 

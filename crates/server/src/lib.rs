@@ -12,6 +12,7 @@ mod audit;
 mod breakpoints;
 mod carry;
 mod connections;
+mod dashboard;
 mod etag;
 mod events;
 mod executions;
@@ -214,7 +215,7 @@ fn app(shared: Shared, door: access::Door) -> Router {
     let api =
         routes().into_iter().chain(remote::routes()).fold(Router::new(), |router, route| route.add_to(router, &shared));
     Router::new()
-        .route("/", axum::routing::get(page::page))
+        .merge(dashboard::routes())
         .route("/style.css", axum::routing::get(page::style))
         .route("/health/live", axum::routing::get(|| async { "ok" }))
         .route("/health/ready", axum::routing::get(ready::ready))

@@ -241,6 +241,8 @@ pub struct ExecutionFilter {
     pub before: Option<u64>,
     /// Only those created then or later.
     pub since: Option<Millis>,
+    /// Only those that consumed as much themselves, in US dollars, or more.
+    pub min_cost: Option<f64>,
     /// Only those whose last event was written by then.
     pub still_since: Option<Millis>,
     /// This stands in its identifier, the name of its flow, its key or one of its tags, in whatever case (ASCII).

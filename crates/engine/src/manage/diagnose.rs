@@ -76,6 +76,12 @@ pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -
             wake_at: None,
             next: Some(format!("kitaru resume {short}")),
         },
+        Status::Failed => Diagnosis {
+            why: said(row).unwrap_or_else(|| "failed".to_owned()),
+            who: Who::Person,
+            wake_at: None,
+            next: Some(format!("kitaru retry {short}")),
+        },
         ended => Diagnosis { why: format!("{ended}"), who: Who::Person, wake_at: None, next: None },
     };
     if found.who != Who::Process {
@@ -91,6 +97,13 @@ pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -
         }
     }
     Ok(found)
+}
+
+/// The same, looking itself whether its time has come.
+pub fn now(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Diagnosis> {
+    let is_parked = matches!(row.status, Status::Waiting | Status::Sleeping);
+    let due = is_parked && row.parent.is_none() && super::has_news(store, row, now)?;
+    diagnose(store, row, due, now)
 }
 
 /// Why it is paused, and what the call that it is paused before is given.
@@ -208,9 +221,7 @@ pub fn stuck(store: &dyn Store, flow: Option<&str>, limit: usize, now: Millis) -
         let Some(last) = rows.last() else { return Ok(found) };
         filter.before = Some(last.number);
         for row in rows {
-            let is_parked = matches!(row.status, Status::Waiting | Status::Sleeping);
-            let due = is_parked && row.parent.is_none() && super::has_news(store, &row, now)?;
-            let diagnosis = diagnose(store, &row, due, now)?;
+            let diagnosis = super::diagnose::now(store, &row, now)?;
             let is_silent = row.lease_until <= now && row.stop.is_none();
             let is_stuck = match diagnosis.who {
                 Who::Process => row.status == Status::Running && is_silent,

@@ -21,6 +21,10 @@ pub struct Wanted {
     pub key: Option<String>,
     /// This stands in its identifier, the name of its flow, its key or one of its tags.
     pub text: Option<String>,
+    /// Only those created then or later.
+    pub since: Option<Millis>,
+    /// Only those that consumed as much themselves, in US dollars, or more.
+    pub min_cost: Option<f64>,
     /// Only those with a lower number.
     pub before: Option<u64>,
     /// How many on a page, from 1.
@@ -52,6 +56,8 @@ pub fn list(store: &dyn Store, wanted: &Wanted, now: Millis) -> Result<Vec<Execu
         tag: wanted.tag.clone(),
         key: wanted.key.clone(),
         text: wanted.text.clone(),
+        since: wanted.since,
+        min_cost: wanted.min_cost,
         before: wanted.before,
         ..ExecutionFilter::default()
     };

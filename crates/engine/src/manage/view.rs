@@ -2,8 +2,8 @@
 
 use super::pending::{self, pending};
 use super::secrets::Secret;
-use super::{Diagnosis, Refused, Result, by_hand, hold, is_live, next, open_waits, status, text};
-use kitaru_core::event::{CallKind, Override, Usage};
+use super::{Diagnosis, Refused, Result, by_hand, diagnose, hold, is_live, next, open_waits, status, text};
+use kitaru_core::event::{CallKind, ErrorData, Override, Usage};
 use kitaru_core::ids::takes;
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{BreakpointRow, CallRow, ExecutionRow, Status, WaitRow};
@@ -81,10 +81,7 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
     let mut item = brief(store, row, now)?;
     let inputs = value(store, &row.inputs)?;
     let result = row.result.as_ref().map(|result| value(store, result)).transpose()?;
-    let error = row
-        .error
-        .as_ref()
-        .map(|error| json!({ "type": error.kind, "message": error.message, "traceback": error.traceback }));
+    let error = row.error.as_ref().map(raised);
     let made = store.queries().calls(&row.id)?;
     let mut by_hand = by_hand::items(store, &row.id, &made)?;
     let mut calls: Vec<Json> = made.iter().map(call).collect();
@@ -105,6 +102,8 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
     if let Some(fields) = item.as_object_mut() {
         fields.insert("usage".to_owned(), usage(&usage_of_all(store, row)?));
         fields.insert("replay".to_owned(), replay(store, row)?);
+        fields.insert("diagnosis".to_owned(), diagnosis(store, row, now)?);
+        fields.insert("code".to_owned(), json!(row.code));
         fields.insert("inputs".to_owned(), inputs);
         fields.insert("result".to_owned(), result.unwrap_or(Json::Null));
         fields.insert("error".to_owned(), error.unwrap_or(Json::Null));
@@ -113,6 +112,11 @@ pub fn execution(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<J
         fields.insert("pending".to_owned(), waits_for.unwrap_or(Json::Null));
     }
     Ok(item)
+}
+
+/// An exception, without the tree that it is rebuilt from.
+pub fn raised(error: &ErrorData) -> Json {
+    json!({ "type": error.kind, "message": error.message, "traceback": error.traceback })
 }
 
 /// What a replay replays: from where, and with what changed. `null` for what is none.
@@ -132,6 +136,20 @@ fn replay(store: &dyn Store, row: &ExecutionRow) -> Result<Json> {
         "overrides": fork.overrides.iter().map(set).collect::<Result<Vec<Json>>>()?,
         "ask_again": fork.asked,
         "by": fork.by,
+    }))
+}
+
+/// Why it is not progressing, who must act and the command for it; `null` for what is completed or cancelled.
+fn diagnosis(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Json> {
+    if matches!(row.status, Status::Completed | Status::Cancelled) {
+        return Ok(Json::Null);
+    }
+    let found = diagnose::now(store, row, now)?;
+    Ok(json!({
+        "why": found.why,
+        "who": found.who.as_str(),
+        "wake_at": found.wake_at.map(time),
+        "next": found.next,
     }))
 }
 

@@ -135,6 +135,7 @@ fn list(call: &Call, asked: Listing) -> Result<Told> {
         // One more tells whether there is another page.
         limit: limit + 1,
         page: 1,
+        ..Wanted::default()
     };
     let rows = manage::list(store, &wanted, now)?;
     let (mut pile, mut last) = (Pile::default(), None);

@@ -198,6 +198,10 @@ pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
         conditions.push("created_at >= ?".to_owned());
         values.push(Box::new(since));
     }
+    if let Some(cost) = filter.min_cost {
+        conditions.push("cost_usd >= ?".to_owned());
+        values.push(Box::new(cost));
+    }
     if let Some(still) = filter.still_since {
         conditions.push("updated_at <= ?".to_owned());
         values.push(Box::new(still));

@@ -1,0 +1,122 @@
+// What the screens ask for, each with the key under which it is kept. refresh.ts knows the first words of the keys.
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
+import { api, body } from './client'
+import type { Wait } from './schema'
+
+/** Which executions a list shows; each part is a part of the page's address. */
+export interface Wanted {
+  status?: string | undefined
+  flow?: string | undefined
+  tag?: string | undefined
+  search?: string | undefined
+  since?: string | undefined
+  min_cost?: string | undefined
+}
+
+const PAGE = 100
+
+export const executions = (wanted: Wanted) =>
+  infiniteQueryOptions({
+    queryKey: ['executions', wanted],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) => {
+      const query = { ...present(wanted), limit: PAGE, ...(pageParam === undefined ? {} : { cursor: pageParam }) }
+      return body(api.GET('/api/v1/executions', { params: { query }, signal }))
+    },
+    getNextPageParam: page => page.next ?? undefined,
+    placeholderData: keepPreviousData,
+  })
+
+function present({ min_cost, ...texts }: Wanted) {
+  const entries = Object.entries(texts).filter((entry): entry is [string, string] => Boolean(entry[1]))
+  return { ...Object.fromEntries(entries), ...(min_cost ? { min_cost: Number(min_cost) } : {}) }
+}
+
+export const execution = (id: string) =>
+  queryOptions({
+    queryKey: ['execution', id],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/executions/{id}', { params: { path: { id } }, signal })),
+  })
+
+export const call = (id: string, key: string) =>
+  queryOptions({
+    queryKey: ['execution', id, 'call', key],
+    queryFn: ({ signal }) =>
+      body(api.GET('/api/v1/executions/{id}/calls/{key}', { params: { path: { id, key } }, signal })),
+  })
+
+export const tree = (id: string) =>
+  queryOptions({
+    queryKey: ['execution', id, 'tree'],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/executions/{id}/tree', { params: { path: { id } }, signal })),
+  })
+
+export const artifacts = (id: string) =>
+  queryOptions({
+    queryKey: ['execution', id, 'artifacts'],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/executions/{id}/artifacts', { params: { path: { id } }, signal })),
+  })
+
+/** The log so far, 1,000 lines a page. */
+export const logs = (id: string) =>
+  infiniteQueryOptions({
+    queryKey: ['logs', id],
+    initialPageParam: 0,
+    queryFn: ({ pageParam, signal }) => {
+      const params = { path: { id }, query: { after: pageParam, limit: 1000 } }
+      return body(api.GET('/api/v1/executions/{id}/logs', { params, signal }))
+    },
+    getNextPageParam: page => (page.items.length === 1000 ? page.next_after : undefined),
+  })
+
+export const waits = () =>
+  infiniteQueryOptions({
+    queryKey: ['waits'],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) => {
+      const query = { limit: PAGE, ...(pageParam === undefined ? {} : { cursor: pageParam }) }
+      return body(api.GET('/api/v1/waits', { params: { query }, signal }))
+    },
+    getNextPageParam: page => page.next ?? undefined,
+  })
+
+export const flows = () =>
+  queryOptions({
+    queryKey: ['overview', 'flows'],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/flows', { signal })),
+  })
+
+export const tags = () =>
+  queryOptions({
+    queryKey: ['overview', 'tags'],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/tags', { signal })),
+  })
+
+export const statistics = (days: number) =>
+  queryOptions({
+    queryKey: ['overview', 'statistics', days],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/statistics', { params: { query: { days } }, signal })),
+  })
+
+export const diff = (ids: string[]) =>
+  queryOptions({
+    queryKey: ['diff', ...ids],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/diff', { params: { query: { ids: ids.join(',') } }, signal })),
+  })
+
+export const breakpoints = (flow?: string) =>
+  queryOptions({
+    queryKey: ['breakpoints', flow ?? null],
+    queryFn: ({ signal }) =>
+      body(api.GET('/api/v1/breakpoints', { params: { query: flow === undefined ? {} : { flow } }, signal })),
+  })
+
+export const workers = () =>
+  queryOptions({
+    queryKey: ['overview', 'workers'],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/workers', { signal })),
+    refetchInterval: 5_000,
+  })
+
+/** What names a question among all. */
+export const nameOf = (wait: Wait) => `${wait.execution_id}/${wait.key}`

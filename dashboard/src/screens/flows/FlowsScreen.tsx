@@ -1,0 +1,3 @@
+export function FlowsScreen() {
+  return null
+}

@@ -1,0 +1,3 @@
+export function WorkersScreen() {
+  return null
+}
