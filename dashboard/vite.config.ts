@@ -3,6 +3,8 @@ import tailwindcss from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
+const SERVER = 'http://127.0.0.1:7733'
+
 export default defineConfig({
   plugins: [react(), tailwindcss()],
   build: {
@@ -12,5 +14,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
   },
-  server: { proxy: { '/api': { target: 'http://127.0.0.1:7733', changeOrigin: true } } },
+  // The server takes changes from its own pages alone: what comes through here is to look like one.
+  server: { proxy: { '/api': { target: SERVER, changeOrigin: true, headers: { origin: SERVER } } } },
 })
