@@ -3,6 +3,9 @@ import tailwindcss from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
+/** Where `npm run dev` asks: what `kitaru up` serves. */
+const SERVER = 'http://127.0.0.1:7733'
+
 export default defineConfig({
   plugins: [react(), tailwindcss()],
   build: {
@@ -12,5 +15,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
   },
-  server: { proxy: { '/api': { target: 'http://127.0.0.1:7733', changeOrigin: true } } },
+  server: {
+    proxy: { '/api': { target: SERVER, changeOrigin: true, headers: { origin: SERVER } } },
+  },
 })

@@ -63,7 +63,7 @@ export function InboxScreen() {
         </Empty>
       )}
       {(list.length > 0 || search.wait !== undefined) && query.isSuccess && (
-        <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,20rem)_minmax(0,1fr)]">
+        <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,20rem)_minmax(0,1fr)]">
           <section aria-label="Open questions" className="sheet lg:max-h-[calc(100dvh-7rem)] lg:overflow-y-auto">
             <ul>
               {list.map(wait => (
