@@ -1,6 +1,7 @@
 // The calls of an execution as lines of a waterfall: where they begin and end, what they are nested in, what is idle.
 // Pure: the current time is an argument.
 import type { CallInExecution } from '../api/schema'
+import { type Axis, axis } from './axis'
 import { depth } from './ids'
 import { millis } from './time'
 
@@ -14,8 +15,7 @@ export interface Line {
 
 export interface Waterfall {
   lines: Line[]
-  /** Milliseconds that the picture spans. */
-  length: number
+  axis: Axis
 }
 
 const KEPT_OPEN = new Set(['running', 'waiting', 'retrying', 'parked', 'sleeping'])
@@ -39,12 +39,13 @@ export function waterfall(calls: CallInExecution[], begun: string, ended: string
     return { call, depth: depth(call.key), from, to }
   })
   const own = lines.filter(line => !line.call.reused)
-  const length = Math.max(upto - zero, ...(own.length < 50_000 ? own.map(line => line.to) : [0]))
+  const length = own.reduce((most, line) => Math.max(most, line.to), upto - zero)
   for (const line of lines) {
     line.from = Math.min(Math.max(line.from, 0), length)
     line.to = Math.min(Math.max(line.to, line.from), length)
   }
-  return { lines: nested(lines), length }
+  const busy = lines.filter(line => !line.call.reused && !isIdle(line.call))
+  return { lines: nested(lines), axis: axis(busy, length) }
 }
 
 /** Each line after the one that it is nested in; else as they began. */
@@ -69,16 +70,4 @@ function nested(lines: Line[]): Line[] {
   }
   put('')
   return ordered
-}
-
-/** Round places for a time axis: at most `most` of them, from 0 on. */
-export function ticks(length: number, most: number): number[] {
-  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500].concat(
-    [1, 2, 5, 10, 15, 30].map(s => s * 1_000),
-    [1, 2, 5, 10, 15, 30].map(m => m * 60_000),
-    [1, 2, 4, 6, 12].map(h => h * 3_600_000),
-    [1, 2, 5, 10, 30, 100, 365].map(d => d * 86_400_000),
-  )
-  const step = steps.find(one => length / one <= most) ?? length
-  return Array.from({ length: Math.floor(length / step) + 1 }, (_, at) => at * step)
 }

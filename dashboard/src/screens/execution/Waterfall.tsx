@@ -4,7 +4,8 @@ import { useNavigate } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type KeyboardEvent, memo, useEffect, useMemo, useRef } from 'react'
 import type { Execution } from '../../api/schema'
-import { isIdle, isOpen, type Line, ticks, waterfall } from '../../model/calls'
+import { type Axis, ticks } from '../../model/axis'
+import { isIdle, isOpen, type Line, waterfall } from '../../model/calls'
 import { leaf } from '../../model/ids'
 import { lookOf } from '../../model/status'
 import { span } from '../../model/time'
@@ -20,7 +21,7 @@ export function Waterfall({ execution, chosen }: { execution: Execution; chosen:
   const live = execution.status === 'running'
   const moment = live || execution.calls.some(isOpen) ? now : 0
   const ended = live ? null : moment === 0 ? execution.updated_at : null
-  const { lines, length } = useMemo(
+  const { lines, axis } = useMemo(
     () => waterfall(execution.calls, execution.created_at, ended, moment),
     [execution.calls, execution.created_at, ended, moment],
   )
@@ -68,7 +69,7 @@ export function Waterfall({ execution, chosen }: { execution: Execution; chosen:
     )
   return (
     <section aria-label="Calls" className="sheet overflow-hidden">
-      <Axis length={length} />
+      <Scale axis={axis} />
       <div
         ref={box}
         role="listbox"
@@ -88,7 +89,7 @@ export function Waterfall({ execution, chosen }: { execution: Execution; chosen:
                   id={`call-${item.index}`}
                   top={item.start}
                   line={line}
-                  length={length}
+                  axis={axis}
                   of={lines.length}
                   at={item.index + 1}
                   chosen={item.index === at}
@@ -103,19 +104,32 @@ export function Waterfall({ execution, chosen }: { execution: Execution; chosen:
   )
 }
 
-function Axis({ length }: { length: number }) {
+function Scale({ axis }: { axis: Axis }) {
   return (
     <div
       aria-hidden="true"
       className="grid h-8 grid-cols-[minmax(0,2fr)_minmax(0,3fr)] items-center border-line border-b text-soft text-xs"
     >
       <span className="px-3">Call</span>
-      <span className="relative mr-16 h-full">
-        {ticks(length, 5).map(tick => (
+      <span className="relative mr-14 h-full">
+        {axis.stretches.map(
+          one =>
+            one.idle && (
+              <span
+                key={one.from}
+                title={`${span(one.to - one.from)} in which nothing ran`}
+                className="absolute inset-y-1 flex items-center justify-center overflow-hidden rounded-sm bg-sunk text-soft"
+                style={{ left: `${one.left * 100}%`, width: `${(one.right - one.left) * 100}%` }}
+              >
+                ⋯
+              </span>
+            ),
+        )}
+        {ticks(axis, 0.18).map(tick => (
           <span
             key={tick}
             className="num absolute top-1.5 whitespace-nowrap"
-            style={{ left: `${(tick / length) * 100}%` }}
+            style={{ left: `${axis.at(tick) * 100}%` }}
           >
             {tick === 0 ? '0' : span(tick)}
           </span>
@@ -129,20 +143,22 @@ interface BarProps {
   id: string
   top: number
   line: Line
-  length: number
+  axis: Axis
   of: number
   at: number
   chosen: boolean
   choose: (key: string) => void
 }
 
-const Bar = memo(function Bar({ id, top, line, length, of, at, chosen, choose }: BarProps) {
+const Bar = memo(function Bar({ id, top, line, axis, of, at, chosen, choose }: BarProps) {
   const { call } = line
   const look = lookOf(call.status === 'retrying' ? 'running' : call.status)
   const took = line.to - line.from
   const idle = isIdle(call)
-  const left = (line.from / length) * 100
-  const width = Math.max((took / length) * 100, 0.4)
+  const left = axis.at(line.from) * 100
+  // What stands at the end has its time written before it.
+  const late = left > 60
+  const width = Math.max(axis.at(line.to) * 100 - left, 0.4)
   return (
     <div
       id={id}
@@ -171,7 +187,7 @@ const Bar = memo(function Bar({ id, top, line, length, of, at, chosen, choose }:
         </span>
         {call.attempts > 1 && <span className="num shrink-0 text-failed text-xs">{call.attempts} tries</span>}
       </span>
-      <span className="relative mr-16 h-full">
+      <span className="relative mr-14 h-full">
         <span
           className={`absolute top-2.5 h-3 rounded-sm ${
             call.reused
@@ -183,8 +199,8 @@ const Bar = memo(function Bar({ id, top, line, length, of, at, chosen, choose }:
           style={{ left: `${left}%`, width: `${width}%`, minWidth: 3, maxWidth: `${100 - left}%` }}
         />
         <span
-          className="num absolute top-1.5 whitespace-nowrap pl-1.5 text-soft text-xs"
-          style={{ left: `${Math.min(left + width, 100)}%` }}
+          className={`num absolute top-1.5 whitespace-nowrap px-1.5 text-soft text-xs ${late ? '-translate-x-full' : ''}`}
+          style={{ left: `${late ? left : Math.min(left + width, 100)}%` }}
         >
           {call.reused ? 'reused' : span(took)}
         </span>
