@@ -72,9 +72,14 @@ export function InboxScreen() {
             </ul>
             {list.length === 0 && <Empty title="No open question is left." />}
             {query.hasNextPage && (
-              <Button className="m-3" busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                Load more
-              </Button>
+              <div className="p-3">
+                <p className="mb-2 text-soft text-xs">
+                  These are the {list.length} oldest. Newer ones may have an earlier deadline.
+                </p>
+                <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                  Load more
+                </Button>
+              </div>
             )}
           </section>
           <div ref={form}>
