@@ -11,6 +11,8 @@ export interface Line {
   /** Milliseconds from the execution's begin. */
   from: number
   to: number
+  /** Whether a replay was given it of its source, which made it before the replay began. */
+  borrowed: boolean
 }
 
 export interface Waterfall {
@@ -36,15 +38,14 @@ export function waterfall(calls: CallInExecution[], begun: string, ended: string
   const lines = calls.map(call => {
     const from = millis(call.started_at) - zero
     const to = call.ended_at === null ? upto - zero : millis(call.ended_at) - zero
-    return { call, depth: depth(call.key), from, to }
+    return { call, depth: depth(call.key), from, to, borrowed: call.reused && from < 0 }
   })
-  const own = lines.filter(line => !line.call.reused)
-  const length = own.reduce((most, line) => Math.max(most, line.to), upto - zero)
+  const length = lines.reduce((most, line) => Math.max(most, line.to), upto - zero)
   for (const line of lines) {
     line.from = Math.min(Math.max(line.from, 0), length)
     line.to = Math.min(Math.max(line.to, line.from), length)
   }
-  const busy = lines.filter(line => !line.call.reused && !isIdle(line.call))
+  const busy = lines.filter(line => !line.borrowed && !isIdle(line.call))
   return { lines: nested(lines), axis: axis(busy, length) }
 }
 

@@ -125,10 +125,10 @@ function Scale({ axis }: { axis: Axis }) {
               </span>
             ),
         )}
-        {ticks(axis, 0.18).map(tick => (
+        {ticks(axis, 0.18).map((tick, at) => (
           <span
             key={tick}
-            className="num absolute top-1.5 whitespace-nowrap"
+            className={`num absolute top-1.5 whitespace-nowrap ${at === 0 ? '' : 'max-sm:hidden'}`}
             style={{ left: `${axis.at(tick) * 100}%` }}
           >
             {tick === 0 ? '0' : span(tick)}
@@ -176,21 +176,21 @@ const Bar = memo(function Bar({ id, top, line, axis, of, at, chosen, choose }: B
         style={{ paddingLeft: 12 + Math.min(line.depth, 8) * 14 }}
       >
         <span className={look.text}>
-          <Icon name={call.reused ? 'link' : look.icon} className="size-3.5" />
+          <Icon name={line.borrowed ? 'link' : look.icon} className="size-3.5" />
         </span>
         <span className="truncate font-mono text-xs" title={call.key}>
           {leaf(call.key)}
         </span>
         <span className="sr-only">
           {call.status}
-          {call.reused && ', reused'}
+          {line.borrowed && ', reused from its source'}
         </span>
         {call.attempts > 1 && <span className="num shrink-0 text-failed text-xs">{call.attempts} tries</span>}
       </span>
       <span className="relative mr-14 h-full">
         <span
           className={`absolute top-2.5 h-3 rounded-sm ${
-            call.reused
+            line.borrowed
               ? `border border-dashed ${look.text} border-current`
               : idle
                 ? `${look.fill} ${look.text} border border-current/40`
@@ -202,7 +202,7 @@ const Bar = memo(function Bar({ id, top, line, axis, of, at, chosen, choose }: B
           className={`num absolute top-1.5 whitespace-nowrap px-1.5 text-soft text-xs ${late ? '-translate-x-full' : ''}`}
           style={{ left: `${late ? left : Math.min(left + width, 100)}%` }}
         >
-          {call.reused ? 'reused' : span(took)}
+          {line.borrowed ? 'reused' : span(took)}
         </span>
       </span>
     </div>
