@@ -10,7 +10,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _capture, _context
+from kitaru import _capture, _context, _threads
 from kitaru.errors import (
     KitaruCancelledError,
     KitaruError,
@@ -129,6 +129,13 @@ class Run:
         self.items_alive = 0
         self.threads_busy = 0
         self.item_threads: set[int] = set()
+        # Threads of the flow's own code that were given a place in it, and how deep each is.
+        self.carried: dict[int, int] = {}
+        # Since when, and in which of these threads, something unknown is waited for.
+        self.unknown_since: float | None = None
+        self.strangers: list[str] = []
+        # Set when a sync flow's own thread has come to its edge.
+        self.over = threading.Event()
         # Held while a thread asks inline or leaves, so that two do not.
         self.one_leaves = threading.RLock()
         # Held while the flow is left, and by whoever stops being parked: nobody goes on once it was found quiet.
@@ -214,7 +221,7 @@ class Run:
 
     def alone(self) -> bool:
         """Whether no other task or thread of the flow is alive beside the caller."""
-        if self.items_alive:
+        if self.items_alive or (self.carried and not _threads.alone(self)):
             return False
         alive = 0
         for side in self.sides.values():
@@ -301,6 +308,8 @@ class Run:
             side.cancel_root()
         with self.turned:
             self.turned.notify_all()
+        if self.strangers and self.root_thread is not None:
+            _threads.see_out(self)
         return Unwind(self.closing)
 
     def refused(self, error: KitaruError) -> Unwind:
@@ -359,6 +368,7 @@ class Run:
         cut = [f"{key}: it will run again" for key in self.cut]
         for side in self.sides.values():
             cut += [f"the task {name}: it waited for something else" for name in side.strangers]
+        cut += [f"{name}: it waited for something else" for name in self.strangers]
         _capture.finish(self)
         try:
             halted = self.session.halt(cut)
