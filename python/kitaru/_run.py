@@ -123,6 +123,8 @@ class Run:
         self.draining = False
         # The code behind each checkpoint's name, in this pass.
         self.named: dict[str, str] = {}
+        # The same of what ``kitaru.call`` was given.
+        self.called: dict[str, Any] = {}
         # Bodies whose outcome is not on record yet, and the task or thread that will record it.
         self.bodies: dict[_context.Frame, asyncio.Task[Any] | int] = {}
         self.parked: dict[int, Parked] = {}
@@ -188,6 +190,7 @@ class Run:
         """The flow's function is about to run again from its top."""
         self.session.begin_pass()
         self.named.clear()
+        self.called.clear()
         self.known_errors.clear()
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.root_ended = self.root_failed = self.unwinding = False
