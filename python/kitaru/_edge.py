@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _capture, _config, _context, _ending, _wake
+from kitaru import _capture, _config, _context, _ending, _native, _wake
 from kitaru._calls import _warn, error_tuple
 from kitaru._context import is_cancel
 from kitaru._values import Unencodable, encode
@@ -310,7 +310,7 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
             value = _python_example(one.question.json_schema)
             lines.append(f"  kitaru.KitaruClient().executions.input({run.id!r}, {value}{which})")
             continue
-        lines.append(f"  kitaru input {short} --value {_example(one.question.json_schema)} --wait {one.key}")
+        lines.append(f"  {_native.answer_command(short, one.question.schema_text, one.key)}")
     for one in parked:
         if one.others is not None:
             shown = ", ".join(id[-8:] for id in one.others.executions[:5])
@@ -335,13 +335,6 @@ def _python_example(schema: Any) -> str:
     kind = schema.get("type") if isinstance(schema, dict) else None
     return {"boolean": "True", "integer": "1", "number": "1.5", "string": "'text'", "array": "[]"}.get(
         str(kind), "ANSWER"
-    )
-
-
-def _example(schema: Any) -> str:
-    kind = schema.get("type") if isinstance(schema, dict) else None
-    return {"boolean": "true", "integer": "1", "number": "1.5", "string": "'\"text\"'", "array": "'[]'"}.get(
-        str(kind), "JSON"
     )
 
 
