@@ -11,6 +11,7 @@ mod call;
 mod delete;
 mod diagnose;
 mod diff;
+mod example;
 mod family;
 mod fleet;
 mod follow;
@@ -30,7 +31,7 @@ mod tokens;
 mod tree;
 pub mod view;
 
-pub use answer::{After, Answered, after_answer, answer, answer_once, check_answer, open_waits};
+pub use answer::{After, Answered, after_answer, answer, answer_once, check_answer, check_schema, open_waits};
 pub use audit::{Actor, Begun, Target, audited, begin_act, changes, done};
 pub use breakpoints::{Before, Flow, add_breakpoint, breakpoints, check_before, known_flow, remove_breakpoint};
 pub use call::{CallValues, call};
