@@ -26,6 +26,7 @@ mod planned;
 mod replay;
 mod resume;
 pub mod secrets;
+mod shape;
 mod stop;
 mod tokens;
 mod tree;
@@ -53,6 +54,7 @@ pub use replay::{
 };
 use resume::has_news;
 pub use resume::{Drift, Prepared, ResumeOptions, due, prepare, unbegun};
+pub use shape::shape;
 pub use stop::{Stopped, stop, stop_again};
 pub use tokens::{Refused, Scope, create_token, is_live, note_use, recognise, revoke_token, span_of, tokens};
 pub use tree::tree;
