@@ -15,6 +15,9 @@ import { Empty } from '../../ui/Notice'
 
 const HEIGHT = 32
 
+/** Puts something at so many hundredths of its track. Time moves it, and no layout has to be made anew for that. */
+const moved = (left: number) => `translateX(${left}cqw)`
+
 export function Waterfall({ execution, chosen }: { execution: Execution; chosen: string | undefined }) {
   const navigate = useNavigate()
   const now = useNow()
@@ -111,15 +114,15 @@ function Scale({ axis }: { axis: Axis }) {
       className="grid h-8 grid-cols-[minmax(0,2fr)_minmax(0,3fr)] items-center border-line border-b text-soft text-xs"
     >
       <span className="px-3">Call</span>
-      <span className="relative mr-14 h-full">
+      <span className="@container relative mr-14 h-full">
         {axis.stretches.map(
           one =>
             one.idle && (
               <span
                 key={one.from}
                 title={`${span(one.to - one.from)} in which nothing ran`}
-                className="absolute inset-y-1 flex items-center justify-center overflow-hidden rounded-sm bg-sunk text-soft"
-                style={{ left: `${one.left * 100}%`, width: `${(one.right - one.left) * 100}%` }}
+                className="absolute inset-y-1 left-0 flex items-center justify-center overflow-hidden rounded-sm bg-sunk text-soft"
+                style={{ transform: moved(one.left * 100), width: `${(one.right - one.left) * 100}%` }}
               >
                 ⋯
               </span>
@@ -128,8 +131,8 @@ function Scale({ axis }: { axis: Axis }) {
         {ticks(axis, 0.18).map((tick, at) => (
           <span
             key={tick}
-            className={`num absolute top-1.5 whitespace-nowrap ${at === 0 ? '' : 'max-sm:hidden'}`}
-            style={{ left: `${axis.at(tick) * 100}%` }}
+            className={`num absolute top-1.5 left-0 whitespace-nowrap ${at === 0 ? '' : 'max-sm:hidden'}`}
+            style={{ transform: moved(axis.at(tick) * 100) }}
           >
             {tick === 0 ? '0' : span(tick)}
           </span>
@@ -187,20 +190,20 @@ const Bar = memo(function Bar({ id, top, line, axis, of, at, chosen, choose }: B
         </span>
         {call.attempts > 1 && <span className="num shrink-0 text-failed text-xs">{call.attempts} tries</span>}
       </span>
-      <span className="relative mr-14 h-full">
+      <span className="@container relative mr-14 h-full">
         <span
-          className={`absolute top-2.5 h-3 rounded-sm ${
+          className={`absolute top-2.5 left-0 h-3 rounded-sm ${
             line.borrowed
               ? `border border-dashed ${look.text} border-current`
               : idle
                 ? `${look.fill} ${look.text} border border-current/40`
                 : look.bar
           }`}
-          style={{ left: `${left}%`, width: `${width}%`, minWidth: 3, maxWidth: `${100 - left}%` }}
+          style={{ transform: moved(left), width: `${width}%`, minWidth: 3, maxWidth: `${100 - left}%` }}
         />
         <span
-          className={`num absolute top-1.5 whitespace-nowrap px-1.5 text-soft text-xs ${late ? '-translate-x-full' : ''}`}
-          style={{ left: `${late ? left : Math.min(left + width, 100)}%` }}
+          className="num absolute top-1.5 left-0 whitespace-nowrap px-1.5 text-soft text-xs"
+          style={{ transform: late ? `${moved(left)} translateX(-100%)` : moved(Math.min(left + width, 100)) }}
         >
           {line.borrowed ? 'reused' : span(took)}
         </span>
