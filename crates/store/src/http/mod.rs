@@ -1,29 +1,22 @@
 //! The store of a server: every verb is a message to it, one round trip each, and a server that is away is waited for.
 //!
-//! `link` sends a message, `away` waits, `lane` numbers writes so that one that is sent again is known, `values` keeps large
-//! values from being sent twice, `queries` looks. Its times are by the server's clock ([`Store::by_its_clock`]), and its
+//! `link` sends a message, `values` keeps large values from being sent twice, `queries` looks; waiting and numbering stand
+//! in `afar`. Its times are by the server's clock ([`Store::by_its_clock`]), and its
 //! owners are known by their leases. Not here: any decision; the server has a store of its own.
 
-mod away;
-mod lane;
 mod link;
 mod queries;
-mod settings;
 mod values;
 
-pub use away::interrupt_by;
-
+use crate::afar::{Away, Lane, Settings, Tries};
 use crate::error::StoreError;
 use crate::owners;
 use crate::store::{Claim, Created, Guard, LogLine, Queries, Result, Store};
 use crate::wire::{self, Connect, Found, Hello, Read, Write, Writes, Wrote, odd};
-use away::{Away, Tries};
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::BreakpointRow;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
-use lane::Lane;
 use link::{Failed, Link};
-use settings::Settings;
 use std::net::IpAddr;
 use std::time::Duration;
 use values::Known;

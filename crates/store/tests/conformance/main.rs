@@ -8,6 +8,10 @@
 #[macro_use]
 mod suite;
 
+#[cfg(unix)]
+#[path = "../cluster/mod.rs"]
+mod cluster;
+
 mod access;
 mod artifacts_logs;
 mod breakpoints;
@@ -22,6 +26,8 @@ mod forks;
 mod listing;
 mod once;
 mod ownership;
+#[cfg(unix)]
+mod postgres;
 mod upkeep;
 mod values;
 mod verbs;
