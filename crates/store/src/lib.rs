@@ -10,6 +10,7 @@
 
 mod access;
 mod afar;
+mod copy;
 pub mod error;
 mod http;
 mod inherited;
@@ -23,10 +24,11 @@ mod values;
 pub mod wire;
 
 pub use access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
+pub use copy::{Copied, Copying, copy};
 pub use error::StoreError;
 pub use afar::interrupt_by;
 pub use http::is_remote;
-pub use postgres::{hidden, is_postgres};
+pub use postgres::{hidden, is_postgres, migrate, version};
 pub use sqlite::forget_memory;
 pub use store::{
     ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries,

@@ -10,6 +10,7 @@ mod address;
 mod chunks;
 mod collect;
 mod conn;
+mod copy;
 mod fault;
 mod feed;
 mod forks;
@@ -278,6 +279,10 @@ impl Store for Postgres {
     }
 
     fn upkeep(&self) -> Option<&dyn crate::Upkeep> {
+        Some(self)
+    }
+
+    fn copying(&self) -> Option<&dyn crate::Copying> {
         Some(self)
     }
 }

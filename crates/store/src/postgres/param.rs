@@ -20,6 +20,10 @@ pub enum Param {
     Ints(Vec<i64>),
     Bools(Vec<bool>),
     ManyBytes(Vec<Vec<u8>>),
+    SomeTexts(Vec<Option<String>>),
+    SomeInts(Vec<Option<i64>>),
+    SomeReals(Vec<Option<f64>>),
+    SomeBytes(Vec<Option<Vec<u8>>>),
 }
 
 impl Param {
@@ -35,6 +39,10 @@ impl Param {
             Self::Ints(value) => (value, Type::INT8_ARRAY),
             Self::Bools(value) => (value, Type::BOOL_ARRAY),
             Self::ManyBytes(value) => (value, Type::BYTEA_ARRAY),
+            Self::SomeTexts(value) => (value, Type::TEXT_ARRAY),
+            Self::SomeInts(value) => (value, Type::INT8_ARRAY),
+            Self::SomeReals(value) => (value, Type::FLOAT8_ARRAY),
+            Self::SomeBytes(value) => (value, Type::BYTEA_ARRAY),
         }
     }
 }
@@ -104,6 +112,8 @@ pub trait Columns {
     fn float(&self, at: usize) -> Result<f64>;
     fn flag(&self, at: usize) -> Result<bool>;
     fn bytes(&self, at: usize) -> Result<Vec<u8>>;
+    fn opt_float(&self, at: usize) -> Result<Option<f64>>;
+    fn opt_bytes(&self, at: usize) -> Result<Option<Vec<u8>>>;
     fn digest(&self, at: usize) -> Result<[u8; 32]>;
     /// A JSON text, as what it is of.
     fn json<T: DeserializeOwned>(&self, at: usize) -> Result<Option<T>>;
@@ -147,6 +157,14 @@ impl Columns for Row {
     }
 
     fn bytes(&self, at: usize) -> Result<Vec<u8>> {
+        get(self, at)
+    }
+
+    fn opt_float(&self, at: usize) -> Result<Option<f64>> {
+        get(self, at)
+    }
+
+    fn opt_bytes(&self, at: usize) -> Result<Option<Vec<u8>>> {
         get(self, at)
     }
 

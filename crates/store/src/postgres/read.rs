@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::store::{ArtifactRow, LogLine};
 use kitaru_core::event::{Parent, Usage};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
-use kitaru_core::{Event, ExecutionId, Seq};
+use kitaru_core::{Event, ExecutionId};
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 

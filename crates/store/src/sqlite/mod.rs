@@ -9,6 +9,7 @@ mod breakpoints;
 mod check;
 mod chunks;
 mod collect;
+mod copy;
 mod due;
 mod fault;
 mod feed;
@@ -317,6 +318,10 @@ impl Store for Sqlite {
     }
 
     fn upkeep(&self) -> Option<&dyn crate::Upkeep> {
+        Some(self)
+    }
+
+    fn copying(&self) -> Option<&dyn crate::Copying> {
         Some(self)
     }
 }

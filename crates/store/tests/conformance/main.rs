@@ -16,6 +16,8 @@ mod access;
 mod artifacts_logs;
 mod breakpoints;
 mod delete;
+#[cfg(unix)]
+mod dialects;
 mod due;
 mod events;
 mod feed;

@@ -33,9 +33,11 @@ fn hold(cluster: &Cluster, promises: &[Promise]) {
 }
 
 #[test]
-fn all_promises_hold_in_postgres() {
+fn all_promises_hold_in_postgres_and_it_answers_as_sqlite_does() {
     let cluster = Cluster::quick();
     let mut promises: Vec<Promise> = suite!(@all list);
     promises.extend(keepers!(@all list));
     hold(&cluster, &promises);
+    let seeds = std::env::var("KITARU_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
+    super::dialects::answer_alike(&cluster, 0..seeds);
 }
