@@ -1,6 +1,6 @@
 # Everything that one does with this tree. `make demo` and `make test` set up all that they need.
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-rust test-python check fmt wheel bench nightly build clean
+.PHONY: help demo test test-rust test-python check dashboard fmt wheel bench nightly build clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -41,10 +41,14 @@ check: build $(VENV)/.dev     ## Formatting, lints, types, licences, house rules
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo run --release --quiet -p xtask -- tidy
 	xtask/deny.sh
+	dashboard/check.sh
 	$(PY) -m ruff format --check .ci python tests examples bench
 	$(PY) -m ruff check .ci python tests examples bench
 	$(PY) -m mypy
 	$(PY) -m mypy.stubtest kitaru._native
+
+dashboard:       ## The dashboard's own checks: client, types, lints, tests, dist/ (needs Node, else they are skipped)
+	dashboard/check.sh
 
 fmt: $(VENV)/.dev             ## Formats everything
 	cargo fmt --all
