@@ -46,6 +46,12 @@ def give_changed(one: Identified, text: str, changed: list[str]) -> None:
     one.give(_overrides.given(one.spec, text, changed, settable=one.settable))
 
 
+def _word(key: str) -> str:
+    import shlex
+
+    return shlex.quote(key)
+
+
 def supplied_result(one: Identified, text: str) -> Generator[Step, Any, Any]:
     """A result that somebody supplied. Pauses if it is not what the call returns."""
     from kitaru import _overrides
@@ -55,7 +61,9 @@ def supplied_result(one: Identified, text: str) -> Generator[Step, Any, Any]:
     except (KitaruInputsError, KitaruOverrideError) as refusal:
         record = one.run.session.record_of(one.call)
         key = record[0] if record is not None else one.name
-        return (yield from refused_value(one, refusal, f". To run it: kitaru resume {one.run.id[-8:]} --rerun {key}"))
+        return (
+            yield from refused_value(one, refusal, f". To run it: kitaru resume {one.run.id[-8:]} --rerun {_word(key)}")
+        )
 
 
 def refused_value(
@@ -147,7 +155,8 @@ def volatile(one: Identified, record: int) -> Generator[Step, Any, Any]:
             one,
             reason,
             f"{key} has run, but its {what}; running it again may cost again.\n"
-            f"To run it again: kitaru resume {run.id[-8:]} --rerun {key}  (rerunnable=True says so in the code)\n"
+            "rerunnable=True says in the code that this is fine.\n"
+            f"To run it again: kitaru resume {run.id[-8:]} --rerun {_word(key)}\n"
             f"When you know its result: kitaru resume {run.id[-8:]} --set output=VALUE",
         )
     )
@@ -223,7 +232,7 @@ def _doubt(one: Identified, key: str, seq: int) -> Generator[Step, Any, Any]:
     short = one.run.id[-8:]
     text = (
         f"{key} began and its outcome is unknown: this may have happened.\n"
-        f"When you know that it did not, run it again: kitaru resume {short} --rerun {key}\n"
+        f"When you know that it did not, run it again: kitaru resume {short} --rerun {_word(key)}\n"
         f"When you know that it did, say with what result: kitaru resume {short} --set output=VALUE"
     )
     reason = json.dumps({"in_doubt": {"key": key, "record": seq}})

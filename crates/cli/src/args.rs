@@ -411,10 +411,10 @@ pub struct Input {
     /// Identifier of the execution that asks, or of its parent.
     pub id: String,
     /// The answer, as JSON.
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub value: String,
     /// Which wait, if several are open: its key or name.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub wait: Option<String>,
     /// Only record the answer.
     #[arg(long)]
@@ -431,11 +431,11 @@ pub struct Resume {
     #[arg(long, value_parser = ["reuse", "rerun"])]
     pub on_drift: Option<String>,
     /// Run calls again: `failed`, or a call's key.
-    #[arg(long, value_name = "failed|KEY")]
+    #[arg(long, value_name = "failed|KEY", allow_hyphen_values = true)]
     pub rerun: Vec<String>,
     /// At the call that it is paused at: give it another input (NAME.PATH=VALUE), or its output instead of running it
     /// (output=VALUE). VALUE is JSON where it parses, else a string.
-    #[arg(long, value_name = "PATH=VALUE")]
+    #[arg(long, value_name = "PATH=VALUE", allow_hyphen_values = true)]
     pub set: Vec<String>,
     /// The same with a value from a file.
     #[arg(long, value_name = "PATH=FILE")]

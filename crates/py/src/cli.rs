@@ -161,3 +161,20 @@ pub fn check_schema(schema: Option<&str>, value: &str) -> Option<String> {
         Err(error) => Some(format!("not JSON: {error}")),
     }
 }
+
+/// What is wrong with a schema itself; `None`: it is a JSON Schema.
+#[pyfunction]
+pub fn schema_problem(schema: &str) -> Option<String> {
+    match serde_json::from_str(schema) {
+        Ok(schema) => kitaru_engine::manage::check_schema(&schema),
+        Err(error) => Some(format!("not JSON: {error}")),
+    }
+}
+
+/// The command that answers a question, to paste.
+#[pyfunction]
+#[pyo3(signature = (short, schema, key))]
+pub fn answer_command(short: &str, schema: Option<&str>, key: &str) -> String {
+    let schema = schema.and_then(|schema| serde_json::from_str(schema).ok());
+    kitaru_engine::manage::next::answer_to(short, schema.as_ref(), key)
+}

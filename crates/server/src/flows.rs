@@ -4,7 +4,7 @@
 
 use crate::Shared;
 use crate::executions::items;
-use crate::given::Asked;
+use crate::given::{Asked, At};
 use crate::problem::{Answer, answer};
 use crate::route::{Route, get};
 use axum::extract::State;
@@ -21,6 +21,12 @@ pub fn routes() -> Vec<Route> {
         get("/flows", "listFlows", flows)
             .says("Flows that have executions, and how many are in which state.")
             .answers("Flows"),
+        get("/flows/{flow}", "getFlow", flow)
+            .says(
+                "A flow as its latest executions show it, 200 at most: which calls it makes, how often, how long they \
+                 take, how often they fail, what they cost.",
+            )
+            .answers("FlowShape"),
         get("/statistics", "readStatistics", statistics)
             .says("What executions came to, by flow, day (UTC) of their creation and state.")
             .query::<Since>()
@@ -36,6 +42,15 @@ async fn flows(State(shared): State<Shared>) -> Answer {
     answer(&shared, |shared| {
         let flows = manage::flows(shared.store.as_ref(), shared.now())?;
         items(flows.iter().map(|(flow, states)| Ok(json!({ "flow": flow, "executions": states }))))
+    })
+    .await
+}
+
+async fn flow(State(shared): State<Shared>, At(flow): At<String>) -> Answer {
+    answer(&shared, move |shared| {
+        let mut item = manage::shape(shared.store.as_ref(), &flow)?;
+        item["executions"] = json!(manage::flows(shared.store.as_ref(), shared.now())?.remove(&flow));
+        Ok(item)
     })
     .await
 }

@@ -1,6 +1,7 @@
 // What the screens ask for, each with the key under which it is kept. refresh.ts knows the first words of the keys.
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { api, body } from './client'
+import { PAGE } from './pages'
 import type { Wait } from './schema'
 
 /** Which executions a list shows; each part is a part of the page's address. */
@@ -13,16 +14,17 @@ export interface Wanted {
   min_cost?: string | undefined
 }
 
-const PAGE = 100
+/** A page of a list of executions. */
+export function executionsPage(wanted: Wanted, cursor: string | undefined, signal?: AbortSignal) {
+  const query = { ...present(wanted), limit: PAGE, ...(cursor === undefined ? {} : { cursor }) }
+  return body(api.GET('/api/v1/executions', { params: { query }, ...(signal ? { signal } : {}) }))
+}
 
 export const executions = (wanted: Wanted) =>
   infiniteQueryOptions({
     queryKey: ['executions', wanted],
     initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam, signal }) => {
-      const query = { ...present(wanted), limit: PAGE, ...(pageParam === undefined ? {} : { cursor: pageParam }) }
-      return body(api.GET('/api/v1/executions', { params: { query }, signal }))
-    },
+    queryFn: ({ pageParam, signal }) => executionsPage(wanted, pageParam, signal),
     getNextPageParam: page => page.next ?? undefined,
     placeholderData: keepPreviousData,
   })

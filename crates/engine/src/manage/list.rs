@@ -112,10 +112,17 @@ pub fn newest(store: &dyn Store, flow: &str) -> Result<ExecutionRow> {
 /// The flows that have executions, by name, with how many are in which visible status.
 pub fn flows(store: &dyn Store, now: Millis) -> Result<BTreeMap<String, BTreeMap<&'static str, u64>>> {
     let mut counts: BTreeMap<String, BTreeMap<&'static str, u64>> = BTreeMap::new();
+    for (flow, recorded, count) in store.queries().counts()? {
+        let states = counts.entry(flow).or_default();
+        // Of those, one by one, it is asked whether their process lives.
+        if recorded != Status::Running {
+            *states.entry(recorded.as_str()).or_default() += count;
+        }
+    }
+    let running = ExecutionFilter { status: vec![Status::Running], ..ExecutionFilter::default() };
     let mut offset = 0;
     loop {
-        let page = Page { limit: BLOCK, offset };
-        let rows = store.queries().executions(&ExecutionFilter::default(), page)?;
+        let rows = store.queries().executions(&running, Page { limit: BLOCK, offset })?;
         for row in &rows {
             let word = status(store, row, now).as_str();
             *counts.entry(row.flow.clone()).or_default().entry(word).or_default() += 1;

@@ -5,6 +5,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useDeferredValue, useEffect, useState } from 'react'
 import { api, body, once } from '../../api/client'
 import { call as callQuery, execution } from '../../api/queries'
+import { sayWhoGoesOn } from '../../api/said'
 import type { CallInExecution, Execution } from '../../api/schema'
 import { read } from '../../model/edit'
 import { short } from '../../model/ids'
@@ -86,6 +87,7 @@ function Replay({ source }: { source: Execution }) {
         api.POST('/api/v1/executions/{id}/replay', { params: { path: { id: source.id }, header: key }, body: asked }),
       ),
     onSuccess: replayed => {
+      sayWhoGoesOn('The replay is created', replayed.goes_on)
       void client.invalidateQueries({ queryKey: ['executions'] })
       void navigate({ to: '/compare', search: { ids: `${source.id},${replayed.id}` } })
     },
