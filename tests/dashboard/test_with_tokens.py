@@ -89,9 +89,7 @@ def test_who_may_look_is_told_that_it_is_no_more(browser: Browser, served: tuple
         assert server.get("/waits")["items"], "nothing was answered"
 
 
-def test_a_token_that_is_revoked_is_asked_for_again(
-    browser: Browser, served: tuple[Served, dict[str, str]]
-) -> None:
+def test_a_token_that_is_revoked_is_asked_for_again(browser: Browser, served: tuple[Served, dict[str, str]]) -> None:
     server, tokens = served
     with looking(browser, server.url) as watched, watched.expecting(REFUSED):
         page = watched.page

@@ -1,4 +1,4 @@
-"""A built wheel is what was promised: small, one native library, the command, the dashboard, the licence, pydantic alone.
+"""A built wheel is what was promised: small, one native library, command, dashboard and licence, pydantic alone.
 
 Looks at the newest wheel in `dist/` (`make wheel`); building one takes minutes, so without one there is nothing to
 test. Not here: whether it does its work; `.ci/smoke.py` tries that.
