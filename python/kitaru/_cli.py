@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Iterator
 
     from kitaru._native import Engine
@@ -112,6 +113,13 @@ class Host:
 
         _adopt(engine, store, home, normal)
         return _found(lambda: _check.check(target))
+
+    def token_file(self, file: pathlib.Path) -> None:
+        """Has whatever this process starts find the token where the command was told to."""
+        import os
+
+        os.environ["KITARU_TOKEN_FILE"] = str(file)
+        os.environ.pop("KITARU_TOKEN", None)
 
     def confirm(self, question: str) -> bool:
         """Asks a question on the terminal; whether the answer is yes."""

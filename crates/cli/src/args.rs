@@ -18,6 +18,9 @@ pub struct Args {
     /// The store: a path [default: kitaru.db in the home, or KITARU_STORE].
     #[arg(long, global = true)]
     pub store: Option<String>,
+    /// File with the token that the server of the store is shown [default: KITARU_TOKEN, or KITARU_TOKEN_FILE].
+    #[arg(long, value_name = "FILE", global = true)]
+    pub token_file: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

@@ -96,6 +96,11 @@ fn outcome(told: Told) -> Result<Ran, HostError> {
 }
 
 impl Host for PythonHost<'_, '_> {
+    fn settle(&mut self, place: &Place) -> Result<(), HostError> {
+        let Some(file) = &place.token_file else { return Ok(()) };
+        self.host.call_method1("token_file", (file,)).map(drop).map_err(|error| self.broken(&error))
+    }
+
     fn run(&mut self, job: &Job, json: bool, place: &Place) -> Result<Ran, HostError> {
         let job = serde_json::to_string(job).map_err(|error| refused("misuse", error.to_string()))?;
         self.call(&job, json, place).map_or_else(|error| Err(self.broken(&error)), outcome)

@@ -127,6 +127,14 @@ pub enum StoreError {
         /// Where.
         url: String,
     },
+    /// The file that a token is to be read from cannot be used.
+    #[error("the token in {path} is not used: {why}")]
+    TokenFile {
+        /// Where.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A setting of the environment means nothing.
     #[error("{0}")]
     Setting(String),
@@ -182,6 +190,7 @@ impl StoreError {
             Self::Unauthorized { .. } => "unauthorized",
             Self::Forbidden { .. } => "forbidden",
             Self::Readable { .. } => "token-over-http",
+            Self::TokenFile { .. } => "token-file",
             Self::Setting(_) => "usage",
             Self::Version { .. } => "server-version",
             Self::Protocol(_) | Self::Missing(_) => "server-protocol",

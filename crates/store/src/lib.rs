@@ -44,17 +44,19 @@ pub enum Synchronous {
 }
 
 /// How to open a store.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// When a commit counts as done.
     pub synchronous: Synchronous,
+    /// The file with the token that a server is shown, in place of what the environment says.
+    pub token_file: Option<PathBuf>,
 }
 
 /// JSON texts up to this many bytes stay in their event.
 pub const INLINE: usize = values::INLINE;
 
 /// Opens the store at `address`: a path to a file, `memory:` for one that lives as long as the process, or the address
-/// of a server, which is shown the token in `KITARU_TOKEN`.
+/// of a server, which is shown the token in `KITARU_TOKEN`, or in the file that is named.
 ///
 /// `home` is the folder of the locks by which processes know each other.
 pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
@@ -62,7 +64,7 @@ pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Sto
         return Ok(sqlite::in_memory(home)?);
     }
     if address.starts_with("http://") || address.starts_with("https://") {
-        return http::connect(address);
+        return http::connect(address, options.token_file.as_deref());
     }
     if address.contains("://") || address.is_empty() {
         return Err(StoreError::Address(address.to_owned()));

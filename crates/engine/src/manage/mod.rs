@@ -91,7 +91,12 @@ impl From<StoreError> for ManageError {
             StoreError::NotFound(_) => Some("kitaru executions list".to_owned()),
             StoreError::Ambiguous { .. } => Some("give more of the identifier".to_owned()),
             StoreError::Away { .. } => Some("start it (kitaru up), or wait longer: KITARU_PATIENCE=SECONDS".to_owned()),
-            StoreError::Unauthorized { .. } => Some("set KITARU_TOKEN to a token of that server".to_owned()),
+            StoreError::Unauthorized { .. } => {
+                Some("give a token of that server: KITARU_TOKEN, or a file with it: --token-file FILE".to_owned())
+            }
+            StoreError::TokenFile { path, .. } => {
+                Some(format!("a file with nothing but the token, that only you may read: chmod 600 {path}"))
+            }
             StoreError::Readable { .. } => {
                 Some("use its https:// address; where the way is private, KITARU_ALLOW_HTTP=1".to_owned())
             }

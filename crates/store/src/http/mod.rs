@@ -9,6 +9,7 @@ mod lane;
 mod link;
 mod queries;
 mod settings;
+mod token;
 mod values;
 
 pub use away::interrupt_by;
@@ -25,6 +26,7 @@ use lane::Lane;
 use link::{Failed, Link};
 use settings::Settings;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 use values::Known;
 
@@ -55,9 +57,9 @@ pub fn is_remote(address: &str) -> bool {
     address.starts_with("http://") || address.starts_with("https://")
 }
 
-/// Opens the store of the server at that address.
-pub fn connect(address: &str) -> Result<std::sync::Arc<dyn Store>> {
-    let settings = Settings::from_env()?;
+/// Opens the store of the server at that address. `token_file`: see [`crate::Options`].
+pub fn connect(address: &str, token_file: Option<&Path>) -> Result<std::sync::Arc<dyn Store>> {
+    let settings = Settings::from_env(token_file)?;
     let url = address.trim_end_matches('/').to_owned();
     let host = host(&url).ok_or_else(|| StoreError::Address(hidden(&url)))?;
     let near = is_loopback(&host);

@@ -1,8 +1,9 @@
 //! What the environment says of the server of a store.
 //!
-//! Not here: the address.
+//! Not here: the address, and where a token comes from.
 
 use crate::error::StoreError;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a server that was there is waited for.
@@ -12,7 +13,7 @@ const FIRST: Duration = Duration::from_secs(3);
 
 /// See the module.
 pub struct Settings {
-    /// `KITARU_TOKEN`.
+    /// See `token`.
     pub token: Option<String>,
     /// `KITARU_PATIENCE`: how long a server that does not answer is waited for.
     pub patience: Duration,
@@ -24,7 +25,9 @@ pub struct Settings {
 
 impl Settings {
     /// As the environment has them.
-    pub fn from_env() -> Result<Self, StoreError> {
+    ///
+    /// `token_file`: where the token is read from instead.
+    pub fn from_env(token_file: Option<&Path>) -> Result<Self, StoreError> {
         let from = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
         let patience = from("KITARU_PATIENCE").map(|text| {
             let seconds = text.parse::<f64>().ok();
@@ -32,14 +35,8 @@ impl Settings {
             length.ok_or_else(|| StoreError::Setting(format!("KITARU_PATIENCE={text:?}: it is a number of seconds")))
         });
         let patience = patience.transpose()?;
-        let token = from("KITARU_TOKEN");
-        if token.as_ref().is_some_and(|token| !token.bytes().all(|one| one.is_ascii_graphic())) {
-            return Err(StoreError::Setting(
-                "KITARU_TOKEN: a token is one word of visible ASCII characters".to_owned(),
-            ));
-        }
         Ok(Self {
-            token,
+            token: super::token::token(token_file)?,
             patience: patience.unwrap_or(PATIENCE),
             first: patience.unwrap_or(FIRST),
             allow_http: from("KITARU_ALLOW_HTTP").is_some_and(|text| text == "1"),
