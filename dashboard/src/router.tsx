@@ -58,7 +58,7 @@ export const replayRoute = createRoute({
 export const compareRoute = createRoute({
   getParentRoute: () => root,
   path: '/compare',
-  validateSearch: texts('ids', 'call'),
+  validateSearch: texts('ids', 'call', 'only'),
   component: lazyRouteComponent(() => import('./screens/compare/CompareScreen'), 'CompareScreen'),
 })
 
@@ -71,6 +71,7 @@ export const flowsRoute = createRoute({
 export const flowRoute = createRoute({
   getParentRoute: () => root,
   path: '/flows/$flow',
+  validateSearch: texts('days'),
   component: lazyRouteComponent(() => import('./screens/flows/FlowScreen'), 'FlowScreen'),
 })
 

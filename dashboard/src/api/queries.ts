@@ -91,6 +91,13 @@ export const flows = () =>
     queryFn: ({ signal }) => body(api.GET('/api/v1/flows', { signal })),
   })
 
+/** A flow as its latest executions show it. */
+export const flow = (name: string) =>
+  queryOptions({
+    queryKey: ['overview', 'flow', name],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/flows/{flow}', { params: { path: { flow: name } }, signal })),
+  })
+
 export const tags = () =>
   queryOptions({
     queryKey: ['overview', 'tags'],
@@ -121,6 +128,26 @@ export const workers = () =>
     queryKey: ['overview', 'workers'],
     queryFn: ({ signal }) => body(api.GET('/api/v1/workers', { signal })),
     refetchInterval: 5_000,
+  })
+
+/** No event tells of tokens. */
+export const tokens = () =>
+  queryOptions({
+    queryKey: ['tokens'],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/tokens', { signal })),
+    refetchInterval: 30_000,
+  })
+
+/** What was changed, newest first; of one who asked for it, if that is given. */
+export const changes = (by?: string) =>
+  infiniteQueryOptions({
+    queryKey: ['audit', by ?? null],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) => {
+      const query = { limit: PAGE, ...(by ? { by } : {}), ...(pageParam === undefined ? {} : { cursor: pageParam }) }
+      return body(api.GET('/api/v1/audit', { params: { query }, signal }))
+    },
+    getNextPageParam: page => page.next ?? undefined,
   })
 
 /** What names a question among all. */

@@ -86,6 +86,10 @@ export function keepFresh(client: QueryClient): () => void {
       touchLists()
       ask(['overview'])
       ask(['diff'])
+      // What it belongs to is known by others' names.
+      touch('trees', () =>
+        client.invalidateQueries({ predicate: query => query.queryKey[2] === 'tree' }, { cancelRefetch: false }),
+      )
     }
   }
 

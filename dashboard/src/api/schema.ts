@@ -516,6 +516,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/flows/{flow}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A flow as its latest executions show it, 200 at most: which calls it makes, how often, how long they take, how often they fail, what they cost.
+         * @description Scope: read.
+         */
+        get: operations["getFlow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/gc": {
         parameters: {
             query?: never;
@@ -897,11 +917,67 @@ export interface components {
             who: "process" | "parent" | "person" | "time";
             why: string;
         };
-        /** @description Calls beside each other. Of two executions also counts, the first divergence and what differs in inputs, result and error. */
+        /** @description Calls beside each other. Of two executions also counts, the first divergence and what differs in inputs, result and error (the first's, the second's); of more, each call's verdict in each. */
         Diff: {
-            calls: Record<string, never>[];
+            calls: components["schemas"]["DiffCall"][];
+            counts?: {
+                [key: string]: number;
+            };
             diverged: boolean;
-            executions: Record<string, never>[];
+            error?: (string | null)[] | null;
+            executions: components["schemas"]["DiffExecution"][];
+            first_divergence?: {
+                key: string | null;
+                steps: (number | null)[];
+                verdict: string;
+            } | null;
+            inputs?: components["schemas"]["Difference"][];
+            result?: components["schemas"]["Difference"][];
+        };
+        /** @description A call in each execution that has it (`sides`). Of two: `verdict` (reused, same, changed, added, removed) and where inputs and output differ; of more: `verdicts`. */
+        DiffCall: {
+            code_changed?: boolean | null;
+            inputs?: components["schemas"]["Difference"][];
+            key: string;
+            kind: string;
+            moved?: boolean;
+            name: string;
+            output?: components["schemas"]["Difference"][];
+            sides: (components["schemas"]["DiffSide"] | null)[];
+            verdict?: string;
+            verdicts?: (string | null)[];
+        };
+        /** @description A place where two values differ, with what stands there, shortened; null: nothing. */
+        Difference: {
+            after: string | null;
+            before: string | null;
+            path: string;
+        };
+        /** @description `reused`: calls that it was served of others. `usage`: what its calls consumed, whoever made them; `spent`: what it consumed itself. `ms` and `ran_ms` alike. */
+        DiffExecution: {
+            attempts: number;
+            calls: number;
+            /** Format: date-time */
+            created_at: string;
+            flow: string;
+            forked_from: string | null;
+            id: string;
+            ms: number;
+            ran_ms: number;
+            reused: number;
+            spent: components["schemas"]["Usage"];
+            status: components["schemas"]["Status"];
+            usage: components["schemas"]["Usage"];
+        };
+        DiffSide: {
+            attempts?: number;
+            by_hand?: boolean;
+            error?: string | null;
+            key: string;
+            ms: number | null;
+            status: string;
+            step?: number;
+            usage: components["schemas"]["Usage"];
         };
         /** @description A record of the journal. */
         Event: {
@@ -974,6 +1050,28 @@ export interface components {
                 };
                 flow: string;
             }[];
+        };
+        /** @description A flow as its `looked_at` latest executions show it, the oldest of them created at `since`. `executions`: all there are, by state. Of each call's name: in how many of those executions it was made, how often, failed, tried more than once; what half and 95 in a hundred did not exceed. */
+        FlowShape: {
+            executions: {
+                [key: string]: number;
+            } | null;
+            flow: string;
+            looked_at: number;
+            newest: string;
+            shape: {
+                calls: number;
+                executions: number;
+                failed: number;
+                kind: string;
+                median_ms: number | null;
+                name: string;
+                p95_ms: number | null;
+                retried: number;
+                usage: components["schemas"]["Usage"];
+            }[];
+            /** Format: date-time */
+            since: string;
         };
         Health: {
             [key: string]: string;
@@ -1304,11 +1402,16 @@ export type Collected = components['schemas']['Collected'];
 export type Deleted = components['schemas']['Deleted'];
 export type Diagnosis = components['schemas']['Diagnosis'];
 export type Diff = components['schemas']['Diff'];
+export type DiffCall = components['schemas']['DiffCall'];
+export type Difference = components['schemas']['Difference'];
+export type DiffExecution = components['schemas']['DiffExecution'];
+export type DiffSide = components['schemas']['DiffSide'];
 export type Event = components['schemas']['Event'];
 export type Execution = components['schemas']['Execution'];
 export type ExecutionBrief = components['schemas']['ExecutionBrief'];
 export type ExecutionPage = components['schemas']['ExecutionPage'];
 export type Flows = components['schemas']['Flows'];
+export type FlowShape = components['schemas']['FlowShape'];
 export type Health = components['schemas']['Health'];
 export type Journal = components['schemas']['Journal'];
 export type Link = components['schemas']['Link'];
@@ -2415,6 +2518,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Flows"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFlow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowShape"];
                 };
             };
             /** @description Refused. */
