@@ -70,7 +70,8 @@ class Host:
             sys.stdout = stdout
         other = _config.overruled()
         if other is not None and other != store:
-            sys.stderr.write(f"note: the flow's code asks for the store {other}; this command used {store}\n")
+            asked, used = _config.shown(other), _config.shown(store)
+            sys.stderr.write(f"note: the flow's code asks for the store {asked}; this command used {used}\n")
         return told
 
     def run_all(self, jobs: str, at_once: int, engine: Engine, store: str, home: str, normal: bool) -> Iterator[Each]:

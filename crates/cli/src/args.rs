@@ -15,7 +15,7 @@ pub struct Args {
     /// Folder of the store and its locks [default: ~/.kitaru, or KITARU_HOME].
     #[arg(long, global = true)]
     pub home: Option<PathBuf>,
-    /// The store: a path [default: kitaru.db in the home, or KITARU_STORE].
+    /// The store: a path, or the address of a server or a PostgreSQL [default: kitaru.db in the home, or KITARU_STORE].
     #[arg(long, global = true)]
     pub store: Option<String>,
     /// File with the token that the server of the store is shown [default: KITARU_TOKEN, or KITARU_TOKEN_FILE].
@@ -130,6 +130,9 @@ pub enum Command {
         #[arg(long)]
         deep: bool,
     },
+    /// The store as a whole: what it is, bringing it up to date, copying it into another.
+    #[command(subcommand)]
+    Store(Keep),
     /// Who may ask a server, and for what.
     #[command(subcommand)]
     Tokens(Tokens),
@@ -448,6 +451,24 @@ pub struct Resume {
     pub due: bool,
 }
 
+/// `kitaru store …`
+#[derive(Debug, Subcommand)]
+pub enum Keep {
+    /// What the store is, and whether it can be used as it is.
+    Status,
+    /// Bring the tables of an earlier version up to date. Stop what uses them first.
+    Migrate,
+    /// Copy a store into an empty one: a file into PostgreSQL, or back. Nothing may run in it.
+    Copy {
+        /// The store that is copied; it stays as it is.
+        #[arg(long, value_name = "STORE")]
+        from: String,
+        /// An empty store: it is made, or filled.
+        #[arg(long, value_name = "STORE")]
+        to: String,
+    },
+}
+
 impl Command {
     /// The name that JSON answers carry.
     pub fn name(&self) -> &'static str {
@@ -478,6 +499,9 @@ impl Command {
             Self::Check { .. } => "check",
             Self::Explain { .. } => "explain",
             Self::Doctor { .. } => "doctor",
+            Self::Store(Keep::Status) => "store.status",
+            Self::Store(Keep::Migrate) => "store.migrate",
+            Self::Store(Keep::Copy { .. }) => "store.copy",
             Self::Gc(_) => "gc",
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",

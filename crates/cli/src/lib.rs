@@ -22,6 +22,7 @@ mod plan;
 mod render;
 mod replay;
 mod server;
+mod store;
 mod tokens;
 mod tree;
 mod values;
@@ -224,6 +225,10 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         // Before the store is opened: it may be damaged, and is not to be there.
         return keep::restore(&args, folder, *force);
     }
+    if let Command::Store(one) = &args.command {
+        // Before the store is opened: it may be of an earlier version, and is not to be filled for a look.
+        return store::store(&args, one);
+    }
     let place = open(&args)?;
     host.settle(&place).map_err(|error| ManageError::new(&error.code, error.message, error.hint))?;
     let store = Arc::clone(&place.store);
@@ -258,7 +263,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Worker(asked) => server::work(context, &asked),
         Command::Up(up) => server::serve(context, &up.listen, up.at_once),
         Command::Mcp(mcp) => server::mcp(context, &mcp),
-        Command::Explain { .. } | Command::Version | Command::Restore { .. } => Ok(Answer::text(String::new())),
+        Command::Explain { .. } | Command::Version | Command::Restore { .. } | Command::Store(_) => Ok(Answer::text(String::new())),
     }
 }
 

@@ -9,10 +9,14 @@
 //! comes in as an argument.
 
 mod access;
+mod afar;
+mod copy;
 pub mod error;
 mod http;
+mod inherited;
 pub mod os;
 mod owners;
+mod postgres;
 mod sqlite;
 pub mod store;
 mod upkeep;
@@ -20,8 +24,11 @@ mod values;
 pub mod wire;
 
 pub use access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
+pub use copy::{Copied, Copying, copy};
 pub use error::StoreError;
-pub use http::{interrupt_by, is_remote};
+pub use afar::interrupt_by;
+pub use http::is_remote;
+pub use postgres::{hidden, is_postgres, migrate, version};
 pub use sqlite::forget_memory;
 pub use store::{
     ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries,
@@ -65,6 +72,9 @@ pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Sto
     }
     if address.starts_with("http://") || address.starts_with("https://") {
         return http::connect(address, options.token_file.as_deref());
+    }
+    if postgres::is_postgres(address) {
+        return postgres::connect(address, options.synchronous == Synchronous::Normal);
     }
     if address.contains("://") || address.is_empty() {
         return Err(StoreError::Address(address.to_owned()));

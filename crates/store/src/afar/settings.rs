@@ -1,9 +1,8 @@
-//! What the environment says of the server of a store.
+//! What the environment says of a store that lies elsewhere.
 //!
-//! Not here: the address, and where a token comes from.
+//! Not here: its address, and a server's token (`http`).
 
 use crate::error::StoreError;
-use std::path::Path;
 use std::time::Duration;
 
 /// How long a server that was there is waited for.
@@ -13,8 +12,6 @@ const FIRST: Duration = Duration::from_secs(3);
 
 /// See the module.
 pub struct Settings {
-    /// See `token`.
-    pub token: Option<String>,
     /// `KITARU_PATIENCE`: how long a server that does not answer is waited for.
     pub patience: Duration,
     /// The same, when it has never answered.
@@ -25,9 +22,7 @@ pub struct Settings {
 
 impl Settings {
     /// As the environment has them.
-    ///
-    /// `token_file`: where the token is read from instead.
-    pub fn from_env(token_file: Option<&Path>) -> Result<Self, StoreError> {
+    pub fn from_env() -> Result<Self, StoreError> {
         let from = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
         let patience = from("KITARU_PATIENCE").map(|text| {
             let seconds = text.parse::<f64>().ok();
@@ -36,7 +31,6 @@ impl Settings {
         });
         let patience = patience.transpose()?;
         Ok(Self {
-            token: super::token::token(token_file)?,
             patience: patience.unwrap_or(PATIENCE),
             first: patience.unwrap_or(FIRST),
             allow_http: from("KITARU_ALLOW_HTTP").is_some_and(|text| text == "1"),
