@@ -43,7 +43,6 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served,
     with serving(lab, "server") as server:
         flow = server.get(f"/executions/{ids[0]}")["flow"]
         server.post("/breakpoints", {"flow": flow, "before": hostile.NASTY[:120], "when": None, "every": True}, 201)
-        server.post("/tokens", {"name": hostile.MARKUP[:60], "scope": "read"}, 201)
         yield server, ids
 
 
