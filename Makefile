@@ -1,6 +1,6 @@
 # Everything that one does with this tree. `make demo` and `make test` set up all that they need.
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-rust test-python check dashboard fmt wheel bench nightly build clean
+.PHONY: help demo test test-rust test-python check dashboard fmt wheel bench nightly screenshots build clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -31,7 +31,7 @@ REMOTE := tests/promises/test_seed.py tests/promises/test_crash_at_38.py tests/p
 KILLED := tests/promises/test_seed.py tests/promises/test_crash_at_38.py tests/promises/test_fleet.py \
 	tests/promises/test_fleet_keys.py
 
-test-python: build wheel $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready
+test-python: build wheel $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .browser
 	$(PY) -m pytest
 	KITARU_TEST_STORE=remote $(PY) -m pytest $(REMOTE)
 	KITARU_TEST_STORE=killed $(PY) -m pytest $(KILLED)
@@ -58,10 +58,13 @@ fmt: $(VENV)/.dev             ## Formats everything
 wheel: $(VENV)/.ready         ## A release wheel in dist/
 	$(MATURIN) build --release --strip --out dist
 
-bench: build $(VENV)-bench/.ready   ## Figures beside raw baselines and peers; rewrites docs/performance.md
+bench: build $(VENV)/.dev $(VENV)-bench/.ready .browser   ## Figures beside raw baselines and peers; rewrites docs/performance.md
 	$(PY) bench/run.py
 
-nightly: build $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready   ## Long soaks, bounded to an hour
+screenshots: build $(VENV)/.dev .browser   ## Pictures of every screen, for the README and the guide
+	$(PY) tests/dashboard/pictures.py docs/images
+
+nightly: build $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .browser   ## Long soaks, bounded to an hour
 	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 KITARU_EXAMPLES=300 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
 	KITARU_TEST_STORE=remote timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_TEST_STORE=killed timeout 1800 $(PY) -m pytest tests/promises tests/traps
@@ -69,6 +72,16 @@ nightly: build $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready   ## Long so
 	KITARU_FUZZ_ROUNDS=20000 timeout 1800 cargo test --release -p kitaru-fuzz
 	KITARU_SOAK=180 cargo test --release -p kitaru-store --test collect
 	KITARU_SEEDS=40000 timeout 1800 cargo test --release -p kitaru-core --test random
+
+# Tests look at the dashboard in a real browser. Debian's is installed where that may be done, else it is asked for.
+.PHONY: .browser
+.browser:
+	@command -v chromium >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "make: chromium is missing; install it (Debian: apt-get install chromium)" >&2; exit 1; }; \
+		echo "installing chromium, which the dashboard's tests need"; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq >/dev/null && apt-get install -qq --yes --no-install-recommends chromium >/dev/null; \
+	}
 
 build: $(VENV)/.ready         ## The extension, built in place
 	@$(MATURIN) develop --release --skip-install --quiet >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }

@@ -27,6 +27,7 @@ FIGURES = (
     "answer",
     "remote",
     "server",
+    "dashboard",
     "package",
 )
 

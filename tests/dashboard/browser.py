@@ -38,8 +38,8 @@ new PerformanceObserver(list => {
     if (entry.hadRecentInput) continue;
     window.__seen.shift += entry.value;
     for (const source of entry.sources) {
-      const node = source.node;
-      window.__seen.jumped.push(`${entry.value.toFixed(4)} ${node && node.outerHTML ? node.outerHTML.slice(0, 160) : node}`);
+      const html = source.node && source.node.outerHTML || '';
+      window.__seen.jumped.push(`${entry.value.toFixed(4)} ${html.slice(0, 160)}`);
     }
   }
 }).observe({type: 'layout-shift', buffered: true});

@@ -21,7 +21,12 @@ export function Traceback({ error }: { error: { type: string; message: string; t
         <span className="font-medium">{name}</span>: {error.message}
       </p>
       {error.traceback && (
-        <pre className="mt-2 max-h-96 overflow-auto rounded-md bg-sunk p-3 font-mono text-xs leading-5">
+        <pre
+          tabIndex={0}
+          role="region"
+          aria-label="Traceback"
+          className="mt-2 max-h-96 overflow-auto rounded-md bg-sunk p-3 font-mono text-xs leading-5"
+        >
           {error.traceback}
         </pre>
       )}

@@ -14,6 +14,9 @@ import { Icon } from '../../ui/Icon'
 import { Empty } from '../../ui/Notice'
 
 const HEIGHT = 32
+/** How far apart times are written, of the whole width: those from a minute on are longer. */
+const NARROW = 0.18
+const WIDE = 0.3
 
 /** Puts something at so many hundredths of its track. Time moves it, and no layout has to be made anew for that. */
 const moved = (left: number) => `translateX(${left}cqw)`
@@ -128,7 +131,7 @@ function Scale({ axis }: { axis: Axis }) {
               </span>
             ),
         )}
-        {ticks(axis, 0.18).map((tick, at) => (
+        {ticks(axis, axis.stretches.some(one => one.to > 60_000) ? WIDE : NARROW).map((tick, at) => (
           <span
             key={tick}
             className={`num absolute top-1.5 left-0 whitespace-nowrap ${at === 0 ? '' : 'max-sm:hidden'}`}
