@@ -27,6 +27,7 @@ FIGURES = (
     "answer",
     "remote",
     "server",
+    "postgres",
     "package",
 )
 
