@@ -1,7 +1,7 @@
-"""Durable steps on PostgreSQL, beside a raw client that writes the same rows into the same tables at the same concurrency.
+"""Durable steps on PostgreSQL, beside a raw client that writes the same rows into the same tables, as many at once.
 
-The raw client is `pgbench` with prepared statements in one pipeline: one round trip and one commit a step, and nothing that
-tells whether a step may be written. Not here: answers and claims.
+The raw client is `pgbench` with prepared statements in one pipeline: one round trip and one commit a step, and nothing
+that tells whether a step may be written. Not here: answers and claims.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ UPDATE executions SET last_seq = last_seq + 1, updated_at = 1 WHERE id = 'raw' |
 INSERT INTO journal (n, seq, kind, call_key, payload, epoch, at, revision) VALUES (1000000 + :client_id, :seq,
     'call_ended', 'step#' || :seq, repeat('x', 480), 1, 1, nextval('revision'));
 INSERT INTO calls (n, key, seq, name, kind, status, attempts, started_at, ended_at, ended_seq) VALUES
-    (1000000 + :client_id, 'step#' || :seq, :seq, 'step', 'checkpoint', 'completed', 1, 1, 1, :seq)
-    ON CONFLICT (n, key) DO UPDATE SET status = excluded.status;
+    (1000000 + :client_id, 'step#' || :seq, :seq, 'step', 'checkpoint', 'completed', 1, 1, 1, :seq);
 COMMIT;
 \\endpipeline
 """
@@ -90,7 +89,9 @@ def raw(port: int, flows: int, count: int) -> float:
 
     env = {**os.environ, "PGPASSWORD": "secret", "PGOPTIONS": "-c search_path=kitaru"}
     where = ["-h", "127.0.0.1", "-p", str(port), "-U", "kitaru"]
-    rows = ", ".join(f"({1000000 + at}, 'raw{at}', 'war', 'f', 'running', 1, 1, '{{}}', '{{}}', 'null', 1, 1)" for at in range(flows))
+    rows = ", ".join(
+        f"({1000000 + at}, 'raw{at}', 'war', 'f', 'running', 1, 1, '{{}}', '{{}}', 'null', 1, 1)" for at in range(flows)
+    )
     setup = f"""DELETE FROM journal WHERE n >= 1000000; DELETE FROM calls WHERE n >= 1000000;
         DELETE FROM executions WHERE n >= 1000000;
         INSERT INTO executions (n, id, reversed, flow, status, epoch, lease_until, entry, tags, inputs, created_at,

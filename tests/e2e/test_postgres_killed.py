@@ -1,4 +1,4 @@
-"""Flows that run while their PostgreSQL is killed with -9 again and again: nothing is lost, and nothing is done twice."""
+"""Flows whose PostgreSQL is killed with -9 again and again: nothing is lost, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+
 from lab import PYTHON, Lab, cluster
 
 PROGRAM = """
@@ -73,7 +74,8 @@ def test_flows_outlive_a_database_that_is_killed(tmp_path: pathlib.Path, durable
     assert kills >= 2, "it was killed while they ran"
     expected = Counter({f"f{at} {n}": 1 for at in range(FLOWS) for n in range(STEPS)})
     assert Counter(lab.done()) == expected, "each body ran once"
-    rows = durable.query("kitaru", "SELECT n, count(*), count(DISTINCT call_key) FROM journal WHERE kind = 'call_ended' GROUP BY n")
+    ended = "SELECT n, count(*), count(DISTINCT call_key) FROM journal WHERE kind = 'call_ended' GROUP BY n"
+    rows = durable.query("kitaru", ended)
     assert sorted(row[1:] for row in rows) == [(STEPS, STEPS)] * FLOWS, "each result is there once"
     assert durable.query("kitaru", "SELECT DISTINCT status FROM executions") == [("completed",)]
     lab.kitaru("doctor", "--deep", KITARU_STORE=address).ok()
