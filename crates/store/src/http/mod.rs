@@ -62,7 +62,7 @@ pub fn connect(address: &str, token_file: Option<&Path>) -> Result<std::sync::Ar
     }
     let link = Link::new(url, token.as_deref(), near);
     let away = Away::new(&link.url, &settings);
-    let (lanes, pid) = ([Lane::new(), Lane::new(), Lane::new()], std::process::id());
+    let (lanes, pid) = ([Lane::new(1), Lane::new(1), Lane::new(1)], std::process::id());
     let mut made = Remote { link, away, lanes, known: Known::default(), inline: crate::INLINE, far: !near, pid };
     let ours = Connect { protocol: wire::VERSION, version: env!("CARGO_PKG_VERSION").to_owned() };
     let told = made.ask("connect", &wire::pack(&ours, &[], false)?, Some(settings.first))?;
