@@ -1,4 +1,4 @@
-"""Tries an installed wheel from the outside: import, the command, and the program that the project springs from.
+"""Tries an installed wheel from the outside: import, the command, the program that the project springs from, the page.
 
 Run it with the interpreter that the wheel is installed in, from any folder. Standard library only, so that it says
 something about the wheel and not about a test suite. Not here: what the tests promise.
@@ -10,10 +10,12 @@ import importlib.metadata
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import urllib.request
 
 AGENT = """
 import pathlib
@@ -78,7 +80,28 @@ def main() -> None:
         ended = json.loads(run(command, "show", waiting[0]["id"], "--output", "json"))["item"]
         expect((ended["status"], ended["result"]), ("completed", "read 3 sources"), "the answer completes it")
         expect((here / "gathered.txt").read_text(), "once\n", "a recorded call did not run again")
+
+        server = subprocess.Popen(
+            [command, "server", "--port", "0", "--output", "json"],
+            cwd=here, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            told = "" if server.stdout is None else server.stdout.readline()
+            url = json.loads(told)["item"]["url"]
+            page = get(f"{url}/")
+            needed = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)
+            expect(len(needed) >= 3, True, "the page names its scripts and styles")
+            expect([name for name in needed if not get(url + name)], [], "and they are served")
+        finally:
+            server.terminate()
+            server.communicate(timeout=30)
     sys.stdout.write(f"smoke: kitaru {version} on Python {sys.version.split()[0]}, {sysconfig.get_platform()}: well\n")
+
+
+def get(url: str) -> str:
+    """What is served there; anything but success ends the program."""
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return str(answer.read().decode())
 
 
 def expect(found: object, wanted: object, promise: str) -> None:

@@ -27,6 +27,8 @@ FIGURES = (
     "answer",
     "remote",
     "server",
+    "dashboard",
+    "postgres",
     "package",
 )
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from kitaru._fleet import wait_for as wait_for
     from kitaru._flow import FlowHandle as FlowHandle
     from kitaru._flow import flow as flow
-    from kitaru._handles import carry as carry
     from kitaru._inside import Execution as Execution
     from kitaru._inside import current_execution as current_execution
     from kitaru._inside import idempotency_key as idempotency_key
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from kitaru._inside import save as save
     from kitaru._inside import usage as usage
     from kitaru._open_call import open_call as open_call
+    from kitaru._threads import carry as carry
     from kitaru._values import RawValue as RawValue
     from kitaru._values import identity as identity
     from kitaru._values import register as codec  # noqa: F401
@@ -75,7 +75,7 @@ _WHERE: dict[str, tuple[str, str]] = {
     "flow": ("kitaru._flow", "flow"),
     "gather": ("kitaru._fleet", "gather"),
     "wait_for": ("kitaru._fleet", "wait_for"),
-    "carry": ("kitaru._handles", "carry"),
+    "carry": ("kitaru._threads", "carry"),
     "Execution": ("kitaru._inside", "Execution"),
     "current_execution": ("kitaru._inside", "current_execution"),
     "idempotency_key": ("kitaru._inside", "idempotency_key"),

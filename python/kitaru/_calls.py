@@ -95,6 +95,13 @@ class Rest:
         self.key = key
 
 
+class Stopped(Exception):
+    """A body raised StopIteration, which a generator turns into another one: so it goes through the path in here."""
+
+    def __init__(self, inner: StopIteration) -> None:
+        self.inner = inner
+
+
 Step = Turn | Body | Ended | Pause | Forever | Hold | Rest
 
 
@@ -217,6 +224,8 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
         served = yield from _decisions().reconcile(one, record)
         if served is not _decisions().RUN:
             return served
+    elif verdict == "began":
+        yield from _decisions().began(one, record)
     elif verdict == "mutated":
         yield from _decisions().mutated(one, record)
     elif verdict == "volatile" and not one.spec.rerunnable:
@@ -262,7 +271,8 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
             result = yield Body(frame)
         except Unwind:
             raise
-        except BaseException as error:
+        except BaseException as raised:
+            error = raised.inner if isinstance(raised, Stopped) else raised
             if run.closing is not None or (frame.abandoned and is_cancel(error)):
                 raise
             if one.frame.run is run and given_up(one.frame):
@@ -406,7 +416,7 @@ def _serve(one: Identified) -> Generator[Step, Any, Any]:
         record = run.session.record_of(one.call)
         if record is not None:
             run.remember(error, record[1], fresh=record[1] in run.fresh)
-        raise error
+        raise Stopped(error) if isinstance(error, StopIteration) else error
     if kind == "supplied":
         return (yield from _decisions().supplied_result(one, text or "null"))
     return restored(one.spec, text or "null")

@@ -363,7 +363,8 @@ def call(
 ) -> R:
     """A checkpoint without a decorator, for whoever wraps a framework: runs ``body(*args)`` as the call ``name``.
 
-    ``identity`` is any encodable value that tells calls apart (default: ``args``). ``codec`` is a pair of
+    ``identity`` is any encodable value that tells calls apart (default: ``args``, and what ``body`` brings along: the
+    object of a method, a partial's arguments, what it closes over). ``codec`` is a pair of
     functions that turn the result into an encodable value and back. ``options`` are those of ``@checkpoint``.
     For an async ``body`` the result is awaitable. Outside a flow it is just the body.
     """
@@ -374,7 +375,13 @@ def call(
             _not_recorded(name)
         return body(*args)
     _check_options(options)
-    signature, bound = free_bound(args if identity is None else identity, empty=identity is None and not args)
+    along: dict[str, Any] = {}
+    if identity is None and id is None:
+        from kitaru import _bodies
+
+        along = _bodies.brought(body)
+        _bodies.meet(frame.run, name, body)
+    signature, bound = free_bound(args if identity is None else identity, along, empty=identity is None and not args)
     spec = Spec(body, name, signature, codec=codec, **options)
     one = identify(frame, spec, bound, id=id, beside=watch(body, args, identity, bound))
     one.settable = False
@@ -383,10 +390,10 @@ def call(
     return call_sync(one, lambda: body(*args))  # type: ignore[no-any-return]
 
 
-def free_bound(value: Any, *, empty: bool) -> tuple[Signature, Bound]:
-    """What tells a call without a signature apart: any value, or nothing."""
+def free_bound(value: Any, along: dict[str, Any] | None = None, *, empty: bool) -> tuple[Signature, Bound]:
+    """What tells a call without a signature apart: any value, or nothing; and what comes ``along`` with its body."""
     signature = Signature(_anything)
-    return signature, signature.bind((), {} if empty else {"identity": value})
+    return signature, signature.bind((), {**({} if empty else {"identity": value}), **(along or {})})
 
 
 def watch(body: Any, args: tuple[Any, ...], identity: Any, bound: Bound) -> Watched:

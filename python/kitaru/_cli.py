@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Iterator
 
     from kitaru._native import Engine
@@ -69,7 +70,8 @@ class Host:
             sys.stdout = stdout
         other = _config.overruled()
         if other is not None and other != store:
-            sys.stderr.write(f"note: the flow's code asks for the store {other}; this command used {store}\n")
+            asked, used = _config.shown(other), _config.shown(store)
+            sys.stderr.write(f"note: the flow's code asks for the store {asked}; this command used {used}\n")
         return told
 
     def run_all(self, jobs: str, at_once: int, engine: Engine, store: str, home: str, normal: bool) -> Iterator[Each]:
@@ -112,6 +114,13 @@ class Host:
 
         _adopt(engine, store, home, normal)
         return _found(lambda: _check.check(target))
+
+    def token_file(self, file: pathlib.Path) -> None:
+        """Has whatever this process starts find the token where the command was told to."""
+        import os
+
+        os.environ["KITARU_TOKEN_FILE"] = str(file)
+        os.environ.pop("KITARU_TOKEN", None)
 
     def confirm(self, question: str) -> bool:
         """Asks a question on the terminal; whether the answer is yes."""

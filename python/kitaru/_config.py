@@ -87,6 +87,16 @@ def overruled() -> str | None:
     return str(store or os.path.join(os.path.abspath(os.path.expanduser(str(home))), "kitaru.db"))
 
 
+def shown(store: str) -> str:
+    """A store's address without what may be a secret in it."""
+    scheme, apart, rest = store.partition("://")
+    if not apart:
+        return store
+    base, _, query = rest.partition("?")
+    schema = [pair for pair in query.split("&") if pair.startswith("schema=")]
+    return f"{scheme}://{base.rpartition('@')[2]}{''.join(f'?{pair}' for pair in schema[:1])}"
+
+
 def engine() -> Engine:
     """The engine on the configured store, opened once in this process."""
     adopted = _adopted.get(os.getpid())

@@ -46,6 +46,12 @@ def give_changed(one: Identified, text: str, changed: list[str]) -> None:
     one.give(_overrides.given(one.spec, text, changed, settable=one.settable))
 
 
+def _word(key: str) -> str:
+    import shlex
+
+    return shlex.quote(key)
+
+
 def supplied_result(one: Identified, text: str) -> Generator[Step, Any, Any]:
     """A result that somebody supplied. Pauses if it is not what the call returns."""
     from kitaru import _overrides
@@ -55,7 +61,9 @@ def supplied_result(one: Identified, text: str) -> Generator[Step, Any, Any]:
     except (KitaruInputsError, KitaruOverrideError) as refusal:
         record = one.run.session.record_of(one.call)
         key = record[0] if record is not None else one.name
-        return (yield from refused_value(one, refusal, f". To run it: kitaru resume {one.run.id[-8:]} --rerun {key}"))
+        return (
+            yield from refused_value(one, refusal, f". To run it: kitaru resume {one.run.id[-8:]} --rerun {_word(key)}")
+        )
 
 
 def refused_value(
@@ -147,7 +155,8 @@ def volatile(one: Identified, record: int) -> Generator[Step, Any, Any]:
             one,
             reason,
             f"{key} has run, but its {what}; running it again may cost again.\n"
-            f"To run it again: kitaru resume {run.id[-8:]} --rerun {key}  (rerunnable=True says so in the code)\n"
+            "rerunnable=True says in the code that this is fine.\n"
+            f"To run it again: kitaru resume {run.id[-8:]} --rerun {_word(key)}\n"
             f"When you know its result: kitaru resume {run.id[-8:]} --set output=VALUE",
         )
     )
@@ -185,6 +194,30 @@ def exhausted(one: Identified, key: str, record: int, attempt: int, error: BaseE
     )
 
 
+def began(one: Identified, record: int) -> Generator[Step, Any, Any]:
+    """An effect that must happen once is on record, and may be this one. No policy about drift decides that it
+    happens again."""
+    run, session = one.run, one.run.session
+    key, _, _, _, flow_code = session.drifted(one.call, record)
+    pause, differences = session.drift_differences(one.call, record, False, one.bound.text)
+    lines = [f"  {path}: {before or '(nothing)'} -> {after or '(nothing)'}" for path, before, after in differences]
+    short = run.id[-8:]
+    if lines:
+        what = f"{key} began with other inputs, and its outcome is unknown: this may have happened."
+    else:
+        what = f"{key} is on record with these inputs, made where nothing is made now: this may have happened."
+    text = "\n".join(
+        [
+            what,
+            *lines,
+            *_since(one, flow_code),
+            f"If it is the same effect, use what is on record of it: kitaru resume {short} --on-drift reuse",
+            f"If it is another one, which is to happen too: kitaru resume {short} --on-drift rerun",
+        ]
+    )
+    return (yield from _ask(one, pause, text, KitaruInDoubtError(text, exec_id=run.id)))
+
+
 def reconcile(one: Identified, record: int) -> Generator[Step, Any, Any]:
     """The result of a declared effect that began, as ``reconcile=`` found it; :data:`RUN` if it did not happen.
 
@@ -192,7 +225,7 @@ def reconcile(one: Identified, record: int) -> Generator[Step, Any, Any]:
     """
     run, spec, session = one.run, one.spec, one.run.session
     key, seq, _ = _record(run, record)
-    if spec.reconcile is None:
+    if spec.reconcile is None or _has_other_inputs(one, record):
         return (yield from _doubt(one, key, seq))
     found = spec.reconcile(*one.bound.args, **one.bound.kwargs)
     if found is NOT_DONE:
@@ -211,6 +244,13 @@ def reconcile(one: Identified, record: int) -> Generator[Step, Any, Any]:
     return value
 
 
+def _has_other_inputs(one: Identified, record: int) -> bool:
+    """Whether an effect that somebody said is this call's began with other inputs: reconcile would look for these."""
+    before = one.run.session.drifted(one.call, record)[2]
+    same = before is None or before == one.bound.text
+    return not same and not one.spec.signature.encodes_the_same(str(before), one.bound.digest)
+
+
 def in_doubt(one: Identified, key: str) -> Generator[Step, Any, None]:
     """An effect that must happen once was cut off: nobody knows whether it happened."""
     if one.run.leaving:
@@ -223,7 +263,7 @@ def _doubt(one: Identified, key: str, seq: int) -> Generator[Step, Any, Any]:
     short = one.run.id[-8:]
     text = (
         f"{key} began and its outcome is unknown: this may have happened.\n"
-        f"When you know that it did not, run it again: kitaru resume {short} --rerun {key}\n"
+        f"When you know that it did not, run it again: kitaru resume {short} --rerun {_word(key)}\n"
         f"When you know that it did, say with what result: kitaru resume {short} --set output=VALUE"
     )
     reason = json.dumps({"in_doubt": {"key": key, "record": seq}})

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Rest, Turn, steps
+from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Rest, Stopped, Turn, steps
 from kitaru._context import Frame, running_task
 from kitaru._run import Others, Parked
 from kitaru._turns import await_turn
@@ -42,6 +42,8 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                 bodies[inside] = threading.get_ident()
                 try:
                     value = _body_sync(one, inside, body)
+                except StopIteration as error:
+                    step = path.throw(Stopped(error))
                 except BaseException as error:
                     step = path.throw(error)
                 else:
@@ -66,9 +68,12 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
             step = next(path)
     except StopIteration as done:
         return done.value
+    except Stopped as carried:
+        stopped = carried.inner
     finally:
         if inside is not None:
             del bodies[inside]
+    raise stopped
 
 
 async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any:

@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _capture, _config, _context, _ending, _wake
+from kitaru import _capture, _config, _context, _ending, _native, _wake
 from kitaru._calls import _warn, error_tuple
 from kitaru._context import is_cancel
 from kitaru._values import Unencodable, encode
@@ -48,6 +48,7 @@ def run_sync(run: Run, function: Callable[[], Any]) -> Any:
                 if not again:
                     return value
     finally:
+        run.over.set()
         _context.running.discard(run)
         _wake.after(run.id)
 
@@ -309,7 +310,7 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
             value = _python_example(one.question.json_schema)
             lines.append(f"  kitaru.KitaruClient().executions.input({run.id!r}, {value}{which})")
             continue
-        lines.append(f"  kitaru input {short} --value {_example(one.question.json_schema)} --wait {one.key}")
+        lines.append(f"  {_native.answer_command(short, one.question.schema_text, one.key)}")
     for one in parked:
         if one.others is not None:
             shown = ", ".join(id[-8:] for id in one.others.executions[:5])
@@ -319,7 +320,7 @@ def suspension_message(run: Run, parked: list[Parked], wake_at: int | None, slee
             lines.extend("  " + line for line in str(one.child).splitlines()[1:])
     if run.here_only:
         lines.append(f"  {_HERE_ONLY}.")
-    strangers = [name for side in run.sides.values() for name in side.strangers]
+    strangers = [*run.strangers, *(name for side in run.sides.values() for name in side.strangers)]
     if strangers:
         grace = f"{_config.grace():g}"
         lines.append(f"  left behind after {grace} s, waiting for something else: {', '.join(strangers)}")
@@ -334,13 +335,6 @@ def _python_example(schema: Any) -> str:
     kind = schema.get("type") if isinstance(schema, dict) else None
     return {"boolean": "True", "integer": "1", "number": "1.5", "string": "'text'", "array": "[]"}.get(
         str(kind), "ANSWER"
-    )
-
-
-def _example(schema: Any) -> str:
-    kind = schema.get("type") if isinstance(schema, dict) else None
-    return {"boolean": "true", "integer": "1", "number": "1.5", "string": "'\"text\"'", "array": "'[]'"}.get(
-        str(kind), "JSON"
     )
 
 
@@ -362,11 +356,16 @@ def ask_inline(run: Run) -> bool:
 
 def abandon_thread(run: Run) -> None:
     """A flow that swallows its own unwinding: it is released already, so the process may go."""
-    closing = run.closing
-    if threading.get_ident() == run.root_thread and threading.current_thread() is threading.main_thread():
-        status = 75 if isinstance(closing, KitaruSuspended) else 1
-        sys.stderr.write(f"{closing}\n(the flow's code swallows every exception and would not stop: left by force)\n")
+    if threading.get_ident() == run.root_thread:
+        abandon(run)
+    threading.Event().wait()
+
+
+def abandon(run: Run) -> None:
+    """Leaves the process, if what will not unwind is its main thread; the execution is released already."""
+    if run.root_thread == threading.main_thread().ident:
+        status = 75 if isinstance(run.closing, KitaruSuspended) else 1
+        sys.stderr.write(f"{run.closing}\n(the flow's code would not stop: left by force)\n")
         sys.stderr.flush()
         sys.stdout.flush()
         os._exit(status)
-    threading.Event().wait()

@@ -216,17 +216,3 @@ async def _map_async(checkpoint: Checkpoint[Any, Any], calls: list[Any], limit: 
         if isinstance(result, BaseException):
             raise result
     return list(results)
-
-
-def carry(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` for another thread: calls in it are recorded as if made where ``carry`` was called."""
-    frame = _context.frame()
-    if frame is None:
-        return function
-    own = frame
-
-    def carried(*args: Any, **kwargs: Any) -> Any:
-        here = own.inner()
-        return _context.in_frame(here, lambda: function(*args, **kwargs))
-
-    return carried

@@ -17,6 +17,7 @@ __all__ = [
     "Text",
     "Worker",
     "__version__",
+    "answer_command",
     "blake3",
     "check_schema",
     "cli",
@@ -49,6 +50,7 @@ __all__ = [
     "manage_waiters",
     "manage_waiting",
     "recorded_codes",
+    "schema_problem",
 ]
 
 __version__: Final[str]
@@ -63,7 +65,7 @@ _CallKind: TypeAlias = Literal["checkpoint", "child", "wait", "sleep", "reading"
 _Await: TypeAlias = tuple[int, bool, list[str]]
 """How many must come, whether only their end counts, which executions."""
 _Verdict: TypeAlias = Literal[
-    "run", "reuse", "park", "open", "drift", "moved", "in_doubt", "volatile", "mutated", "race"
+    "run", "reuse", "park", "open", "drift", "moved", "in_doubt", "began", "volatile", "mutated", "race"
 ]
 
 def blake3(data: bytes | str) -> bytes:
@@ -106,6 +108,12 @@ class Decoder:
     ) -> Decoder: ...
     def decode(self, text: str) -> Any:
         """The value. Raises ``ValueError`` if the text is not JSON."""
+
+def schema_problem(schema: str) -> str | None:
+    """What is wrong with a JSON Schema itself."""
+
+def answer_command(short: str, schema: str | None, key: str) -> str:
+    """The command that answers a question, to paste."""
 
 def check_schema(schema: str | None, value: str) -> str | None:
     """What is wrong with an answer; ``None``: it satisfies the JSON Schema."""

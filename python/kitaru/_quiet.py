@@ -16,7 +16,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _config, _context, _loops
+from kitaru import _config, _context, _loops, _threads
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -327,7 +327,8 @@ def is_quiet(run: Run, *, parked: bool = True) -> bool:
     if run.draining or (parked and not something):
         return False
     # While the root waits it makes no threads; while it still waits afterwards, none that was busy has woken it.
-    if not root_waits(run) or run.threads_busy > 0 or not root_waits(run):
+    unknown = _threads.strangers(run, root=not root_waits(run))
+    if unknown is None or run.threads_busy > 0 or _threads.strangers(run, root=not root_waits(run)) is None:
         return False
     if run.askers or any(side.waiters for side in sides):
         return False
@@ -348,7 +349,10 @@ def is_quiet(run: Run, *, parked: bool = True) -> bool:
             # It is paid for, however long that takes.
             for side in sides:
                 side.unknown_since = None
+            run.unknown_since = None
             return False
+    if not _lasts(run, unknown):
+        return False
     if len(strangers) <= run.guests_parked:
         for side in sides:
             side.unknown_since = None
@@ -367,6 +371,17 @@ def is_quiet(run: Run, *, parked: bool = True) -> bool:
         if now - side.unknown_since < _config.grace():
             return False
     return True
+
+
+def _lasts(run: Run, unknown: list[str]) -> bool:
+    """Whether threads have waited for something unknown for the grace; they are named then."""
+    if not unknown:
+        run.unknown_since, run.strangers = None, []
+        return True
+    now = time.monotonic()
+    run.unknown_since = run.unknown_since or now
+    run.strangers = unknown
+    return now - run.unknown_since >= _config.grace()
 
 
 def others_run(run: Run) -> bool:

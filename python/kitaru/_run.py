@@ -10,7 +10,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _capture, _context
+from kitaru import _capture, _context, _threads
 from kitaru.errors import (
     KitaruCancelledError,
     KitaruError,
@@ -123,12 +123,21 @@ class Run:
         self.draining = False
         # The code behind each checkpoint's name, in this pass.
         self.named: dict[str, str] = {}
+        # The same of what ``kitaru.call`` was given.
+        self.called: dict[str, Any] = {}
         # Bodies whose outcome is not on record yet, and the task or thread that will record it.
         self.bodies: dict[_context.Frame, asyncio.Task[Any] | int] = {}
         self.parked: dict[int, Parked] = {}
         self.items_alive = 0
         self.threads_busy = 0
         self.item_threads: set[int] = set()
+        # Threads of the flow's own code that were given a place in it, and how deep each is.
+        self.carried: dict[int, int] = {}
+        # Since when, and in which of these threads, something unknown is waited for.
+        self.unknown_since: float | None = None
+        self.strangers: list[str] = []
+        # Set when a sync flow's own thread has come to its edge.
+        self.over = threading.Event()
         # Held while a thread asks inline or leaves, so that two do not.
         self.one_leaves = threading.RLock()
         # Held while the flow is left, and by whoever stops being parked: nobody goes on once it was found quiet.
@@ -181,6 +190,7 @@ class Run:
         """The flow's function is about to run again from its top."""
         self.session.begin_pass()
         self.named.clear()
+        self.called.clear()
         self.known_errors.clear()
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.root_ended = self.root_failed = self.unwinding = False
@@ -214,7 +224,7 @@ class Run:
 
     def alone(self) -> bool:
         """Whether no other task or thread of the flow is alive beside the caller."""
-        if self.items_alive:
+        if self.items_alive or (self.carried and not _threads.alone(self)):
             return False
         alive = 0
         for side in self.sides.values():
@@ -301,6 +311,8 @@ class Run:
             side.cancel_root()
         with self.turned:
             self.turned.notify_all()
+        if self.strangers and self.root_thread is not None:
+            _threads.see_out(self)
         return Unwind(self.closing)
 
     def refused(self, error: KitaruError) -> Unwind:
@@ -359,6 +371,7 @@ class Run:
         cut = [f"{key}: it will run again" for key in self.cut]
         for side in self.sides.values():
             cut += [f"the task {name}: it waited for something else" for name in side.strangers]
+        cut += [f"{name}: it waited for something else" for name in self.strangers]
         _capture.finish(self)
         try:
             halted = self.session.halt(cut)

@@ -325,7 +325,8 @@ def _finished(flow: Flow[Any, Any], exec_id: str, work: Callable[[], Any], run: 
         # Fenced out, or the store failed: no end of this execution is on record.
         if run is not None and (run.closing is not None or run.session.is_open):
             raise
-    except (Exception, KeyboardInterrupt, SystemExit):
+    except BaseException:
+        # Whatever the flow's code raised is on record, odd ones too.
         if run is not None and run.session.is_open:
             raise
     return Ran(exec_id, False)

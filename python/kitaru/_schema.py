@@ -6,6 +6,7 @@ does before an answer is recorded.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from kitaru.errors import KitaruAnswerError, KitaruUsageError
@@ -22,22 +23,38 @@ _PLAIN: dict[Any, dict[str, Any]] = {
 
 
 def json_schema(schema: Any) -> dict[str, Any] | None:
-    """The JSON Schema of a wait's ``schema``; ``None`` where anything goes."""
+    """The JSON Schema of a wait's ``schema``; ``None`` where anything goes.
+
+    Raises :class:`KitaruUsageError` for one that no answer could satisfy, since it is none.
+    """
     if schema is None or schema is Any:
         return None
     if isinstance(schema, dict):
-        return schema
+        return _judged(schema)
     plain = _PLAIN.get(schema) if isinstance(schema, type) else None
     if plain is not None:
         return plain
-    from pydantic import PydanticSchemaGenerationError, TypeAdapter
+    from pydantic import PydanticUserError, TypeAdapter
 
     try:
         return TypeAdapter(schema).json_schema()
-    except PydanticSchemaGenerationError:
+    except PydanticUserError as error:
+        problem = str(error).partition("\n")[0]
         raise KitaruUsageError(
-            f"schema={schema!r}: it is a type that pydantic knows, or a JSON Schema as a dict"
+            f"schema={schema!r}: it is a type that pydantic knows, or a JSON Schema as a dict ({problem})"
         ) from None
+
+
+def _judged(schema: dict[str, Any]) -> dict[str, Any]:
+    from kitaru import _native
+
+    try:
+        problem = _native.schema_problem(json.dumps(schema, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        problem = str(error)
+    if problem is not None:
+        raise KitaruUsageError(f"schema=: it is no JSON Schema: {problem}")
+    return schema
 
 
 def check_answer(schema: Any, value: Any, name: str) -> Any:
@@ -53,6 +70,7 @@ def check_answer(schema: Any, value: Any, name: str) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(schema).validate_python(value)
+        # As JSON: strict models take a date from a text there.
+        return TypeAdapter(schema).validate_json(json.dumps(value))
     except ValidationError as error:
         raise KitaruAnswerError(f"the answer to {name!r} does not fit: {error}") from None

@@ -9,6 +9,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from kitaru import _threads
+
 if TYPE_CHECKING:
     from kitaru._run import Run
 
@@ -26,6 +28,7 @@ class Asking:
         self._run = run
         self._root = me == run.root_thread
         self._item = me in run.item_threads
+        self.thread = me
         self.handed = False
         self._count(-1)
 
@@ -72,8 +75,8 @@ def await_turn(run: Run, order: int) -> None:
 
 def others_ready(run: Run) -> bool:
     """Whether a thread of the flow runs, or was just woken."""
-    if run.threads_busy > 0:
+    if run.threads_busy > 0 or _threads.ready(run):
         return True
     from kitaru._quiet import root_waits
 
-    return not root_waits(run)
+    return not root_waits(run) and not _threads.root_blocked(run)

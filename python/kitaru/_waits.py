@@ -33,7 +33,19 @@ if TYPE_CHECKING:
 class _Question:
     """A wait that has its identity."""
 
-    __slots__ = ("call", "data", "deadline", "default", "frame", "json_schema", "name", "on_timeout", "schema", "text")
+    __slots__ = (
+        "call",
+        "data",
+        "deadline",
+        "default",
+        "frame",
+        "json_schema",
+        "name",
+        "on_timeout",
+        "schema",
+        "schema_text",
+        "text",
+    )
 
     def __init__(
         self,
@@ -53,6 +65,7 @@ class _Question:
         self.text = text
         self.schema = schema
         self.json_schema = json_schema(schema)
+        self.schema_text = None if self.json_schema is None else json.dumps(self.json_schema)
         self.data = data
         self.on_timeout = on_timeout
         self.default = default
@@ -89,10 +102,9 @@ class _Question:
     def ask(self) -> str:
         """Asks. Returns the wait's key."""
         run = self.frame.run
-        schema = None if self.json_schema is None else json.dumps(self.json_schema)
         on_timeout = None if self.deadline is None else self.on_timeout
         try:
-            return run.session.open_wait(self.call, self.text, schema, self.data, self.deadline, on_timeout)
+            return run.session.open_wait(self.call, self.text, self.schema_text, self.data, self.deadline, on_timeout)
         except KitaruError as refusal:
             raise run.refused(refusal) from None
 
@@ -188,8 +200,11 @@ def wait(
     """
     if on_timeout not in ("raise", "default", "escalate"):
         raise KitaruUsageError(f"on_timeout={on_timeout!r}: it is 'raise', 'default' or 'escalate'")
-    if timeout is not None and not timeout >= 0:
-        raise KitaruUsageError(f"timeout={timeout!r}: it is a number of seconds, from 0 on")
+    for what, given in (("name", name), ("question", question)):
+        if not isinstance(given, str) and not (what == "name" and given is None):
+            raise KitaruUsageError(f"{what}={given!r}: it is a text")
+    if timeout is not None:
+        _judge_seconds("timeout=", timeout)
     frame = _inside("wait", "Ask before it.")
     try:
         data = None if metadata is None else encode(metadata, "wait.metadata")
@@ -277,13 +292,21 @@ class Awaitable(Coroutine[Any, Any, Any]):
     __bool__ = __str__ = __format__ = __iter__ = __len__ = __int__ = __float__ = _refuse
 
 
+_LONGEST = 100 * 366 * 86_400.0
+
+
+def _judge_seconds(what: str, seconds: float) -> None:
+    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not number or not 0 <= seconds <= _LONGEST:
+        raise KitaruUsageError(f"{what}{seconds!r}: it is a number of seconds, from 0 to a hundred years")
+
+
 def sleep(seconds: float, *, name: str = "sleep") -> Any:
     """Lets time pass durably; in async code, await it. From a minute on no process runs meanwhile.
 
     Raises :class:`KitaruUsageError` outside a flow and in the body of an ``effect="once"`` checkpoint.
     """
-    if not 0 <= seconds < float("inf"):
-        raise KitaruUsageError(f"sleep({seconds!r}): it is a number of seconds, from 0 on")
+    _judge_seconds("sleep: ", seconds)
     frame = _inside("sleep", "Sleep before it; a short pause of its own needs no record (time.sleep, asyncio.sleep).")
     run, session = frame.run, frame.run.session
     run.check_new(frame)

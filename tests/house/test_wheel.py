@@ -1,13 +1,19 @@
-"""A built wheel is what was promised: small, one native library, the command, the licence, pydantic alone.
+"""A built wheel is what was promised: small, one native library, command, dashboard and licence, pydantic alone.
 
 Looks at the newest wheel in `dist/` (`make wheel`); building one takes minutes, so without one there is nothing to
-test. Not here: whether it runs; `.ci/smoke.py` tries that.
+test. Not here: whether it does its work; `.ci/smoke.py` tries that.
 """
 
 from __future__ import annotations
 
 import email
+import json
+import os
 import pathlib
+import re
+import subprocess
+import sys
+import urllib.request
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -79,3 +85,34 @@ def test_it_carries_one_native_library_and_its_types(wheel: zipfile.ZipFile) -> 
 
 def test_it_carries_nothing_else(wheel: zipfile.ZipFile) -> None:
     assert [name for name in wheel.namelist() if not name.startswith(("kitaru/", "kitaru-"))] == []
+
+
+def test_it_serves_the_dashboard_that_it_carries(wheel: zipfile.ZipFile, tmp_path: pathlib.Path) -> None:
+    wheel.extractall(tmp_path / "installed")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("KITARU_")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from kitaru._cli import main; main()", "server", "--port", "0", "--output", "json"],
+        cwd=tmp_path,
+        env={**clean, "PYTHONPATH": str(tmp_path / "installed"), "KITARU_HOME": str(tmp_path / "home")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["item"]["url"]
+
+        def get(path: str) -> bytes:
+            with urllib.request.urlopen(url + path, timeout=30) as answer:
+                return bytes(answer.read())
+
+        built = ROOT / "dashboard" / "dist"
+        page = get("/")
+        assert page == (built / "index.html").read_bytes()
+        needed = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page.decode())
+        assert len(needed) >= 3
+        # Those that the page names, and those that its screens load when they are gone to.
+        for file in sorted((built / "assets").iterdir()):
+            assert get(f"/assets/{file.name}") == file.read_bytes(), file.name
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)

@@ -18,7 +18,7 @@ import textwrap
 import time
 from typing import Any
 
-from lab import served
+from lab import cluster, served
 
 PYTHON = sys.executable
 KITARU = str(pathlib.Path(sys.executable).with_name("kitaru"))
@@ -75,6 +75,7 @@ class Lab:
         self.folder = folder
         self.store = served.wanted() if store is None else store
         self._server: served.Server | None = None
+        self.schema = cluster.shared().fresh() if self.store == "postgres" else ""
         self.home = folder / "home"
         self.world = folder / "world.log"
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,6 +108,8 @@ class Lab:
         """Where programs find the store."""
         if self.store == "local":
             return {"KITARU_HOME": str(self.home)}
+        if self.store == "postgres":
+            return {"KITARU_HOME": str(self.home), "KITARU_STORE": cluster.shared().address(self.schema)}
         # Not the server's home: nothing but the address leads there.
         client = {"KITARU_HOME": str(self.folder / "client"), "KITARU_STORE": self.server.url}
         return {**client, "KITARU_PATIENCE": "60"} if self.store == "killed" else client
@@ -173,6 +176,8 @@ class Lab:
 
     def query(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         """Reads the store's database directly."""
+        if self.store == "postgres":
+            return cluster.shared().query(self.schema, sql, *arguments)
         connection = sqlite3.connect(self.home / "kitaru.db")
         try:
             return connection.execute(sql, arguments).fetchall()
@@ -181,6 +186,9 @@ class Lab:
 
     def change(self, sql: str) -> None:
         """Changes the store's database behind the back of whoever has it open."""
+        if self.store == "postgres":
+            cluster.shared().query(self.schema, sql)
+            return
         connection = sqlite3.connect(self.home / "kitaru.db", timeout=30)
         try:
             connection.executescript(sql)

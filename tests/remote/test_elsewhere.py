@@ -93,6 +93,29 @@ def test_a_worker_elsewhere_carries_on_what_is_answered(far: Lab) -> None:
     assert far.done() == ["draft"]
 
 
+def test_what_a_worker_begins_has_the_token_of_the_workers_file(lab: Lab) -> None:
+    local = Lab(lab.folder, store="local")
+    made = local.item("tokens", "create", "worker", "--scope", "operate")["token"]
+    file = local.folder / "token"
+    file.write_text(made)
+    file.chmod(0o600)
+    local.write("asks.py", ASKS)
+    with serving(local, "server", "--require-token", token=made) as server:
+        place = {"KITARU_STORE": server.url, "KITARU_HOME": str(lab.folder / "client")}
+        local.python("asks.py", KITARU_TOKEN_FILE=str(file), **place).ok(75)
+        exec_id = local.only()
+        # What stands in the environment is not what this worker was told to use.
+        argv = (KITARU, "worker", "--output", "json", "--token-file", "token")
+        worker = local.spawn(*argv, KITARU_TOKEN="another", **place)
+        try:
+            server.post(f"/executions/{exec_id}/input", {"value": True})
+            until(local, exec_id, "completed")
+        finally:
+            worker.terminate()
+            worker.communicate(timeout=30)
+    assert local.done() == ["draft"]
+
+
 def test_a_server_leaves_alone_what_another_machine_recorded(lab: Lab) -> None:
     local = Lab(lab.folder, store="local")
     with serving(local, "up") as server:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 
 import pytest
@@ -99,6 +100,43 @@ def test_a_setting_that_means_nothing_is_told_so(lab: Lab) -> None:
     told = lab.kitaru("ls", KITARU_STORE="http://127.0.0.1:1", KITARU_TOKEN="two words\n")
     assert told.code == 2
     assert "two words" not in told.err
+
+
+def test_a_token_comes_from_a_file_that_nobody_else_may_read(lab: Lab) -> None:
+    file = lab.folder / "token"
+    problem = {"code": "unauthorized", "detail": "not with that", "status": 401}
+
+    def shown(*argv: str, code: str = "unauthorized", **env: str) -> list[str | None]:
+        body = json.dumps(problem).encode()
+        with answering(401, body, content_type="application/problem+json") as (url, asked):
+            place = {"KITARU_STORE": url, "KITARU_HOME": str(lab.folder / "client")}
+            told = lab.kitaru(*argv, "ls", **place, **env)
+        assert told.err.startswith(f"error[{code}]: "), told.err
+        assert SECRET not in told.err + told.out and "two words" not in told.err
+        return [one.get("authorization") for one in asked]
+
+    by_option, by_name = ("--token-file", str(file)), {"KITARU_TOKEN_FILE": str(file)}
+    assert shown(*by_option, code="token-file") == []
+    for content in (SECRET, f"{SECRET}\n", f"  {SECRET}\r\n"):
+        file.write_text(content)
+        for mode in (0o600, 0o400):
+            file.chmod(mode)
+            assert shown(*by_option) == shown(**by_name) == [f"Bearer {SECRET}"]
+    for mode in (0o640, 0o604, 0o620, 0o666):
+        file.chmod(mode)
+        assert shown(*by_option, code="token-file") == shown(**by_name, code="token-file") == []
+    file.chmod(0o600)
+    # What is said for this command counts before what is said for all.
+    assert shown(*by_option, KITARU_TOKEN="another") == [f"Bearer {SECRET}"]
+    assert shown(KITARU_TOKEN="another", code="usage", **by_name) == []
+    for wrong in ("", "\n", f"{SECRET} two words", f"{SECRET}\n{SECRET}", "x" * 5000, "\0", "ü"):
+        file.write_text(wrong)
+        assert shown(*by_option, code="token-file") == []
+    file.write_bytes(b"\xff\xfe")
+    assert shown(*by_option, code="token-file") == []
+    assert shown("--token-file", str(lab.folder), code="token-file") == []
+    os.mkfifo(lab.folder / "pipe", 0o600)
+    assert shown("--token-file", str(lab.folder / "pipe"), code="token-file") == []
 
 
 def test_the_token_goes_with_every_message_and_is_on_no_disk(tmp_path: pathlib.Path) -> None:

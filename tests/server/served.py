@@ -88,6 +88,17 @@ class Served:
             response = connection.getresponse()
             return response.status, dict(response.getheaders()), response.read().decode()
 
+    def message(self, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
+        """Status and bytes of what is answered to a message of a store elsewhere."""
+        sent = {"Content-Type": "application/vnd.kitaru.store", **headers}
+        if self.token is not None:
+            sent["Authorization"] = f"Bearer {self.token}"
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        with contextlib.closing(connection):
+            connection.request("POST", f"/api/v1/store/{path}", body, sent)
+            response = connection.getresponse()
+            return response.status, response.read()
+
     def get(self, path: str, status: int = 200) -> Any:
         """The JSON at a path of the API."""
         return self._told("GET", path, None, status)

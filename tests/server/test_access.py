@@ -175,7 +175,7 @@ def test_the_document_gives_nobody_what_they_must_never_have() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/mcp", "/metrics", "/api/v1", "/api/v2/executions", "//api/v1/waits"]
+    "path", ["/nothing", "/assets", "/mcp", "/metrics", "/api/v1", "/api/v2/executions", "//api/v1/waits"]
 )
 def test_what_is_not_in_the_document_lets_nobody_in_either(world: World, path: str) -> None:
     for method in ("GET", "POST", "DELETE", "PUT", "OPTIONS"):
@@ -198,10 +198,14 @@ def test_the_store_for_engines_elsewhere_wants_a_token_that_allows_it(world: Wor
 
 
 def test_what_is_open_to_all_says_nothing(world: World) -> None:
-    for path in ("/health/live", "/health/ready", "/style.css"):
+    pages = ("/", "/inbox", "/executions", f"/executions/{world.exec_id}", "/tokens")
+    for path in ("/health/live", "/health/ready", "/style.css", *pages):
         status, _, text = world.ask("GET", path)
         assert status == 200
         assert "research" not in text and world.exec_id not in text
+        for method in ("POST", "DELETE", "PUT"):
+            status, _, text = world.ask(method, path)
+            assert status in (401, 404, 405, 415, 429) and "research" not in text
 
 
 NAMES = [
@@ -225,7 +229,7 @@ def test_a_name_leads_to_what_was_saved_and_nowhere_else(world: World, name: str
 
 def test_what_users_wrote_is_never_a_page_and_drives_no_terminal(world: World) -> None:
     token = world.tokens["admin"]
-    paths = ["/", *(f"/api/v1/executions/{world.exec_id}{more}" for more in ("", "/calls", "/logs", "/journal"))]
+    paths = [f"/api/v1/executions/{world.exec_id}{more}" for more in ("", "/calls", "/logs", "/journal")]
     paths += ["/api/v1/waits", "/api/v1/tags", "/api/v1/executions?status=<script>alert(1)</script>"]
     paths += ["/api/v1/executions/<script>alert(1)</script>", "/<script>alert(1)</script>"]
     shown = 0

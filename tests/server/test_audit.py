@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lab import KITARU, Lab
+from remote.between import packed
 from server.served import serving
 
 PROGRAM = """
@@ -174,3 +175,86 @@ def test_what_an_engine_elsewhere_asks_for_is_on_record_under_its_token(desk: La
     ]
     assert (acts[0]["given"], acts[0]["target"]) == ({"wait": "go"}, other)
     assert desk.item("show", exec_id)["status"] == "cancelled"
+
+
+FLEET = """
+import kitaru
+from kitaru import checkpoint, flow
+
+@checkpoint
+def gather(topic: str):
+    return topic
+
+@flow
+def below(topic: str):
+    return gather(topic)
+
+@flow
+def research(topic: str):
+    below(topic)
+    return kitaru.wait(name="go", question="Go on?")
+
+@flow
+def boss(other: str):
+    return kitaru.KitaruClient().executions.cancel(other)
+"""
+
+
+def test_all_that_an_engine_elsewhere_asks_for_is_on_record_and_in_journals_under_its_token(desk: Lab) -> None:
+    desk.write("agent.py", FLEET)
+    made = desk.item("tokens", "create", "elsewhere", "--scope", "operate")
+    with serving(desk, "server", "--require-token", "--rate", "0") as server:
+        place = {"KITARU_STORE": server.url, "KITARU_TOKEN": made["token"], "USER": "root"}
+        remote = {**place, "KITARU_HOME": str(desk.folder / "there")}
+
+        def item(*argv: str, code: int = 0) -> Any:
+            return desk.kitaru(*argv, "--output", "json", **remote).ok(code).json["item"]
+
+        first = item("run", "agent.py:research", "--input", f"topic={SECRET}", "--key", "once", code=75)["id"]
+        second = item("replay", first, "--from", "start", "--set", f"flow.topic={SECRET}x", "--yes", code=75)["id"]
+        desk.kitaru("input", first, "--value", f'"{SECRET}"', **remote).ok()
+        desk.kitaru("breakpoints", "add", "research", "--before", "gather", **remote).ok()
+        boss = item("run", "agent.py:boss", "--input", f"other={second}")["id"]
+    acts = list(reversed(desk.items("audit", "--by", made["id"])))
+    assert [(one["act"], one["target"], (one["after"] or {}).get("id"), one["outcome"]) for one in acts] == [
+        ("startExecution", None, first, "done"),
+        ("replayExecution", first, second, "done"),
+        ("answerWait", first, None, "done"),
+        ("resumeExecution", first, None, "done"),
+        ("addBreakpoint", None, None, "done"),
+        ("startExecution", None, boss, "done"),
+        ("cancelExecution", second, None, "done"),
+    ]
+    assert {(one["by"], one["from"]) for one in acts} == {("elsewhere", "http 127.0.0.1")}
+    assert acts[0]["given"] == {"flow": "research", "key": "once", "tags": []}
+    assert acts[3]["given"] == {"why": "answer"}
+    assert SECRET not in json.dumps(acts)
+    # In journals it is called by its token's name, whatever it calls itself; a flow's own acts name the flow.
+    asked = "SELECT DISTINCT json_extract(payload, '$.{0}.by') FROM journal WHERE kind = '{0}'"
+    assert desk.query(asked.format("wait_answered")) == [("elsewhere (cli)",)]
+    (stopped,) = desk.query(asked.format("cancelled"))
+    assert stopped[0].startswith(f"execution {boss}, ")
+    assert desk.query("SELECT DISTINCT by FROM breakpoints") == [("elsewhere (cli)",)]
+    forks = "SELECT json_extract(payload, '$.created.fork.by') AS by FROM journal WHERE by IS NOT NULL"
+    assert desk.query(forks) == [("elsewhere (cli)",)]
+
+
+def test_an_engine_elsewhere_cannot_say_that_a_flow_or_somebody_else_did_it(desk: Lab) -> None:
+    exec_id = asking(desk)
+    made = desk.item("tokens", "create", "elsewhere", "--scope", "operate")
+    with serving(desk, "server", "--require-token", "--rate", "0", token=made["token"]) as server:
+        names = [
+            "boss",
+            "cli",
+            f"execution {exec_id}, gather (2)",
+            f"execution {exec_id}, gather (99)",
+            "execution x, y (1)",
+        ]
+        for number, name in enumerate(names, 1):
+            event = {"stop_requested": {"stop": "pause", "by": name}}
+            write = {"Post": [exec_id, 1, "NotFinal", [event]]}
+            head = {"writer": "w", "number": number, "writes": [write], "values": []}
+            told = server.message("write", packed(head))
+            assert told[0] == 200 and b'"Ok":[{"Ok"' in told[1], told
+    by = desk.query("SELECT json_extract(payload, '$.stop_requested.by') FROM journal WHERE kind = 'stop_requested'")
+    assert by == [("elsewhere",), ("elsewhere (cli)",)] + [("elsewhere",)] * 3

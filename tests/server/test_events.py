@@ -209,6 +209,30 @@ def test_it_begins_with_now_or_with_a_place(lab: Lab) -> None:
                 assert [next(again)[:2] for _ in heard[3:]] == heard[3:]
 
 
+def test_a_brief_stream_tells_the_same_without_values_and_texts(lab: Lab) -> None:
+    lab.write("agent.py", PROGRAM)
+    lab.kitaru("run", "agent.py:short", "--input", "size=20").ok(75)
+    last = on_record(lab)[-1][0]
+    with serving(lab, "server") as server:
+
+        def told(query: str) -> list[tuple[str, str, dict[str, object]]]:
+            seen = []
+            with server.stream(f"/events?after=0{query}") as events:
+                for event, place, data in events:
+                    seen.append((event, place, data))
+                    if place == str(last) and event != "log":
+                        return seen
+            raise AssertionError(seen)
+
+        whole, brief = told(""), told("&brief=true")
+        assert [one[:2] for one in brief] == [one[:2] for one in whole]
+        for (event, _, full), (_, _, short) in zip(whole, brief, strict=True):
+            assert short.items() <= full.items()
+            missing = {"journal": {"event", "at"}, "log": {"text", "at"}, "status": set()}[event]
+            assert full.keys() - short.keys() == missing
+        assert server.ask("GET", "/api/v1/events?brief=maybe")[0] == 400
+
+
 def test_an_owner_that_dies_is_told_of(lab: Lab) -> None:
     lab.write(
         "agent.py",

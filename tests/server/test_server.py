@@ -182,14 +182,16 @@ def test_only_an_address_of_this_machine_is_listened_at(lab: Lab) -> None:
     assert "error[usage]" in lab.kitaru("up", "--store", "memory:", "--port", "0").ok(2).err
 
 
-def test_what_users_wrote_is_text_on_the_page(lab: Lab) -> None:
+def test_the_page_holds_nothing_that_users_wrote(lab: Lab) -> None:
     lab.write("agent.py", PROGRAM.replace("Go on?", "<script>alert(1)</script>&"))
     lab.kitaru("run", "agent.py:research", "--input", "topic=bees").ok(75)
     with serving(lab, "server") as server:
-        status, headers, page = server.ask("GET", "/")
-        assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
-        assert "<script" not in page and "&lt;script&gt;alert(1)&lt;/script&gt;&amp;" in page
-        assert "default-src 'none'" in headers["content-security-policy"]
+        for path in ("/", f"/executions/{lab.only()}", "/inbox"):
+            status, headers, page = server.ask("GET", path)
+            assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+            assert "alert" not in page and "bees" not in page and "research" not in page
+            policy = headers["content-security-policy"]
+            assert "default-src 'none'" in policy and "script-src 'self';" in policy and "unsafe" not in policy
         assert server.ask("GET", "/style.css")[0] == 200
 
 

@@ -15,9 +15,12 @@ pub struct Args {
     /// Folder of the store and its locks [default: ~/.kitaru, or KITARU_HOME].
     #[arg(long, global = true)]
     pub home: Option<PathBuf>,
-    /// The store: a path [default: kitaru.db in the home, or KITARU_STORE].
+    /// The store: a path, or the address of a server or a PostgreSQL [default: kitaru.db in the home, or KITARU_STORE].
     #[arg(long, global = true)]
     pub store: Option<String>,
+    /// File with the token that the server of the store is shown [default: KITARU_TOKEN, or KITARU_TOKEN_FILE].
+    #[arg(long, value_name = "FILE", global = true)]
+    pub token_file: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -127,6 +130,9 @@ pub enum Command {
         #[arg(long)]
         deep: bool,
     },
+    /// The store as a whole: what it is, bringing it up to date, copying it into another.
+    #[command(subcommand)]
+    Store(Keep),
     /// Who may ask a server, and for what.
     #[command(subcommand)]
     Tokens(Tokens),
@@ -411,10 +417,10 @@ pub struct Input {
     /// Identifier of the execution that asks, or of its parent.
     pub id: String,
     /// The answer, as JSON.
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub value: String,
     /// Which wait, if several are open: its key or name.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub wait: Option<String>,
     /// Only record the answer.
     #[arg(long)]
@@ -431,11 +437,11 @@ pub struct Resume {
     #[arg(long, value_parser = ["reuse", "rerun"])]
     pub on_drift: Option<String>,
     /// Run calls again: `failed`, or a call's key.
-    #[arg(long, value_name = "failed|KEY")]
+    #[arg(long, value_name = "failed|KEY", allow_hyphen_values = true)]
     pub rerun: Vec<String>,
     /// At the call that it is paused at: give it another input (NAME.PATH=VALUE), or its output instead of running it
     /// (output=VALUE). VALUE is JSON where it parses, else a string.
-    #[arg(long, value_name = "PATH=VALUE")]
+    #[arg(long, value_name = "PATH=VALUE", allow_hyphen_values = true)]
     pub set: Vec<String>,
     /// The same with a value from a file.
     #[arg(long, value_name = "PATH=FILE")]
@@ -443,6 +449,24 @@ pub struct Resume {
     /// Everything whose time has come, or whose answer is there.
     #[arg(long, conflicts_with = "id")]
     pub due: bool,
+}
+
+/// `kitaru store …`
+#[derive(Debug, Subcommand)]
+pub enum Keep {
+    /// What the store is, and whether it can be used as it is.
+    Status,
+    /// Bring the tables of an earlier version up to date. Stop what uses them first.
+    Migrate,
+    /// Copy a store into an empty one: a file into PostgreSQL, or back. Nothing may run in it.
+    Copy {
+        /// The store that is copied; it stays as it is.
+        #[arg(long, value_name = "STORE")]
+        from: String,
+        /// An empty store: it is made, or filled.
+        #[arg(long, value_name = "STORE")]
+        to: String,
+    },
 }
 
 impl Command {
@@ -475,6 +499,9 @@ impl Command {
             Self::Check { .. } => "check",
             Self::Explain { .. } => "explain",
             Self::Doctor { .. } => "doctor",
+            Self::Store(Keep::Status) => "store.status",
+            Self::Store(Keep::Migrate) => "store.migrate",
+            Self::Store(Keep::Copy { .. }) => "store.copy",
             Self::Gc(_) => "gc",
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",

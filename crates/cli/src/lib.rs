@@ -22,6 +22,7 @@ mod plan;
 mod render;
 mod replay;
 mod server;
+mod store;
 mod tokens;
 mod tree;
 mod values;
@@ -105,6 +106,8 @@ pub struct Place {
     pub home: PathBuf,
     /// Whether a commit counts as done when the system has it.
     pub normal: bool,
+    /// Where its token is read from, if that was said on the command line.
+    pub token_file: Option<PathBuf>,
 }
 
 /// A job that came to the flow's end or suspension.
@@ -127,6 +130,9 @@ pub struct FlowAt {
 
 /// Runs user code.
 pub trait Host {
+    /// Makes a place known to whatever this process starts.
+    fn settle(&mut self, place: &Place) -> Result<(), HostError>;
+
     /// Runs a job to the flow's end or suspension; the user's output goes to stderr if `json`.
     fn run(&mut self, job: &Job, json: bool, place: &Place) -> Result<Ran, HostError>;
 
@@ -219,7 +225,12 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         // Before the store is opened: it may be damaged, and is not to be there.
         return keep::restore(&args, folder, *force);
     }
+    if let Command::Store(one) = &args.command {
+        // Before the store is opened: it may be of an earlier version, and is not to be filled for a look.
+        return store::store(&args, one);
+    }
     let place = open(&args)?;
+    host.settle(&place).map_err(|error| ManageError::new(&error.code, error.message, error.hint))?;
     let store = Arc::clone(&place.store);
     let context = &mut Context { store, place, host, json: out.json, interrupted: false };
     match args.command {
@@ -252,7 +263,9 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Worker(asked) => server::work(context, &asked),
         Command::Up(up) => server::serve(context, &up.listen, up.at_once),
         Command::Mcp(mcp) => server::mcp(context, &mcp),
-        Command::Explain { .. } | Command::Version | Command::Restore { .. } => Ok(Answer::text(String::new())),
+        Command::Explain { .. } | Command::Version | Command::Restore { .. } | Command::Store(_) => {
+            Ok(Answer::text(String::new()))
+        }
     }
 }
 
@@ -294,7 +307,9 @@ fn from(name: &str) -> Option<String> {
 fn open(args: &Args) -> Result<Place, ManageError> {
     let (store, home) = located(args)?;
     let normal = from("KITARU_SYNCHRONOUS").is_some_and(|level| level.eq_ignore_ascii_case("normal"));
-    let options = Options { synchronous: if normal { Synchronous::Normal } else { Synchronous::Full } };
+    let token_file = args.token_file.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
+    let synchronous = if normal { Synchronous::Normal } else { Synchronous::Full };
+    let options = Options { synchronous, token_file: token_file.clone() };
     let opened = kitaru_store::open(&store, &home, &options)?;
-    Ok(Place { store: opened, address: store, home, normal })
+    Ok(Place { store: opened, address: store, home, normal, token_file })
 }

@@ -94,7 +94,7 @@ impl Value {
 }
 
 /// Kinds whose inside means nothing without them.
-const OPAQUE: [&str; 3] = ["bytes", "bytearray", "pickle"];
+const OPAQUE: [&str; 5] = ["bytes", "bytearray", "pickle", "numpy.array", "PIL.image"];
 
 /// Recorded JSON without the tags of what JSON has no kind for, where it can be: a tuple is a list, a model an object.
 pub fn plain(value: serde_json::Value) -> serde_json::Value {

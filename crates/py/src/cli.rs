@@ -96,6 +96,11 @@ fn outcome(told: Told) -> Result<Ran, HostError> {
 }
 
 impl Host for PythonHost<'_, '_> {
+    fn settle(&mut self, place: &Place) -> Result<(), HostError> {
+        let Some(file) = &place.token_file else { return Ok(()) };
+        self.host.call_method1("token_file", (file,)).map(drop).map_err(|error| self.broken(&error))
+    }
+
     fn run(&mut self, job: &Job, json: bool, place: &Place) -> Result<Ran, HostError> {
         let job = serde_json::to_string(job).map_err(|error| refused("misuse", error.to_string()))?;
         self.call(&job, json, place).map_or_else(|error| Err(self.broken(&error)), outcome)
@@ -160,4 +165,21 @@ pub fn check_schema(schema: Option<&str>, value: &str) -> Option<String> {
         Ok(value) => kitaru_engine::manage::check_answer(Some(&schema), &value),
         Err(error) => Some(format!("not JSON: {error}")),
     }
+}
+
+/// What is wrong with a schema itself; `None`: it is a JSON Schema.
+#[pyfunction]
+pub fn schema_problem(schema: &str) -> Option<String> {
+    match serde_json::from_str(schema) {
+        Ok(schema) => kitaru_engine::manage::check_schema(&schema),
+        Err(error) => Some(format!("not JSON: {error}")),
+    }
+}
+
+/// The command that answers a question, to paste.
+#[pyfunction]
+#[pyo3(signature = (short, schema, key))]
+pub fn answer_command(short: &str, schema: Option<&str>, key: &str) -> String {
+    let schema = schema.and_then(|schema| serde_json::from_str(schema).ok());
+    kitaru_engine::manage::next::answer_to(short, schema.as_ref(), key)
 }

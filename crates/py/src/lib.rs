@@ -26,6 +26,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<worker::Worker>()?;
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
+    module.add_function(wrap_pyfunction!(cli::schema_problem, module)?)?;
+    module.add_function(wrap_pyfunction!(cli::answer_command, module)?)?;
     module.add_function(wrap_pyfunction!(engine::forget_memory, module)?)?;
     manage::register(module)?;
     breakpoints::register(module)?;

@@ -12,11 +12,8 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use kitaru_core::Body as Event;
-use kitaru_core::event::{PauseReason, Stop};
 use kitaru_engine::manage::{self, Begun, ManageError, Target};
-use kitaru_store::wire::Write;
-use kitaru_store::{ActFilter, StoreError};
+use kitaru_store::ActFilter;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -168,67 +165,4 @@ async fn finish(shared: &Shared, begun: Begun, outcome: String, told: Value) {
         let said = format!("the log of changes could not say what came of one: error[{}]: {error}", error.code);
         shared.log.complain(&error.code, &said);
     }
-}
-
-/// What somebody asks for by a write of a store elsewhere (`remote`): its name, its execution or number, and what is given.
-/// What a run writes of itself is none.
-fn asked(write: &Write) -> Option<(&'static str, Option<String>, Value)> {
-    let of_event = |event: &Event| match event {
-        Event::WaitAnswered(answered) => Some(("answerWait", json!({ "wait": answered.key }))),
-        Event::StopRequested(stop) if stop.stop == Stop::Pause => Some(("pauseExecution", json!({}))),
-        Event::StopRequested(_) | Event::Cancelled(_) => Some(("cancelExecution", json!({}))),
-        Event::Paused(paused) if matches!(paused.reason, PauseReason::Requested { .. }) => {
-            Some(("pauseExecution", json!({})))
-        }
-        Event::DriftDecided(_)
-        | Event::InputsSet(_)
-        | Event::CallsDropped(_)
-        | Event::CallReleased(_)
-        | Event::Resumed(_) => Some(("resumeExecution", json!({}))),
-        _ => None,
-    };
-    match write {
-        Write::Post(id, _, _, events) => {
-            let (act, given) = events.iter().find_map(of_event)?;
-            Some((act, Some(id.to_string()), given))
-        }
-        Write::Delete(id, ..) => Some(("deleteExecution", Some(id.to_string()), json!({}))),
-        Write::AddBreakpoint(row) => {
-            Some(("addBreakpoint", None, json!({ "flow": row.flow, "before": row.before, "every": row.every })))
-        }
-        Write::RemoveBreakpoint(id) => Some(("removeBreakpoint", Some(id.to_string()), json!({}))),
-        _ => None,
-    }
-}
-
-/// Puts on record what is asked for by writes of a store elsewhere, with each one's place among them.
-pub fn begin_writes(shared: &Shared, caller: &Caller, writes: &[Write]) -> Result<Vec<(usize, Begun)>, ManageError> {
-    let mut begun = Vec::new();
-    for (at, write) in writes.iter().enumerate() {
-        let Some((act, named, given)) = asked(write) else { continue };
-        let target = match (write, named.as_deref()) {
-            (_, None) => Target::Nothing,
-            (Write::RemoveBreakpoint(_), Some(named)) => Target::Other(named),
-            (_, Some(named)) => Target::Execution(named),
-        };
-        let (store, actor) = (shared.store.as_ref(), caller.actor());
-        begun.push((at, manage::begin_act(store, &actor, act, target, &given, shared.now())?));
-    }
-    Ok(begun)
-}
-
-/// Says what came of them.
-pub fn end_writes<T>(
-    shared: &Shared,
-    begun: &[(usize, Begun)],
-    told: &Result<Vec<Result<T, StoreError>>, StoreError>,
-) -> Result<(), ManageError> {
-    for (at, begun) in begun {
-        let code = match told {
-            Err(error) => error.code(),
-            Ok(each) => each.get(*at).map_or("done", |one| one.as_ref().map_or_else(StoreError::code, |_| "done")),
-        };
-        manage::done(shared.store.as_ref(), begun, code, None, shared.now())?;
-    }
-    Ok(())
 }

@@ -58,6 +58,9 @@ struct Beginning {
     /// happens from now on. `Last-Event-ID` says it too, and counts before this.
     #[schemars(with = "Option<String>", regex(pattern = r"^[0-9]{1,15}(\.0)?$"))]
     after: Option<String>,
+    /// Only that something happened and where, without values and texts: for who asks for what is shown anyway.
+    #[serde(default)]
+    brief: bool,
 }
 
 /// How far a reader of all executions is.
@@ -139,7 +142,7 @@ async fn follow_all(
     });
     let (follower, reached) = begun.await?;
     let (told, sent) = mpsc::channel(AHEAD);
-    tokio::spawn(tell_all(shared, follower, reached, told));
+    tokio::spawn(tell_all(shared, follower, reached, from.brief, told));
     Ok(stream(sent))
 }
 
@@ -165,7 +168,7 @@ async fn await_news(told: &Told, follower: &mut Follower) -> bool {
     goes_on
 }
 
-async fn tell_all(shared: Shared, mut follower: Follower, mut reached: Reached, told: Told) {
+async fn tell_all(shared: Shared, mut follower: Follower, mut reached: Reached, brief: bool, told: Told) {
     let mut cursor = Cursor::default();
     // Whoever is cut off before the first event knows from where to go on.
     let first = Sent::default().id(reached.text()).retry(Duration::from_secs(1));
@@ -192,7 +195,7 @@ async fn tell_all(shared: Shared, mut follower: Follower, mut reached: Reached, 
             }
         };
         for item in &items {
-            if !tell(&told, &mut follower, &mut reached, item).await {
+            if !tell(&told, &mut follower, &mut reached, item, brief).await {
                 return;
             }
         }
@@ -211,7 +214,7 @@ async fn tell_all(shared: Shared, mut follower: Follower, mut reached: Reached, 
 }
 
 /// An item of all executions.
-async fn tell(told: &Told, follower: &mut Follower, reached: &mut Reached, item: &Item) -> bool {
+async fn tell(told: &Told, follower: &mut Follower, reached: &mut Reached, item: &Item, brief: bool) -> bool {
     if item.what == What::Died {
         let text = status_text(&item.execution, Status::Interrupted);
         return send(told, follower, Sent::default().event("status").data(text)).await;
@@ -219,7 +222,8 @@ async fn tell(told: &Told, follower: &mut Follower, reached: &mut Reached, item:
     let is_rest = reached.half && reached.revision == item.revision;
     *reached = Reached { revision: item.revision, half: item.status.is_some() };
     if !is_rest {
-        let sent = Sent::default().event(item.what.as_str()).id(reached.text()).data(&item.data);
+        let data = if brief { &item.brief } else { &item.data };
+        let sent = Sent::default().event(item.what.as_str()).id(reached.text()).data(data);
         if !send(told, follower, sent).await {
             return false;
         }

@@ -20,6 +20,8 @@ pub struct Item {
     pub what: What,
     /// As JSON. Empty for what is a status alone.
     pub data: String,
+    /// The same without values and texts: that it happened, and where.
+    pub brief: String,
     /// The execution's status from then on, if that is told with it.
     pub status: Option<Status>,
 }
@@ -61,6 +63,7 @@ impl Item {
                 execution: id.clone(),
                 what: What::Deleted,
                 data: json!({ "execution": id }).to_string(),
+                brief: json!({ "execution": id }).to_string(),
                 status: None,
             },
         }
@@ -70,26 +73,30 @@ impl Item {
     pub fn event(id: &ExecutionId, revision: Revision, event: &Event) -> Self {
         let mut data = journal(event);
         data["execution"] = json!(id);
+        let brief = json!({ "seq": event.seq, "kind": data["kind"], "call": data["call"], "execution": id });
         let (what, status) = (What::Journal(event.seq), status_after(event));
-        Self { revision, execution: id.clone(), what, data: data.to_string(), status }
+        Self { revision, execution: id.clone(), what, data: data.to_string(), brief: brief.to_string(), status }
     }
 
     /// A line of the log.
     pub fn line(id: &ExecutionId, revision: Revision, number: u64, line: &LogLine) -> Self {
         let mut data = view::log_line(line);
         data["execution"] = json!(id);
-        Self { revision, execution: id.clone(), what: What::Log(number), data: data.to_string(), status: None }
+        let brief = json!({ "call": line.call_key, "stream": line.stream, "execution": id }).to_string();
+        let what = What::Log(number);
+        Self { revision, execution: id.clone(), what, data: data.to_string(), brief, status: None }
     }
 
     /// An owner's death.
     pub fn died(id: &ExecutionId, revision: Revision) -> Self {
         let status = Some(Status::Interrupted);
-        Self { revision, execution: id.clone(), what: What::Died, data: String::new(), status }
+        let (data, brief) = (String::new(), String::new());
+        Self { revision, execution: id.clone(), what: What::Died, data, brief, status }
     }
 
     /// What it takes in memory, about.
     pub fn size(&self) -> usize {
-        self.data.len() + 200
+        self.data.len() + self.brief.len() + 200
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod access;
 mod acts;
+mod asked;
 mod audit;
 mod breakpoints;
 mod carry;
@@ -40,6 +41,7 @@ mod route;
 mod rules;
 mod scope;
 mod signals;
+mod signed;
 mod start;
 mod tls;
 mod tokens;

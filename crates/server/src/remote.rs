@@ -5,10 +5,11 @@
 //! meaning, and user code; what is written is checked as it is for anybody: by epoch, guard and digest.
 
 use crate::Shared;
-use crate::audit;
+use crate::asked;
 use crate::problem::Problem;
 use crate::route::{Route, post};
 use crate::scope::{Caller, Scope};
+use crate::signed;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -158,7 +159,10 @@ async fn write(State(shared): State<Shared>, caller: Caller, Message(bytes): Mes
             return wire::pack(&Err::<(), _>(refused), &[], false);
         }
         let store = shared.store.as_ref();
-        let begun = match audit::begin_writes(shared, &caller, &writes) {
+        if let Err(error) = signed::sign(store, &caller, &mut writes) {
+            return wire::pack(&Err::<(), _>(error), &[], false);
+        }
+        let begun = match asked::begin_writes(shared, &caller, &writes) {
             Ok(begun) => begun,
             // What cannot be put on record is not done: it may be asked for again.
             Err(error) => return wire::pack(&Err::<(), _>(StoreError::Busy(error.message)), &[], false),
@@ -167,7 +171,7 @@ async fn write(State(shared): State<Shared>, caller: Caller, Message(bytes): Mes
             hold_on(store, &mut writes, shared.now())?;
             store.write_once(&writer, number, writes)
         });
-        if let Err(error) = audit::end_writes(shared, &begun, &told) {
+        if let Err(error) = asked::end_writes(shared, &begun, &told) {
             let message = format!("the log of changes could not say what came of one: {}", error.message);
             shared.log.complain(&error.code, &message);
         }

@@ -74,6 +74,29 @@ pub enum StoreError {
         /// What is known here.
         known: u32,
     },
+    /// The store was written by an earlier version, and is brought up to date only when somebody says so.
+    #[error(
+        "the store at {path} has format {found}, this version needs {known}: stop what uses it, make a backup, and run \
+         `kitaru store migrate`"
+    )]
+    Older {
+        /// Where.
+        path: String,
+        /// Its format.
+        found: u32,
+        /// What is needed here.
+        known: u32,
+    },
+    /// The database server is of a version that lacks what is needed.
+    #[error("the PostgreSQL at {path} is version {found}, and {needed} or newer is needed")]
+    TooOld {
+        /// Where.
+        path: String,
+        /// Its version.
+        found: String,
+        /// What is needed.
+        needed: u32,
+    },
     /// The store lies on a file system whose locks cannot be trusted.
     #[error(
         "{path} is on a network file system ({kind}), where locks cannot be trusted: set KITARU_HOME to a local folder"
@@ -93,7 +116,9 @@ pub enum StoreError {
         path: String,
     },
     /// `KITARU_STORE` is of a form that is not known.
-    #[error("cannot open {0:?}: a store is a path to a file, memory:, or the http(s):// address of a server")]
+    #[error(
+        "cannot open {0:?}: a store is a path to a file, memory:, the http(s):// address of a server, or the postgres:// address of a database"
+    )]
     Address(String),
     /// The server of the store is away, and was waited for as long as may be. Whether the last write arrived is unknown.
     #[error("the server at {url} does not answer ({why}); waited {waited} s")]
@@ -126,6 +151,14 @@ pub enum StoreError {
     Readable {
         /// Where.
         url: String,
+    },
+    /// The file that a token is to be read from cannot be used.
+    #[error("the token in {path} is not used: {why}")]
+    TokenFile {
+        /// Where.
+        path: String,
+        /// What is wrong with it.
+        why: String,
     },
     /// A setting of the environment means nothing.
     #[error("{0}")]
@@ -175,6 +208,8 @@ impl StoreError {
             Self::Damaged { .. } => "store-damaged",
             Self::Moved { .. } => "store-moved",
             Self::Newer { .. } => "store-newer",
+            Self::Older { .. } => "store-older",
+            Self::TooOld { .. } => "postgres-too-old",
             Self::Network { .. } => "network-file-system",
             Self::Forked { .. } => "store-forked",
             Self::Address(_) => "store-address",
@@ -182,6 +217,7 @@ impl StoreError {
             Self::Unauthorized { .. } => "unauthorized",
             Self::Forbidden { .. } => "forbidden",
             Self::Readable { .. } => "token-over-http",
+            Self::TokenFile { .. } => "token-file",
             Self::Setting(_) => "usage",
             Self::Version { .. } => "server-version",
             Self::Protocol(_) | Self::Missing(_) => "server-protocol",

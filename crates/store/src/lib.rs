@@ -9,10 +9,14 @@
 //! comes in as an argument.
 
 mod access;
+mod afar;
+mod copy;
 pub mod error;
 mod http;
+mod inherited;
 pub mod os;
 mod owners;
+mod postgres;
 mod sqlite;
 pub mod store;
 mod upkeep;
@@ -20,8 +24,11 @@ mod values;
 pub mod wire;
 
 pub use access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
+pub use afar::interrupt_by;
+pub use copy::{Copied, Copying, copy};
 pub use error::StoreError;
-pub use http::{interrupt_by, is_remote};
+pub use http::is_remote;
+pub use postgres::{hidden, is_postgres, migrate, version};
 pub use sqlite::forget_memory;
 pub use store::{
     ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries,
@@ -44,17 +51,19 @@ pub enum Synchronous {
 }
 
 /// How to open a store.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// When a commit counts as done.
     pub synchronous: Synchronous,
+    /// The file with the token that a server is shown, in place of what the environment says.
+    pub token_file: Option<PathBuf>,
 }
 
 /// JSON texts up to this many bytes stay in their event.
 pub const INLINE: usize = values::INLINE;
 
 /// Opens the store at `address`: a path to a file, `memory:` for one that lives as long as the process, or the address
-/// of a server, which is shown the token in `KITARU_TOKEN`.
+/// of a server, which is shown the token in `KITARU_TOKEN`, or in the file that is named.
 ///
 /// `home` is the folder of the locks by which processes know each other.
 pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
@@ -62,7 +71,10 @@ pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Sto
         return Ok(sqlite::in_memory(home)?);
     }
     if address.starts_with("http://") || address.starts_with("https://") {
-        return http::connect(address);
+        return http::connect(address, options.token_file.as_deref());
+    }
+    if postgres::is_postgres(address) {
+        return postgres::connect(address, options.synchronous == Synchronous::Normal);
     }
     if address.contains("://") || address.is_empty() {
         return Err(StoreError::Address(address.to_owned()));

@@ -168,6 +168,11 @@ pub trait Store: Send + Sync {
     fn upkeep(&self) -> Option<&dyn crate::Upkeep> {
         None
     }
+
+    /// Copying all of it. `None`: that is done where the store lies, and not from here.
+    fn copying(&self) -> Option<&dyn crate::Copying> {
+        None
+    }
 }
 
 /// A page of a listing.

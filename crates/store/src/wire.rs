@@ -66,6 +66,14 @@ impl Write {
         }
     }
 
+    /// The execution whose journal it writes.
+    pub fn execution(&self) -> Option<&ExecutionId> {
+        match self {
+            Self::Create(id, ..) | Self::Claim(id, ..) | Self::Append(id, ..) | Self::Post(id, ..) => Some(id),
+            _ => None,
+        }
+    }
+
     /// Whether it must be on the disk when it returns.
     pub fn is_durable(&self) -> bool {
         !matches!(self, Self::Log(..) | Self::KeepCode(..))

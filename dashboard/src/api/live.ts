@@ -105,7 +105,7 @@ async function read(signal: AbortSignal) {
   const ended = AbortSignal.any([signal, cut.signal])
   const headers: Record<string, string> = { Accept: 'text/event-stream', ...credentials() }
   if (last !== null) headers['Last-Event-ID'] = last
-  const response = await fetch('/api/v1/events', { headers, signal: ended, cache: 'no-store' })
+  const response = await fetch('/api/v1/events?brief=true', { headers, signal: ended, cache: 'no-store' })
   if (!response.ok || response.body === null) {
     throw refusal(response.status, await response.json().catch(() => null))
   }

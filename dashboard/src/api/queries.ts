@@ -71,12 +71,15 @@ export const logs = (id: string) =>
     getNextPageParam: page => (page.items.length === 1000 ? page.next_after : undefined),
   })
 
+/** Questions a page. The order by deadline is made of what is loaded, so a page is large. */
+const QUESTIONS = 200
+
 export const waits = () =>
   infiniteQueryOptions({
     queryKey: ['waits'],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) => {
-      const query = { limit: PAGE, ...(pageParam === undefined ? {} : { cursor: pageParam }) }
+      const query = { limit: QUESTIONS, ...(pageParam === undefined ? {} : { cursor: pageParam }) }
       return body(api.GET('/api/v1/waits', { params: { query }, signal }))
     },
     getNextPageParam: page => page.next ?? undefined,

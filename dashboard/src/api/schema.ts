@@ -1631,6 +1631,8 @@ export interface operations {
                  *     happens from now on. `Last-Event-ID` says it too, and counts before this.
                  */
                 after?: string | null;
+                /** @description Only that something happened and where, without values and texts: for who asks for what is shown anyway. */
+                brief?: boolean;
             };
             header?: {
                 /** @description The id of the last event that was read: the stream goes on after it. */

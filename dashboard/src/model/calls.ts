@@ -1,6 +1,7 @@
 // The calls of an execution as lines of a waterfall: where they begin and end, what they are nested in, what is idle.
 // Pure: the current time is an argument.
 import type { CallInExecution } from '../api/schema'
+import { type Axis, axis } from './axis'
 import { depth } from './ids'
 import { millis } from './time'
 
@@ -10,12 +11,13 @@ export interface Line {
   /** Milliseconds from the execution's begin. */
   from: number
   to: number
+  /** Whether a replay was given it of its source, which made it before the replay began. */
+  borrowed: boolean
 }
 
 export interface Waterfall {
   lines: Line[]
-  /** Milliseconds that the picture spans. */
-  length: number
+  axis: Axis
 }
 
 const KEPT_OPEN = new Set(['running', 'waiting', 'retrying', 'parked', 'sleeping'])
@@ -36,15 +38,15 @@ export function waterfall(calls: CallInExecution[], begun: string, ended: string
   const lines = calls.map(call => {
     const from = millis(call.started_at) - zero
     const to = call.ended_at === null ? upto - zero : millis(call.ended_at) - zero
-    return { call, depth: depth(call.key), from, to }
+    return { call, depth: depth(call.key), from, to, borrowed: call.reused && from < 0 }
   })
-  const own = lines.filter(line => !line.call.reused)
-  const length = Math.max(upto - zero, ...(own.length < 50_000 ? own.map(line => line.to) : [0]))
+  const length = lines.reduce((most, line) => Math.max(most, line.to), upto - zero)
   for (const line of lines) {
     line.from = Math.min(Math.max(line.from, 0), length)
     line.to = Math.min(Math.max(line.to, line.from), length)
   }
-  return { lines: nested(lines), length }
+  const busy = lines.filter(line => !line.borrowed && !isIdle(line.call))
+  return { lines: nested(lines), axis: axis(busy, length) }
 }
 
 /** Each line after the one that it is nested in; else as they began. */
@@ -69,16 +71,4 @@ function nested(lines: Line[]): Line[] {
   }
   put('')
   return ordered
-}
-
-/** Round places for a time axis: at most `most` of them, from 0 on. */
-export function ticks(length: number, most: number): number[] {
-  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500].concat(
-    [1, 2, 5, 10, 15, 30].map(s => s * 1_000),
-    [1, 2, 5, 10, 15, 30].map(m => m * 60_000),
-    [1, 2, 4, 6, 12].map(h => h * 3_600_000),
-    [1, 2, 5, 10, 30, 100, 365].map(d => d * 86_400_000),
-  )
-  const step = steps.find(one => length / one <= most) ?? length
-  return Array.from({ length: Math.floor(length / step) + 1 }, (_, at) => at * step)
 }

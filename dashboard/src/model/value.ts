@@ -26,10 +26,35 @@ export function bytesOf(value: Json): Bytes | null {
   return { base64, image: IMAGES.find(([magic]) => base64.startsWith(magic))?.[1] ?? null }
 }
 
+/** An array of NumPy as it is recorded: a .npy file in base64. */
+export function npyOf(value: Json): string | null {
+  return tagged(value, 'numpy.array')
+}
+
+/** Pixels as PIL images are recorded: compressed, with their mode and size. */
+export interface Pixels {
+  base64: string
+  mode: string
+  width: number
+  height: number
+}
+
+export function pixelsOf(value: Json): Pixels | null {
+  const base64 = tagged(value, 'PIL.image')
+  if (base64 === null) return null
+  const { mode, size } = value as { mode?: Json; size?: Json }
+  if (typeof mode !== 'string' || !Array.isArray(size)) return null
+  return { base64, mode, width: Number(size[0]), height: Number(size[1]) }
+}
+
+function tagged(value: Json, kind: string): string | null {
+  if (value === null || typeof value !== 'object' || Array.isArray(value) || value[TAG] !== kind) return null
+  return typeof value[INSIDE] === 'string' ? value[INSIDE] : null
+}
+
 /** The digits of a whole number that JavaScript would round (api/exact.ts). */
 export function digitsOf(value: Json): string | null {
-  if (value === null || typeof value !== 'object' || Array.isArray(value) || value[TAG] !== 'int') return null
-  return typeof value[INSIDE] === 'string' ? value[INSIDE] : null
+  return tagged(value, 'int')
 }
 
 /** The columns of a list of objects that have much the same fields; none for what is no table. */

@@ -12,7 +12,11 @@ export function Command({ text }: { text: string }) {
   }
   return (
     <div className="flex max-w-full items-center gap-1 rounded-md bg-sunk pl-2.5">
-      <code className="min-w-0 flex-1 select-all overflow-x-auto whitespace-nowrap py-1.5 font-mono text-xs">
+      {/* What is scrolled can be scrolled by the keyboard too. */}
+      <code
+        tabIndex={0}
+        className="min-w-0 flex-1 select-all overflow-x-auto whitespace-nowrap py-1.5 font-mono text-xs"
+      >
         {text}
       </code>
       <span aria-live="polite" className="text-soft text-xs">

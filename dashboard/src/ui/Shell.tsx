@@ -9,6 +9,7 @@ import { waits } from '../api/queries'
 import { Button } from './Button'
 import { Icon, type IconName } from './Icon'
 import { Palette } from './Palette'
+import { Said } from './Said'
 import { TokenAsked } from './TokenAsked'
 import { setTheme, theme } from './theme'
 
@@ -93,6 +94,7 @@ export function Shell() {
       </nav>
       <div className="flex min-w-0 flex-1 flex-col">
         <Lost />
+        <Said />
         <main id="content" className="min-w-0 flex-1">
           <Outlet />
         </main>

@@ -1,6 +1,8 @@
 // JSON as a tree: what is closed is not in the page, and long lists open a hundred at a time.
 import { useState } from 'react'
-import { brief, bytesOf, digitsOf, type Json } from '../model/value'
+import { brief, bytesOf, digitsOf, type Json, npyOf, pixelsOf } from '../model/value'
+import { ArrayTable } from './Cells'
+import { Pixels } from './Pixels'
 import { More, Text } from './Value'
 
 const PAGE = 100
@@ -16,7 +18,9 @@ export function Tree({ value }: { value: Json }) {
 }
 
 const isBranch = (value: Json): value is Exclude<Json, string | number | boolean | null> =>
-  value !== null && typeof value === 'object' && bytesOf(value) === null && digitsOf(value) === null
+  value !== null &&
+  typeof value === 'object' &&
+  [bytesOf, digitsOf, npyOf, pixelsOf].every(kind => kind(value) === null)
 
 function Leaf({ value }: { value: Json }) {
   const [whole, setWhole] = useState(false)
@@ -32,6 +36,11 @@ function Leaf({ value }: { value: Json }) {
       </span>
     )
   }
+  const [bytes, pixels, npy] = [bytesOf(value), pixelsOf(value), npyOf(value)]
+  if (bytes?.image)
+    return <img alt="" className="max-h-48 max-w-full" src={`data:${bytes.image};base64,${bytes.base64}`} />
+  if (pixels) return <Pixels pixels={pixels} name="image" />
+  if (npy !== null) return <ArrayTable base64={npy} />
   if (value !== null && typeof value === 'object') return <span className="font-mono text-xs">{brief(value)}</span>
   const isText = typeof value === 'string'
   return (

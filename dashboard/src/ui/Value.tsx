@@ -1,7 +1,10 @@
 // A recorded value, shown as what it is: a table, Markdown, an image, a text, or a tree of JSON that opens in pages and
 // can be searched. User text becomes text and never markup; Markdown is drawn without raw HTML.
 import { lazy, Suspense, useId, useMemo, useState } from 'react'
-import { brief, bytesOf, columnsOf, find, isMarkdown, type Json } from '../model/value'
+import { frameOf } from '../model/frame'
+import { brief, bytesOf, columnsOf, find, isMarkdown, type Json, npyOf, pixelsOf } from '../model/value'
+import { ArrayTable, FrameTable } from './Cells'
+import { Pixels } from './Pixels'
 import { Tree } from './Tree'
 
 const Markdown = lazy(() => import('./Markdown'))
@@ -13,15 +16,27 @@ const ROWS = 100
 /** How much of a text is put into the page at once, in characters. */
 const TEXT = 50_000
 
-type As = 'tree' | 'table' | 'markdown' | 'text' | 'image'
+type As = 'tree' | 'table' | 'frame' | 'array' | 'markdown' | 'text' | 'image' | 'pixels'
 
 function looksOf(value: Json): As[] {
   if (typeof value === 'string') return isMarkdown(value) ? ['markdown', 'text'] : ['text']
   if (bytesOf(value)?.image) return ['image', 'tree']
+  if (pixelsOf(value)) return ['pixels']
+  if (npyOf(value) !== null) return ['array']
+  if (frameOf(value, 1) !== null) return ['frame', 'tree']
   return columnsOf(value) === null ? ['tree'] : ['table', 'tree']
 }
 
-const WORDS: Record<As, string> = { tree: 'JSON', table: 'Table', markdown: 'Markdown', text: 'Text', image: 'Image' }
+const WORDS: Record<As, string> = {
+  tree: 'JSON',
+  table: 'Table',
+  frame: 'Table',
+  array: 'Array',
+  markdown: 'Markdown',
+  text: 'Text',
+  image: 'Image',
+  pixels: 'Image',
+}
 
 export function Value({ value: given, name }: { value: unknown; name: string }) {
   const value = given as Json
@@ -83,6 +98,14 @@ function Shown({ value, as, name }: { value: Json; as: As; name: string }) {
         bytes && <img alt={name} className="max-h-96 max-w-full" src={`data:${bytes.image};base64,${bytes.base64}`} />
       )
     }
+    case 'pixels': {
+      const pixels = pixelsOf(value)
+      return pixels && <Pixels pixels={pixels} name={name} />
+    }
+    case 'array':
+      return <ArrayTable base64={npyOf(value) ?? ''} />
+    case 'frame':
+      return <FrameTable value={value} />
     case 'tree':
       return <Tree value={value} />
   }

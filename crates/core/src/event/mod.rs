@@ -132,6 +132,25 @@ impl Body {
         }
     }
 
+    /// Who asked for what happened, where somebody did from outside.
+    pub fn by_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Created(body) => body.fork.as_mut().map(|fork| &mut fork.by),
+            Self::CallEnded(body) => body.by.as_mut(),
+            Self::InputsSet(body) => Some(&mut body.by),
+            Self::CallReleased(body) => Some(&mut body.by),
+            Self::WaitAnswered(body) => Some(&mut body.by),
+            Self::StopRequested(body) => Some(&mut body.by),
+            Self::Paused(body) => match &mut body.reason {
+                PauseReason::Requested { by, .. } => Some(by),
+                _ => None,
+            },
+            Self::Resumed(body) => Some(&mut body.by),
+            Self::Cancelled(body) => Some(&mut body.by),
+            _ => None,
+        }
+    }
+
     /// The values inside, for a store that keeps large ones elsewhere.
     pub fn values_mut(&mut self) -> Vec<&mut Value> {
         match self {

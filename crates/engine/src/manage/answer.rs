@@ -261,6 +261,11 @@ pub fn check_answer(schema: Option<&Json>, answer: &Json) -> Option<String> {
     }
 }
 
+/// What is wrong with a schema itself, so that no answer could satisfy it; `None`: it is a JSON Schema.
+pub fn check_schema(schema: &Json) -> Option<String> {
+    jsonschema::options().should_validate_formats(true).build(schema).err().map(|error| error.to_string())
+}
+
 /// Open waits of an execution, or if it has none of its descendants.
 pub fn open_waits(store: &dyn Store, row: &ExecutionRow) -> Result<Vec<WaitRow>> {
     let mut level = vec![row.id.clone()];

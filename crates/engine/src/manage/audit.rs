@@ -69,6 +69,7 @@ const PLAIN: &[&str] = &[
     "scope",
     "tags",
     "wait",
+    "why",
 ];
 /// What an answer says of a change.
 const SAID: &[&str] = &["answered", "deleted", "expires_at", "goes_on", "id", "name", "removed", "scope", "stopped"];

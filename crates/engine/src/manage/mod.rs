@@ -11,6 +11,7 @@ mod call;
 mod delete;
 mod diagnose;
 mod diff;
+mod example;
 mod family;
 mod fleet;
 mod follow;
@@ -31,7 +32,7 @@ mod tokens;
 mod tree;
 pub mod view;
 
-pub use answer::{After, Answered, after_answer, answer, answer_once, check_answer, open_waits};
+pub use answer::{After, Answered, after_answer, answer, answer_once, check_answer, check_schema, open_waits};
 pub use audit::{Actor, Begun, Target, audited, begin_act, changes, done};
 pub use breakpoints::{Before, Flow, add_breakpoint, breakpoints, check_before, known_flow, remove_breakpoint};
 pub use call::{CallValues, call};
@@ -89,8 +90,20 @@ impl From<StoreError> for ManageError {
         let hint = match &error {
             StoreError::NotFound(_) => Some("kitaru executions list".to_owned()),
             StoreError::Ambiguous { .. } => Some("give more of the identifier".to_owned()),
+            StoreError::Away { url, .. } if kitaru_store::is_postgres(url) => {
+                Some("is PostgreSQL running there? to wait longer for it: KITARU_PATIENCE=SECONDS".to_owned())
+            }
+            StoreError::Unauthorized { url, .. } if kitaru_store::is_postgres(url) => {
+                Some("user and password stand in KITARU_STORE=postgres://USER:PASSWORD@HOST/DATABASE".to_owned())
+            }
+            StoreError::Older { .. } => Some("kitaru store migrate".to_owned()),
             StoreError::Away { .. } => Some("start it (kitaru up), or wait longer: KITARU_PATIENCE=SECONDS".to_owned()),
-            StoreError::Unauthorized { .. } => Some("set KITARU_TOKEN to a token of that server".to_owned()),
+            StoreError::Unauthorized { .. } => {
+                Some("give a token of that server: KITARU_TOKEN, or a file with it: --token-file FILE".to_owned())
+            }
+            StoreError::TokenFile { path, .. } => {
+                Some(format!("a file with nothing but the token, that only you may read: chmod 600 {path}"))
+            }
             StoreError::Readable { .. } => {
                 Some("use its https:// address; where the way is private, KITARU_ALLOW_HTTP=1".to_owned())
             }

@@ -5,11 +5,18 @@ use kitaru_core::event::PauseReason;
 use kitaru_core::rows::{ExecutionRow, WaitRow};
 use serde_json::Value as Json;
 
+use super::example::example;
+
 /// The command that answers a wait, with an example of a value that fits. It names the question: pasted again after
 /// that one was answered, it must not answer the next.
 pub fn answer(wait: &WaitRow) -> String {
-    let (value, key) = (example(wait.schema.as_ref()), quoted(&wait.key));
-    format!("kitaru input {} --value {} --wait {key}", wait.execution_id.short(), quoted(&value))
+    answer_to(wait.execution_id.short(), wait.schema.as_ref(), &wait.key)
+}
+
+/// The same from its parts.
+pub fn answer_to(short: &str, schema: Option<&Json>, key: &str) -> String {
+    let value = example(schema);
+    format!("kitaru input {short} --value {} --wait {}", quoted(&value), quoted(key))
 }
 
 /// What to do about an open wait: answer it, or let its flow go on without an answer where its time has passed.
@@ -73,54 +80,6 @@ pub fn span(length: Millis) -> String {
     }
 }
 
-/// A JSON text that a schema takes, or nearly: something to type over.
-fn example(schema: Option<&Json>) -> String {
-    sample(schema.unwrap_or(&Json::Null), schema.unwrap_or(&Json::Null), 0).to_string()
-}
-
-fn sample(schema: &Json, root: &Json, depth: usize) -> Json {
-    if depth > 5 {
-        return Json::Null;
-    }
-    if let Some(name) = schema.get("$ref").and_then(Json::as_str) {
-        let target = name.strip_prefix('#').and_then(|path| root.pointer(path));
-        return target.map_or(Json::Null, |target| sample(target, root, depth + 1));
-    }
-    for given in ["const", "default"] {
-        if let Some(value) = schema.get(given) {
-            return value.clone();
-        }
-    }
-    for list in ["enum", "examples"] {
-        if let Some(first) = schema.get(list).and_then(|all| all.get(0)) {
-            return first.clone();
-        }
-    }
-    for list in ["anyOf", "oneOf", "allOf"] {
-        if let Some(first) = schema.get(list).and_then(|all| all.get(0)) {
-            return sample(first, root, depth + 1);
-        }
-    }
-    let kind = schema.get("type");
-    match kind.and_then(Json::as_str).or_else(|| kind?.get(0)?.as_str()) {
-        Some("boolean") => Json::Bool(true),
-        Some("integer") => schema.get("minimum").cloned().unwrap_or_else(|| 1.into()),
-        Some("number") => schema.get("minimum").cloned().unwrap_or_else(|| 1.5.into()),
-        Some("array") => {
-            Json::Array(schema.get("items").map(|items| sample(items, root, depth + 1)).into_iter().collect())
-        }
-        Some("object") => {
-            let fields = schema.get("properties").and_then(Json::as_object);
-            let required = schema.get("required").and_then(Json::as_array);
-            let needed = |name: &str| required.is_none_or(|all| all.iter().any(|one| one == name));
-            let shown = fields.into_iter().flatten().filter(|(name, _)| needed(name));
-            Json::Object(shown.map(|(name, field)| (name.clone(), sample(field, root, depth + 1))).collect())
-        }
-        Some("null") => Json::Null,
-        _ => Json::String("text".to_owned()),
-    }
-}
-
 /// What `--set` takes to put that value there: JSON where a text would be taken for it, else the text.
 pub(super) fn assignment(name: &str, value: &Json) -> String {
     let text = match value {
@@ -142,25 +101,6 @@ pub(super) fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn an_example_fits_its_schema() {
-        let model = json!({
-            "$defs": { "Mood": { "enum": ["good", "bad"], "type": "string" } },
-            "type": "object",
-            "properties": {
-                "ok": { "type": "boolean" }, "mood": { "$ref": "#/$defs/Mood" }, "n": { "type": "integer" },
-                "note": { "anyOf": [{ "type": "string" }, { "type": "null" }] },
-            },
-            "required": ["ok", "mood", "note"],
-        });
-        for schema in [json!({"type": "boolean"}), json!({"type": "array", "items": {"type": "number"}}), model] {
-            let value = serde_json::from_str(&example(Some(&schema))).expect("JSON");
-            assert_eq!(super::super::check_answer(Some(&schema), &value), None, "{schema}: {value}");
-        }
-        assert_eq!(example(None), "\"text\"");
-    }
 
     #[test]
     fn a_pause_is_said_in_one_line() {

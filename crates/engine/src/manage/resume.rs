@@ -174,13 +174,18 @@ pub fn unbegun(store: &dyn Store) -> Result<Vec<ExecutionRow>> {
             Body::Created(created) => created.fork.map(|fork| fork.by),
             _ => None,
         });
-        if by.is_none_or(|by| by != "python" && !by.ends_with("(cli)") && by != "cli") {
+        if by.is_none_or(|by| !begins_itself(&by)) {
             found.push(row);
         }
     }
     // Who asked first comes first.
     found.reverse();
     Ok(found)
+}
+
+/// Whether whoever made an execution begins it: a command or a client does.
+fn begins_itself(by: &str) -> bool {
+    ["cli", "python"].iter().any(|means| by == *means || by.ends_with(&format!(" ({means})")))
 }
 
 /// Whether a parked execution has something to go on with.

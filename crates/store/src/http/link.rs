@@ -2,10 +2,10 @@
 //!
 //! Not here: trying again (`away`), and what is said (`wire`).
 
+use crate::afar::{Ahead, now};
 use crate::error::StoreError;
 use kitaru_core::Millis;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// What messages of the protocol are sent as: no page of another site can send that without asking first.
 const KIND: &str = "application/vnd.kitaru.store";
@@ -37,7 +37,7 @@ pub struct Link {
     pub url: String,
     authorization: Option<String>,
     /// How far the server's clock is ahead of the one here.
-    ahead: AtomicI64,
+    ahead: Ahead,
 }
 
 impl Link {
@@ -61,7 +61,7 @@ impl Link {
         }
         let agent = ureq::Agent::new_with_config(config.build());
         let authorization = token.map(|token| format!("Bearer {token}"));
-        Self { agent, url, authorization, ahead: AtomicI64::new(0) }
+        Self { agent, url, authorization, ahead: Ahead::default() }
     }
 
     /// Sends a message and returns the answer.
@@ -79,7 +79,7 @@ impl Link {
         let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec().map_err(away)?;
         match (status, theirs) {
             (200, Some(theirs)) => {
-                self.hear(clock, took, theirs);
+                self.ahead.hear(clock, took, theirs);
                 Ok(body)
             }
             _ => Err(self.refused(status, &body)),
@@ -88,18 +88,7 @@ impl Link {
 
     /// What that time of the clock here is by the server's.
     pub fn by_its_clock(&self, here: Millis) -> Millis {
-        here.saturating_add(self.ahead.load(Ordering::Relaxed))
-    }
-
-    /// The server's clock was somewhere between what it was sent and what came back: as far as what was known before
-    /// fits to that, it stays.
-    fn hear(&self, sent: Millis, took: Millis, theirs: Millis) {
-        let (most, least) = (theirs.saturating_sub(sent) + 1, theirs.saturating_sub(sent.saturating_add(took)) - 1);
-        let known = self.ahead.load(Ordering::Relaxed);
-        let fits = known.clamp(least.min(most), most);
-        if fits != known {
-            self.ahead.store(fits, Ordering::Relaxed);
-        }
+        self.ahead.by_its_clock(here)
     }
 
     fn refused(&self, status: u16, body: &[u8]) -> Failed {
@@ -119,30 +108,5 @@ impl Link {
                 code.map(|code| format!("{code}: ")).unwrap_or_default()
             )),
         })
-    }
-}
-
-fn now() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_is_believed_no_further_than_it_can_be_told() {
-        let link = Link::new("http://127.0.0.1:1".to_owned(), None, true);
-        link.hear(1_000, 10, 1_005);
-        assert_eq!(link.by_its_clock(0), 0, "it may be the same clock");
-        link.hear(1_000, 10, 61_000);
-        assert_eq!(link.by_its_clock(0), 59_989, "a minute ahead, give or take the way");
-        link.hear(1_000, 2, 61_001);
-        assert_eq!(link.by_its_clock(0), 59_998);
-        link.hear(1_000, 500, 61_200);
-        assert_eq!(link.by_its_clock(0), 59_998, "what is known better stays");
-        link.hear(3_600_000, 2, 61_000);
-        assert!(link.by_its_clock(0) < -3_500_000, "the clock here was set");
     }
 }

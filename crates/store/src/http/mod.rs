@@ -1,30 +1,25 @@
 //! The store of a server: every verb is a message to it, one round trip each, and a server that is away is waited for.
 //!
-//! `link` sends a message, `away` waits, `lane` numbers writes so that one that is sent again is known, `values` keeps large
-//! values from being sent twice, `queries` looks. Its times are by the server's clock ([`Store::by_its_clock`]), and its
+//! `link` sends a message, `values` keeps large values from being sent twice, `queries` looks; waiting and numbering stand
+//! in `afar`. Its times are by the server's clock ([`Store::by_its_clock`]), and its
 //! owners are known by their leases. Not here: any decision; the server has a store of its own.
 
-mod away;
-mod lane;
 mod link;
 mod queries;
-mod settings;
+mod token;
 mod values;
 
-pub use away::interrupt_by;
-
+use crate::afar::{Away, Lane, Settings, Tries};
 use crate::error::StoreError;
 use crate::owners;
 use crate::store::{Claim, Created, Guard, LogLine, Queries, Result, Store};
 use crate::wire::{self, Connect, Found, Hello, Read, Write, Writes, Wrote, odd};
-use away::{Away, Tries};
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::BreakpointRow;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
-use lane::Lane;
 use link::{Failed, Link};
-use settings::Settings;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 use values::Known;
 
@@ -55,18 +50,19 @@ pub fn is_remote(address: &str) -> bool {
     address.starts_with("http://") || address.starts_with("https://")
 }
 
-/// Opens the store of the server at that address.
-pub fn connect(address: &str) -> Result<std::sync::Arc<dyn Store>> {
+/// Opens the store of the server at that address. `token_file`: see [`crate::Options`].
+pub fn connect(address: &str, token_file: Option<&Path>) -> Result<std::sync::Arc<dyn Store>> {
     let settings = Settings::from_env()?;
+    let token = token::token(token_file)?;
     let url = address.trim_end_matches('/').to_owned();
     let host = host(&url).ok_or_else(|| StoreError::Address(hidden(&url)))?;
     let near = is_loopback(&host);
-    if settings.token.is_some() && !near && url.starts_with("http://") && !settings.allow_http {
+    if token.is_some() && !near && url.starts_with("http://") && !settings.allow_http {
         return Err(StoreError::Readable { url });
     }
-    let link = Link::new(url, settings.token.as_deref(), near);
+    let link = Link::new(url, token.as_deref(), near);
     let away = Away::new(&link.url, &settings);
-    let (lanes, pid) = ([Lane::new(), Lane::new(), Lane::new()], std::process::id());
+    let (lanes, pid) = ([Lane::new(1), Lane::new(1), Lane::new(1)], std::process::id());
     let mut made = Remote { link, away, lanes, known: Known::default(), inline: crate::INLINE, far: !near, pid };
     let ours = Connect { protocol: wire::VERSION, version: env!("CARGO_PKG_VERSION").to_owned() };
     let told = made.ask("connect", &wire::pack(&ours, &[], false)?, Some(settings.first))?;
@@ -354,7 +350,7 @@ mod tests {
         for bad in ["http://", "http://me:secret@host", "http://host?token=secret", "http://ho st"] {
             assert!(host(bad).is_none(), "{bad}");
         }
-        let refused = connect("http://me:secret@host").err().unwrap();
+        let refused = connect("http://me:secret@host", None).err().unwrap();
         assert_eq!(refused.code(), "store-address");
         assert!(!refused.to_string().contains("secret"));
         assert!(is_loopback("localhost") && is_loopback("::1") && is_loopback("127.0.0.9"));

@@ -239,6 +239,18 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(path)
 }
 
+/// Whether anybody but its owner may read a file. What belongs to somebody else who lends it (a service manager) may be
+/// lent by its group.
+pub fn others_may_read(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let (found, me) = (file.metadata()?, {
+        // SAFETY: it has no arguments and cannot fail.
+        unsafe { libc::geteuid() }
+    });
+    let kept_from = if found.uid() == me { 0o077 } else { 0o007 };
+    Ok(found.mode() & kept_from != 0)
+}
+
 /// Forces a folder's entries to the disk, so that a new file in it is still there after a power cut.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()

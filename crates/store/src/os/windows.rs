@@ -90,6 +90,11 @@ pub fn file_id(_path: &Path) -> io::Result<(u64, u64)> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// See the unix half. It cannot be told.
+pub fn others_may_read(_file: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// See the unix half. Who may look is inherited.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     std::fs::create_dir(path)

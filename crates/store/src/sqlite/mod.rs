@@ -9,6 +9,7 @@ mod breakpoints;
 mod check;
 mod chunks;
 mod collect;
+mod copy;
 mod due;
 mod fault;
 mod feed;
@@ -28,6 +29,7 @@ mod writer;
 use crate::Options;
 use crate::access::Access;
 use crate::error::StoreError;
+use crate::inherited::Inherited;
 use crate::os;
 use crate::owners::Owners;
 use crate::store::{
@@ -44,8 +46,6 @@ use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, ValueRef
 pub use restore::restore;
 use rusqlite::Connection;
 use std::collections::HashMap;
-use std::mem::ManuallyDrop;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,35 +65,6 @@ pub struct Sqlite {
     pid: u32,
     /// Writes by this handle for executions that it need not own.
     posts: AtomicU64,
-}
-
-/// A value that is dropped by the process that made it only: a forked child must leave SQLite's connections be.
-pub struct Inherited<T> {
-    value: ManuallyDrop<T>,
-    pid: u32,
-}
-
-impl<T> Inherited<T> {
-    fn new(value: T) -> Self {
-        Self { value: ManuallyDrop::new(value), pid: std::process::id() }
-    }
-}
-
-impl<T> Deref for Inherited<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
-    }
-}
-
-impl<T> Drop for Inherited<T> {
-    fn drop(&mut self) {
-        if self.pid == std::process::id() {
-            // SAFETY: this is the value's one drop, and it is not used afterwards.
-            unsafe { ManuallyDrop::drop(&mut self.value) };
-        }
-    }
 }
 
 impl Sqlite {
@@ -347,6 +318,10 @@ impl Store for Sqlite {
     }
 
     fn upkeep(&self) -> Option<&dyn crate::Upkeep> {
+        Some(self)
+    }
+
+    fn copying(&self) -> Option<&dyn crate::Copying> {
         Some(self)
     }
 }

@@ -4,11 +4,11 @@
 //! Who queued first leads next, so nobody is overtaken twice. Among processes [`super::gate`] says whose turn it
 //! is. Not here: statements.
 
-use super::Inherited;
 use super::fault::Fault;
 use super::feed::Numbers;
 use super::gate::Gate;
 use crate::error::StoreError;
+use crate::inherited::Inherited;
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -13,6 +13,7 @@ pub fn now() -> Millis {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as Millis
 }
 
+#[allow(dead_code)]
 pub fn store(home: &Path) -> Arc<dyn Store> {
     open(home.join("kitaru.db").to_str().unwrap(), home, &Options::default()).unwrap()
 }
@@ -45,6 +46,7 @@ pub fn ended(key: &str, result: Value) -> Body {
 }
 
 /// This program again, in another role.
+#[allow(dead_code)]
 pub fn spawn(role: &str, home: &Path, settings: &[(&str, String)]) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "role", "--ignored", "--nocapture", "--test-threads", "1"]);

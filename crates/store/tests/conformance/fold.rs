@@ -125,7 +125,8 @@ fn check(with: &Fixture, id: &ExecutionId, batches: &[Vec<Choice>]) -> Result<()
     Ok(())
 }
 
-fn body((kind, which, number): Choice, seq: Seq) -> Body {
+/// An event of that choice, which is to be written at that sequence.
+pub fn body((kind, which, number): Choice, seq: Seq) -> Body {
     let key = format!("k{which}");
     let call = head(&key, if which == 4 { CallKind::Reading } else { CallKind::Checkpoint });
     // Eighths add up exactly, in whatever order.

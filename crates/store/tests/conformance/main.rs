@@ -8,10 +8,16 @@
 #[macro_use]
 mod suite;
 
+#[cfg(unix)]
+#[path = "../cluster/mod.rs"]
+mod cluster;
+
 mod access;
 mod artifacts_logs;
 mod breakpoints;
 mod delete;
+#[cfg(unix)]
+mod dialects;
 mod due;
 mod events;
 mod feed;
@@ -22,6 +28,8 @@ mod forks;
 mod listing;
 mod once;
 mod ownership;
+#[cfg(unix)]
+mod postgres;
 mod upkeep;
 mod values;
 mod verbs;

@@ -1,36 +1,41 @@
 //! The list of promises, for each backend that is given. Not here: backends (`main.rs`, and `remote_store.rs` of the server).
 
 macro_rules! backends {
-    ($($backend:ident: $address:expr;)*) => { $( mod $backend { suite!($address); } )* };
+    ($($backend:ident: $address:expr;)*) => { $( mod $backend { suite!(@all $address); } )* };
 }
 
 /// What holds for those that keep tokens, and can be kept in order from here.
 #[allow(unused_macros)]
 macro_rules! keepers {
-    ($($backend:ident: $address:expr;)*) => { $(
-        mod $backend {
-            suite! { $address;
-                access:
-                    a_token_is_found_until_it_is_revoked_and_listed_afterwards
-                    a_link_is_kept_until_long_after_its_end
-                    a_change_is_on_record_before_it_is_made;
-                upkeep:
-                    what_is_read_or_belongs_to_others_is_not_removed
-                    a_value_goes_with_the_last_that_refers_to_it
-                    what_would_be_collected_is_told_and_stays
-                    a_value_that_went_is_stored_anew
-                    a_reference_to_what_has_gone_is_refused;
-            }
+    (@all $($how:tt)*) => {
+        suite! { $($how)*;
+            access:
+                a_token_is_found_until_it_is_revoked_and_listed_afterwards
+                a_link_is_kept_until_long_after_its_end
+                a_change_is_on_record_before_it_is_made;
+            upkeep:
+                what_is_read_or_belongs_to_others_is_not_removed
+                a_value_goes_with_the_last_that_refers_to_it
+                what_would_be_collected_is_told_and_stays
+                a_value_that_went_is_stored_anew
+                a_reference_to_what_has_gone_is_refused;
         }
-    )* };
+    };
+    ($($backend:ident: $address:expr;)*) => { $( mod $backend { keepers!(@all $address); } )* };
 }
 
 macro_rules! suite {
+    // As a list of names and functions, for those that share what a backend stands on.
+    (list; $($module:ident: $($promise:ident)*;)*) => {
+        vec![$( $(
+            (concat!(stringify!($module), "::", stringify!($promise)), crate::$module::$promise as fn(&crate::Fixture)),
+        )* )*]
+    };
     ($address:expr; $($module:ident: $($promise:ident)*;)*) => {
         $( mod $module { $( #[test] fn $promise() { crate::$module::$promise(&crate::Fixture::new($address)); } )* } )*
     };
-    ($address:expr) => {
-        suite! { $address;
+    (@all $($how:tt)*) => {
+        suite! { $($how)*;
             once:
                 a_write_that_comes_twice_is_written_once_and_answered_alike
                 what_is_refused_leaves_the_others_and_is_refused_alike

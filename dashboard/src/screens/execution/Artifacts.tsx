@@ -35,22 +35,11 @@ function One({ id, item }: { id: string; item: Artifact }) {
     URL.revokeObjectURL(link.href)
   }
   return (
-    <li>
+    <li className="relative">
       <details onToggle={event => setOpen(event.currentTarget.open)}>
-        <summary className="flex items-center gap-2 rounded-md hover:bg-sunk">
+        <summary className="flex items-center gap-2 rounded-md py-0.5 pr-8 hover:bg-sunk">
           <span className="wrap-anywhere font-mono text-xs">{item.name}</span>
           <span className="num ml-auto whitespace-nowrap text-soft text-xs">{item.bytes} bytes</span>
-          <Button
-            kind="bare"
-            icon="download"
-            aria-label={`Download ${item.name}`}
-            className="!p-1"
-            onClick={event => {
-              event.preventDefault()
-              setError(null)
-              download().catch(setError)
-            }}
-          />
         </summary>
         {open &&
           (item.bytes > MOST ? (
@@ -59,6 +48,16 @@ function One({ id, item }: { id: string; item: Artifact }) {
             <Content id={id} name={item.name} />
           ))}
       </details>
+      <Button
+        kind="bare"
+        icon="download"
+        aria-label={`Download ${item.name}`}
+        className="!p-1 absolute top-0 right-0"
+        onClick={() => {
+          setError(null)
+          download().catch(setError)
+        }}
+      />
       {error !== null && <Trouble error={error} />}
     </li>
   )

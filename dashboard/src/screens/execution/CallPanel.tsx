@@ -52,7 +52,7 @@ function Call({ execution, call }: { execution: Execution; call: CallWithValues 
   return (
     <>
       <div className="flex flex-wrap items-center gap-2 px-4 pb-3">
-        <p className="num flex-1 text-soft text-sm">
+        <p className="num grow basis-40 text-soft text-sm">
           step {call.step} · <Took from={call.started_at} to={call.ended_at} />
           {facts.length > 0 && ` · ${facts.join(' · ')}`}
         </p>

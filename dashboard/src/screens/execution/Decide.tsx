@@ -1,6 +1,7 @@
 // A pause that asks what to do with a recorded result: use it, or run the call again. What differs is shown.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, body } from '../../api/client'
+import { sayWhoGoesOn } from '../../api/said'
 import type { Execution } from '../../api/schema'
 import { type PauseKind, pauseOf } from '../../model/pause'
 import { Button } from '../../ui/Button'
@@ -29,6 +30,7 @@ export function Decide({ execution, asked }: { execution: Execution; asked: Aske
       const params = { path: { id: execution.id } }
       return body(api.POST('/api/v1/executions/{id}/resume', { params, body: { rerun: [], set: {}, on_drift } }))
     },
+    onSuccess: acted => sayWhoGoesOn('Resumed', acted.goes_on),
     onSettled: () => client.invalidateQueries({ queryKey: ['execution', execution.id] }),
   })
   return (

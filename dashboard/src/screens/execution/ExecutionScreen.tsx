@@ -105,7 +105,7 @@ export function ExecutionScreen() {
           </Fact>
         )}
       </dl>
-      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
+      <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <Waterfall execution={data} chosen={call} />
         <div className="lg:sticky lg:top-4 lg:max-h-[calc(100dvh-2rem)] lg:overflow-y-auto">
           {call === undefined ? <FlowPanel execution={data} /> : <CallPanel execution={data} name={call} />}

@@ -3,6 +3,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, body } from '../../api/client'
+import { sayWhoGoesOn } from '../../api/said'
 import type { Execution } from '../../api/schema'
 import { read } from '../../model/edit'
 import { pauseOf } from '../../model/pause'
@@ -31,6 +32,7 @@ export function Pending({ execution }: { execution: Execution }) {
       const params = { path: { id: execution.id } }
       return body(api.POST('/api/v1/executions/{id}/resume', { params, body: { rerun: [], set: {}, ...way } }))
     },
+    onSuccess: acted => sayWhoGoesOn('Resumed', acted.goes_on),
     onSettled: () => client.invalidateQueries({ queryKey: ['execution', execution.id] }),
   })
   const go = () => {

@@ -4,7 +4,8 @@ import { useNavigate } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type KeyboardEvent, memo, useEffect, useMemo, useRef } from 'react'
 import type { Execution } from '../../api/schema'
-import { isIdle, isOpen, type Line, ticks, waterfall } from '../../model/calls'
+import { type Axis, ticks } from '../../model/axis'
+import { isIdle, isOpen, type Line, waterfall } from '../../model/calls'
 import { leaf } from '../../model/ids'
 import { lookOf } from '../../model/status'
 import { span } from '../../model/time'
@@ -13,6 +14,12 @@ import { Icon } from '../../ui/Icon'
 import { Empty } from '../../ui/Notice'
 
 const HEIGHT = 32
+/** How far apart times are written, of the whole width: those from a minute on are longer. */
+const NARROW = 0.18
+const WIDE = 0.3
+
+/** Puts something at so many hundredths of its track. Time moves it, and no layout has to be made anew for that. */
+const moved = (left: number) => `translateX(${left}cqw)`
 
 export function Waterfall({ execution, chosen }: { execution: Execution; chosen: string | undefined }) {
   const navigate = useNavigate()
@@ -20,7 +27,7 @@ export function Waterfall({ execution, chosen }: { execution: Execution; chosen:
   const live = execution.status === 'running'
   const moment = live || execution.calls.some(isOpen) ? now : 0
   const ended = live ? null : moment === 0 ? execution.updated_at : null
-  const { lines, length } = useMemo(
+  const { lines, axis } = useMemo(
     () => waterfall(execution.calls, execution.created_at, ended, moment),
     [execution.calls, execution.created_at, ended, moment],
   )
@@ -68,7 +75,7 @@ export function Waterfall({ execution, chosen }: { execution: Execution; chosen:
     )
   return (
     <section aria-label="Calls" className="sheet overflow-hidden">
-      <Axis length={length} />
+      <Scale axis={axis} />
       <div
         ref={box}
         role="listbox"
@@ -88,7 +95,7 @@ export function Waterfall({ execution, chosen }: { execution: Execution; chosen:
                   id={`call-${item.index}`}
                   top={item.start}
                   line={line}
-                  length={length}
+                  axis={axis}
                   of={lines.length}
                   at={item.index + 1}
                   chosen={item.index === at}
@@ -103,19 +110,32 @@ export function Waterfall({ execution, chosen }: { execution: Execution; chosen:
   )
 }
 
-function Axis({ length }: { length: number }) {
+function Scale({ axis }: { axis: Axis }) {
   return (
     <div
       aria-hidden="true"
       className="grid h-8 grid-cols-[minmax(0,2fr)_minmax(0,3fr)] items-center border-line border-b text-soft text-xs"
     >
       <span className="px-3">Call</span>
-      <span className="relative mr-16 h-full">
-        {ticks(length, 5).map(tick => (
+      <span className="@container relative mr-14 h-full">
+        {axis.stretches.map(
+          one =>
+            one.idle && (
+              <span
+                key={one.from}
+                title={`${span(one.to - one.from)} in which nothing ran`}
+                className="absolute inset-y-1 left-0 flex items-center justify-center overflow-hidden rounded-sm bg-sunk text-soft"
+                style={{ transform: moved(one.left * 100), width: `${(one.right - one.left) * 100}%` }}
+              >
+                ⋯
+              </span>
+            ),
+        )}
+        {ticks(axis, axis.stretches.some(one => one.to > 60_000) ? WIDE : NARROW).map((tick, at) => (
           <span
             key={tick}
-            className="num absolute top-1.5 whitespace-nowrap"
-            style={{ left: `${(tick / length) * 100}%` }}
+            className={`num absolute top-1.5 left-0 whitespace-nowrap ${at === 0 ? '' : 'max-sm:hidden'}`}
+            style={{ transform: moved(axis.at(tick) * 100) }}
           >
             {tick === 0 ? '0' : span(tick)}
           </span>
@@ -129,20 +149,22 @@ interface BarProps {
   id: string
   top: number
   line: Line
-  length: number
+  axis: Axis
   of: number
   at: number
   chosen: boolean
   choose: (key: string) => void
 }
 
-const Bar = memo(function Bar({ id, top, line, length, of, at, chosen, choose }: BarProps) {
+const Bar = memo(function Bar({ id, top, line, axis, of, at, chosen, choose }: BarProps) {
   const { call } = line
   const look = lookOf(call.status === 'retrying' ? 'running' : call.status)
   const took = line.to - line.from
   const idle = isIdle(call)
-  const left = (line.from / length) * 100
-  const width = Math.max((took / length) * 100, 0.4)
+  const left = axis.at(line.from) * 100
+  // What stands at the end has its time written before it.
+  const late = left > 60
+  const width = Math.max(axis.at(line.to) * 100 - left, 0.4)
   return (
     <div
       id={id}
@@ -160,33 +182,33 @@ const Bar = memo(function Bar({ id, top, line, length, of, at, chosen, choose }:
         style={{ paddingLeft: 12 + Math.min(line.depth, 8) * 14 }}
       >
         <span className={look.text}>
-          <Icon name={call.reused ? 'link' : look.icon} className="size-3.5" />
+          <Icon name={line.borrowed ? 'link' : look.icon} className="size-3.5" />
         </span>
         <span className="truncate font-mono text-xs" title={call.key}>
           {leaf(call.key)}
         </span>
         <span className="sr-only">
           {call.status}
-          {call.reused && ', reused'}
+          {line.borrowed && ', reused from its source'}
         </span>
         {call.attempts > 1 && <span className="num shrink-0 text-failed text-xs">{call.attempts} tries</span>}
       </span>
-      <span className="relative mr-16 h-full">
+      <span className="@container relative mr-14 h-full">
         <span
-          className={`absolute top-2.5 h-3 rounded-sm ${
-            call.reused
+          className={`absolute top-2.5 left-0 h-3 rounded-sm ${
+            line.borrowed
               ? `border border-dashed ${look.text} border-current`
               : idle
                 ? `${look.fill} ${look.text} border border-current/40`
                 : look.bar
           }`}
-          style={{ left: `${left}%`, width: `${width}%`, minWidth: 3, maxWidth: `${100 - left}%` }}
+          style={{ transform: moved(left), width: `${width}%`, minWidth: 3, maxWidth: `${100 - left}%` }}
         />
         <span
-          className="num absolute top-1.5 whitespace-nowrap pl-1.5 text-soft text-xs"
-          style={{ left: `${Math.min(left + width, 100)}%` }}
+          className="num absolute top-1.5 left-0 whitespace-nowrap px-1.5 text-soft text-xs"
+          style={{ transform: late ? `${moved(left)} translateX(-100%)` : moved(Math.min(left + width, 100)) }}
         >
-          {call.reused ? 'reused' : span(took)}
+          {line.borrowed ? 'reused' : span(took)}
         </span>
       </span>
     </div>

@@ -16,7 +16,9 @@ export function FirstUse() {
       <p>
         Put this into <code className="font-mono text-sm">hello.py</code>, run it, and it appears here by itself.
       </p>
-      <pre className="overflow-x-auto rounded-md bg-sunk p-3 font-mono text-xs leading-5">{PROGRAM}</pre>
+      <pre tabIndex={0} className="overflow-x-auto rounded-md bg-sunk p-3 font-mono text-xs leading-5">
+        {PROGRAM}
+      </pre>
       <Command text="kitaru run hello.py:hello --input name=you" />
     </section>
   )

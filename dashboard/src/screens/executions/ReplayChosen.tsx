@@ -3,6 +3,7 @@ import { useQueries } from '@tanstack/react-query'
 import { useState } from 'react'
 import { actOnAll, type Outcome } from '../../api/acts'
 import { api, body, once } from '../../api/client'
+import { sayWhoGoesOn } from '../../api/said'
 import type { ExecutionBrief } from '../../api/schema'
 import { dollars } from '../../model/money'
 import { Button } from '../../ui/Button'
@@ -38,12 +39,15 @@ export function ReplayChosen({ rows, close, done }: Props) {
     setBusy(true)
     const came = await actOnAll(
       good.map(row => row.id),
-      id =>
-        body(
+      async id => {
+        const replayed = await body(
           api.POST('/api/v1/executions/{id}/replay', { params: { path: { id }, header: once() }, body: asked(from) }),
-        ),
+        )
+        return replayed.goes_on
+      },
     )
     setBusy(false)
+    if (came.goesOn !== null) sayWhoGoesOn(`${came.done} created`, came.goesOn)
     tell(came)
     if (came.refused.length === 0) {
       done()
@@ -68,7 +72,11 @@ export function ReplayChosen({ rows, close, done }: Props) {
           {dollars(sum(plan => plan.runs.usage.cost_usd + plan.may_run.usage.cost_usd))}.
         </p>
       )}
-      {outcome ? <Told outcome={outcome} /> : refused.length > 0 && <Told outcome={{ done: 0, refused }} />}
+      {outcome ? (
+        <Told outcome={outcome} />
+      ) : (
+        refused.length > 0 && <Told outcome={{ done: 0, goesOn: null, refused }} />
+      )}
       <div className="mt-4 flex justify-end gap-2">
         <Button onClick={close}>Back</Button>
         <Button kind="strong" busy={busy} disabled={good.length === 0} onClick={() => void start()}>

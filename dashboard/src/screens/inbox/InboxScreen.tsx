@@ -63,7 +63,7 @@ export function InboxScreen() {
         </Empty>
       )}
       {(list.length > 0 || search.wait !== undefined) && query.isSuccess && (
-        <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,20rem)_minmax(0,1fr)]">
+        <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,20rem)_minmax(0,1fr)]">
           <section aria-label="Open questions" className="sheet lg:max-h-[calc(100dvh-7rem)] lg:overflow-y-auto">
             <ul>
               {list.map(wait => (
@@ -72,9 +72,14 @@ export function InboxScreen() {
             </ul>
             {list.length === 0 && <Empty title="No open question is left." />}
             {query.hasNextPage && (
-              <Button className="m-3" busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                Load more
-              </Button>
+              <div className="p-3">
+                <p className="mb-2 text-soft text-xs">
+                  These are the {list.length} oldest. Newer ones may have an earlier deadline.
+                </p>
+                <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                  Load more
+                </Button>
+              </div>
             )}
           </section>
           <div ref={form}>

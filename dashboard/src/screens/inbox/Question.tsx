@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { type KeyboardEvent, useState } from 'react'
 import { api, body, once } from '../../api/client'
 import { execution } from '../../api/queries'
+import { sayWhoGoesOn } from '../../api/said'
 import type { Wait } from '../../api/schema'
 import { beginning, type Draft, fieldOf, finish, type Schema, type Wrongs } from '../../model/form'
 import { short } from '../../model/ids'
@@ -35,7 +36,8 @@ export function Question({ wait, done }: { wait: Wait; done: () => void }) {
       const params = { path: { id: wait.execution_id }, header: key }
       return body(api.POST('/api/v1/executions/{id}/input', { params, body: { value, wait: wait.key } }))
     },
-    onSuccess: async () => {
+    onSuccess: async answered => {
+      sayWhoGoesOn('Answered', answered.goes_on)
       await client.invalidateQueries({ queryKey: ['waits'] })
       done()
     },

@@ -1,0 +1,130 @@
+//! The store as a whole: `kitaru store status`, `migrate`, `copy`.
+//!
+//! None of them works on the store that the other commands have opened: it may be one that cannot be opened yet. Not
+//! here: how a store is copied and migrated (`kitaru_store`).
+
+use crate::args::{Args, Keep};
+use crate::output::{Answer, clean};
+use kitaru_engine::manage::{self, Actor, ManageError, Target};
+use kitaru_engine::{Clock, SystemClock};
+use kitaru_store::{Options, Store, hidden, is_postgres};
+use serde_json::{Value as Json, json};
+use std::path::Path;
+use std::sync::Arc;
+
+type Result<T> = std::result::Result<T, ManageError>;
+
+/// `store …`
+pub fn store(args: &Args, one: &Keep) -> Result<Answer> {
+    match one {
+        Keep::Status => status(args),
+        Keep::Migrate => migrate(args),
+        Keep::Copy { from, to } => copy(args, from, to),
+    }
+}
+
+fn kind(address: &str) -> &'static str {
+    if is_postgres(address) {
+        "postgres"
+    } else if kitaru_store::is_remote(address) {
+        "server"
+    } else if address == "memory:" {
+        "memory"
+    } else {
+        "sqlite"
+    }
+}
+
+/// `store status`
+fn status(args: &Args) -> Result<Answer> {
+    let (address, home) = crate::located(args)?;
+    let mut item = json!({ "kind": kind(&address), "store": hidden(&address) });
+    if is_postgres(&address) {
+        let (found, known) = kitaru_store::version(&address)?;
+        item["format"] = json!(found);
+        item["known"] = json!(known);
+        if found != Some(known) {
+            // It is not filled for a look, and not used as it is.
+            item["state"] = json!(if found.is_none() { "empty" } else { "to be migrated" });
+            let next = if found.is_none() { "the first use fills it" } else { "kitaru store migrate" };
+            return Ok(answer(item, vec![next.to_owned()]));
+        }
+    } else if kind(&address) == "sqlite" && !Path::new(&address).exists() {
+        item["state"] = json!("empty");
+        return Ok(answer(item, vec!["the first use makes it".to_owned()]));
+    }
+    let opened = kitaru_store::open(&address, &home, &Options::default())?;
+    let queries = opened.queries();
+    let counts = queries.counts()?;
+    let health = queries.health(false)?;
+    if let Some((_, format)) = health.iter().find(|(name, _)| name == "format") {
+        item["format"] = json!(format.parse::<u64>().ok());
+    }
+    item["state"] = json!("ready");
+    item["executions"] = json!(counts.iter().map(|(.., count)| count).sum::<u64>());
+    item["open_waits"] = json!(queries.open_waits()?.0);
+    Ok(answer(item, Vec::new()))
+}
+
+fn answer(item: Json, messages: Vec<String>) -> Answer {
+    let fields = item.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let line = |(name, value): (&String, &Json)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("{:<12} {}", name.replace('_', " "), clean(&value))
+    };
+    let text = fields.map(line).collect::<Vec<_>>().join("\n");
+    Answer { item: Some(item), text, messages, ..Answer::default() }
+}
+
+/// `store migrate`
+fn migrate(args: &Args) -> Result<Answer> {
+    let (address, home) = crate::located(args)?;
+    let (from, to) = if is_postgres(&address) {
+        kitaru_store::migrate(&address)?
+    } else {
+        // A file is brought up to date by whoever opens it: nobody else has it open while that goes on.
+        drop(kitaru_store::open(&address, &home, &Options::default())?);
+        return Ok(Answer::text(clean(&format!("{} is up to date", hidden(&address)))));
+    };
+    let shown = hidden(&address);
+    let text = match from {
+        None => format!("{shown}: filled, format {to}"),
+        Some(from) if from == to => format!("{shown}: format {to} already"),
+        Some(from) => format!("{shown}: format {from} before, {to} now"),
+    };
+    let item = json!({ "store": shown, "before": from, "format": to });
+    Ok(Answer { item: Some(item), text: clean(&text), ..Answer::default() })
+}
+
+/// `store copy`
+fn copy(args: &Args, from: &str, to: &str) -> Result<Answer> {
+    let (_, home) = crate::located(args)?;
+    if kind(from) == "sqlite" && !Path::new(from).exists() {
+        let why = format!("there is no store at {from}");
+        return Err(ManageError::new("usage", why, Some("kitaru store status".to_owned())));
+    }
+    if from == "memory:" || to == "memory:" {
+        return Err(ManageError::new("usage", "a store in memory goes with its process", None));
+    }
+    let open =
+        |address: &str| -> Result<Arc<dyn Store>> { Ok(kitaru_store::open(address, &home, &Options::default())?) };
+    let (source, target) = (open(from)?, open(to)?);
+    let now = source.by_its_clock(SystemClock.now());
+    let copied = kitaru_store::copy(source.as_ref(), target.as_ref(), now)?;
+    // The log of changes is what the source had: that it was copied is the first that comes after.
+    let actor = Actor { by: crate::who(), token: None, from: "cli".to_owned() };
+    let (from, to) = (hidden(from), hidden(to));
+    let given = json!({ "from": from, "to": to });
+    let act = ("copyStore", Target::Nothing);
+    manage::audited(target.as_ref(), &actor, act, &given, &|| SystemClock.now(), || Ok(()))?;
+    let text = format!(
+        "copied {} executions with {} events and {} large values to {to}",
+        copied.executions, copied.events, copied.values
+    );
+    let item = json!({
+        "from": from, "to": to, "executions": copied.executions, "events": copied.events, "values": copied.values,
+    });
+    let next =
+        "the store that was copied is as it was: set KITARU_STORE to the copy, and use only one of them".to_owned();
+    Ok(Answer { item: Some(item), text: clean(&text), messages: vec![next], ..Answer::default() })
+}

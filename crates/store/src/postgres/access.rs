@@ -1,0 +1,200 @@
+//! The statements of tokens, links and the log of changes. Each may be sent again: it notices what it has done.
+//!
+//! Not here: what they are for (`crate::access`).
+
+use super::Postgres;
+use super::conn::Conn;
+use super::fault::{Fault, Result};
+use super::param::{Columns, Param};
+use crate::access::{Access, ActFilter, ActRow, LinkRow, TokenRow};
+use crate::error::StoreError;
+use crate::store;
+use kitaru_core::{ExecutionId, Millis};
+use std::cell::Cell;
+use tokio_postgres::Row;
+
+/// A link that ended so long ago is forgotten.
+const LONG: Millis = 30 * 86_400_000;
+
+const TOKEN: &str = "SELECT id, name, scope, digest, by, created_at, expires_at, revoked_at, used_at FROM tokens";
+const ACT: &str = "SELECT id, at, by, token, origin, act, target, given, before, after, outcome, ended_at FROM audit";
+
+impl Postgres {
+    /// Writes what others must notice. `work` is told whether it may have been done before.
+    fn noticed<T>(&self, work: impl Fn(&Conn, bool) -> Result<T>) -> store::Result<T> {
+        let tried = Cell::new(false);
+        self.again(|db| {
+            let again = tried.replace(true);
+            db.transaction("BEGIN", |db| {
+                db.query("SELECT announce($1)", &[Param::Small(self.space)])?;
+                let done = work(db, again)?;
+                db.query("SELECT nextval('revision')", &[])?;
+                Ok(done)
+            })
+        })
+    }
+}
+
+impl Access for Postgres {
+    fn add_token(&self, token: &TokenRow) -> store::Result<()> {
+        self.noticed(|db, again| {
+            let text = "INSERT INTO tokens (id, name, scope, digest, by, created_at, expires_at, revoked_at, used_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
+            let params = [
+                token.id.as_str().into(),
+                token.name.as_str().into(),
+                token.scope.as_str().into(),
+                Param::Bytes(token.digest.to_vec()),
+                token.by.as_str().into(),
+                token.created_at.into(),
+                token.expires_at.into(),
+                token.revoked_at.into(),
+                token.used_at.into(),
+            ];
+            if db.execute(text, &params)? == 0 && !again {
+                return Err(Fault::Refused(StoreError::Conflict(format!("there is a token {} already", token.id))));
+            }
+            Ok(())
+        })
+    }
+
+    fn token(&self, id: &str) -> store::Result<Option<TokenRow>> {
+        self.read(|db| db.find(&format!("{TOKEN} WHERE id = $1"), &[id.into()])?.as_ref().map(token).transpose())
+    }
+
+    fn tokens(&self) -> store::Result<Vec<TokenRow>> {
+        self.read(|db| db.query(&format!("{TOKEN} ORDER BY created_at DESC, id"), &[])?.iter().map(token).collect())
+    }
+
+    fn revoke_token(&self, id: &str, at: Millis) -> store::Result<bool> {
+        self.noticed(|db, again| {
+            let text = "UPDATE tokens SET revoked_at = $2 WHERE id = $1
+                AND (revoked_at IS NULL OR $3 AND revoked_at = $2)";
+            Ok(db.execute(text, &[id.into(), at.into(), Param::Bool(again)])? > 0)
+        })
+    }
+
+    fn token_used(&self, id: &str, at: Millis) -> store::Result<()> {
+        self.again(|db| db.execute("UPDATE tokens SET used_at = $2 WHERE id = $1", &[id.into(), at.into()])).map(|_| ())
+    }
+
+    fn add_link(&self, link: &LinkRow) -> store::Result<()> {
+        self.again(|db| {
+            let old = link.created_at.saturating_sub(LONG);
+            db.execute("DELETE FROM links WHERE expires_at < $1", &[old.into()])?;
+            let text =
+                "INSERT INTO links (id, digest, execution_id, key, question, by, created_at, expires_at, used_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
+            let params = [
+                link.id.as_str().into(),
+                Param::Bytes(link.digest.to_vec()),
+                link.execution_id.as_str().into(),
+                link.key.as_str().into(),
+                Param::Bytes(link.question.to_vec()),
+                link.by.as_str().into(),
+                link.created_at.into(),
+                link.expires_at.into(),
+                link.used_at.into(),
+            ];
+            db.execute(text, &params).map(|_| ())
+        })
+    }
+
+    fn link(&self, id: &str) -> store::Result<Option<LinkRow>> {
+        let text = "SELECT id, digest, execution_id, key, question, by, created_at, expires_at, used_at
+            FROM links WHERE id = $1";
+        self.read(|db| db.find(text, &[id.into()])?.as_ref().map(link).transpose())
+    }
+
+    fn link_used(&self, id: &str, at: Millis) -> store::Result<()> {
+        let text = "UPDATE links SET used_at = $2 WHERE id = $1 AND used_at IS NULL";
+        self.again(|db| db.execute(text, &[id.into(), at.into()])).map(|_| ())
+    }
+
+    fn begin_act(&self, act: &ActRow) -> store::Result<u64> {
+        let mark = uuid::Uuid::now_v7().simple().to_string();
+        let text = "INSERT INTO audit (at, by, token, origin, act, target, given, before, mark)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            ON CONFLICT (mark) DO UPDATE SET at = excluded.at RETURNING id";
+        let params = [
+            act.at.into(),
+            act.by.as_str().into(),
+            act.token.as_deref().into(),
+            act.from.as_str().into(),
+            act.act.as_str().into(),
+            act.target.as_deref().into(),
+            act.given.as_str().into(),
+            act.before.as_deref().into(),
+            mark.as_str().into(),
+        ];
+        self.again(|db| db.one(text, &params)?.num(0))
+    }
+
+    fn end_act(&self, id: u64, at: Millis, after: Option<&str>, outcome: &str) -> store::Result<()> {
+        let text = "UPDATE audit SET ended_at = $2, after = $3, outcome = $4 WHERE id = $1 AND outcome IS NULL";
+        self.again(|db| db.execute(text, &[id.into(), at.into(), after.into(), outcome.into()])).map(|_| ())
+    }
+
+    fn acts(&self, filter: &ActFilter) -> store::Result<Vec<ActRow>> {
+        let below = filter.before.unwrap_or(u64::MAX);
+        let mut params = vec![below.into(), filter.since.unwrap_or(Millis::MIN).into(), filter.limit.into()];
+        let text = match &filter.by {
+            None => format!("{ACT} WHERE id < $1 AND at >= $2 ORDER BY id DESC LIMIT $3"),
+            // Each half by its own index.
+            Some(by) => {
+                params.push(by.as_str().into());
+                format!(
+                    "SELECT * FROM (({ACT} WHERE by = $4 AND id < $1 AND at >= $2 ORDER BY id DESC LIMIT $3)
+                     UNION ({ACT} WHERE token = $4 AND id < $1 AND at >= $2 ORDER BY id DESC LIMIT $3)) AS both_of
+                     ORDER BY id DESC LIMIT $3"
+                )
+            }
+        };
+        self.read(|db| db.query(&text, &params)?.iter().map(act).collect())
+    }
+}
+
+fn token(row: &Row) -> Result<TokenRow> {
+    Ok(TokenRow {
+        id: row.text(0)?,
+        name: row.text(1)?,
+        scope: row.text(2)?,
+        digest: row.digest(3)?,
+        by: row.text(4)?,
+        created_at: row.int(5)?,
+        expires_at: row.opt_int(6)?,
+        revoked_at: row.opt_int(7)?,
+        used_at: row.opt_int(8)?,
+    })
+}
+
+fn link(row: &Row) -> Result<LinkRow> {
+    Ok(LinkRow {
+        id: row.text(0)?,
+        digest: row.digest(1)?,
+        execution_id: ExecutionId::new(row.text(2)?),
+        key: row.text(3)?,
+        question: row.digest(4)?,
+        by: row.text(5)?,
+        created_at: row.int(6)?,
+        expires_at: row.int(7)?,
+        used_at: row.opt_int(8)?,
+    })
+}
+
+fn act(row: &Row) -> Result<ActRow> {
+    Ok(ActRow {
+        id: row.num(0)?,
+        at: row.int(1)?,
+        by: row.text(2)?,
+        token: row.opt_text(3)?,
+        from: row.text(4)?,
+        act: row.text(5)?,
+        target: row.opt_text(6)?,
+        given: row.text(7)?,
+        before: row.opt_text(8)?,
+        after: row.opt_text(9)?,
+        outcome: row.opt_text(10)?,
+        ended_at: row.opt_int(11)?,
+    })
+}

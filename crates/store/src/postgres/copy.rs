@@ -1,0 +1,248 @@
+//! The statements that copy a store: rows out, and rows in. Not here: what is copied (`crate::copy`).
+
+use super::conn::Conn;
+use super::fault::{Fault, Result};
+use super::param::{Columns, Param, escaped, unescaped};
+use super::{Postgres, chunks};
+use crate::copy::{Cell, Copying, Fill, Kind, Row, Sink, TABLES, Table, not_empty};
+use crate::error::StoreError;
+use crate::store;
+use crate::values::{Chunk, Values, encode_ids};
+use kitaru_core::value::Text;
+use kitaru_core::{Digest, ValueRef};
+use serde_json::Value as Json;
+use std::sync::Arc;
+
+/// A column as it is read: the same kinds as everywhere.
+fn read_as(name: &str, kind: Kind) -> String {
+    match kind {
+        Kind::Flag => format!("\"{name}\"::integer::bigint"),
+        Kind::Texts => format!("to_json(\"{name}\")::text"),
+        _ => format!("\"{name}\""),
+    }
+}
+
+fn param(cell: &Cell) -> Param {
+    match cell {
+        Cell::Null => Param::Text(None),
+        Cell::Int(number) => Param::from(*number),
+        Cell::Real(_) => Param::Int(None),
+        Cell::Text(text) => Param::from(text.as_str()),
+        Cell::Bytes(bytes) => Param::Bytes(bytes.clone()),
+    }
+}
+
+fn rows(db: &Conn, table: &Table, after: Option<&Row>, limit: usize) -> Result<Vec<Row>> {
+    let columns: Vec<String> = table.columns.iter().map(|(name, kind)| read_as(name, *kind)).collect();
+    let key: Vec<String> = table.columns.iter().take(table.key).map(|(name, _)| format!("\"{name}\"")).collect();
+    let key = key.join(", ");
+    let marks: Vec<String> = (1..=table.key).map(|at| format!("${at}")).collect();
+    let behind = after.map(|_| format!("WHERE ({key}) > ({})", marks.join(", "))).unwrap_or_default();
+    let text = format!("SELECT {} FROM {} {behind} ORDER BY {key} LIMIT {limit}", columns.join(", "), table.name);
+    let given: Vec<Param> = after.map(|row| row.iter().take(table.key).map(param).collect()).unwrap_or_default();
+    let found = db.query(&text, &given)?;
+    let cell = |row: &tokio_postgres::Row, at: usize, kind: Kind| {
+        Ok(match kind {
+            Kind::Int | Kind::Flag => row.opt_int(at)?.map_or(Cell::Null, Cell::Int),
+            Kind::Real => row.opt_float(at)?.map_or(Cell::Null, Cell::Real),
+            Kind::Text => row.opt_text(at)?.map_or(Cell::Null, Cell::Text),
+            Kind::Bytes => row.opt_bytes(at)?.map_or(Cell::Null, Cell::Bytes),
+            // What is escaped stands inside of the list.
+            Kind::Texts => {
+                let all: Vec<String> = super::read::must(row, at)?;
+                Cell::Text(serde_json::to_string(&all.into_iter().map(unescaped).collect::<Vec<_>>())?)
+            }
+        })
+    };
+    found
+        .iter()
+        .map(|row| table.columns.iter().enumerate().map(|(at, (_, kind))| cell(row, at, *kind)).collect())
+        .collect()
+}
+
+/// One column of many rows.
+fn column(rows: &[Row], at: usize, kind: Kind) -> Result<Param> {
+    let cells = rows.iter().map(|row| row.get(at).unwrap_or(&Cell::Null));
+    let odd = |cell: &Cell| Fault::Odd(format!("a column has {cell:?}"));
+    Ok(match kind {
+        Kind::Int | Kind::Flag => Param::SomeInts(
+            cells
+                .map(|cell| match cell {
+                    Cell::Int(number) => Ok(Some(*number)),
+                    Cell::Null => Ok(None),
+                    other => Err(odd(other)),
+                })
+                .collect::<Result<_>>()?,
+        ),
+        Kind::Real => Param::SomeReals(
+            cells
+                .map(|cell| match cell {
+                    Cell::Real(number) => Ok(Some(*number)),
+                    #[allow(clippy::cast_precision_loss)]
+                    Cell::Int(number) => Ok(Some(*number as f64)),
+                    Cell::Null => Ok(None),
+                    other => Err(odd(other)),
+                })
+                .collect::<Result<_>>()?,
+        ),
+        Kind::Text => Param::SomeTexts(cells.map(|cell| cell.text().map(escaped)).collect()),
+        Kind::Texts => Param::SomeTexts(
+            cells
+                .map(|cell| {
+                    let all: Vec<String> = serde_json::from_str(cell.text().unwrap_or("[]"))?;
+                    let all: Vec<String> = all.iter().map(|one| escaped(one)).collect();
+                    Ok(Some(serde_json::to_string(&all)?))
+                })
+                .collect::<Result<_>>()?,
+        ),
+        Kind::Bytes => Param::SomeBytes(
+            cells
+                .map(|cell| match cell {
+                    Cell::Bytes(bytes) => Ok(Some(bytes.clone())),
+                    Cell::Null => Ok(None),
+                    other => Err(odd(other)),
+                })
+                .collect::<Result<_>>()?,
+        ),
+    })
+}
+
+/// A column as it is written.
+fn write_as(name: &str, kind: Kind) -> String {
+    match kind {
+        Kind::Flag => format!("r.\"{name}\" <> 0"),
+        Kind::Texts => format!("ARRAY(SELECT jsonb_array_elements_text(r.\"{name}\"::jsonb))"),
+        _ => format!("r.\"{name}\""),
+    }
+}
+
+fn kind_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Int | Kind::Flag => "bigint[]",
+        Kind::Real => "double precision[]",
+        Kind::Text | Kind::Texts => "text[]",
+        Kind::Bytes => "bytea[]",
+    }
+}
+
+fn insert(db: &Conn, table: &Table, all: &[Row]) -> Result<()> {
+    let mut names: Vec<String> = table.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    let mut values: Vec<String> = table.columns.iter().map(|(name, kind)| write_as(name, *kind)).collect();
+    let mut given: Vec<(String, &'static str)> =
+        table.columns.iter().map(|(name, kind)| (format!("\"{name}\""), kind_of(*kind))).collect();
+    let mut params =
+        table.columns.iter().enumerate().map(|(at, (_, kind))| column(all, at, *kind)).collect::<Result<Vec<_>>>()?;
+    let mut beside = |name: &str, value: &str| {
+        names.push(name.to_owned());
+        values.push(value.to_owned());
+    };
+    match table.name {
+        "executions" => {
+            beside("reversed", "reverse(r.id)");
+            beside("awaits", "r.awaits <> 0");
+            beside("parked_on", "ARRAY(SELECT jsonb_array_elements_text(r.parked_on::jsonb))");
+            let reasons = all.iter().map(|row| {
+                let text = row.get(4).and_then(Cell::text);
+                Ok(text.map(serde_json::from_str::<Json>).transpose()?.unwrap_or_default())
+            });
+            let reasons = reasons.collect::<Result<Vec<Json>>>()?;
+            let awaits = reasons.iter().map(|reason| Some(i64::from(!reason["executions"].is_null()))).collect();
+            let parked = reasons.iter().map(|reason| {
+                let waits = reason["waits"].as_array().into_iter().flatten().filter_map(Json::as_str);
+                Ok(Some(serde_json::to_string(&waits.map(escaped).collect::<Vec<_>>())?))
+            });
+            params.push(Param::SomeInts(awaits));
+            params.push(Param::SomeTexts(parked.collect::<Result<_>>()?));
+            given.push(("awaits".to_owned(), "bigint[]"));
+            given.push(("parked_on".to_owned(), "text[]"));
+        }
+        "journal" | "logs" => beside("revision", "0"),
+        "audit" => beside("mark", "'copied ' || r.id"),
+        _ => {}
+    }
+    let marks: Vec<String> = given.iter().enumerate().map(|(at, (_, kind))| format!("${}::{kind}", at + 1)).collect();
+    let called: Vec<&str> = given.iter().map(|(name, _)| name.as_str()).collect();
+    let text = format!(
+        "INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS r({})",
+        table.name,
+        names.join(", "),
+        values.join(", "),
+        marks.join(", "),
+        called.join(", ")
+    );
+    db.execute(&text, &params).map(|_| ())
+}
+
+/// A connection that a copy is written by, inside its transaction.
+struct Taking<'a> {
+    db: &'a Conn,
+    values: &'a Values,
+    path: &'a str,
+}
+
+impl Sink for Taking<'_> {
+    fn rows(&mut self, table: &Table, rows: Vec<Row>) -> store::Result<()> {
+        insert(self.db, table, &rows).map_err(|fault| fault.told(self.path))
+    }
+
+    fn value(&mut self, text: &Arc<Text>) -> store::Result<()> {
+        let told = |fault: Fault| fault.told(self.path);
+        let new = self.values.prepare(text, |digests| chunks::has(self.db, digests).map_err(told))?;
+        let parts: Vec<&Chunk> = new.chunks.iter().collect();
+        chunks::insert(self.db, &parts).map_err(told)?;
+        let ids = chunks::ids(self.db, &new.chunks).map_err(told)?;
+        let text = "INSERT INTO blobs (digest, len, chunks) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING";
+        let digest = Param::Bytes(new.reference.digest.0.to_vec());
+        let params = [digest, new.reference.len.into(), Param::Bytes(encode_ids(&ids))];
+        self.db.execute(text, &params).map(|_| ()).map_err(told)
+    }
+}
+
+/// Numbers go on behind all that are in use: events of deleted executions may be read by replays.
+const NUMBERS: &str = "
+    SET LOCAL synchronous_commit TO on;
+    SELECT setval(pg_get_serial_sequence('executions', 'n'), greatest(1, (SELECT max(n) FROM executions),
+        (SELECT max(n) FROM journal), (SELECT max(source) FROM segments)));
+    SELECT setval(pg_get_serial_sequence('breakpoints', 'id'), greatest(1, (SELECT max(id) FROM breakpoints)));
+    SELECT setval(pg_get_serial_sequence('audit', 'id'), greatest(1, (SELECT max(id) FROM audit)));
+    SELECT nextval('revision')";
+
+impl Copying for Postgres {
+    fn rows(&self, table: &Table, after: Option<&Row>, limit: usize) -> store::Result<Vec<Row>> {
+        self.read(|db| rows(db, table, after, limit))
+    }
+
+    fn stored(&self) -> store::Result<Vec<ValueRef>> {
+        self.read(|db| {
+            let one = |row: &tokio_postgres::Row| Ok(ValueRef { digest: Digest(row.digest(0)?), len: row.num(1)? });
+            db.query("SELECT digest, len FROM blobs ORDER BY digest", &[])?.iter().map(one).collect()
+        })
+    }
+
+    fn take_in(&self, fill: Fill<'_>) -> store::Result<()> {
+        self.here()?;
+        // Once: whether a copy whose commit was not answered is there, can be seen.
+        let done = self.pool.with(|db| {
+            db.transaction("BEGIN", |db| {
+                let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
+                db.batch(&format!("LOCK TABLE {} IN EXCLUSIVE MODE", names.join(", ")))?;
+                for name in ["executions", "journal", "tokens", "audit", "breakpoints"] {
+                    if db.find(&format!("SELECT 1 FROM {name} LIMIT 1"), &[])?.is_some() {
+                        return Err(Fault::Refused(not_empty()));
+                    }
+                }
+                db.query("SELECT announce($1)", &[Param::Small(self.space)])?;
+                let mut taking = Taking { db, values: &self.values, path: &self.path };
+                fill(&mut taking)?;
+                db.batch(NUMBERS)
+            })
+        });
+        done.map_err(|fault| match fault {
+            Fault::Lost(why) => {
+                let why = format!("{why}; whether the copy is there, `kitaru store status` says");
+                StoreError::Io { path: self.path.clone(), why }
+            }
+            other => other.told(&self.path),
+        })
+    }
+}

@@ -1,0 +1,392 @@
+//! Writes as the database takes them: JSON for `once` (`migrations/0002-writing.sql`), payloads of events apart.
+//!
+//! What an event changes is decided by [`kitaru_core::project`]; a sequence that the database will give is told as its
+//! place. Not here: statements, and what is refused.
+
+use super::fault::{Fault, Result};
+use super::param::escaped;
+use crate::store::{Claim, Guard, Seen};
+use crate::values::{New, encode_ids};
+use crate::wire::Write;
+use kitaru_core::event::{CallKind, Usage};
+use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
+use kitaru_core::rows::{CallStatus, Status};
+use kitaru_core::{Body, Digest, ExecutionId, Millis, Seq, Value};
+use serde_json::{Map, Value as Json, json};
+
+/// A sequence from here on is a place behind the first event of its item.
+const PLACED: Seq = 1 << 40;
+
+/// What one write refers to.
+#[derive(Default)]
+pub struct Referred {
+    /// Values that are to be stored.
+    pub new: Vec<New>,
+    /// The chunks of each of them.
+    pub chunks: Vec<Vec<i64>>,
+    /// Values that events were given with.
+    pub copied: Vec<Digest>,
+}
+
+/// Writes, ready to be sent.
+pub struct Items {
+    /// A JSON list.
+    pub json: String,
+    /// Payloads of all events, in order.
+    pub payloads: Vec<String>,
+    /// Whether any of them refers to a value.
+    pub values: bool,
+}
+
+/// Puts writes together. `dead`: for each claim the owner that is known to be gone, if there is one.
+pub fn items(writes: &[Write], referred: &[Referred], dead: &[Option<String>]) -> Result<Items> {
+    let mut payloads = Vec::new();
+    let mut all = Vec::with_capacity(writes.len());
+    for ((one, referred), dead) in writes.iter().zip(referred).zip(dead) {
+        let mut item = item(one, &mut payloads, dead.as_deref())?;
+        if !referred.copied.is_empty() {
+            // What comes with the same item is there when it is looked for.
+            let is_new = |digest: &&Digest| referred.new.iter().any(|new| new.reference.digest == **digest);
+            let needs = referred
+                .copied
+                .iter()
+                .filter(|digest| !is_new(digest))
+                .map(|digest| hex(&digest.0))
+                .collect::<Vec<_>>();
+            item.insert("needs".to_owned(), json!(needs));
+        }
+        if !referred.new.is_empty() {
+            let blob = |(new, chunks): (&New, &Vec<i64>)| {
+                let packed = hex(&encode_ids(chunks));
+                let digest = hex(&new.reference.digest.0);
+                json!({ "digest": digest, "len": new.reference.len, "chunks": chunks, "packed": packed })
+            };
+            let blobs = referred.new.iter().zip(&referred.chunks).map(blob).collect();
+            item.insert("blobs".to_owned(), Json::Array(blobs));
+        }
+        all.push(Json::Object(item));
+    }
+    let mut all = Json::Array(all);
+    let mut json = serde_json::to_string(&all)?;
+    if json.contains("\\u0000") || json.contains("\\u001a") {
+        escape(&mut all);
+        json = serde_json::to_string(&all)?;
+    }
+    let values = referred.iter().any(|one| !one.new.is_empty() || !one.copied.is_empty());
+    Ok(Items { json, payloads, values })
+}
+
+/// Bytes as the database reads them.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        text
+    })
+}
+
+fn escape(value: &mut Json) {
+    match value {
+        Json::String(text) => *text = escaped(text),
+        Json::Array(items) => items.iter_mut().for_each(escape),
+        Json::Object(fields) => fields.values_mut().for_each(escape),
+        _ => {}
+    }
+}
+
+type Item = Map<String, Json>;
+
+fn item(one: &Write, payloads: &mut Vec<String>, dead: Option<&str>) -> Result<Item> {
+    Ok(match one {
+        Write::Append(id, at, epoch, events) => {
+            let mut item = head("append", id, *at);
+            item.insert("epoch".to_owned(), json!(epoch));
+            record(&mut item, *at, events, payloads, true)?;
+            item
+        }
+        Write::Create(id, at, events, claim) => create(id, *at, events, claim.as_ref(), payloads)?,
+        Write::Claim(id, at, epoch, claim, events) => {
+            let mut item = head("claim", id, *at);
+            item.insert("epoch".to_owned(), json!(epoch));
+            item.insert("owner".to_owned(), json!(serde_json::to_string(&claim.owner)?));
+            item.insert("lease".to_owned(), json!(claim.lease_until));
+            item.insert("dead".to_owned(), json!(dead));
+            record(&mut item, *at, events, payloads, false)?;
+            item
+        }
+        Write::Post(id, at, guard, events) => {
+            let mut item = head("post", id, *at);
+            item.insert("guard".to_owned(), guarded(guard));
+            record(&mut item, *at, events, payloads, false)?;
+            item
+        }
+        Write::Renew(leases, until) => {
+            let leases: Vec<Json> = leases.iter().map(|(id, epoch)| json!([id.as_str(), epoch])).collect();
+            fields(json!({ "verb": "renew", "leases": leases, "until": until }))
+        }
+        Write::Log(id, lines) => {
+            let line = |line: &crate::LogLine| json!([line.at, line.call_key, line.stream, line.text]);
+            let lines: Vec<Json> = lines.iter().map(line).collect();
+            fields(json!({ "verb": "log", "id": id.as_str(), "lines": lines }))
+        }
+        Write::Delete(id, epoch, last) => {
+            fields(json!({ "verb": "delete", "id": id.as_str(), "epoch": epoch, "last": last }))
+        }
+        Write::AddBreakpoint(row) => fields(json!({
+            "verb": "add_breakpoint", "flow": row.flow, "file": row.file, "before": row.before, "every": row.every,
+            "condition": row.condition, "by": row.by, "at": row.at,
+        })),
+        Write::RemoveBreakpoint(id) => fields(json!({ "verb": "remove_breakpoint", "id": id })),
+        Write::KeepCode(digest, parts) => fields(json!({ "verb": "keep_code", "digest": digest, "parts": parts })),
+    })
+}
+
+fn fields(value: Json) -> Item {
+    match value {
+        Json::Object(fields) => fields,
+        _ => Item::new(),
+    }
+}
+
+fn head(verb: &str, id: &ExecutionId, at: Millis) -> Item {
+    fields(json!({ "verb": verb, "id": id.as_str(), "at": at }))
+}
+
+fn create(
+    id: &ExecutionId,
+    at: Millis,
+    events: &[Body],
+    claim: Option<&Claim>,
+    payloads: &mut Vec<String>,
+) -> Result<Item> {
+    let Some(Body::Created(created)) = events.first() else {
+        return Ok(fields(json!({ "refused": "the first event of an execution is `created`" })));
+    };
+    let mut item = head("create", id, at);
+    let more = json!({
+        "epoch": u64::from(claim.is_some()),
+        "lease": claim.map_or(0, |claim| claim.lease_until),
+        "owner": claim.map(|claim| serde_json::to_string(&claim.owner)).transpose()?,
+        "flow": created.flow,
+        "parent": created.parent.as_ref().map(|parent| parent.id.as_str()),
+        "parent_key": created.parent.as_ref().map(|parent| &parent.key),
+        "source": created.fork.as_ref().map(|fork| fork.source.as_str()),
+        "upto": created.fork.as_ref().map(|fork| fork.upto),
+        "entry": serde_json::to_string(&created.entry)?,
+        "code": created.code,
+        "tags": created.tags,
+        "inputs": serde_json::to_string(&created.inputs)?,
+        "key": created.key,
+        "detached": created.detached,
+    });
+    item.extend(fields(more));
+    record(&mut item, at, events, payloads, false)?;
+    Ok(item)
+}
+
+fn guarded(guard: &Guard) -> Json {
+    let seen = |(id, seen): &(ExecutionId, Seen)| match seen {
+        Seen::In(status) => json!({ "id": id.as_str(), "status": status.as_str() }),
+        Seen::At(seq) => json!({ "id": id.as_str(), "seq": seq }),
+    };
+    match guard {
+        Guard::NotFinal => json!({}),
+        Guard::WaitOpen(key) => json!({ "open": key }),
+        Guard::Unchanged(epoch, seq) => json!({ "epoch": epoch, "seq": seq, "others": [] }),
+        Guard::AllUnchanged(epoch, seq, others) => {
+            json!({ "epoch": epoch, "seq": seq, "others": others.iter().map(seen).collect::<Vec<_>>() })
+        }
+    }
+}
+
+/// Events, and what they change. `resets`: the verb itself can say that there was progress, which most events do.
+fn record(item: &mut Item, at: Millis, events: &[Body], payloads: &mut Vec<String>, resets: bool) -> Result<()> {
+    let from = payloads.len();
+    let mut heads = Vec::with_capacity(events.len());
+    let mut changes = Vec::new();
+    let mut hits = Vec::new();
+    let mut merged: Option<ExecutionPatch> = None;
+    let mut asks = false;
+    for (place, body) in (PLACED..).zip(events) {
+        payloads.push(serde_json::to_string(body)?);
+        heads.push(json!([body.kind(), body.call_key()]));
+        for change in project(place, at, body) {
+            match change {
+                Change::Execution(patch) => match &mut merged {
+                    // A count that goes on from another change cannot be merged with it.
+                    Some(known) if patch.fruitless == Fruitless::Increment && known.fruitless != Fruitless::Keep => {
+                        changes.extend(execution(known)?);
+                        *known = *patch;
+                    }
+                    Some(known) => known.merge(*patch),
+                    None => merged = Some(*patch),
+                },
+                Change::BreakpointHit(id) => {
+                    hits.push(id);
+                    changes.push(json!({ "c": "hit", "id": id }));
+                }
+                Change::WaitOpened(opened) => {
+                    asks = true;
+                    changes.push(json!({
+                        "c": "wait_opened",
+                        "key": opened.call.key,
+                        "name": opened.call.name,
+                        "sleep": opened.call.kind == CallKind::Sleep,
+                        "question": opened.question,
+                        "schema": opened.schema.as_ref().map(Json::to_string),
+                        "data": text(opened.data.as_ref())?,
+                        "deadline": opened.deadline,
+                        "on_timeout": opened.on_timeout,
+                    }));
+                }
+                Change::Call(patch) => beside(&mut changes, call(&patch)?),
+                other => changes.push(row(place, &other)?),
+            }
+        }
+    }
+    let anew = merged.as_ref().is_some_and(|patch| patch.status.is_some());
+    if let Some(patch) = &merged {
+        match execution(patch)? {
+            Some(change)
+                if resets && change["c"] == "fruitless" && changes.iter().all(|one| one["c"] != "execution") =>
+            {
+                item.insert("reset".to_owned(), json!(true));
+            }
+            change => changes.extend(change),
+        }
+    }
+    item.insert("count".to_owned(), json!(events.len()));
+    item.insert("from".to_owned(), json!(from));
+    item.insert("events".to_owned(), Json::Array(heads));
+    item.insert("changes".to_owned(), Json::Array(changes));
+    if !hits.is_empty() {
+        item.insert("hits".to_owned(), json!(hits));
+    }
+    if anew || asks {
+        item.insert("stir".to_owned(), json!(anew));
+    }
+    Ok(())
+}
+
+fn text(value: Option<&Value>) -> Result<Option<String>> {
+    Ok(value.map(serde_json::to_string).transpose()?)
+}
+
+/// A unit enum as the word that serde gives it.
+fn word<T: serde::Serialize>(value: &T) -> Result<String> {
+    match serde_json::to_value(value)? {
+        Json::String(word) => Ok(word),
+        other => Ok(other.to_string()),
+    }
+}
+
+fn usage(change: &mut Json, usage: &Usage) {
+    if !usage.is_zero() {
+        change["input_tokens"] = json!(usage.input_tokens);
+        change["output_tokens"] = json!(usage.output_tokens);
+        change["cost_usd"] = json!(usage.cost_usd);
+    }
+}
+
+fn row(place: Seq, change: &Change) -> Result<Json> {
+    Ok(match change {
+        Change::CallUsage(key, used) => {
+            let mut change = json!({ "c": "usage", "key": key });
+            usage(&mut change, used);
+            change
+        }
+        Change::DropCalls(records) => json!({ "c": "drop", "records": records }),
+        Change::Reused(ranges) => json!({ "c": "reused", "ranges": ranges }),
+        Change::WaitClosed(end) => closed(place, end)?,
+        Change::Artifact(saved) => json!({
+            "c": "artifact", "name": saved.name, "value": serde_json::to_string(&saved.value)?, "call": saved.call,
+        }),
+        Change::Call(_) | Change::Execution(_) | Change::BreakpointHit(_) | Change::WaitOpened(_) => {
+            return Err(Fault::Odd("a change is written twice".to_owned()));
+        }
+    })
+}
+
+/// Rows of calls that follow each other are written together, as long as each is another call's.
+fn beside(changes: &mut Vec<Json>, row: Json) {
+    if let Some(rows) = changes.last_mut().and_then(|last| last.get_mut("rows")).and_then(Json::as_array_mut)
+        && rows.iter().all(|one| one["key"] != row["key"])
+    {
+        rows.push(row);
+        return;
+    }
+    changes.push(json!({ "c": "calls", "rows": [row] }));
+}
+
+fn call(patch: &CallPatch) -> Result<Json> {
+    let mut change = json!({
+        "key": patch.call.key,
+        "record": patch.record,
+        "name": patch.call.name,
+        "kind": word(&patch.call.kind)?,
+        "status": patch.status.as_str(),
+        "attempts": patch.attempts,
+        "started_at": patch.started_at,
+    });
+    if let Some((at, seq)) = patch.ended {
+        change["ended_at"] = json!(at);
+        change["ended_seq"] = json!(seq);
+    }
+    usage(&mut change, &patch.usage);
+    Ok(change)
+}
+
+fn closed(place: Seq, end: &WaitEnd) -> Result<Json> {
+    let status = if end.status == "withdrawn" { CallStatus::Cancelled } else { CallStatus::Completed };
+    Ok(json!({
+        "c": "wait_closed",
+        "key": end.key,
+        "status": end.status,
+        "answer": text(end.answer.as_ref().map(|(value, _)| value))?,
+        "by": end.answer.as_ref().map(|(_, by)| by),
+        "call": status.as_str(),
+        "seq": place,
+    }))
+}
+
+fn execution(patch: &ExecutionPatch) -> Result<Option<Json>> {
+    let only_usage = ExecutionPatch { usage: patch.usage, fruitless: patch.fruitless, ..ExecutionPatch::default() };
+    if *patch == only_usage && patch.usage.is_zero() {
+        // The most common patch by far: a finished call that consumed nothing.
+        return Ok(match patch.fruitless {
+            Fruitless::Reset => Some(json!({ "c": "fruitless" })),
+            Fruitless::Keep => None,
+            Fruitless::Increment => Some(json!({ "c": "execution", "fruitless": "add" })),
+        });
+    }
+    let mut change = json!({ "c": "execution", "status": patch.status.map(Status::as_str) });
+    if let Some(reason) = &patch.reason {
+        let part = |name: &str| reason.as_ref().and_then(|reason| reason.get(name));
+        change["awaits"] = json!(part("executions").is_some_and(|found| !found.is_null()));
+        change["parked_on"] = part("waits").cloned().unwrap_or_else(|| json!([]));
+        change["reason"] = json!(reason.as_ref().map(Json::to_string));
+    }
+    if let Some(at) = patch.wake_at {
+        change["wake_at"] = json!(at);
+    }
+    if let Some(owner) = &patch.owner {
+        change["owner"] = json!(owner.as_ref().map(serde_json::to_string).transpose()?);
+    }
+    if let Some(result) = &patch.result {
+        change["result"] = json!(serde_json::to_string(result)?);
+    }
+    if let Some(error) = &patch.error {
+        change["error"] = json!(error.as_ref().map(serde_json::to_string).transpose()?);
+    }
+    if let Some(stop) = &patch.stop {
+        change["stop"] = json!(stop.as_ref().map(word).transpose()?);
+    }
+    usage(&mut change, &patch.usage);
+    match patch.fruitless {
+        Fruitless::Keep => {}
+        Fruitless::Increment => change["fruitless"] = json!("add"),
+        Fruitless::Reset => change["fruitless"] = json!("reset"),
+    }
+    Ok(Some(change))
+}

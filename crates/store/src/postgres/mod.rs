@@ -1,0 +1,388 @@
+//! The store in PostgreSQL, for as many machines as reach it.
+//!
+//! `open` looks at the database and migrates it, `conn` has the connections, `once` and `items` write, `migrations` has the
+//! tables and what the database makes of a write; `read`, `listing`, `feed`, `forks`, `statistics` look. This file
+//! implements the traits. Times are by the database's clock, and owners are known by their leases, or by their process
+//! where that is of this very system. Not here: any decision about what an execution does next.
+
+mod access;
+mod address;
+mod chunks;
+mod collect;
+mod conn;
+mod copy;
+mod fault;
+mod feed;
+mod forks;
+mod items;
+mod listing;
+mod once;
+mod open;
+mod param;
+mod read;
+mod statistics;
+mod tls;
+
+use crate::access::Access;
+use crate::afar::{Ahead, Away, Lane, Settings, Tries};
+use crate::error::StoreError;
+use crate::inherited::Inherited;
+use crate::owners;
+use crate::store::{
+    ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
+    StatisticsRow, Store, WaitFilter,
+};
+use crate::values::Values;
+use crate::wire::{Write, Wrote, odd};
+use address::Address;
+pub use address::{hidden, is_postgres};
+use conn::{Conn, Pool};
+use fault::Fault;
+use kitaru_core::lease::{Owner, Pulse};
+use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often it may be asked for its version by each process.
+const LOOK: Duration = Duration::from_millis(40);
+/// How long it is waited for by those who only look whether anything happened.
+const GLANCE: Duration = Duration::from_millis(500);
+/// Writes with more bytes than this in a value let others pass.
+const LARGE: u64 = 64 << 10;
+
+/// See the module.
+pub struct Postgres {
+    pool: Inherited<Pool>,
+    /// Writes of executions; those with large values; leases, which must not wait for either. Several are under way at
+    /// once: PostgreSQL syncs together what many connections commit.
+    lanes: [Lane; 3],
+    away: Away,
+    /// How far the clock of the database is ahead.
+    ahead: Ahead,
+    values: Values,
+    /// Names the schema in locks.
+    space: i32,
+    path: String,
+    pid: u32,
+}
+
+/// Opens the store in the database at that address.
+pub fn connect(address: &str, relaxed: bool) -> Result<Arc<dyn Store>> {
+    let mut made = Postgres::at(address, relaxed)?;
+    let schema = made.pool.address().schema.clone();
+    made.space = made.first(|db| open::open(db, &schema, &made.path))?;
+    made.settled(None)?;
+    Ok(Arc::new(made))
+}
+
+/// Brings the tables at that address up to date. Returns from which version and to which.
+pub fn migrate(address: &str) -> Result<(Option<u32>, u32)> {
+    let made = Postgres::at(address, false)?;
+    let schema = made.pool.address().schema.clone();
+    Ok((made.first(|db| open::migrate(db, &schema, &made.path))?, open::VERSION))
+}
+
+/// The version of the tables at that address (`None`: there are none), and the version that is known here.
+pub fn version(address: &str) -> Result<(Option<u32>, u32)> {
+    let made = Postgres::at(address, false)?;
+    let schema = made.pool.address().schema.clone();
+    Ok((made.first(|db| open::look(db, &schema, &made.path))?.version, open::VERSION))
+}
+
+impl Postgres {
+    fn at(address: &str, relaxed: bool) -> Result<Self> {
+        let address = Address::parse(address)?;
+        let path = address.shown.clone();
+        Ok(Self {
+            pool: Inherited::new(Pool::new(address, relaxed)?),
+            lanes: [Lane::new(4), Lane::new(2), Lane::new(1)],
+            away: Away::new(&path, &Settings::from_env()?),
+            ahead: Ahead::default(),
+            values: Values::in_rows(),
+            space: 0,
+            path,
+            pid: std::process::id(),
+        })
+    }
+
+    /// Refuses a forked child: the connections belong to its parent.
+    fn here(&self) -> Result<()> {
+        if std::process::id() == self.pid {
+            return Ok(());
+        }
+        Err(StoreError::Forked { path: self.path.clone() })
+    }
+
+    /// Asks a database that may never have been there.
+    fn first<T>(&self, work: impl Fn(&Conn) -> fault::Result<T>) -> Result<T> {
+        self.read_within(Some(Settings::from_env()?.first), work)
+    }
+
+    fn read<T>(&self, query: impl Fn(&Conn) -> fault::Result<T>) -> Result<T> {
+        self.read_within(None, query)
+    }
+
+    fn read_within<T>(&self, most: Option<Duration>, query: impl Fn(&Conn) -> fault::Result<T>) -> Result<T> {
+        self.here()?;
+        let mut tries = Tries::default();
+        loop {
+            match self.pool.with(&query) {
+                Ok(found) => {
+                    self.away.over(&tries);
+                    return Ok(found);
+                }
+                Err(Fault::Lost(why) | Fault::Again(why)) => self.away.pause(&mut tries, &why, most)?,
+                Err(fault) => return Err(fault.told(&self.path)),
+            }
+        }
+    }
+
+    fn write(&self, mut write: Write) -> Result<Wrote> {
+        self.here()?;
+        let lane = match &write {
+            Write::Renew(..) => 2,
+            _ => {
+                let values = write.events_mut().iter_mut().flat_map(Body::values_mut);
+                usize::from(values.map(|value| value.len()).max().unwrap_or_default() > LARGE)
+            }
+        };
+        let lane = self.lanes.get(lane).ok_or_else(odd)?;
+        lane.run(write, |writer, number, writes| self.send(writer, number, writes, false))
+    }
+
+    fn done(&self, write: Write) -> Result<()> {
+        match self.write(write)? {
+            Wrote::Done => Ok(()),
+            _ => Err(odd()),
+        }
+    }
+
+    fn text_of(&self, reference: &ValueRef) -> Result<String> {
+        let parts = self.read(|db| chunks::parts(db, reference))?;
+        self.values.read(reference, parts, Path::new(&self.path))
+    }
+}
+
+impl Store for Postgres {
+    fn create(&self, id: &ExecutionId, at: Millis, mut events: Vec<Body>, claim: Option<Claim>) -> Result<Created> {
+        for body in &mut events {
+            if let Body::Created(created) = body {
+                // Whoever carries on what this store has looks for its code where it is.
+                created.entry.host.get_or_insert_with(crate::os::host_name);
+            }
+        }
+        match self.write(Write::Create(id.clone(), at, events, claim))? {
+            Wrote::Created(created) => Ok(created),
+            _ => Err(odd()),
+        }
+    }
+
+    fn claim(&self, id: &ExecutionId, at: Millis, expected: Epoch, claim: Claim, events: Vec<Body>) -> Result<Epoch> {
+        self.write(Write::Claim(id.clone(), at, expected, claim, events))?.number()
+    }
+
+    fn append(&self, id: &ExecutionId, at: Millis, epoch: Epoch, events: Vec<Body>) -> Result<Seq> {
+        self.write(Write::Append(id.clone(), at, epoch, events))?.number()
+    }
+
+    fn post(&self, id: &ExecutionId, at: Millis, guard: Guard, events: Vec<Body>) -> Result<Seq> {
+        self.write(Write::Post(id.clone(), at, guard, events))?.number()
+    }
+
+    fn renew(&self, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>> {
+        match self.write(Write::Renew(leases.to_vec(), until))? {
+            Wrote::Lost(lost) => Ok(lost),
+            _ => Err(odd()),
+        }
+    }
+
+    fn load(&self, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
+        self.read(|db| forks::load(db, id, after, limit))
+    }
+
+    fn reference(&self, value: &Value) -> Option<ValueRef> {
+        value.inline().filter(|text| text.len() > crate::values::INLINE).map(|_| value.reference())
+    }
+
+    fn value(&self, reference: &ValueRef) -> Result<String> {
+        self.text_of(reference)
+    }
+
+    fn log(&self, id: &ExecutionId, lines: Vec<LogLine>) -> Result<()> {
+        self.done(Write::Log(id.clone(), lines))
+    }
+
+    fn version(&self) -> Result<u64> {
+        let found = self.settled(Some(GLANCE))?;
+        // Any of them changes when something is written, or becomes visible.
+        let mixed = found.last.rotate_left(40) ^ found.upto.rotate_left(20) ^ found.writing;
+        Ok(mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    fn delete(&self, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()> {
+        self.done(Write::Delete(id.clone(), epoch, last_seq))
+    }
+
+    fn add_breakpoint(&self, breakpoint: BreakpointRow) -> Result<u64> {
+        self.write(Write::AddBreakpoint(breakpoint))?.number()
+    }
+
+    fn remove_breakpoint(&self, id: u64) -> Result<bool> {
+        match self.write(Write::RemoveBreakpoint(id))? {
+            Wrote::Removed(removed) => Ok(removed),
+            _ => Err(odd()),
+        }
+    }
+
+    fn keep_code(&self, digest: &str, parts: &str) -> Result<()> {
+        self.done(Write::KeepCode(digest.to_owned(), parts.to_owned()))
+    }
+
+    fn write_once(&self, writer: &str, number: u64, writes: Vec<Write>) -> Result<Vec<Result<Wrote>>> {
+        self.send(writer, number, writes, true)
+    }
+
+    fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
+        let found = self.read(|db| chunks::pieces(db, digests))?;
+        let path = Path::new(&self.path);
+        found.into_iter().map(|part| part.map(|part| self.values.bytes_of(part, path)).transpose()).collect()
+    }
+
+    fn by_its_clock(&self, here: Millis) -> Millis {
+        self.ahead.by_its_clock(here)
+    }
+
+    fn look_every(&self) -> Duration {
+        LOOK
+    }
+
+    fn owner(&self) -> Result<Owner> {
+        self.here()?;
+        Ok(owners::remote())
+    }
+
+    fn pulse(&self, owner: &Owner) -> Pulse {
+        owners::by_process(owner)
+    }
+
+    fn queries(&self) -> &dyn Queries {
+        self
+    }
+
+    fn access(&self) -> Option<&dyn Access> {
+        Some(self)
+    }
+
+    fn ready(&self) -> Result<()> {
+        self.read_within(Some(GLANCE), |db| db.query("SELECT n FROM executions LIMIT 1", &[])).map(|_| ())
+    }
+
+    fn upkeep(&self) -> Option<&dyn crate::Upkeep> {
+        Some(self)
+    }
+
+    fn copying(&self) -> Option<&dyn crate::Copying> {
+        Some(self)
+    }
+}
+
+impl Queries for Postgres {
+    fn execution(&self, id: &ExecutionId) -> Result<ExecutionRow> {
+        self.read(|db| read::execution(db, id))
+    }
+
+    fn find(&self, text: &str) -> Result<ExecutionId> {
+        self.read(|db| read::find(db, text))
+    }
+
+    fn executions(&self, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionRow>> {
+        self.read(|db| listing::executions(db, filter, page))
+    }
+
+    fn calls(&self, id: &ExecutionId) -> Result<Vec<CallRow>> {
+        self.read(|db| if forks::is_replay(db, id)? { forks::calls(db, id) } else { read::calls(db, id) })
+    }
+
+    fn call_counts(&self, id: &ExecutionId) -> Result<Vec<(CallStatus, u64)>> {
+        if !self.read(|db| forks::is_replay(db, id))? {
+            return self.read(|db| read::call_counts(db, id));
+        }
+        let mut counts = std::collections::BTreeMap::new();
+        for call in self.calls(id)? {
+            counts.entry(call.status.as_str()).or_insert((call.status, 0)).1 += 1;
+        }
+        Ok(counts.into_values().collect())
+    }
+
+    fn waits(&self, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>> {
+        self.read(|db| listing::waits(db, filter, page))
+    }
+
+    fn inbox(&self, after: Option<&InboxPlace>, limit: usize) -> Result<Vec<(InboxPlace, WaitRow)>> {
+        self.read(|db| listing::inbox(db, after, limit))
+    }
+
+    fn stirred(&self, now: Millis) -> Result<Vec<ExecutionRow>> {
+        self.read(|db| listing::candidates(db, now))
+    }
+
+    fn artifacts(&self, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
+        self.read(|db| if forks::is_replay(db, id)? { forks::artifacts(db, id) } else { read::artifacts(db, id) })
+    }
+
+    fn logs(&self, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)> {
+        self.read(|db| read::logs(db, id, after, limit))
+    }
+
+    fn changes(&self, after: Revision, limit: usize) -> Result<Changes> {
+        self.read(|db| feed::changes(db, self.space, after, limit))
+    }
+
+    fn newest(&self) -> Result<Revision> {
+        self.newest_settled()
+    }
+
+    fn statistics(&self, since: Millis) -> Result<Vec<StatisticsRow>> {
+        self.read(|db| statistics::statistics(db, since))
+    }
+
+    fn counts(&self) -> Result<Vec<(String, Status, u64)>> {
+        self.read(statistics::counts)
+    }
+
+    fn open_waits(&self) -> Result<(u64, Option<Millis>)> {
+        self.read(statistics::open_waits)
+    }
+
+    fn tags(&self) -> Result<Vec<(String, u64)>> {
+        self.read(statistics::tags)
+    }
+
+    fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>> {
+        self.read(|db| read::breakpoints(db, flow))
+    }
+
+    fn events(&self, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Event>> {
+        self.read(|db| read::events_of(db, id, kinds))
+    }
+
+    fn code(&self, digest: &str) -> Result<Option<String>> {
+        self.read(|db| read::code(db, digest))
+    }
+
+    fn health(&self, deep: bool) -> Result<Vec<(String, String)>> {
+        let schema = &self.pool.address().schema;
+        let mut found = vec![("path".to_owned(), self.path.clone()), ("format".to_owned(), open::VERSION.to_string())];
+        found.extend(self.read(|db| statistics::health(db, schema))?);
+        if deep {
+            found.push((
+                "integrity_check".to_owned(),
+                self.read(|db| db.batch("SELECT count(*) FROM journal")).map(|()| "ok".to_owned())?,
+            ));
+            found.push(("value_check".to_owned(), self.check()?));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,271 @@
+//! Writing: what a process has to write goes out together, numbered, and is sent again until it is known what came of it.
+//!
+//! Threads share a transaction as they share a message to a server ([`crate::afar::Lane`]). Values that are large are put
+//! beside the journal first, and referred to in the transaction that writes their events. Not here: what an item says
+//! (`items`), and what the database makes of it (`migrations`).
+
+use super::Postgres;
+use super::chunks;
+use super::fault::{self, Fault};
+use super::items::{self, Items, Referred};
+use super::param::{Columns, Param, unescaped};
+use crate::afar::{Tries, now};
+use crate::error::StoreError;
+use crate::store::{Created, Result};
+use crate::values;
+use crate::wire::{Write, Wrote};
+use kitaru_core::lease::{Owner, Pulse};
+use kitaru_core::{Body, Digest, ExecutionId, Value};
+use serde_json::Value as Json;
+use std::sync::Arc;
+
+/// How often values are put beside the journal anew because a part of them has just been removed.
+const AGAIN: usize = 5;
+
+/// What came of each write.
+pub type Answers = Vec<Result<Wrote>>;
+
+/// What the database says of a request.
+enum Told {
+    Answers(Vec<Json>),
+    /// A later one of the same writer was answered.
+    Overtaken(u64),
+    /// Values are not there.
+    Missing(Vec<Digest>),
+}
+
+impl Postgres {
+    /// Writes until it is known what came of it. `strict`: references to values that are not there refuse all of it.
+    pub(super) fn send(&self, writer: &str, number: u64, mut writes: Vec<Write>, strict: bool) -> Result<Answers> {
+        self.here()?;
+        let dead = writes.iter_mut().map(|one| self.hold_on(one)).collect::<Result<Vec<_>>>()?;
+        let mut referred = writes.iter_mut().map(|one| self.values_of(one.events_mut())).collect::<Result<Vec<_>>>()?;
+        let durable = writes.iter().any(Write::is_durable);
+        self.put(&mut referred)?;
+        let items = items::items(&writes, &referred, &dead).map_err(|fault| fault.told(&self.path))?;
+        let answers = match self.ask(writer, number, &items, durable, strict) {
+            // One of them is what no statement takes: nothing was written, and each goes alone.
+            Err(StoreError::Io { .. }) if writes.len() > 1 => {
+                let told = writes.into_iter().enumerate().map(|(at, one)| self.alone(writer, number, at, one, strict));
+                return told.collect();
+            }
+            other => other?,
+        };
+        match answers {
+            Told::Overtaken(last) => {
+                let why = format!("write {number} comes after write {last} of the same writer, which was answered");
+                Err(StoreError::Conflict(why))
+            }
+            Told::Missing(digests) => Err(StoreError::Missing(digests)),
+            Told::Answers(answers) => {
+                let answers: Answers = answers.into_iter().map(|one| answer(&one)).collect();
+                let is_collected = |one: &Result<Wrote>| matches!(one, Err(StoreError::Collected));
+                if !answers.iter().any(is_collected) || writer.matches('/').count() >= AGAIN {
+                    return Ok(answers);
+                }
+                self.anew(writer, number, writes, referred, answers, strict)
+            }
+        }
+    }
+
+    /// One of several, under a name that is made of theirs.
+    fn alone(&self, writer: &str, number: u64, at: usize, one: Write, strict: bool) -> Result<Result<Wrote>> {
+        let told = self.send(&format!("{writer}/{at}"), number, vec![one], strict)?;
+        Ok(told.into_iter().next().unwrap_or_else(|| Err(crate::wire::odd())))
+    }
+
+    /// Parts of values were removed between being put and being referred to: what was refused for it is sent again, as
+    /// something new.
+    fn anew(
+        &self,
+        writer: &str,
+        number: u64,
+        writes: Vec<Write>,
+        referred: Vec<Referred>,
+        mut answers: Answers,
+        strict: bool,
+    ) -> Result<Answers> {
+        for ((at, mut one), referred) in writes.into_iter().enumerate().zip(referred) {
+            if !matches!(answers.get(at), Some(Err(StoreError::Collected))) {
+                continue;
+            }
+            let texts = |digest: &Digest| referred.new.iter().find(|new| new.reference.digest == *digest);
+            for value in one.events_mut().iter_mut().flat_map(Body::values_mut) {
+                if let Value::Stored(reference) = value
+                    && let Some(new) = texts(&reference.digest)
+                {
+                    *value = Value::Inline(Arc::clone(&new.text));
+                }
+            }
+            let told = self.alone(writer, number, at, one, strict)?;
+            if let Some(place) = answers.get_mut(at) {
+                *place = told;
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Sends one request until it is answered.
+    fn ask(&self, writer: &str, number: u64, items: &Items, durable: bool, strict: bool) -> Result<Told> {
+        // Whoever else has writers of such names may send again what was written.
+        let mut known = strict || writer.contains('/');
+        let mut params = [
+            Param::from(writer),
+            Param::from(number),
+            Param::Text(Some(items.json.clone())),
+            Param::Texts(items.payloads.clone()),
+            Param::Bool(durable),
+            Param::Bool(known),
+            Param::Bool(strict),
+            Param::Bool(items.values),
+            Param::Small(self.space),
+        ];
+        let text = "SELECT once($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9)::text";
+        let mut tries = Tries::default();
+        let told: Json = loop {
+            let sent = now();
+            params[5] = Param::Bool(known);
+            let told = self.pool.with(|db| {
+                let row = db.prepared(text, &params)?.into_iter().next();
+                let row = row.ok_or_else(|| Fault::Odd("a statement that has one row has none".to_owned()))?;
+                Ok(serde_json::from_str::<Json>(&row.text(0)?)?)
+            });
+            match told {
+                Ok(told) => {
+                    self.away.over(&tries);
+                    if let Some(theirs) = told["now"].as_i64() {
+                        self.ahead.hear(sent, now() - sent, theirs);
+                    }
+                    break told;
+                }
+                // The number says whether it was written: it is sent again as it is.
+                Err(Fault::Lost(why) | Fault::Again(why)) => {
+                    known = true;
+                    self.away.pause(&mut tries, &why, None)?;
+                }
+                Err(fault) => return Err(fault.told(&self.path)),
+            }
+        };
+        if let Some(last) = told["last"].as_u64() {
+            return Ok(Told::Overtaken(last));
+        }
+        if let Some(missing) = told["missing"].as_array() {
+            return Ok(Told::Missing(missing.iter().filter_map(Json::as_str).filter_map(digest).collect()));
+        }
+        match told {
+            Json::Object(mut all) => match all.remove("answers") {
+                Some(Json::Array(answers)) => Ok(Told::Answers(answers)),
+                _ => Err(crate::wire::odd()),
+            },
+            _ => Err(crate::wire::odd()),
+        }
+    }
+
+    /// Who takes up what has an owner must know it to be gone, where its lease is not over. Returns the owner that is.
+    fn hold_on(&self, one: &mut Write) -> Result<Option<String>> {
+        let Write::Claim(id, _, expected, ..) = one else { return Ok(None) };
+        let row = self.read(|db| {
+            let text = "SELECT owner, held_until(lease_until) > now_ms() FROM executions WHERE id = $1 AND epoch = $2";
+            db.find(text, &[id.as_str().into(), (*expected).into()])
+        })?;
+        let Some(row) = row else { return Ok(None) };
+        let told = |fault: Fault| fault.told(&self.path);
+        let (owner, holds) = (row.opt_text(0).map_err(told)?, row.flag(1).map_err(told)?);
+        let Some(owner) = owner.filter(|_| holds) else { return Ok(None) };
+        let known: Owner = serde_json::from_str(&owner).map_err(|error| told(error.into()))?;
+        Ok((crate::owners::by_process(&known) == Pulse::Dead).then_some(owner))
+    }
+
+    /// Takes large values out of events.
+    fn values_of(&self, events: &mut [Body]) -> Result<Referred> {
+        let mut referred = Referred::default();
+        for value in events.iter_mut().flat_map(Body::values_mut) {
+            match value {
+                Value::Stored(reference) => referred.copied.push(reference.digest),
+                Value::Inline(text) if text.get().len() > values::INLINE => {
+                    let new = self.values.prepare(text, |digests| self.read(|db| chunks::has(db, digests)))?;
+                    *value = Value::Stored(new.reference);
+                    referred.new.push(new);
+                }
+                Value::Inline(_) => {}
+            }
+        }
+        Ok(referred)
+    }
+
+    /// Puts the new parts of values into their table, and looks what each is called there: what refers to them is committed
+    /// afterwards.
+    fn put(&self, referred: &mut [Referred]) -> Result<()> {
+        for one in referred.iter_mut().filter(|one| !one.new.is_empty()) {
+            let all: Vec<&values::Chunk> = one.new.iter().flat_map(|new| &new.chunks).collect();
+            if all.iter().any(|chunk| !matches!(chunk.place, values::Place::Known)) {
+                self.again(|db| chunks::insert(db, &all))?;
+            }
+            let ids = one.new.iter().map(|new| self.read(|db| chunks::ids(db, &new.chunks)));
+            one.chunks = ids.collect::<Result<_>>()?;
+        }
+        Ok(())
+    }
+
+    /// Runs what may be run twice.
+    pub(super) fn again<T>(&self, work: impl Fn(&super::Conn) -> fault::Result<T>) -> Result<T> {
+        self.here()?;
+        let mut tries = Tries::default();
+        loop {
+            match self.pool.with(&work) {
+                Ok(done) => {
+                    self.away.over(&tries);
+                    return Ok(done);
+                }
+                Err(Fault::Lost(why) | Fault::Again(why)) => self.away.pause(&mut tries, &why, None)?,
+                Err(fault) => return Err(fault.told(&self.path)),
+            }
+        }
+    }
+}
+
+fn digest(hex: &str) -> Option<Digest> {
+    let mut bytes = [0; 32];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(Digest(bytes))
+}
+
+/// What came of one write.
+fn answer(told: &Json) -> Result<Wrote> {
+    let text = |name: &str| unescaped(told[name].as_str().unwrap_or_default().to_owned());
+    if let Some(why) = told["no"].as_str() {
+        return Err(match why {
+            "fenced" => StoreError::Fenced(ExecutionId::new(text("id"))),
+            "unknown" => StoreError::NotFound(text("id")),
+            "conflict" => StoreError::Conflict(text("why")),
+            "chunk" => StoreError::Collected,
+            "value" => {
+                let named = told["digests"][0].as_str().and_then(digest);
+                let name = named.map(|digest| digest.to_string()).unwrap_or_default();
+                StoreError::Conflict(format!("value {name} has been removed, with all that referred to it"))
+            }
+            _ => crate::wire::odd(),
+        });
+    }
+    if let Some(number) = told.as_u64() {
+        return Ok(Wrote::Number(number));
+    }
+    if told.as_bool() == Some(true) {
+        return Ok(Wrote::Done);
+    }
+    if let Some(epoch) = told["new"].as_u64() {
+        return Ok(Wrote::Created(Created::New(epoch)));
+    }
+    if told["exists"].as_bool() == Some(true) {
+        return Ok(Wrote::Created(Created::Exists));
+    }
+    if let Some(removed) = told["removed"].as_bool() {
+        return Ok(Wrote::Removed(removed));
+    }
+    if let Some(lost) = told["lost"].as_array() {
+        return Ok(Wrote::Lost(lost.iter().filter_map(Json::as_str).map(ExecutionId::new).collect()));
+    }
+    Err(crate::wire::odd())
+}

@@ -1,0 +1,231 @@
+//! One seeded sequence of operations, played on SQLite and in PostgreSQL: each is answered alike, and afterwards every query
+//! finds the same.
+//!
+//! Not here: what the right answer is (the other modules).
+
+use super::events::created;
+use super::{Fixture, LEASE, T, fold};
+use crate::cluster::Cluster;
+use kitaru_core::lease::Owner;
+use kitaru_core::rows::{BreakpointRow, ExecutionRow, Status};
+use kitaru_core::{Body, ExecutionId, Millis};
+use kitaru_store::wire::Write;
+use kitaru_store::{Changed, Claim, ExecutionFilter, Guard, LogLine, Page, Store, StoreError, WaitFilter};
+use std::fmt::Debug;
+
+const EXECUTIONS: u64 = 7;
+const OPERATIONS: usize = 260;
+
+/// Numbers by a seed: the same on each machine.
+struct Luck(u64);
+
+impl Luck {
+    fn below(&mut self, most: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % most
+    }
+
+    fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+}
+
+fn id(at: u64) -> ExecutionId {
+    ExecutionId::new(format!("01890000-0000-7000-8000-{at:012x}"))
+}
+
+fn owner(luck: &mut Luck) -> Owner {
+    let nonce = format!("n{}", luck.below(2));
+    Owner { host: "elsewhere".to_owned(), boot: "b".to_owned(), pid: 7, started: 1, slot: 0, nonce }
+}
+
+fn claim(luck: &mut Luck, at: Millis) -> Claim {
+    Claim { owner: owner(luck), lease_until: at + LEASE }
+}
+
+fn bodies(luck: &mut Luck, count: u64) -> Vec<Body> {
+    (0..count).map(|n| fold::body((luck.below(17) as u8, luck.below(5) as u8, luck.below(8) as u8), 20 + n)).collect()
+}
+
+fn first(luck: &mut Luck, store: &dyn Store) -> Body {
+    let mut body = if luck.one_in(4) {
+        let source = id(luck.below(EXECUTIONS));
+        let last = store.queries().execution(&source).map_or(3, |row| row.last_seq);
+        super::forks::forked(&source, luck.below(last + 3), &[(1, 2)])
+    } else {
+        created(["one", "two\0", "Drei"][luck.below(3) as usize])
+    };
+    if let Body::Created(created) = &mut body {
+        created.entry.host = Some("h".to_owned());
+        created.tags = (0..luck.below(3)).map(|at| format!("tag{}\u{1a}", (at + luck.0) % 3)).collect();
+        created.key = luck.one_in(3).then(|| "key".to_owned());
+        created.detached = luck.one_in(5);
+        created.parent = luck
+            .one_in(3)
+            .then(|| kitaru_core::event::Parent { id: id(luck.below(EXECUTIONS)), key: "child".to_owned() });
+    }
+    body
+}
+
+/// A write by luck. What it asks of the store is asked of one of them only: they have the same.
+fn write(luck: &mut Luck, store: &dyn Store, at: Millis) -> Write {
+    let one = id(luck.below(EXECUTIONS));
+    let row = store.queries().execution(&one).ok();
+    let epoch = row.as_ref().map_or(0, |row| row.epoch).saturating_sub(u64::from(luck.one_in(8)));
+    let last = row.as_ref().map_or(0, |row| row.last_seq).saturating_sub(u64::from(luck.one_in(6)));
+    match luck.below(20) {
+        0..=3 => {
+            let mut events = vec![first(luck, store)];
+            let count = luck.below(3);
+            events.extend(bodies(luck, count));
+            let claim = (!luck.one_in(3)).then(|| claim(luck, at));
+            Write::Create(one, at, events, claim)
+        }
+        4..=6 => {
+            let claim = claim(luck, at);
+            let events = vec![super::events::taken(&claim.owner)];
+            Write::Claim(one, at, epoch, claim, events)
+        }
+        7..=11 => {
+            let count = 1 + luck.below(4);
+            Write::Append(one, at, epoch, bodies(luck, count))
+        }
+        12..=14 => {
+            let guard = match luck.below(4) {
+                0 => Guard::NotFinal,
+                1 => Guard::WaitOpen(format!("k{}", luck.below(5))),
+                2 => Guard::Unchanged(epoch, last),
+                _ => {
+                    let other = id(luck.below(EXECUTIONS));
+                    let seen = store.queries().execution(&other).map_or(Status::Running, |row| row.status);
+                    Guard::AllUnchanged(epoch, last, vec![(other, kitaru_store::Seen::In(seen))])
+                }
+            };
+            let count = 1 + luck.below(3);
+            Write::Post(one, at, guard, bodies(luck, count))
+        }
+        15 => Write::Renew(vec![(one, epoch), (id(luck.below(EXECUTIONS)), 1)], at + 2 * LEASE),
+        16 => {
+            let line = |n: u64| LogLine {
+                at,
+                call_key: (n == 1).then(|| "k1".to_owned()),
+                stream: "stdout".to_owned(),
+                text: format!("line\0 {n}"),
+            };
+            Write::Log(one, (0..luck.below(3)).map(line).collect())
+        }
+        17 => Write::Delete(one, epoch, last),
+        18 => Write::AddBreakpoint(BreakpointRow {
+            id: 0,
+            flow: "one".to_owned(),
+            file: luck.one_in(2).then(|| "/file".to_owned()),
+            before: "step 1".to_owned(),
+            every: luck.one_in(2),
+            condition: None,
+            by: "me".to_owned(),
+            at,
+            hits: 0,
+        }),
+        _ => Write::RemoveBreakpoint(1 + luck.below(4)),
+    }
+}
+
+/// As text, so that answers of any kind can be held against each other.
+fn told<T: Debug>(answer: Result<T, StoreError>) -> String {
+    answer.map_or_else(|error| format!("{}: {error}", error.code()), |answer| format!("{answer:?}"))
+}
+
+/// All that queries find, without what each store counts by itself.
+fn everything(with: &Fixture) -> Vec<String> {
+    let (store, queries) = (with.store.as_ref(), with.store.queries());
+    let all = Page { limit: 1000, offset: 0 };
+    let bare = |rows: Result<Vec<ExecutionRow>, StoreError>| {
+        told(rows.map(|rows| rows.into_iter().map(|row| ExecutionRow { number: 0, ..row }).collect::<Vec<_>>()))
+    };
+    let mut found = Vec::new();
+    let filter = ExecutionFilter::default;
+    let text = |text: &str| Some(text.to_owned());
+    for filter in [
+        filter(),
+        ExecutionFilter { open: true, ..filter() },
+        ExecutionFilter { roots: true, ..filter() },
+        ExecutionFilter { awaits: true, ..filter() },
+        ExecutionFilter { flow: text("two\0"), ..filter() },
+        ExecutionFilter { tag: text("tag1\u{1a}"), ..filter() },
+        ExecutionFilter { key: text("key"), ..filter() },
+        ExecutionFilter { text: text("dre"), ..filter() },
+        ExecutionFilter { text: text("000000000003"), ..filter() },
+        ExecutionFilter { text: text("TAG2"), ..filter() },
+        ExecutionFilter { status: vec![Status::Waiting, Status::Failed], ..filter() },
+        ExecutionFilter { due_by: Some(T), ..filter() },
+        ExecutionFilter { since: Some(T + 500), ..filter() },
+        ExecutionFilter { still_since: Some(T + 900), ..filter() },
+        ExecutionFilter { parent: Some(id(2)), ..filter() },
+        ExecutionFilter { forked_from: Some(id(1)), ..filter() },
+    ] {
+        found.push(format!("{filter:?}: {}", bare(queries.executions(&filter, all))));
+        found.push(bare(queries.executions(&filter, Page { limit: 2, offset: 1 })));
+    }
+    found.push(format!("stirred: {}", bare(queries.stirred(T + 1))));
+    for at in 0..EXECUTIONS {
+        let one = id(at);
+        found.push(format!("events of {at}: {}", told(store.load(&one, 0, 0))));
+        found.push(told(store.load(&one, 3, 4)));
+        found.push(format!(
+            "calls of {at}: {}",
+            told(queries.calls(&one).map(|mut rows| {
+                rows.sort_by(|a, b| (a.seq, &a.key).cmp(&(b.seq, &b.key)));
+                rows
+            }))
+        ));
+        found.push(told(queries.call_counts(&one)));
+        found.push(told(queries.artifacts(&one)));
+        found.push(told(queries.logs(&one, 0, 0)));
+        found.push(told(queries.events(&one, &["created", "call_ended"])));
+        found.push(told(with.store.upkeep().unwrap().weigh(&one)));
+        let filter = WaitFilter { execution: Some(one), open: false };
+        found.push(format!("waits of {at}: {}", told(queries.waits(&filter, all))));
+    }
+    found.push(told(queries.waits(&WaitFilter { execution: None, open: true }, all)));
+    let inbox = queries.inbox(None, 100).map(|rows| rows.into_iter().map(|(_, wait)| wait).collect::<Vec<_>>());
+    found.push(format!("inbox: {}", told(inbox)));
+    found.push(told(queries.statistics(Millis::MIN)));
+    found.push(told(queries.counts()));
+    found.push(told(queries.open_waits()));
+    found.push(told(queries.tags()));
+    let breakpoints =
+        queries.breakpoints(None).map(|rows| rows.into_iter().map(|row| (row.before, row.hits)).collect::<Vec<_>>());
+    found.push(told(breakpoints));
+    let changes = queries.changes(0, 100_000).map(|changes| {
+        changes.items.into_iter().map(|one| (one.execution, one.what)).collect::<Vec<(ExecutionId, Changed)>>()
+    });
+    found.push(format!("changes: {}", told(changes)));
+    found
+}
+
+pub fn answer_alike(cluster: &Cluster, seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        let file = Fixture::new(|home| home.path().join("kitaru.db").display().to_string());
+        let far = Fixture::new(|_| cluster.fresh());
+        let mut luck = Luck(seed);
+        for (number, at) in (1..).zip((T..).step_by(7)).take(OPERATIONS) {
+            let writes: Vec<Write> = (0..=luck.below(2)).map(|_| write(&mut luck, file.store.as_ref(), at)).collect();
+            let shown = format!("{writes:?}");
+            let answers = [&file, &far].map(|with| {
+                told(
+                    with.store
+                        .write_once("w", number, writes.clone())
+                        .map(|all| all.into_iter().map(told).collect::<Vec<_>>()),
+                )
+            });
+            assert_eq!(answers[0], answers[1], "seed {seed}, write {number}: {shown}");
+        }
+        for (here, there) in everything(&file).into_iter().zip(everything(&far)) {
+            assert!(here == there, "seed {seed}:\n--- sqlite\n{here}\n--- postgres\n{there}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The suite in PostgreSQL, which is started once for all of it: each promise has a schema of its own.
+//!
+//! Not here: what holds for PostgreSQL only (`tests/postgres.rs`).
+
+use super::Fixture;
+use crate::cluster::Cluster;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+type Promise = (&'static str, fn(&Fixture));
+
+/// Runs promises beside each other, some at a time, and tells all that were broken.
+fn hold(cluster: &Cluster, promises: &[Promise]) {
+    let only = std::env::var("KITARU_ONLY").unwrap_or_default();
+    let next = AtomicUsize::new(0);
+    let broken: Vec<&str> = std::thread::scope(|scope| {
+        let work = || {
+            let mut broken = Vec::new();
+            while let Some((name, promise)) = promises.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if !name.contains(&only) {
+                    continue;
+                }
+                let held = std::panic::catch_unwind(AssertUnwindSafe(|| promise(&Fixture::new(|_| cluster.fresh()))));
+                println!("{name}: {}", if held.is_ok() { "ok" } else { "BROKEN" });
+                broken.extend(held.is_err().then_some(*name));
+            }
+            broken
+        };
+        let all: Vec<_> = (0..3).map(|_| scope.spawn(work)).collect();
+        all.into_iter().flat_map(|one| one.join().unwrap()).collect()
+    });
+    assert!(broken.is_empty(), "{} of {} are broken: {broken:?}\n{}", broken.len(), promises.len(), cluster.log());
+}
+
+#[test]
+fn all_promises_hold_in_postgres_and_it_answers_as_sqlite_does() {
+    let cluster = Cluster::quick();
+    let mut promises: Vec<Promise> = suite!(@all list);
+    promises.extend(keepers!(@all list));
+    hold(&cluster, &promises);
+    let seeds = std::env::var("KITARU_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
+    super::dialects::answer_alike(&cluster, 0..seeds);
+}
