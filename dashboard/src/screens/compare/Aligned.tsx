@@ -54,7 +54,8 @@ export function Aligned({ diff, chosen, only }: Props) {
     const step = steps[event.key]
     if (step === undefined) return
     event.preventDefault()
-    const next = Math.min(calls.length - 1, Math.max(0, (at < 0 && step > 0 ? -1 : at) + step))
+    // Where none is chosen, one begins where they part.
+    const next = at < 0 ? Math.max(0, goal) : Math.min(calls.length - 1, Math.max(0, at + step))
     const call = calls[next]
     if (call === undefined) return
     virtual.scrollToIndex(next, { align: 'auto' })

@@ -17,7 +17,7 @@ export function Filter({ all, differing }: { all: number; differing: number }) {
         activeOptions={{ exact: true }}
         className={look}
       >
-        all {all}
+        all {all.toLocaleString('en')}
       </Link>
       <Link
         to="/compare"
@@ -27,7 +27,7 @@ export function Filter({ all, differing }: { all: number; differing: number }) {
         activeOptions={{ exact: true }}
         className={look}
       >
-        differing {differing}
+        differing {differing.toLocaleString('en')}
       </Link>
     </span>
   )
