@@ -1,6 +1,6 @@
 # Everything that one does with this tree. `make demo` and `make test` set up all that they need.
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-rust test-python check fmt wheel bench nightly screenshots build clean
+.PHONY: help demo test test-rust test-python check dashboard fmt wheel bench nightly screenshots build clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -18,7 +18,7 @@ demo: build      ## The main job: an agent that crashes, resumes, asks a human a
 
 test: test-rust test-python   ## All tests
 
-test-rust: .prerequisites
+test-rust: .prerequisites .postgres
 ifdef NEXTEST
 	cargo nextest run --release --workspace --exclude kitaru-py
 else
@@ -30,9 +30,13 @@ REMOTE := tests/promises/test_seed.py tests/promises/test_crash_at_38.py tests/p
 	tests/promises/test_fleet_waiting.py tests/promises/test_breakpoints.py
 KILLED := tests/promises/test_seed.py tests/promises/test_crash_at_38.py tests/promises/test_fleet.py \
 	tests/promises/test_fleet_keys.py
+# And in PostgreSQL.
+POSTGRES := tests/promises/test_seed.py tests/promises/test_crash_at_38.py tests/promises/test_replay_of_a_replay.py \
+	tests/promises/test_fleet_keys.py tests/promises/test_held.py
 
-test-python: build wheel $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .browser
+test-python: build wheel .postgres $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .browser
 	$(PY) -m pytest
+	KITARU_TEST_STORE=postgres $(PY) -m pytest $(POSTGRES)
 	KITARU_TEST_STORE=remote $(PY) -m pytest $(REMOTE)
 	KITARU_TEST_STORE=killed $(PY) -m pytest $(KILLED)
 
@@ -41,10 +45,14 @@ check: build $(VENV)/.dev     ## Formatting, lints, types, licences, house rules
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo run --release --quiet -p xtask -- tidy
 	xtask/deny.sh
+	dashboard/check.sh
 	$(PY) -m ruff format --check .ci python tests examples bench
 	$(PY) -m ruff check .ci python tests examples bench
 	$(PY) -m mypy
 	$(PY) -m mypy.stubtest kitaru._native
+
+dashboard:       ## The dashboard's own checks: client, types, lints, tests, dist/ (needs Node, else they are skipped)
+	dashboard/check.sh
 
 fmt: $(VENV)/.dev             ## Formats everything
 	cargo fmt --all
@@ -54,14 +62,16 @@ fmt: $(VENV)/.dev             ## Formats everything
 wheel: $(VENV)/.ready         ## A release wheel in dist/
 	$(MATURIN) build --release --strip --out dist
 
-bench: build $(VENV)/.dev $(VENV)-bench/.ready .browser   ## Figures beside raw baselines and peers; rewrites docs/performance.md
+bench: build .postgres $(VENV)/.dev $(VENV)-bench/.ready .browser   ## Figures beside raw baselines and peers; rewrites docs/performance.md
 	$(PY) bench/run.py
 
 screenshots: build $(VENV)/.dev .browser   ## Pictures of every screen, for the README and the guide
 	$(PY) tests/dashboard/pictures.py docs/images
 
-nightly: build $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .browser   ## Long soaks, bounded to an hour
+nightly: build .postgres $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .browser   ## Long soaks, bounded to an hour
 	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 KITARU_EXAMPLES=300 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
+	KITARU_TEST_STORE=postgres timeout 1800 $(PY) -m pytest tests/promises tests/traps
+	KITARU_CRASHES=60 KITARU_SEEDS=200 cargo test --release -p kitaru-store --test postgres --test conformance postgres
 	KITARU_TEST_STORE=remote timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_TEST_STORE=killed timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_SIM_SEEDS=5000 cargo test --release -p kitaru-sim
@@ -95,6 +105,15 @@ clean:           ## Removes what was built
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.10 or newer (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: $(PYTHON) is older than 3.10; install a newer Python, or name one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: Python's venv module is missing; install it (Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+# Tests start a PostgreSQL of their own. Debian's package would start one for the machine: it is told not to.
+.PHONY: .postgres
+.postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "make: PostgreSQL is missing, which tests start for themselves; install it (Debian: apt-get install postgresql)" >&2; exit 1; }; \
+		echo "installing PostgreSQL, which tests start for themselves"; \
+		mkdir -p /etc/postgresql-common/createcluster.d && echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/kitaru.conf; \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y postgresql >/dev/null; }
 
 $(VENV)/.ready: pyproject.toml | .prerequisites
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)

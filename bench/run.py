@@ -28,6 +28,7 @@ FIGURES = (
     "remote",
     "server",
     "dashboard",
+    "postgres",
     "package",
 )
 

@@ -224,6 +224,8 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
         served = yield from _decisions().reconcile(one, record)
         if served is not _decisions().RUN:
             return served
+    elif verdict == "began":
+        yield from _decisions().began(one, record)
     elif verdict == "mutated":
         yield from _decisions().mutated(one, record)
     elif verdict == "volatile" and not one.spec.rerunnable:

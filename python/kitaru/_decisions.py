@@ -194,6 +194,30 @@ def exhausted(one: Identified, key: str, record: int, attempt: int, error: BaseE
     )
 
 
+def began(one: Identified, record: int) -> Generator[Step, Any, Any]:
+    """An effect that must happen once is on record, and may be this one. No policy about drift decides that it
+    happens again."""
+    run, session = one.run, one.run.session
+    key, _, _, _, flow_code = session.drifted(one.call, record)
+    pause, differences = session.drift_differences(one.call, record, False, one.bound.text)
+    lines = [f"  {path}: {before or '(nothing)'} -> {after or '(nothing)'}" for path, before, after in differences]
+    short = run.id[-8:]
+    if lines:
+        what = f"{key} began with other inputs, and its outcome is unknown: this may have happened."
+    else:
+        what = f"{key} is on record with these inputs, made where nothing is made now: this may have happened."
+    text = "\n".join(
+        [
+            what,
+            *lines,
+            *_since(one, flow_code),
+            f"If it is the same effect, use what is on record of it: kitaru resume {short} --on-drift reuse",
+            f"If it is another one, which is to happen too: kitaru resume {short} --on-drift rerun",
+        ]
+    )
+    return (yield from _ask(one, pause, text, KitaruInDoubtError(text, exec_id=run.id)))
+
+
 def reconcile(one: Identified, record: int) -> Generator[Step, Any, Any]:
     """The result of a declared effect that began, as ``reconcile=`` found it; :data:`RUN` if it did not happen.
 
@@ -201,7 +225,7 @@ def reconcile(one: Identified, record: int) -> Generator[Step, Any, Any]:
     """
     run, spec, session = one.run, one.spec, one.run.session
     key, seq, _ = _record(run, record)
-    if spec.reconcile is None:
+    if spec.reconcile is None or _has_other_inputs(one, record):
         return (yield from _doubt(one, key, seq))
     found = spec.reconcile(*one.bound.args, **one.bound.kwargs)
     if found is NOT_DONE:
@@ -218,6 +242,13 @@ def reconcile(one: Identified, record: int) -> Generator[Step, Any, Any]:
         raise run.refused(refusal) from None
     session.note(key, "reconciled", f"{key} had happened, says reconcile")
     return value
+
+
+def _has_other_inputs(one: Identified, record: int) -> bool:
+    """Whether an effect that somebody said is this call's began with other inputs: reconcile would look for these."""
+    before = one.run.session.drifted(one.call, record)[2]
+    same = before is None or before == one.bound.text
+    return not same and not one.spec.signature.encodes_the_same(str(before), one.bound.digest)
 
 
 def in_doubt(one: Identified, key: str) -> Generator[Step, Any, None]:

@@ -65,7 +65,7 @@ _CallKind: TypeAlias = Literal["checkpoint", "child", "wait", "sleep", "reading"
 _Await: TypeAlias = tuple[int, bool, list[str]]
 """How many must come, whether only their end counts, which executions."""
 _Verdict: TypeAlias = Literal[
-    "run", "reuse", "park", "open", "drift", "moved", "in_doubt", "volatile", "mutated", "race"
+    "run", "reuse", "park", "open", "drift", "moved", "in_doubt", "began", "volatile", "mutated", "race"
 ]
 
 def blake3(data: bytes | str) -> bytes:

@@ -112,7 +112,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def filled(path: str, exec_id: str) -> str:
     """A path with something in each of its places."""
-    known = {"id": exec_id, "key": "gather", "name": "draft"}
+    known = {"id": exec_id, "key": "gather", "name": "draft", "flow": "research"}
     path = path.replace("/breakpoints/{id}", "/breakpoints/1")
     return re.sub(r"\{(\w+)\}", lambda found: known[found[1]], path)
 

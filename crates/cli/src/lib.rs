@@ -263,7 +263,9 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Worker(asked) => server::work(context, &asked),
         Command::Up(up) => server::serve(context, &up.listen, up.at_once),
         Command::Mcp(mcp) => server::mcp(context, &mcp),
-        Command::Explain { .. } | Command::Version | Command::Restore { .. } | Command::Store(_) => Ok(Answer::text(String::new())),
+        Command::Explain { .. } | Command::Version | Command::Restore { .. } | Command::Store(_) => {
+            Ok(Answer::text(String::new()))
+        }
     }
 }
 

@@ -106,9 +106,8 @@ fn copy(args: &Args, from: &str, to: &str) -> Result<Answer> {
     if from == "memory:" || to == "memory:" {
         return Err(ManageError::new("usage", "a store in memory goes with its process", None));
     }
-    let open = |address: &str| -> Result<Arc<dyn Store>> {
-        Ok(kitaru_store::open(address, &home, &Options::default())?)
-    };
+    let open =
+        |address: &str| -> Result<Arc<dyn Store>> { Ok(kitaru_store::open(address, &home, &Options::default())?) };
     let (source, target) = (open(from)?, open(to)?);
     let now = source.by_its_clock(SystemClock.now());
     let copied = kitaru_store::copy(source.as_ref(), target.as_ref(), now)?;
@@ -125,6 +124,7 @@ fn copy(args: &Args, from: &str, to: &str) -> Result<Answer> {
     let item = json!({
         "from": from, "to": to, "executions": copied.executions, "events": copied.events, "values": copied.values,
     });
-    let next = "the store that was copied is as it was: set KITARU_STORE to the copy, and use only one of them".to_owned();
+    let next =
+        "the store that was copied is as it was: set KITARU_STORE to the copy, and use only one of them".to_owned();
     Ok(Answer { item: Some(item), text: clean(&text), messages: vec![next], ..Answer::default() })
 }

@@ -4,7 +4,7 @@
 //! as the decision could mean it: what was recorded when it was made, until it is used again or the flow is edited.
 //! Not here: what a call is served then ([`crate::matcher`]).
 
-use crate::event::{DriftDecided, DriftDecision, Reused};
+use crate::event::{DriftDecided, DriftDecision, Inputs, Reused};
 use crate::ids::{ScopeId, Seq};
 use crate::records::body_of;
 use std::collections::HashMap;
@@ -72,6 +72,18 @@ impl Decisions {
     /// What was decided about the call with that body.
     pub fn of(&self, body: &ScopeId) -> Option<&Decision> {
         self.by_body.get(body)
+    }
+
+    /// What was last decided about a record for calls of that name with these inputs, wherever they are made: a task's
+    /// arguments may be others each time. Nothing where the record was used since.
+    pub fn about(&self, record: Seq, name: &str, inputs: &Inputs) -> Option<DriftDecision> {
+        let is_it = |one: &&Decision| {
+            let decided = &one.decided;
+            decided.record == record && decided.name == name && decided.inputs == *inputs
+        };
+        let last = self.by_body.values().filter(is_it).max_by_key(|one| one.at)?;
+        let holds = last.decided.decision == DriftDecision::Reuse || !self.used_since(record, last.at);
+        holds.then_some(last.decided.decision)
     }
 
     /// The body of the call that took a record's place, as somebody decided, unless the record was used since.

@@ -120,6 +120,7 @@ impl Session {
             Verdict::Drift { record, moved: false } => ("drift", record),
             Verdict::Drift { record, moved: true } => ("moved", record),
             Verdict::InDoubt(record) => ("in_doubt", record),
+            Verdict::Began(record) => ("began", record),
             Verdict::Volatile(record) => ("volatile", record),
             Verdict::Mutated(record) => ("mutated", record),
             Verdict::RaceDiverged { served } => ("race", served),

@@ -277,13 +277,16 @@ const NAMED: usize = 5;
 
 /// What is said of a target that has something.
 pub fn not_empty() -> StoreError {
-    StoreError::Conflict("the store that is copied to is not empty: name another, so that nothing is mixed up".to_owned())
+    StoreError::Conflict(
+        "the store that is copied to is not empty: name another, so that nothing is mixed up".to_owned(),
+    )
 }
 
 /// Copies all of a store into an empty one.
 pub fn copy(from: &dyn Store, to: &dyn Store, now: Millis) -> Result<Copied> {
-    let elsewhere =
-        || StoreError::Setting("a store behind a server is copied where it lies, and not through the server".to_owned());
+    let elsewhere = || {
+        StoreError::Setting("a store behind a server is copied where it lies, and not through the server".to_owned())
+    };
     let (source, target) = (from.copying().ok_or_else(elsewhere)?, to.copying().ok_or_else(elsewhere)?);
     still(from, now)?;
     let seen = (from.version()?, from.queries().newest()?);
@@ -316,7 +319,8 @@ pub fn copy(from: &dyn Store, to: &dyn Store, now: Millis) -> Result<Copied> {
             return Ok(());
         }
         Err(StoreError::Conflict(
-            "the store was written to while it was copied: stop what uses it, and copy again; nothing was copied".to_owned(),
+            "the store was written to while it was copied: stop what uses it, and copy again; nothing was copied"
+                .to_owned(),
         ))
     })?;
     Ok(copied)

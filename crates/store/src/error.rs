@@ -116,7 +116,9 @@ pub enum StoreError {
         path: String,
     },
     /// `KITARU_STORE` is of a form that is not known.
-    #[error("cannot open {0:?}: a store is a path to a file, memory:, the http(s):// address of a server, or the postgres:// address of a database")]
+    #[error(
+        "cannot open {0:?}: a store is a path to a file, memory:, the http(s):// address of a server, or the postgres:// address of a database"
+    )]
     Address(String),
     /// The server of the store is away, and was waited for as long as may be. Whether the last write arrived is unknown.
     #[error("the server at {url} does not answer ({why}); waited {waited} s")]

@@ -24,9 +24,9 @@ mod values;
 pub mod wire;
 
 pub use access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
+pub use afar::interrupt_by;
 pub use copy::{Copied, Copying, copy};
 pub use error::StoreError;
-pub use afar::interrupt_by;
 pub use http::is_remote;
 pub use postgres::{hidden, is_postgres, migrate, version};
 pub use sqlite::forget_memory;

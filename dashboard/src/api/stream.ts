@@ -12,8 +12,11 @@ export function parser(): (chunk: string) => Sent[] {
   let id: string | null = null
   let event = ''
   let data: string[] = []
+  // A line may end with two characters, and a chunk between them.
+  let half = false
   return chunk => {
-    const lines = (rest + chunk).split(/\r\n|\n|\r/)
+    const lines = (rest + (half && chunk.startsWith('\n') ? chunk.slice(1) : chunk)).split(/\r\n|\n|\r/)
+    if (chunk !== '') half = chunk.endsWith('\r')
     rest = lines.pop() ?? ''
     const whole: Sent[] = []
     for (const line of lines) {

@@ -4,7 +4,7 @@
 
 use super::scopes::Evidence;
 use super::{CallId, Matcher, Met, Verdict};
-use crate::event::{CallKind, Inputs};
+use crate::event::{CallKind, DriftDecision, Inputs, ScopeOpened};
 use crate::fork::same_code;
 use crate::ids::{ScopeId, Seq};
 use crate::records::{Record, State, body_of};
@@ -35,6 +35,7 @@ impl Matcher {
                     Verdict::Drift { record, .. } if self.records.all[record].mutated.is_some() => {
                         Verdict::Mutated(record)
                     }
+                    Verdict::Began(record) => self.decide_began(id, record, alone),
                     verdict => verdict,
                 }
             }
@@ -130,16 +131,88 @@ impl Matcher {
         let instead = match verdict {
             Verdict::Drift { record, .. } => Some(record),
             Verdict::RaceDiverged { served } => self.next_unclaimed(scope, Some(served)),
-            _ => return verdict,
+            _ => None,
         };
         // Whether somebody decided already that it is not that record.
-        let decided = instead.is_some_and(|ix| {
+        let decided = |ix: usize| {
             let Record { seq, order, .. } = self.records.all[ix];
             let until = state.and_then(|state| state.rerun);
             met.anew == Some(seq)
                 || until.is_some_and(|until| order < until && !self.records.decisions.used_since(seq, until))
+        };
+        if verdict != Verdict::Run && !instead.is_some_and(decided) {
+            return verdict;
+        }
+        match met.once.then(|| self.began_beside(met, alone)).flatten() {
+            Some(record) if !decided(record) => Verdict::Began(record),
+            _ => Verdict::Run,
+        }
+    }
+
+    /// A declared effect that this call may be, though not by its identity, and that somebody may have decided about.
+    fn decide_began(&mut self, id: CallId, ix: usize, alone: bool) -> Verdict {
+        let Some(met) = self.met(id) else { return Verdict::Run };
+        let about = self.records.decisions.about(self.records.all[ix].seq, &met.head.name, &met.head.inputs);
+        if about != Some(DriftDecision::Reuse) {
+            return Verdict::Began(ix);
+        }
+        self.claim(ix);
+        if let Some(met) = self.met_mut(id) {
+            met.exact = Some(ix);
+        }
+        self.decide_known(id, ix, alone)
+    }
+
+    /// A declared effect of that name on record that no call of this pass has: one without an outcome, here or where a
+    /// sibling of this scope stood; or one with the same inputs, wherever it stood. What stands in a scope that this
+    /// pass has entered asks by itself, unless nothing else is alive that could.
+    fn began_beside(&self, met: &Met, alone: bool) -> Option<usize> {
+        let own = self.records.fork.as_ref().map_or(0, |fork| fork.own);
+        let head = &met.head;
+        let may_be = |ix: &usize| {
+            let record = &self.records.all[*ix];
+            let about = || self.records.decisions.about(record.seq, &head.name, &head.inputs);
+            record.once
+                && record.seq > own
+                && record.call.name == head.name
+                && record.call.kind == head.kind
+                && record.state != State::Dropped
+                && !self.is_taken(*ix)
+                && !self.is_replaced(*ix)
+                && about() != Some(DriftDecision::Rerun)
+        };
+        let is_open = |ix: &usize| matches!(self.records.all[*ix].state, State::Open { .. } | State::Cancelled);
+        let is_same = |ix: &usize| self.records.all[*ix].call.inputs == head.inputs;
+        let within = |scope: &ScopeId| self.records.by_scope.get(scope).into_iter().flatten().copied().filter(may_be);
+        if let Some(found) = within(&head.scope).find(is_open) {
+            return Some(found);
+        }
+        let stood_for = self.stand_ins.get(&met.asker).filter(|scope| **scope != head.scope);
+        if let Some(found) = stood_for.and_then(|scope| within(scope).find(|ix| is_open(ix) || is_same(ix))) {
+            return Some(found);
+        }
+        let beside = self.records.scope(&head.scope).and_then(|here| {
+            let siblings = self.records.scopes_below.get(&here.parent)?.iter().map(|ix| &self.records.scopes[*ix]);
+            let gone = |known: &&ScopeOpened| {
+                known.kind == here.kind && known.name == here.name && !self.claimed_scopes.contains(&known.scope)
+            };
+            siblings.filter(gone).find_map(|known| within(&known.scope).find(is_open))
         });
-        if decided { Verdict::Run } else { verdict }
+        let same = || {
+            let all = self.records.by_inputs.get(&(head.name.clone(), head.inputs)).into_iter().flatten().copied();
+            all.filter(may_be).find(|ix| {
+                let scope = self.records.all[*ix].call.scope;
+                scope != head.scope && (alone || !self.is_entered(scope))
+            })
+        };
+        beside.or_else(same)
+    }
+
+    /// Whether this pass has entered that scope, whose calls are then met by themselves.
+    fn is_entered(&self, scope: ScopeId) -> bool {
+        let is_root = self.records.scope(&scope).is_none() && !self.records.by_body.contains_key(&scope);
+        let body = self.records.by_body.get(&scope);
+        is_root || self.claimed_scopes.contains(&scope) || body.is_some_and(|ix| self.is_taken(*ix))
     }
 
     fn judge_unknown(&self, met: &Met, alone: bool) -> Verdict {

@@ -63,6 +63,9 @@ pub enum Verdict {
     },
     /// It began once, its effect must happen at most once, and its outcome is unknown.
     InDoubt(usize),
+    /// An effect of its name that must happen at most once is on record, and no call of this pass is that one: it
+    /// began with other inputs and nobody knows whether it happened, or it had the same inputs elsewhere.
+    Began(usize),
     /// Its result was handed out but never stored.
     Volatile(usize),
     /// An argument was changed while it ran, which its record does not have.

@@ -50,6 +50,7 @@ pub enum Said {
     Drift(String),
     Moved(String),
     InDoubt,
+    Began(String),
     Volatile,
     Mutated(String),
     /// The key of the call that was served.
@@ -186,6 +187,7 @@ impl Desk {
             Verdict::Drift { record, moved: false } => Said::Drift(key(record)),
             Verdict::Drift { record, moved: true } => Said::Moved(key(record)),
             Verdict::InDoubt(_) => Said::InDoubt,
+            Verdict::Began(ix) => Said::Began(key(ix)),
             Verdict::Volatile(_) => Said::Volatile,
             Verdict::Mutated(record) => Said::Mutated(key(record)),
             Verdict::RaceDiverged { served } => Said::Raced(key(served)),

@@ -3,6 +3,7 @@
 use crate::desk::{Desk, Given::With, ROOT, Said, error, value};
 use kitaru_core::Body;
 use kitaru_core::event::{CallKind, DriftDecided, DriftDecision, Outcome};
+use kitaru_core::ids::ScopeId;
 use kitaru_core::matcher::CallId;
 
 fn once(desk: &mut Desk, name: &str) -> (CallId, Said) {
@@ -60,8 +61,9 @@ fn an_effect_never_matches_elsewhere() {
     desk.start(call, true);
     desk.returns(call, "receipt");
     let mut again = desk.edited("v2");
-    assert_eq!(once(&mut again, "charge").1, Said::Run);
     assert_eq!(again.ask(ROOT, "charge", With("x")).1, Said::Run, "nor when it is no longer declared");
+    let mut again = desk.edited("v2");
+    assert_eq!(once(&mut again, "charge").1, Said::Began("work/charge".into()), "nor is it made once more unasked");
 }
 
 #[test]
@@ -133,4 +135,91 @@ fn once_dropped_it_runs_and_what_it_gives_then_is_served() {
     let mut again = desk.again();
     assert_eq!(again.call(ROOT, "step", With("x"), "another"), Said::Run);
     assert_eq!(again.again().ask(ROOT, "step", With("x")).1, Said::Served("another".into()));
+}
+
+fn once_with(desk: &mut Desk, scope: ScopeId, inputs: &str) -> (CallId, Said) {
+    let call = desk.identify_as(scope, "charge", With(inputs), CallKind::Checkpoint, true);
+    (call, desk.decide(call, true))
+}
+
+#[test]
+fn an_effect_that_began_with_other_inputs_is_asked_about() {
+    let mut desk = Desk::new("v1");
+    let (call, _) = once_with(&mut desk, ROOT, "42");
+    desk.start(call, true);
+    let mut edited = desk.again();
+    assert_eq!(once_with(&mut edited, ROOT, "43").1, Said::Began("charge".into()));
+    let mut both = desk.again();
+    assert_eq!(once_with(&mut both, ROOT, "42").1, Said::InDoubt);
+    assert_eq!(once_with(&mut both, ROOT, "43").1, Said::Run, "the one that began asks by itself");
+    let mut ended = desk.again();
+    ended.drop_records(&["charge"]);
+    assert_eq!(once_with(&mut ended, ROOT, "43").1, Said::Run, "somebody said that it did not happen");
+}
+
+#[test]
+fn so_is_one_that_began_in_an_item_of_its_own() {
+    let mut desk = Desk::new("v1");
+    let item = desk.task(ROOT, "charge", "42");
+    let (call, _) = once_with(&mut desk, item, "42");
+    desk.start(call, true);
+    let mut edited = desk.again();
+    let other = edited.task(ROOT, "charge", "43");
+    let call = edited.identify_as(other, "charge", With("43"), CallKind::Checkpoint, true);
+    assert_eq!(edited.decide(call, false), Said::Began("charge/charge".into()), "whoever else is alive");
+    let mut both = desk.again();
+    let (first, second) = (both.task(ROOT, "charge", "42"), both.task(ROOT, "charge", "43"));
+    let call = both.identify_as(second, "charge", With("43"), CallKind::Checkpoint, true);
+    assert_eq!(both.decide(call, false), Said::Run, "its own task is there");
+    assert_eq!(once_with(&mut both, first, "42").1, Said::InDoubt);
+}
+
+#[test]
+fn one_that_happened_in_a_task_with_a_clock_is_asked_about_and_the_decision_outlives_the_clock() {
+    for decision in [None, Some(DriftDecision::Rerun), Some(DriftDecision::Reuse)] {
+        let mut desk = Desk::new("v1");
+        let task = desk.task(ROOT, "work", "12:00");
+        let (call, _) = once_with(&mut desk, task, "42");
+        desk.start(call, true);
+        desk.returns(call, "receipt");
+        let mut later = desk.again();
+        let task = later.task(ROOT, "work", "12:01");
+        let call = later.identify_as(task, "charge", With("42"), CallKind::Checkpoint, true);
+        assert_eq!(later.decide(call, false), Said::Began("work/charge".into()));
+        let Some(decision) = decision else { continue };
+        settle(&mut later, call, "work/charge", decision);
+        let mut latest = later.again();
+        let task = latest.task(ROOT, "work", "12:02");
+        let call = latest.identify_as(task, "charge", With("42"), CallKind::Checkpoint, true);
+        let said = latest.decide(call, false);
+        let reused = Said::Served("receipt".into());
+        assert_eq!(said, if decision == DriftDecision::Rerun { Said::Run } else { reused });
+    }
+}
+
+fn settle(desk: &mut Desk, call: CallId, key: &str, decision: DriftDecision) {
+    let head = desk.pass.matcher.head(call).expect("of this pass").clone();
+    let record = desk.seq(key);
+    desk.write(vec![Body::DriftDecided(DriftDecided {
+        scope: head.scope,
+        name: head.name,
+        inputs: head.inputs,
+        occurrence: head.occurrence,
+        after: head.after,
+        record,
+        decision,
+    })]);
+}
+
+#[test]
+fn what_was_decided_about_one_that_began_holds() {
+    for (decision, said) in [(DriftDecision::Rerun, Said::Run), (DriftDecision::Reuse, Said::InDoubt)] {
+        let mut desk = Desk::new("v1");
+        let (call, _) = once_with(&mut desk, ROOT, "42");
+        desk.start(call, true);
+        let mut edited = desk.again();
+        let (call, _) = once_with(&mut edited, ROOT, "43");
+        settle(&mut edited, call, "charge", decision);
+        assert_eq!(once_with(&mut edited.again(), ROOT, "43").1, said, "{decision:?}");
+    }
 }

@@ -236,7 +236,7 @@ fn where_a_scope_only_stands_for_a_recorded_one_effects_never_match() {
     let bob = again.task(ROOT, "bill", "bob");
     again.call(bob, "greet", With(""), "new");
     let (call, said) = charge(&mut again, bob);
-    assert_eq!(said, Said::Run);
+    assert_eq!(said, Said::Began("bill/charge".into()));
     again.start(call, true);
     again.returns(call, "receipt of bob");
     let mut later = again.again();

@@ -11,6 +11,7 @@ use crate::desk::{self, Said};
 use kitaru_core::event::{CallKind, CallsDropped, Outcome, Usage};
 use kitaru_core::matcher::{CallId, Verdict};
 use kitaru_core::pass::{Question, Started};
+use kitaru_core::records::State;
 use kitaru_core::{Body, Seq, Value};
 
 /// A call that has its identity.
@@ -50,7 +51,11 @@ pub async fn drive(w: &W, task: usize, one: One, call: &Call, frame: &mut Frame)
         }
         Verdict::Run => {}
         Verdict::Park(_) => until(w, task, Waits::Forever).await?,
-        Verdict::Drift { record, .. } => {
+        Verdict::Began(record) if matches!(state_of(w, record), State::Open { .. } | State::Cancelled) => {
+            let seq = w.borrow().desk.pass.matcher.records.all[record].seq;
+            return Err(stop(w, Stop::InDoubt(seq)));
+        }
+        Verdict::Drift { record, .. } | Verdict::Began(record) => {
             return Err(stop(w, Stop::Drift { call: one.id, mark: one.made.mark.clone(), record }));
         }
         Verdict::RaceDiverged { .. } => return Err(stop(w, Stop::Raced)),
@@ -62,6 +67,10 @@ pub async fn drive(w: &W, task: usize, one: One, call: &Call, frame: &mut Frame)
         Verdict::Mutated(_) => panic!("no body of these changes its arguments"),
     }
     attempts(w, task, &one, call, frame).await
+}
+
+fn state_of(w: &W, record: usize) -> State {
+    w.borrow().desk.pass.matcher.records.all[record].state.clone()
 }
 
 fn stop(w: &W, why: Stop) -> Break {

@@ -90,6 +90,13 @@ impl From<StoreError> for ManageError {
         let hint = match &error {
             StoreError::NotFound(_) => Some("kitaru executions list".to_owned()),
             StoreError::Ambiguous { .. } => Some("give more of the identifier".to_owned()),
+            StoreError::Away { url, .. } if kitaru_store::is_postgres(url) => {
+                Some("is PostgreSQL running there? to wait longer for it: KITARU_PATIENCE=SECONDS".to_owned())
+            }
+            StoreError::Unauthorized { url, .. } if kitaru_store::is_postgres(url) => {
+                Some("user and password stand in KITARU_STORE=postgres://USER:PASSWORD@HOST/DATABASE".to_owned())
+            }
+            StoreError::Older { .. } => Some("kitaru store migrate".to_owned()),
             StoreError::Away { .. } => Some("start it (kitaru up), or wait longer: KITARU_PATIENCE=SECONDS".to_owned()),
             StoreError::Unauthorized { .. } => {
                 Some("give a token of that server: KITARU_TOKEN, or a file with it: --token-file FILE".to_owned())

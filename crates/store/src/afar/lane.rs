@@ -1,13 +1,13 @@
-//! Writes on their way: those that come while one request is under way go out together with the next, numbered, so
-//! that a request whose answer was lost is known when it comes again.
+//! Writes on their way: those that come while requests are under way go out together with the next, numbered, so that a
+//! request whose answer was lost is known when it comes again.
 //!
-//! The thread that finds nobody sending sends for all that wait. Not here: the request (`super`).
+//! A thread that finds a writer free sends for all that wait; else it waits until one of them is its own. A writer has one
+//! request under way at a time. Not here: the request (`super`).
 
 use crate::error::StoreError;
 use crate::store::Result;
 use crate::wire::{Write, Wrote, odd};
-use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Large values that go out together, in bytes: one that is larger goes alone.
 const TOGETHER: u64 = 8 << 20;
@@ -16,26 +16,62 @@ const MOST: usize = 512;
 
 /// See the module.
 pub struct Lane {
-    /// The server knows the writer by it.
-    writer: String,
     queue: Mutex<Queue>,
-    changed: Condvar,
 }
 
 #[derive(Default)]
 struct Queue {
-    waiting: Vec<(u64, Write)>,
-    done: HashMap<u64, Result<Wrote>>,
-    busy: bool,
-    last_ticket: u64,
+    waiting: Vec<Waiting>,
+    free: Vec<Writer>,
+}
+
+/// The other side knows a writer by its name, and its last request by the number.
+struct Writer {
+    name: String,
     number: u64,
 }
 
+struct Waiting {
+    write: Write,
+    slot: Arc<Slot>,
+    /// It has been given a writer, and is about to send.
+    leads: bool,
+}
+
+/// Where a thread is told.
+#[derive(Default)]
+struct Slot {
+    told: Mutex<Told>,
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Told {
+    lead: Option<Writer>,
+    done: Option<Result<Wrote>>,
+}
+
+impl Slot {
+    fn tell(&self, news: impl FnOnce(&mut Told)) {
+        news(&mut lock(&self.told));
+        self.news.notify_one();
+    }
+
+    fn wait(&self) -> Told {
+        let mut told = lock(&self.told);
+        while told.lead.is_none() && told.done.is_none() {
+            told = self.news.wait(told).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::take(&mut *told)
+    }
+}
+
 impl Lane {
-    /// A writer of its own.
-    pub fn new() -> Self {
-        let writer = uuid::Uuid::now_v7().simple().to_string();
-        Self { writer, queue: Mutex::default(), changed: Condvar::new() }
+    /// A lane with so many writers: so many requests of it are under way at once.
+    pub fn new(writers: usize) -> Self {
+        let writer = |_| Writer { name: uuid::Uuid::now_v7().simple().to_string(), number: 0 };
+        let queue = Queue { waiting: Vec::new(), free: (0..writers).map(writer).collect() };
+        Self { queue: Mutex::new(queue) }
     }
 
     /// Writes, with what others write meanwhile. `send` is given the writer, the number and the writes.
@@ -44,81 +80,114 @@ impl Lane {
         write: Write,
         send: impl FnOnce(&str, u64, Vec<Write>) -> Result<Vec<Result<Wrote>>>,
     ) -> Result<Wrote> {
-        let mut queue = self.lock();
-        queue.last_ticket += 1;
-        let ticket = queue.last_ticket;
-        queue.waiting.push((ticket, write));
+        let slot = Arc::new(Slot::default());
+        let mut lead = {
+            let mut queue = lock(&self.queue);
+            let lead = queue.free.pop();
+            queue.waiting.push(Waiting { write, slot: Arc::clone(&slot), leads: lead.is_some() });
+            lead
+        };
         loop {
-            if let Some(done) = queue.done.remove(&ticket) {
-                return done;
-            }
-            if !queue.busy {
-                break;
-            }
-            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            let Some(mut writer) = lead.take() else {
+                let told = slot.wait();
+                if let Some(done) = told.done {
+                    if let Some(writer) = told.lead {
+                        self.release(writer);
+                    }
+                    return done;
+                }
+                lead = told.lead;
+                continue;
+            };
+            // Another that sends may have taken the own one along meanwhile.
+            let Some(group) = lock(&self.queue).take(&slot) else {
+                self.release(writer);
+                continue;
+            };
+            writer.number += 1;
+            let (slots, writes): (Vec<_>, Vec<_>) = group.into_iter().map(|one| (one.slot, one.write)).unzip();
+            let mut leader = Leader { lane: self, slots, writer: Some(writer), told: None };
+            let told = match &leader.writer {
+                Some(writer) => send(&writer.name, writer.number, writes),
+                None => Err(odd()),
+            };
+            leader.told = Some(told);
+            drop(leader);
+            return slot.wait().done.unwrap_or_else(|| Err(odd()));
         }
-        queue.busy = true;
-        queue.number += 1;
-        let number = queue.number;
-        let group = queue.take(ticket);
-        drop(queue);
-        let (tickets, writes): (Vec<u64>, Vec<Write>) = group.into_iter().unzip();
-        let mut leader = Leader { lane: self, tickets, told: None };
-        leader.told = Some(send(&self.writer, number, writes));
-        drop(leader);
-        self.lock().done.remove(&ticket).unwrap_or_else(|| Err(odd()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Gives a writer to the first that waits and has none.
+    fn release(&self, writer: Writer) {
+        let mut queue = lock(&self.queue);
+        match queue.waiting.iter_mut().find(|one| !one.leads) {
+            Some(next) => {
+                next.leads = true;
+                next.slot.tell(|told| told.lead = Some(writer));
+            }
+            None => queue.free.push(writer),
+        }
     }
 }
 
 impl Queue {
-    /// Those that go out now, that one among them, in the order in which they came.
-    fn take(&mut self, own: u64) -> Vec<(u64, Write)> {
+    /// Those that go out now, that one among them, in the order in which they came. `None`: it has gone out.
+    fn take(&mut self, own: &Arc<Slot>) -> Option<Vec<Waiting>> {
+        if !self.waiting.iter().any(|one| Arc::ptr_eq(&one.slot, own)) {
+            return None;
+        }
         let (mut bytes, mut count) = (0, 0);
         let mut group = Vec::new();
         let mut rest = Vec::new();
-        for (ticket, mut write) in std::mem::take(&mut self.waiting) {
-            let size: u64 =
-                write.events_mut().iter_mut().flat_map(kitaru_core::Body::values_mut).map(|value| value.len()).sum();
-            if ticket == own || (bytes + size <= TOGETHER && count < MOST) {
+        for mut one in std::mem::take(&mut self.waiting) {
+            let events = one.write.events_mut().iter_mut();
+            let size: u64 = events.flat_map(kitaru_core::Body::values_mut).map(|value| value.len()).sum();
+            if Arc::ptr_eq(&one.slot, own) || (bytes + size <= TOGETHER && count < MOST) {
                 bytes += size;
                 count += 1;
-                group.push((ticket, write));
+                group.push(one);
             } else {
-                rest.push((ticket, write));
+                rest.push(one);
             }
         }
         self.waiting = rest;
-        group
+        Some(group)
     }
 }
 
-/// The thread that sends. However it ends, the others are told.
+/// The thread that sends. However it ends, the others are told, and its writer goes on.
 struct Leader<'a> {
     lane: &'a Lane,
-    tickets: Vec<u64>,
+    slots: Vec<Arc<Slot>>,
+    writer: Option<Writer>,
     told: Option<Result<Vec<Result<Wrote>>>>,
 }
 
 impl Drop for Leader<'_> {
     fn drop(&mut self) {
         let given_up = || StoreError::Busy("the write was given up; try again".to_owned());
-        let mut queue = self.lane.lock();
-        let told = self.told.take().unwrap_or_else(|| Err(given_up()));
-        match told {
-            Ok(all) if all.len() == self.tickets.len() => queue.done.extend(self.tickets.drain(..).zip(all)),
+        // The next goes out while these are told.
+        if let Some(writer) = self.writer.take() {
+            self.lane.release(writer);
+        }
+        match self.told.take().unwrap_or_else(|| Err(given_up())) {
+            Ok(all) if all.len() == self.slots.len() => {
+                for (slot, done) in self.slots.drain(..).zip(all) {
+                    slot.tell(|told| told.done = Some(done));
+                }
+            }
             other => {
                 let error = other.err().unwrap_or_else(odd);
-                queue.done.extend(self.tickets.drain(..).map(|ticket| (ticket, Err(error.clone()))));
+                for slot in self.slots.drain(..) {
+                    slot.tell(|told| told.done = Some(Err(error.clone())));
+                }
             }
         }
-        queue.busy = false;
-        drop(queue);
-        self.lane.changed.notify_all();
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -127,11 +196,11 @@ mod tests {
 
     #[test]
     fn what_comes_while_a_request_is_under_way_goes_out_together_in_order() {
-        let lane = Lane::new();
+        let lane = Lane::new(1);
         let sent = Mutex::new(Vec::new());
         let send = |_: &str, number: u64, writes: Vec<Write>| {
             if number == 1 {
-                while lane.lock().waiting.len() < 7 {
+                while lock(&lane.queue).waiting.len() < 7 {
                     std::thread::yield_now();
                 }
             }
@@ -156,34 +225,70 @@ mod tests {
 
     #[test]
     fn a_sender_that_panics_leaves_nobody_waiting() {
-        let lane = Lane::new();
+        let lane = Lane::new(1);
         std::thread::scope(|scope| {
             let lane = &lane;
             let leader = scope.spawn(|| {
                 lane.run(Write::RemoveBreakpoint(1), |_, _, writes| {
-                    while lane.lock().waiting.is_empty() {
+                    while lock(&lane.queue).waiting.is_empty() {
                         std::thread::yield_now();
                     }
                     assert!(writes.is_empty(), "a mistake");
                     Ok(Vec::new())
                 })
             });
-            while !lane.lock().busy {
+            while !lock(&lane.queue).free.is_empty() {
                 std::thread::yield_now();
             }
             let told = |_: &str, _: u64, writes: Vec<Write>| Ok(writes.iter().map(|_| Ok(Wrote::Done)).collect());
             assert_eq!(lane.run(Write::RemoveBreakpoint(2), told).unwrap(), Wrote::Done);
             assert!(leader.join().is_err());
         });
-        assert!(!lane.lock().busy);
+        assert_eq!(lock(&lane.queue).free.len(), 1);
     }
 
     #[test]
     fn an_answer_that_is_not_to_each_is_told_to_all() {
-        let lane = Lane::new();
+        let lane = Lane::new(1);
         assert_eq!(
             lane.run(Write::RemoveBreakpoint(1), |_, _, _| Ok(Vec::new())).unwrap_err().code(),
             "server-protocol"
         );
+    }
+
+    #[test]
+    fn writers_send_beside_each_other_and_each_write_is_told_its_own() {
+        let lane = Lane::new(3);
+        let sent = Mutex::new(std::collections::HashMap::<String, Vec<u64>>::new());
+        let (under_way, most) = (std::sync::atomic::AtomicU64::new(0), std::sync::atomic::AtomicU64::new(0));
+        let order = std::sync::atomic::Ordering::SeqCst;
+        let send = |writer: &str, number: u64, writes: Vec<Write>| {
+            let now = under_way.fetch_add(1, order) + 1;
+            most.fetch_max(now, order);
+            std::thread::yield_now();
+            sent.lock().unwrap().entry(writer.to_owned()).or_default().push(number);
+            under_way.fetch_sub(1, order);
+            let told = writes.iter().map(|one| match one {
+                Write::RemoveBreakpoint(at) => Ok(Wrote::Number(*at)),
+                _ => Err(odd()),
+            });
+            Ok(told.collect())
+        };
+        std::thread::scope(|scope| {
+            for thread in 0..12 {
+                let (lane, send) = (&lane, &send);
+                scope.spawn(move || {
+                    for at in 0..200 {
+                        let own = thread * 1000 + at;
+                        assert_eq!(lane.run(Write::RemoveBreakpoint(own), send).unwrap(), Wrote::Number(own));
+                    }
+                });
+            }
+        });
+        assert!(most.load(order) <= 3, "a writer has one request under way");
+        assert_eq!(lock(&lane.queue).free.len(), 3);
+        for numbers in sent.lock().unwrap().values() {
+            assert_eq!(*numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "and counts without gaps");
+        }
     }
 }

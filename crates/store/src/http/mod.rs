@@ -62,7 +62,7 @@ pub fn connect(address: &str, token_file: Option<&Path>) -> Result<std::sync::Ar
     }
     let link = Link::new(url, token.as_deref(), near);
     let away = Away::new(&link.url, &settings);
-    let (lanes, pid) = ([Lane::new(), Lane::new(), Lane::new()], std::process::id());
+    let (lanes, pid) = ([Lane::new(1), Lane::new(1), Lane::new(1)], std::process::id());
     let mut made = Remote { link, away, lanes, known: Known::default(), inline: crate::INLINE, far: !near, pid };
     let ours = Connect { protocol: wire::VERSION, version: env!("CARGO_PKG_VERSION").to_owned() };
     let told = made.ask("connect", &wire::pack(&ours, &[], false)?, Some(settings.first))?;
@@ -350,7 +350,7 @@ mod tests {
         for bad in ["http://", "http://me:secret@host", "http://host?token=secret", "http://ho st"] {
             assert!(host(bad).is_none(), "{bad}");
         }
-        let refused = connect("http://me:secret@host").err().unwrap();
+        let refused = connect("http://me:secret@host", None).err().unwrap();
         assert_eq!(refused.code(), "store-address");
         assert!(!refused.to_string().contains("secret"));
         assert!(is_loopback("localhost") && is_loopback("::1") && is_loopback("127.0.0.9"));

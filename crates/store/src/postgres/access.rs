@@ -82,7 +82,8 @@ impl Access for Postgres {
         self.again(|db| {
             let old = link.created_at.saturating_sub(LONG);
             db.execute("DELETE FROM links WHERE expires_at < $1", &[old.into()])?;
-            let text = "INSERT INTO links (id, digest, execution_id, key, question, by, created_at, expires_at, used_at)
+            let text =
+                "INSERT INTO links (id, digest, execution_id, key, question, by, created_at, expires_at, used_at)
                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
             let params = [
                 link.id.as_str().into(),

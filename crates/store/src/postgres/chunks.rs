@@ -3,7 +3,7 @@
 use super::conn::Conn;
 use super::fault::{Fault, Result};
 use super::param::{Columns, Param};
-use crate::values::{Chunk, Part, Place};
+use crate::values::{Chunk, Part, Place, decode_ids};
 use kitaru_core::{Digest, ValueRef};
 use std::collections::{HashMap, HashSet};
 use tokio_postgres::Row;
@@ -36,8 +36,7 @@ pub fn insert(db: &Conn, chunks: &[&Chunk]) -> Result<()> {
         SELECT DISTINCT ON (new.digest) new.digest, new.len, new.zstd, new.data, octet_length(new.data)
         FROM relaxed, unnest($1::bytea[], $2::bigint[], $3::boolean[], $4::bytea[]) AS new(digest, len, zstd, data)
         ORDER BY new.digest ON CONFLICT (digest) DO NOTHING";
-    let params =
-        [Param::ManyBytes(digests), Param::Ints(lens), Param::Bools(packed), Param::ManyBytes(data)];
+    let params = [Param::ManyBytes(digests), Param::Ints(lens), Param::Bools(packed), Param::ManyBytes(data)];
     db.execute(text, &params).map(|_| ())
 }
 
@@ -61,17 +60,28 @@ pub fn pieces(db: &Conn, digests: &[Digest]) -> Result<Vec<Option<Part>>> {
     digests.iter().map(|digest| found.get(&digest.0).map(|row| part(row, 1)).transpose()).collect()
 }
 
+/// What these chunks are called, in order. One that has just been removed is called 0, which none is.
+pub fn ids(db: &Conn, chunks: &[Chunk]) -> Result<Vec<i64>> {
+    let digests: Vec<Digest> = chunks.iter().map(|chunk| chunk.digest).collect();
+    let mut found: HashMap<[u8; 32], i64> = HashMap::new();
+    for row in db.query("SELECT digest, id FROM chunks WHERE digest = ANY ($1)", &[named(&digests)])? {
+        found.insert(row.digest(0)?, row.int(1)?);
+    }
+    Ok(digests.iter().map(|digest| found.get(&digest.0).copied().unwrap_or_default()).collect())
+}
+
 /// The chunks of a value, in order. None: there is no such value.
 pub fn parts(db: &Conn, reference: &ValueRef) -> Result<Vec<Part>> {
-    let text = "SELECT c.len, c.stored, c.zstd, c.data FROM blobs,
-            unnest(blobs.chunks) WITH ORDINALITY AS named(id, place) LEFT JOIN chunks AS c USING (id)
-        WHERE blobs.digest = $1 ORDER BY named.place";
-    let rows = db.query(text, &[Param::Bytes(reference.digest.0.to_vec())])?;
-    let parts = rows.iter().map(|row| part(row, 0)).collect::<Result<Vec<_>>>();
-    parts.map_err(|fault| match fault {
-        Fault::Odd(why) => Fault::Odd(format!("value {}: a part of it is not there ({why})", reference.digest)),
-        other => other,
-    })
+    let text = "SELECT chunks FROM blobs WHERE digest = $1";
+    let Some(row) = db.find(text, &[Param::Bytes(reference.digest.0.to_vec())])? else { return Ok(Vec::new()) };
+    let ids = decode_ids(&row.bytes(0)?);
+    let text = "SELECT id, len, stored, zstd, data FROM chunks WHERE id = ANY ($1)";
+    let mut found: HashMap<i64, Row> = HashMap::new();
+    for row in db.query(text, &[Param::Ints(ids.clone())])? {
+        found.insert(row.int(0)?, row);
+    }
+    let missing = || Fault::Odd(format!("value {}: a part of it is not there", reference.digest));
+    ids.iter().map(|id| part(found.get(id).ok_or_else(missing)?, 1)).collect()
 }
 
 /// Whether there is such a value.

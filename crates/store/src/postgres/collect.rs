@@ -7,13 +7,14 @@
 use super::Postgres;
 use super::chunks;
 use super::conn::Conn;
-use super::fault::{Fault, Result};
+use super::fault::Result;
 use super::feed;
 use super::param::{Columns, Param};
 use super::read;
 use crate::error::StoreError;
 use crate::store;
 use crate::upkeep::{Backup, Collected, Removal, Upkeep};
+use crate::values::decode_ids;
 use kitaru_core::{Body, Digest, Epoch, ExecutionId, Seq, ValueRef};
 use serde_json::Value as Json;
 use std::cell::RefCell;
@@ -80,7 +81,7 @@ impl Marks {
 }
 
 fn ids(row: &tokio_postgres::Row, at: usize) -> Result<Vec<i64>> {
-    row.try_get(at).map_err(|error| Fault::Odd(format!("a record cannot be read ({error})")))
+    Ok(decode_ids(&row.bytes(at)?))
 }
 
 /// Looks through all values: whose chunks are in use, and which of them nobody has referred to.
@@ -164,7 +165,8 @@ impl Postgres {
         }
         for digest in &marks.values {
             let text = "SELECT len FROM blobs WHERE digest = $1";
-            let found = self.read(|db| db.find(text, &[Param::Bytes(digest.0.to_vec())])?.map(|row| row.num(0)).transpose())?;
+            let found =
+                self.read(|db| db.find(text, &[Param::Bytes(digest.0.to_vec())])?.map(|row| row.num(0)).transpose())?;
             let Some(len) = found else { continue };
             match self.text_of(&ValueRef { digest: *digest, len }) {
                 Ok(_) => {}
@@ -248,7 +250,8 @@ impl Upkeep for Postgres {
     }
 
     fn backup(&self, _: &Path) -> store::Result<Backup> {
-        let why = "a store in PostgreSQL is backed up with PostgreSQL's own means: `pg_dump --schema`, or a base backup";
+        let why =
+            "a store in PostgreSQL is backed up with PostgreSQL's own means: `pg_dump --schema`, or a base backup";
         Err(StoreError::Setting(format!("{}: {why}", self.path)))
     }
 }

@@ -8,12 +8,14 @@ use super::fault::{Fault, Result};
 use super::param::Param;
 use super::tls::Tls;
 use crate::error::StoreError;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, NoTls, Row};
+use tokio_postgres::{Client, NoTls, Row, Statement};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(8);
@@ -33,6 +35,8 @@ pub struct Conn {
     runtime: Option<Runtime>,
     client: Client,
     path: String,
+    /// The few statements that are on the way of each call.
+    statements: RefCell<HashMap<&'static str, Statement>>,
 }
 
 impl Drop for Conn {
@@ -71,7 +75,8 @@ impl Conn {
             Ok(Err(error)) => return Err(unreachable(Fault::of(&error, &address.shown), &error)),
             Err(_) => return Err(Fault::Lost(format!("no connection within {} s", CONNECT.as_secs()))),
         };
-        let made = Self { runtime: Some(runtime), client, path: address.shown.clone() };
+        let (path, statements) = (address.shown.clone(), RefCell::default());
+        let made = Self { runtime: Some(runtime), client, path, statements };
         made.batch(&format!("{SETTINGS} \"{}\", pg_catalog", address.schema))?;
         let commit = if relaxed {
             "SET synchronous_commit = off"
@@ -96,6 +101,21 @@ impl Conn {
     pub fn query(&self, text: &str, params: &[Param]) -> Result<Vec<Row>> {
         let typed: Vec<(&(dyn ToSql + Sync), _)> = params.iter().map(Param::typed).collect();
         self.run(self.client.query_typed(text, &typed))
+    }
+
+    /// The same, planned once a connection.
+    pub fn prepared(&self, text: &'static str, params: &[Param]) -> Result<Vec<Row>> {
+        let (values, types): (Vec<&(dyn ToSql + Sync)>, Vec<_>) = params.iter().map(Param::typed).unzip();
+        let known = self.statements.borrow().get(text).cloned();
+        let statement = match known {
+            Some(known) => known,
+            None => {
+                let made = self.run(self.client.prepare_typed(text, &types))?;
+                self.statements.borrow_mut().insert(text, made.clone());
+                made
+            }
+        };
+        self.run(self.client.query(&statement, &values))
     }
 
     /// The first of them, if there is one.

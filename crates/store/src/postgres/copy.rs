@@ -7,7 +7,7 @@ use super::{Postgres, chunks};
 use crate::copy::{Cell, Copying, Fill, Kind, Row, Sink, TABLES, Table, not_empty};
 use crate::error::StoreError;
 use crate::store;
-use crate::values::{Chunk, Values};
+use crate::values::{Chunk, Values, encode_ids};
 use kitaru_core::value::Text;
 use kitaru_core::{Digest, ValueRef};
 use serde_json::Value as Json;
@@ -190,11 +190,10 @@ impl Sink for Taking<'_> {
         let new = self.values.prepare(text, |digests| chunks::has(self.db, digests).map_err(told))?;
         let parts: Vec<&Chunk> = new.chunks.iter().collect();
         chunks::insert(self.db, &parts).map_err(told)?;
-        let digests = Param::ManyBytes(new.chunks.iter().map(|chunk| chunk.digest.0.to_vec()).collect());
-        let text = "INSERT INTO blobs (digest, len, chunks) SELECT $1, $2, ARRAY(SELECT chunks.id
-                FROM unnest($3::bytea[]) WITH ORDINALITY AS d(digest, place) JOIN chunks USING (digest) ORDER BY d.place)
-            ON CONFLICT (digest) DO NOTHING";
-        let params = [Param::Bytes(new.reference.digest.0.to_vec()), new.reference.len.into(), digests];
+        let ids = chunks::ids(self.db, &new.chunks).map_err(told)?;
+        let text = "INSERT INTO blobs (digest, len, chunks) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING";
+        let digest = Param::Bytes(new.reference.digest.0.to_vec());
+        let params = [digest, new.reference.len.into(), Param::Bytes(encode_ids(&ids))];
         self.db.execute(text, &params).map(|_| ()).map_err(told)
     }
 }

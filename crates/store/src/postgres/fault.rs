@@ -56,6 +56,8 @@ impl Fault {
             || *code == SqlState::T_R_DEADLOCK_DETECTED
             || *code == SqlState::LOCK_NOT_AVAILABLE
             || *code == SqlState::QUERY_CANCELED
+            // `once` has noticed that this was written before: it is looked for.
+            || code.code() == "KT001"
         {
             return Self::Again(why);
         }
@@ -70,9 +72,7 @@ impl Fault {
             "28P01" | "28000" => StoreError::Unauthorized { url: path, why },
             "3D000" => StoreError::Io { path, why: format!("{why}: create it with `createdb`, or name another") },
             "42501" => StoreError::ReadOnly { path, why: format!("{why}; grant that to the user of the address") },
-            "25006" => {
-                StoreError::ReadOnly { path, why: format!("{why}; it is a standby, or set to be read only") }
-            }
+            "25006" => StoreError::ReadOnly { path, why: format!("{why}; it is a standby, or set to be read only") },
             "53100" => StoreError::Full { path },
             "42P01" | "42883" | "42703" | "3F000" | "XX001" | "XX002" => StoreError::Damaged { path, why },
             other => return Self::Statement(format!("{why} ({other})")),

@@ -28,7 +28,7 @@ const LOAD: &str = "WITH me AS (SELECT n, base FROM executions WHERE id = $1),
 
 pub fn load(db: &Conn, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
     let limit = if limit == 0 { usize::MAX } else { limit };
-    let rows = db.query(LOAD, &[id.as_str().into(), after.into(), limit.into()])?;
+    let rows = db.prepared(LOAD, &[id.as_str().into(), after.into(), limit.into()])?;
     let Some(first) = rows.first() else { return Err(StoreError::NotFound(id.to_string()).into()) };
     // One row without an event: there is none.
     if first.opt_int(0)?.is_none() {

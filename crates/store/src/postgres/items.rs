@@ -6,7 +6,7 @@
 use super::fault::{Fault, Result};
 use super::param::escaped;
 use crate::store::{Claim, Guard, Seen};
-use crate::values::New;
+use crate::values::{New, encode_ids};
 use crate::wire::Write;
 use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
@@ -22,6 +22,8 @@ const PLACED: Seq = 1 << 40;
 pub struct Referred {
     /// Values that are to be stored.
     pub new: Vec<New>,
+    /// The chunks of each of them.
+    pub chunks: Vec<Vec<i64>>,
     /// Values that events were given with.
     pub copied: Vec<Digest>,
 }
@@ -45,15 +47,22 @@ pub fn items(writes: &[Write], referred: &[Referred], dead: &[Option<String>]) -
         if !referred.copied.is_empty() {
             // What comes with the same item is there when it is looked for.
             let is_new = |digest: &&Digest| referred.new.iter().any(|new| new.reference.digest == **digest);
-            let needs = referred.copied.iter().filter(|digest| !is_new(digest)).map(hex).collect::<Vec<_>>();
+            let needs = referred
+                .copied
+                .iter()
+                .filter(|digest| !is_new(digest))
+                .map(|digest| hex(&digest.0))
+                .collect::<Vec<_>>();
             item.insert("needs".to_owned(), json!(needs));
         }
         if !referred.new.is_empty() {
-            let blob = |new: &New| {
-                let chunks: Vec<String> = new.chunks.iter().map(|chunk| hex(&chunk.digest)).collect();
-                json!({ "digest": hex(&new.reference.digest), "len": new.reference.len, "chunks": chunks })
+            let blob = |(new, chunks): (&New, &Vec<i64>)| {
+                let packed = hex(&encode_ids(chunks));
+                let digest = hex(&new.reference.digest.0);
+                json!({ "digest": digest, "len": new.reference.len, "chunks": chunks, "packed": packed })
             };
-            item.insert("blobs".to_owned(), Json::Array(referred.new.iter().map(blob).collect()));
+            let blobs = referred.new.iter().zip(&referred.chunks).map(blob).collect();
+            item.insert("blobs".to_owned(), Json::Array(blobs));
         }
         all.push(Json::Object(item));
     }
@@ -67,9 +76,9 @@ pub fn items(writes: &[Write], referred: &[Referred], dead: &[Option<String>]) -
     Ok(Items { json, payloads, values })
 }
 
-/// A digest as the database reads it.
-pub fn hex(digest: &Digest) -> String {
-    digest.0.iter().fold(String::with_capacity(64), |mut text, byte| {
+/// Bytes as the database reads them.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         text.push(char::from(DIGITS[usize::from(byte >> 4)]));
         text.push(char::from(DIGITS[usize::from(byte & 15)]));
@@ -231,6 +240,7 @@ fn record(item: &mut Item, at: Millis, events: &[Body], payloads: &mut Vec<Strin
                         "on_timeout": opened.on_timeout,
                     }));
                 }
+                Change::Call(patch) => beside(&mut changes, call(&patch)?),
                 other => changes.push(row(place, &other)?),
             }
         }
@@ -238,7 +248,9 @@ fn record(item: &mut Item, at: Millis, events: &[Body], payloads: &mut Vec<Strin
     let anew = merged.as_ref().is_some_and(|patch| patch.status.is_some());
     if let Some(patch) = &merged {
         match execution(patch)? {
-            Some(change) if resets && change["c"] == "fruitless" && changes.iter().all(|one| one["c"] != "execution") => {
+            Some(change)
+                if resets && change["c"] == "fruitless" && changes.iter().all(|one| one["c"] != "execution") =>
+            {
                 item.insert("reset".to_owned(), json!(true));
             }
             change => changes.extend(change),
@@ -279,7 +291,6 @@ fn usage(change: &mut Json, usage: &Usage) {
 
 fn row(place: Seq, change: &Change) -> Result<Json> {
     Ok(match change {
-        Change::Call(patch) => call(patch)?,
         Change::CallUsage(key, used) => {
             let mut change = json!({ "c": "usage", "key": key });
             usage(&mut change, used);
@@ -291,15 +302,25 @@ fn row(place: Seq, change: &Change) -> Result<Json> {
         Change::Artifact(saved) => json!({
             "c": "artifact", "name": saved.name, "value": serde_json::to_string(&saved.value)?, "call": saved.call,
         }),
-        Change::Execution(_) | Change::BreakpointHit(_) | Change::WaitOpened(_) => {
+        Change::Call(_) | Change::Execution(_) | Change::BreakpointHit(_) | Change::WaitOpened(_) => {
             return Err(Fault::Odd("a change is written twice".to_owned()));
         }
     })
 }
 
+/// Rows of calls that follow each other are written together, as long as each is another call's.
+fn beside(changes: &mut Vec<Json>, row: Json) {
+    if let Some(rows) = changes.last_mut().and_then(|last| last.get_mut("rows")).and_then(Json::as_array_mut)
+        && rows.iter().all(|one| one["key"] != row["key"])
+    {
+        rows.push(row);
+        return;
+    }
+    changes.push(json!({ "c": "calls", "rows": [row] }));
+}
+
 fn call(patch: &CallPatch) -> Result<Json> {
     let mut change = json!({
-        "c": "call",
         "key": patch.call.key,
         "record": patch.record,
         "name": patch.call.name,

@@ -70,11 +70,9 @@ pub fn executions(db: &Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
     if let Some(cost) = filter.min_cost {
         chosen.has("cost_usd >= $", cost);
     }
-    for (condition, value) in [
-        ("created_at >= $", filter.since),
-        ("updated_at <= $", filter.still_since),
-        ("wake_at <= $", filter.due_by),
-    ] {
+    for (condition, value) in
+        [("created_at >= $", filter.since), ("updated_at <= $", filter.still_since), ("wake_at <= $", filter.due_by)]
+    {
         if let Some(value) = value {
             chosen.has(condition, value);
         }

@@ -55,7 +55,8 @@ const LARGE: u64 = 64 << 10;
 /// See the module.
 pub struct Postgres {
     pool: Inherited<Pool>,
-    /// Writes of executions; those with large values; leases, which must not wait for either.
+    /// Writes of executions; those with large values; leases, which must not wait for either. Several are under way at
+    /// once: PostgreSQL syncs together what many connections commit.
     lanes: [Lane; 3],
     away: Away,
     /// How far the clock of the database is ahead.
@@ -96,7 +97,7 @@ impl Postgres {
         let path = address.shown.clone();
         Ok(Self {
             pool: Inherited::new(Pool::new(address, relaxed)?),
-            lanes: [Lane::new(), Lane::new(), Lane::new()],
+            lanes: [Lane::new(4), Lane::new(2), Lane::new(1)],
             away: Away::new(&path, &Settings::from_env()?),
             ahead: Ahead::default(),
             values: Values::in_rows(),
@@ -376,7 +377,10 @@ impl Queries for Postgres {
         let mut found = vec![("path".to_owned(), self.path.clone()), ("format".to_owned(), open::VERSION.to_string())];
         found.extend(self.read(|db| statistics::health(db, schema))?);
         if deep {
-            found.push(("integrity_check".to_owned(), self.read(|db| db.batch("SELECT count(*) FROM journal")).map(|()| "ok".to_owned())?));
+            found.push((
+                "integrity_check".to_owned(),
+                self.read(|db| db.batch("SELECT count(*) FROM journal")).map(|()| "ok".to_owned())?,
+            ));
             found.push(("value_check".to_owned(), self.check()?));
         }
         Ok(found)

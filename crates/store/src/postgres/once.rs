@@ -39,9 +39,9 @@ impl Postgres {
     pub(super) fn send(&self, writer: &str, number: u64, mut writes: Vec<Write>, strict: bool) -> Result<Answers> {
         self.here()?;
         let dead = writes.iter_mut().map(|one| self.hold_on(one)).collect::<Result<Vec<_>>>()?;
-        let referred = writes.iter_mut().map(|one| self.values_of(one.events_mut())).collect::<Result<Vec<_>>>()?;
+        let mut referred = writes.iter_mut().map(|one| self.values_of(one.events_mut())).collect::<Result<Vec<_>>>()?;
         let durable = writes.iter().any(Write::is_durable);
-        self.put(&referred)?;
+        self.put(&mut referred)?;
         let items = items::items(&writes, &referred, &dead).map_err(|fault| fault.told(&self.path))?;
         let answers = match self.ask(writer, number, &items, durable, strict) {
             // One of them is what no statement takes: nothing was written, and each goes alone.
@@ -107,22 +107,27 @@ impl Postgres {
 
     /// Sends one request until it is answered.
     fn ask(&self, writer: &str, number: u64, items: &Items, durable: bool, strict: bool) -> Result<Told> {
-        let params = [
+        // Whoever else has writers of such names may send again what was written.
+        let mut known = strict || writer.contains('/');
+        let mut params = [
             Param::from(writer),
             Param::from(number),
             Param::Text(Some(items.json.clone())),
             Param::Texts(items.payloads.clone()),
             Param::Bool(durable),
+            Param::Bool(known),
             Param::Bool(strict),
             Param::Bool(items.values),
             Param::Small(self.space),
         ];
-        let text = "SELECT once($1, $2, $3::jsonb, $4, $5, $6, $7, $8)::text";
+        let text = "SELECT once($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9)::text";
         let mut tries = Tries::default();
         let told: Json = loop {
             let sent = now();
+            params[5] = Param::Bool(known);
             let told = self.pool.with(|db| {
-                let row = db.one(text, &params)?;
+                let row = db.prepared(text, &params)?.into_iter().next();
+                let row = row.ok_or_else(|| Fault::Odd("a statement that has one row has none".to_owned()))?;
                 Ok(serde_json::from_str::<Json>(&row.text(0)?)?)
             });
             match told {
@@ -134,7 +139,10 @@ impl Postgres {
                     break told;
                 }
                 // The number says whether it was written: it is sent again as it is.
-                Err(Fault::Lost(why) | Fault::Again(why)) => self.away.pause(&mut tries, &why, None)?,
+                Err(Fault::Lost(why) | Fault::Again(why)) => {
+                    known = true;
+                    self.away.pause(&mut tries, &why, None)?;
+                }
                 Err(fault) => return Err(fault.told(&self.path)),
             }
         };
@@ -157,7 +165,7 @@ impl Postgres {
     fn hold_on(&self, one: &mut Write) -> Result<Option<String>> {
         let Write::Claim(id, _, expected, ..) = one else { return Ok(None) };
         let row = self.read(|db| {
-            let text = "SELECT owner, lease_until > now_ms() FROM executions WHERE id = $1 AND epoch = $2";
+            let text = "SELECT owner, held_until(lease_until) > now_ms() FROM executions WHERE id = $1 AND epoch = $2";
             db.find(text, &[id.as_str().into(), (*expected).into()])
         })?;
         let Some(row) = row else { return Ok(None) };
@@ -175,9 +183,7 @@ impl Postgres {
             match value {
                 Value::Stored(reference) => referred.copied.push(reference.digest),
                 Value::Inline(text) if text.get().len() > values::INLINE => {
-                    let new = self.values.prepare(text, |digests| {
-                        self.read(|db| chunks::has(db, digests))
-                    })?;
+                    let new = self.values.prepare(text, |digests| self.read(|db| chunks::has(db, digests)))?;
                     *value = Value::Stored(new.reference);
                     referred.new.push(new);
                 }
@@ -187,13 +193,18 @@ impl Postgres {
         Ok(referred)
     }
 
-    /// Puts the new parts of values into their table: what refers to them is committed afterwards.
-    fn put(&self, referred: &[Referred]) -> Result<()> {
-        let new: Vec<&values::Chunk> = referred.iter().flat_map(|one| &one.new).flat_map(|one| &one.chunks).collect();
-        if new.iter().all(|chunk| matches!(chunk.place, values::Place::Known)) {
-            return Ok(());
+    /// Puts the new parts of values into their table, and looks what each is called there: what refers to them is committed
+    /// afterwards.
+    fn put(&self, referred: &mut [Referred]) -> Result<()> {
+        for one in referred.iter_mut().filter(|one| !one.new.is_empty()) {
+            let all: Vec<&values::Chunk> = one.new.iter().flat_map(|new| &new.chunks).collect();
+            if all.iter().any(|chunk| !matches!(chunk.place, values::Place::Known)) {
+                self.again(|db| chunks::insert(db, &all))?;
+            }
+            let ids = one.new.iter().map(|new| self.read(|db| chunks::ids(db, &new.chunks)));
+            one.chunks = ids.collect::<Result<_>>()?;
         }
-        self.again(|db| chunks::insert(db, &new))
+        Ok(())
     }
 
     /// Runs what may be run twice.

@@ -49,7 +49,8 @@ pub fn events_of(db: &Conn, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Even
 }
 
 /// What [`execution_row`] reads.
-pub const EXECUTION: &str = "SELECT id, flow, status, reason, wake_at, owner, epoch, lease_until, parent, parent_key,
+pub const EXECUTION: &str = "SELECT id, flow, status, reason, wake_at, owner, epoch,
+    CASE WHEN owner IS NULL THEN lease_until ELSE held_until(lease_until) END, parent, parent_key,
     forked_from, entry, code, tags, inputs, result, error, input_tokens, output_tokens, cost_usd, stop, fruitless,
     last_seq, created_at, updated_at, base, key, detached, n FROM executions";
 
@@ -145,8 +146,7 @@ pub fn calls(db: &Conn, id: &ExecutionId) -> Result<Vec<CallRow>> {
 
 pub fn call_counts(db: &Conn, id: &ExecutionId) -> Result<Vec<(CallStatus, u64)>> {
     let n = must_exist(db, id)?;
-    let text =
-        "SELECT status, count(*) FROM calls WHERE n = $1 AND kind <> 'reading' GROUP BY status ORDER BY status";
+    let text = "SELECT status, count(*) FROM calls WHERE n = $1 AND kind <> 'reading' GROUP BY status ORDER BY status";
     let count = |row: &Row| {
         let word = row.text(0)?;
         Ok((known(&word, CallStatus::parse(&word))?, row.num(1)?))
@@ -155,7 +155,8 @@ pub fn call_counts(db: &Conn, id: &ExecutionId) -> Result<Vec<(CallStatus, u64)>
 }
 
 /// The columns of [`wait_row`].
-pub const WAIT: &str = "executions.id, waits.key, waits.name, question, schema, data, waits.status, answer, answered_by,
+pub const WAIT: &str =
+    "executions.id, waits.key, waits.name, question, schema, data, waits.status, answer, answered_by,
     deadline, on_timeout, opened_at, closed_at";
 
 pub fn wait_row(row: &Row) -> Result<WaitRow> {
@@ -204,8 +205,7 @@ pub fn line(row: &Row, at: usize) -> Result<LogLine> {
 pub fn logs(db: &Conn, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)> {
     let n = must_exist(db, id)?;
     let limit = if limit == 0 { usize::MAX } else { limit };
-    let text =
-        "SELECT line, at, call_key, stream, text FROM logs WHERE n = $1 AND line > $2 ORDER BY line LIMIT $3";
+    let text = "SELECT line, at, call_key, stream, text FROM logs WHERE n = $1 AND line > $2 ORDER BY line LIMIT $3";
     let (mut found, mut last) = (Vec::new(), after);
     for row in db.query(text, &[n.into(), after.into(), limit.into()])? {
         last = row.num(0)?;

@@ -2,7 +2,7 @@
 
 use super::Fault;
 use crate::error::StoreError;
-use crate::values::{New, Part, Place, Range};
+use crate::values::{New, Part, Place, Range, decode_ids, encode_ids};
 use kitaru_core::{Digest, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashSet;
@@ -107,53 +107,4 @@ pub fn ranges(db: &Connection) -> rusqlite::Result<Vec<Range>> {
 pub fn packs(db: &Connection) -> rusqlite::Result<HashSet<u64>> {
     let mut select = db.prepare_cached("SELECT DISTINCT pack FROM chunks WHERE pack IS NOT NULL")?;
     select.query_map([], |row| row.get(0))?.collect()
-}
-
-/// Differences between following ids, zigzag and as LEB128: mostly one byte each.
-fn encode_ids(ids: &[i64]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(ids.len() + 4);
-    let mut last = 0i64;
-    for id in ids {
-        let step = id - last;
-        last = *id;
-        #[allow(clippy::cast_sign_loss)]
-        let mut rest = ((step << 1) ^ (step >> 63)) as u64;
-        while rest >= 0x80 {
-            bytes.push((rest & 0x7f) as u8 | 0x80);
-            rest >>= 7;
-        }
-        bytes.push(rest as u8);
-    }
-    bytes
-}
-
-/// What [`encode_ids`] has written.
-pub fn decode_ids(bytes: &[u8]) -> Vec<i64> {
-    let mut ids = Vec::new();
-    let (mut last, mut value, mut shift) = (0i64, 0u64, 0u32);
-    for byte in bytes {
-        value |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
-        shift += 7;
-        if byte & 0x80 == 0 {
-            #[allow(clippy::cast_possible_wrap)]
-            let step = (value >> 1) as i64 ^ -((value & 1) as i64);
-            last += step;
-            ids.push(last);
-            (value, shift) = (0, 0);
-        }
-    }
-    ids
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn id_lists_round_trip() {
-        for ids in [vec![], vec![1], vec![5, 6, 7, 3, 1_000_000_007, 2], vec![i64::MAX / 4, 1]] {
-            assert_eq!(decode_ids(&encode_ids(&ids)), ids);
-        }
-        assert_eq!(encode_ids(&[1, 2, 3, 4]).len(), 4);
-    }
 }

@@ -12,7 +12,7 @@ use super::feed::Numbers;
 use super::writer::Durable;
 use super::{Sqlite, chunks};
 use crate::upkeep::Collected;
-use crate::values::Range;
+use crate::values::{Range, decode_ids};
 use kitaru_core::{Body, Digest, ExecutionId, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
@@ -170,7 +170,7 @@ fn values(db: &Connection, marks: &mut Marks, after: &[u8], unused: &mut Vec<Dig
         last = Some(digest.to_vec());
         if marks.values.contains(&Digest(digest)) {
             let ids: Vec<u8> = row.get(1)?;
-            marks.chunks.extend(chunks::decode_ids(&ids));
+            marks.chunks.extend(decode_ids(&ids));
         } else {
             unused.push(Digest(digest));
         }

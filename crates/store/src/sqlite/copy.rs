@@ -93,7 +93,10 @@ impl Taking<'_> {
 
     fn keep(&self, text: &Arc<Text>) -> Result<()> {
         let new = self.values.prepare(text, |digests| {
-            chunks::has_chunks(self.db, digests).map_err(|error| Fault::Sql(error).told(Some(self.db), self.path))
+            // Inside of its transaction: no look of its own.
+            let found = chunks::pieces(self.db, digests);
+            let found = found.map_err(|error| Fault::Sql(error).told(Some(self.db), self.path))?;
+            Ok(found.iter().map(Option::is_some).collect())
         })?;
         chunks::insert(self.db, &[new])
     }

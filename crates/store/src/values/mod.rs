@@ -4,9 +4,11 @@
 //! that refers to them (one sync); many go to an append-only pack file first (`pack`). `sql` has the index.
 //! Not here: which values are large ([`INLINE`] says) and what they mean.
 
+mod ids;
 mod pack;
 
 use crate::error::StoreError;
+pub use ids::{decode_ids, encode_ids};
 use kitaru_core::value::Text;
 use kitaru_core::{Digest, ValueRef};
 use pack::Packs;

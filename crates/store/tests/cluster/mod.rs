@@ -24,7 +24,8 @@ pub struct Cluster {
 
 /// Where a program of PostgreSQL is.
 fn program(name: &str) -> PathBuf {
-    let on_path = std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
+    let on_path =
+        std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
     let mut folders: Vec<PathBuf> = on_path.collect();
     let versions = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten();
     let mut versions: Vec<PathBuf> = versions.map(|one| one.path().join("bin")).collect();

@@ -64,10 +64,9 @@ fn first(luck: &mut Luck, store: &dyn Store) -> Body {
         created.tags = (0..luck.below(3)).map(|at| format!("tag{}\u{1a}", (at + luck.0) % 3)).collect();
         created.key = luck.one_in(3).then(|| "key".to_owned());
         created.detached = luck.one_in(5);
-        created.parent = luck.one_in(3).then(|| kitaru_core::event::Parent {
-            id: id(luck.below(EXECUTIONS)),
-            key: "child".to_owned(),
-        });
+        created.parent = luck
+            .one_in(3)
+            .then(|| kitaru_core::event::Parent { id: id(luck.below(EXECUTIONS)), key: "child".to_owned() });
     }
     body
 }
@@ -176,10 +175,13 @@ fn everything(with: &Fixture) -> Vec<String> {
         let one = id(at);
         found.push(format!("events of {at}: {}", told(store.load(&one, 0, 0))));
         found.push(told(store.load(&one, 3, 4)));
-        found.push(format!("calls of {at}: {}", told(queries.calls(&one).map(|mut rows| {
-            rows.sort_by(|a, b| (a.seq, &a.key).cmp(&(b.seq, &b.key)));
-            rows
-        }))));
+        found.push(format!(
+            "calls of {at}: {}",
+            told(queries.calls(&one).map(|mut rows| {
+                rows.sort_by(|a, b| (a.seq, &a.key).cmp(&(b.seq, &b.key)));
+                rows
+            }))
+        ));
         found.push(told(queries.call_counts(&one)));
         found.push(told(queries.artifacts(&one)));
         found.push(told(queries.logs(&one, 0, 0)));
@@ -195,7 +197,8 @@ fn everything(with: &Fixture) -> Vec<String> {
     found.push(told(queries.counts()));
     found.push(told(queries.open_waits()));
     found.push(told(queries.tags()));
-    let breakpoints = queries.breakpoints(None).map(|rows| rows.into_iter().map(|row| (row.before, row.hits)).collect::<Vec<_>>());
+    let breakpoints =
+        queries.breakpoints(None).map(|rows| rows.into_iter().map(|row| (row.before, row.hits)).collect::<Vec<_>>());
     found.push(told(breakpoints));
     let changes = queries.changes(0, 100_000).map(|changes| {
         changes.items.into_iter().map(|one| (one.execution, one.what)).collect::<Vec<(ExecutionId, Changed)>>()
@@ -210,13 +213,14 @@ pub fn answer_alike(cluster: &Cluster, seeds: std::ops::Range<u64>) {
         let far = Fixture::new(|_| cluster.fresh());
         let mut luck = Luck(seed);
         for (number, at) in (1..).zip((T..).step_by(7)).take(OPERATIONS) {
-            let writes: Vec<Write> =
-                (0..=luck.below(2)).map(|_| write(&mut luck, file.store.as_ref(), at)).collect();
+            let writes: Vec<Write> = (0..=luck.below(2)).map(|_| write(&mut luck, file.store.as_ref(), at)).collect();
             let shown = format!("{writes:?}");
             let answers = [&file, &far].map(|with| {
-                told(with.store.write_once("w", number, writes.clone()).map(|all| {
-                    all.into_iter().map(told).collect::<Vec<_>>()
-                }))
+                told(
+                    with.store
+                        .write_once("w", number, writes.clone())
+                        .map(|all| all.into_iter().map(told).collect::<Vec<_>>()),
+                )
             });
             assert_eq!(answers[0], answers[1], "seed {seed}, write {number}: {shown}");
         }

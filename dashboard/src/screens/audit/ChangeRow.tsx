@@ -29,7 +29,7 @@ export function ChangeRow({ change }: { change: Change }) {
             by {change.by} <span className="text-soft">from {change.from}</span>
           </span>
           <Outcome of={change.outcome} />
-          <span className="text-right text-soft text-sm max-md:row-start-2">
+          <span className="text-right text-soft text-sm max-md:col-start-3 max-md:row-start-2">
             <Ago at={change.at} />
           </span>
         </summary>

@@ -3,7 +3,9 @@ import { Link } from '@tanstack/react-router'
 import type { Diff, DiffExecution } from '../../api/schema'
 import { totals } from '../../model/compare'
 import { short } from '../../model/ids'
+import { lookOf } from '../../model/status'
 import { Ago } from '../../ui/Ago'
+import { Icon } from '../../ui/Icon'
 import { Status } from '../../ui/Status'
 
 const ROW =
@@ -57,6 +59,7 @@ export function Totals({ diff }: { diff: Diff }) {
 }
 
 function Which({ of }: { of: DiffExecution }) {
+  const look = lookOf(of.status)
   return (
     <span className="flex min-w-0 items-center gap-2 max-md:flex-col max-md:items-start max-md:gap-0.5">
       <Link
@@ -67,8 +70,14 @@ function Which({ of }: { of: DiffExecution }) {
         <span className="max-xl:hidden">{of.flow} </span>
         <code className="font-mono text-xs">{short(of.id)}</code>
       </Link>
-      <Status of={of.status} />
-      <span className="truncate text-soft text-xs max-xl:hidden">
+      <span className="max-md:hidden">
+        <Status of={of.status} />
+      </span>
+      <span className={`flex items-center gap-1 text-xs md:hidden ${look.text}`}>
+        <Icon name={look.icon} className="size-3" />
+        {look.word}
+      </span>
+      <span className="truncate text-soft text-xs max-2xl:hidden">
         <Ago at={of.created_at} />
       </span>
     </span>

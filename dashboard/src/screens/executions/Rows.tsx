@@ -2,7 +2,7 @@
 // says less, in two lines.
 import { Link } from '@tanstack/react-router'
 import { useWindowVirtualizer } from '@tanstack/react-virtual'
-import { useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { ExecutionBrief } from '../../api/schema'
 import { short } from '../../model/ids'
 import { count, dollars, tokens } from '../../model/money'
@@ -10,6 +10,7 @@ import { hasEnded } from '../../model/status'
 import { Ago, Took } from '../../ui/Ago'
 import { Icon } from '../../ui/Icon'
 import { Status } from '../../ui/Status'
+import { useHeld } from '../../ui/useHeld'
 
 const HEIGHT = 56
 const COLUMNS =
@@ -28,6 +29,7 @@ export function Rows({ rows, chosen, choose, more, whole }: Props) {
   const list = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
   useLayoutEffect(() => setTop(list.current?.offsetTop ?? 0), [])
+  const ids = useMemo(() => rows.map(row => row.id), [rows])
   const virtual = useWindowVirtualizer({
     count: rows.length,
     estimateSize: () => HEIGHT,
@@ -35,6 +37,7 @@ export function Rows({ rows, chosen, choose, more, whole }: Props) {
     scrollMargin: top,
     getItemKey: index => rows[index]?.id ?? index,
   })
+  useHeld(ids, HEIGHT, top)
   const items = virtual.getVirtualItems()
   const last = items.at(-1)?.index ?? 0
   useEffect(() => {

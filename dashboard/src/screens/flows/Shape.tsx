@@ -85,7 +85,7 @@ function Row({ step, all, longest }: { step: Step; all: number; longest: number 
             <Icon name={kind.icon} className="size-3.5" />
             <span className="sr-only">{kind.word}</span>
           </span>
-          <span className="wrap-anywhere font-mono text-xs">{step.name}</span>
+          <span className="wrap-anywhere min-w-24 font-mono text-xs">{step.name}</span>
         </span>
       </th>
       <td className="num px-3 py-2 text-right">{step.calls}</td>
@@ -97,10 +97,12 @@ function Row({ step, all, longest }: { step: Step; all: number; longest: number 
       <td className="num hidden whitespace-nowrap px-3 py-2 text-right text-soft sm:table-cell">
         {step.p95_ms === null ? '' : span(step.p95_ms)}
       </td>
-      <td className={`num whitespace-nowrap px-3 py-2 text-right ${step.failed > 0 ? 'text-failed' : 'text-soft'}`}>
+      <td className={`num px-3 py-2 text-right ${step.failed > 0 ? 'text-failed' : 'text-soft'}`}>
         {share(step.failed, step.calls)}
         {step.retried > 0 && (
-          <span className="block text-soft text-xs">{share(step.retried, step.calls)} tried again</span>
+          <span className="block text-soft text-xs sm:whitespace-nowrap">
+            {share(step.retried, step.calls)} tried again
+          </span>
         )}
       </td>
       <td className="num hidden whitespace-nowrap px-4 py-2 text-right sm:table-cell">

@@ -6,7 +6,12 @@ const HEIGHT = 32
 export function Spark({ days }: { days: Day[] }) {
   const most = Math.max(1, ...days.map(day => day.executions))
   return (
-    <svg aria-hidden="true" viewBox={`0 0 120 ${HEIGHT}`} preserveAspectRatio="none" className="h-8 w-30 shrink-0">
+    <svg
+      aria-hidden="true"
+      viewBox={`0 0 120 ${HEIGHT}`}
+      preserveAspectRatio="none"
+      className="h-8 w-20 shrink-0 sm:w-30"
+    >
       {days.map((day, at) => {
         const width = 120 / days.length
         const tall = day.executions === 0 ? 0 : Math.max(2, (day.executions / most) * HEIGHT)

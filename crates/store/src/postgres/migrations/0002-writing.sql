@@ -21,23 +21,34 @@ DECLARE
 BEGIN
     -- First the number, then who writes: whoever begins in between takes later numbers.
     SELECT last_value INTO last FROM revision;
-    SELECT count(*), max((last - objid::bigint) & 2147483647) INTO writing, v_low FROM pg_locks
-    WHERE locktype = 'advisory' AND classid = p_space::oid AND objsubid = 2
+    -- A number is announced by its low 31 bits; one that is ahead of `last` is of a writer that began in between.
+    SELECT count(*), max((last - objid::bigint) & 2147483647)
+        FILTER (WHERE ((last - objid::bigint) & 2147483647) < 1073741824) INTO writing, v_low
+    FROM pg_locks WHERE locktype = 'advisory' AND classid = p_space::oid AND objsubid = 2
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
     settled := last - coalesce(v_low, 0);
     now := now_ms();
+END $$;
+
+-- Until when an owner is believed whose lease ends then. While the database was away no lease could be extended: whoever
+-- held one when it went has as long again as a lease lasts to be heard of.
+CREATE FUNCTION held_until(p_lease bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_started bigint := floor(extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint;
+BEGIN
+    RETURN CASE WHEN p_lease > v_started - 600000 THEN greatest(p_lease, v_started + 15000) ELSE p_lease END;
 END $$;
 
 CREATE FUNCTION placed(p_seq bigint, p_first bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
 $$ SELECT CASE WHEN p_seq >= 1099511627776 THEN p_seq - 1099511627776 + p_first ELSE p_seq END $$;
 
 -- To be called before the first number is taken: what has a number above this one may not be seen yet (see `feed.rs`).
-CREATE FUNCTION announce(p_space integer) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    v_floor bigint;
+CREATE FUNCTION announce(p_space integer) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT last_value INTO v_floor FROM revision;
-    PERFORM pg_advisory_xact_lock_shared(p_space, (v_floor & 2147483647)::integer);
+    IF NOT pg_try_advisory_xact_lock_shared(p_space, (pg_sequence_last_value('revision') & 2147483647)::integer) THEN
+        RAISE 'somebody else holds an advisory lock of this store' USING ERRCODE = 'lock_not_available';
+    END IF;
+    RETURN true;
 END $$;
 
 -- To be called when an execution has moved in a way that it, or one above it, may wait for. `p_anew`: its status has
@@ -57,31 +68,31 @@ BEGIN
     END LOOP;
 END $$;
 
--- What changes of a call's row.
-CREATE FUNCTION change_call(p_n bigint, p_first bigint, p_one jsonb) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    v_record bigint := placed((p_one->>'record')::bigint, p_first);
-    v_attempts bigint := (p_one->>'attempts')::bigint;
-    -- A failed try has no record of its own.
-    v_keeps boolean := p_one->>'status' = 'retrying';
+-- What changes of calls' rows, each of another call.
+CREATE FUNCTION change_calls(p_n bigint, p_first bigint, p_rows jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    -- A row whose record is another one was dropped and runs anew: it is taken over, its usage keeps adding.
+    -- A row whose record is another one was dropped and runs anew: it is taken over, its usage keeps adding. A failed try
+    -- (`retrying`) has no record of its own. What only begins (`running`, `waiting`) says nothing of attempts.
     INSERT INTO calls AS c (n, key, seq, name, kind, status, attempts, started_at, ended_at, ended_seq, input_tokens,
         output_tokens, cost_usd)
-    VALUES (p_n, p_one->>'key', v_record, p_one->>'name', p_one->>'kind', p_one->>'status', coalesce(v_attempts, 0),
-        (p_one->>'started_at')::bigint, (p_one->>'ended_at')::bigint, placed((p_one->>'ended_seq')::bigint, p_first),
-        coalesce((p_one->>'input_tokens')::bigint, 0), coalesce((p_one->>'output_tokens')::bigint, 0),
-        coalesce((p_one->>'cost_usd')::double precision, 0))
+    SELECT p_n, r.key, placed(r.record, p_first), r.name, r.kind, r.status, coalesce(r.attempts, 0), r.started_at,
+        r.ended_at, placed(r.ended_seq, p_first), coalesce(r.input_tokens, 0), coalesce(r.output_tokens, 0),
+        coalesce(r.cost_usd, 0)
+    FROM jsonb_to_recordset(p_rows) AS r(key text, record bigint, name text, kind text, status text, attempts bigint,
+        started_at bigint, ended_at bigint, ended_seq bigint, input_tokens bigint, output_tokens bigint,
+        cost_usd double precision)
     ON CONFLICT (n, key) DO UPDATE SET
         status = excluded.status,
-        attempts = CASE WHEN v_attempts IS NOT NULL THEN v_attempts
-            WHEN c.seq = v_record OR v_keeps THEN c.attempts ELSE 0 END,
-        started_at = CASE WHEN c.seq = v_record OR v_keeps THEN c.started_at ELSE excluded.started_at END,
-        seq = CASE WHEN v_keeps THEN c.seq ELSE excluded.seq END,
+        attempts = CASE WHEN excluded.status NOT IN ('running', 'waiting') THEN excluded.attempts
+            WHEN c.seq = excluded.seq THEN c.attempts ELSE 0 END,
+        started_at = CASE WHEN c.seq = excluded.seq OR excluded.status = 'retrying' THEN c.started_at
+            ELSE excluded.started_at END,
+        seq = CASE WHEN excluded.status = 'retrying' THEN c.seq ELSE excluded.seq END,
         ended_at = excluded.ended_at, ended_seq = excluded.ended_seq, reused = false,
         input_tokens = c.input_tokens + excluded.input_tokens,
         output_tokens = c.output_tokens + excluded.output_tokens,
         cost_usd = c.cost_usd + excluded.cost_usd;
+    RETURN true;
 END $$;
 
 CREATE FUNCTION change_execution(p_n bigint, p_one jsonb) RETURNS void LANGUAGE plpgsql AS $$
@@ -152,18 +163,21 @@ END $$;
 
 -- Writes events whose sequences are reserved, and what they change.
 CREATE FUNCTION record(p_n bigint, p_first bigint, p_epoch bigint, p_at bigint, p_one jsonb, p_payloads text[])
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     v_from integer := (p_one->>'from')::integer;
+    v_changes jsonb := p_one->'changes';
     v_change jsonb;
+    v_done boolean;
 BEGIN
     INSERT INTO journal (n, seq, kind, call_key, payload, epoch, at, revision)
     SELECT p_n, p_first + e.place - 1, e.one->>0, e.one->>1, p_payloads[v_from + e.place], p_epoch, p_at,
         nextval('revision')
     FROM jsonb_array_elements(p_one->'events') WITH ORDINALITY AS e(one, place);
-    FOR v_change IN SELECT jsonb_array_elements(p_one->'changes') LOOP
-        IF v_change->>'c' = 'call' THEN
-            PERFORM change_call(p_n, p_first, v_change);
+    FOR v_place IN 0..jsonb_array_length(v_changes) - 1 LOOP
+        v_change := v_changes->v_place;
+        IF v_change->>'c' = 'calls' THEN
+            v_done := change_calls(p_n, p_first, v_change->'rows');
         ELSIF v_change->>'c' = 'execution' THEN
             PERFORM change_execution(p_n, v_change);
         ELSE
@@ -172,15 +186,14 @@ BEGIN
     END LOOP;
     IF p_one ? 'blobs' THEN
         INSERT INTO blobs (digest, len, chunks)
-        SELECT decode(b.one->>'digest', 'hex'), (b.one->>'len')::bigint,
-            ARRAY(SELECT chunks.id FROM jsonb_array_elements_text(b.one->'chunks') WITH ORDINALITY AS d(hex, place)
-                JOIN chunks ON chunks.digest = decode(d.hex, 'hex') ORDER BY d.place)
+        SELECT decode(b.one->>'digest', 'hex'), (b.one->>'len')::bigint, decode(b.one->>'packed', 'hex')
         FROM jsonb_array_elements(p_one->'blobs') AS b(one)
         ON CONFLICT (digest) DO NOTHING;
     END IF;
     IF p_one ? 'stir' THEN
         PERFORM stir(p_n, (p_one->>'stir')::boolean);
     END IF;
+    RETURN true;
 END $$;
 
 -- What an item refers to and is not there; null: all is. Whoever removes values waits for this transaction.
@@ -193,8 +206,8 @@ BEGIN
     IF v_lost IS NOT NULL THEN
         RETURN jsonb_build_object('no', 'value', 'digests', v_lost);
     END IF;
-    PERFORM 1 FROM jsonb_array_elements(p_one->'blobs') AS b(one), jsonb_array_elements_text(b.one->'chunks') AS d(hex)
-    WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE digest = decode(d.hex, 'hex'));
+    PERFORM 1 FROM jsonb_array_elements(p_one->'blobs') AS b(one), jsonb_array_elements_text(b.one->'chunks') AS d(id)
+    WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.id = d.id::bigint);
     IF FOUND THEN
         RETURN jsonb_build_object('no', 'chunk');
     END IF;
@@ -221,6 +234,7 @@ DECLARE
     v_reset boolean := p_one ? 'reset';
     v_n bigint;
     v_first bigint;
+    v_done boolean;
 BEGIN
     UPDATE executions AS e SET last_seq = e.last_seq + v_count, updated_at = v_at,
         fruitless = CASE WHEN v_reset THEN 0 ELSE e.fruitless END
@@ -230,7 +244,7 @@ BEGIN
         PERFORM 1 FROM executions WHERE id = v_id;
         RETURN CASE WHEN FOUND THEN jsonb_build_object('no', 'fenced', 'id', v_id) ELSE unknown(v_id) END;
     END IF;
-    PERFORM record(v_n, v_first, v_epoch, v_at, p_one, p_payloads);
+    v_done := record(v_n, v_first, v_epoch, v_at, p_one, p_payloads);
     RETURN to_jsonb(v_first);
 END $$;
 
@@ -295,7 +309,7 @@ BEGIN
     UPDATE executions AS e SET epoch = e.epoch + 1, owner = p_one->>'owner', lease_until = (p_one->>'lease')::bigint,
         last_seq = e.last_seq + v_count, updated_at = v_at
     WHERE e.id = v_id AND e.epoch = v_epoch AND e.status NOT IN ('completed', 'cancelled')
-        AND (e.owner IS NULL OR e.lease_until <= now_ms() OR e.owner = p_one->>'dead')
+        AND (e.owner IS NULL OR held_until(e.lease_until) <= now_ms() OR e.owner = p_one->>'dead')
     RETURNING e.n, e.last_seq INTO v_n, v_last;
     IF NOT FOUND THEN
         PERFORM 1 FROM executions WHERE id = v_id;
@@ -470,29 +484,25 @@ BEGIN
     END CASE;
 END $$;
 
--- Makes writes that may come twice: see `Store::write_once`. Two that bring the same stand in line for the writer's row.
-CREATE FUNCTION once(p_writer text, p_number bigint, p_items jsonb, p_payloads text[], p_durable boolean,
+-- Makes writes that may come twice: see `Store::write_once`. `p_known`: it may have come before, and is looked for first; two
+-- that bring the same stand in line for the writer's row. Else it is noticed at the end, where all of it is undone.
+CREATE FUNCTION once(p_writer text, p_number bigint, p_items jsonb, p_payloads text[], p_durable boolean, p_known boolean,
     p_strict boolean, p_values boolean, p_space integer) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_last bigint;
     v_n bigint;
     v_answers jsonb;
     v_told jsonb[] := '{}';
-    v_one jsonb;
+    v_done boolean;
 BEGIN
-    SELECT number, answers INTO v_last, v_answers FROM writers WHERE id = p_writer FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    IF p_known THEN
         INSERT INTO writers (id, number, answers, at) VALUES (p_writer, 0, '[]', now_ms()) ON CONFLICT (id) DO NOTHING;
-        SELECT number, answers, n INTO v_last, v_answers, v_n FROM writers WHERE id = p_writer FOR NO KEY UPDATE;
-        IF v_n % 64 = 0 THEN
-            -- Whoever was not heard of for a month sends nothing again.
-            DELETE FROM writers WHERE at < now_ms() - 2592000000;
+        SELECT number, answers INTO v_last, v_answers FROM writers WHERE id = p_writer FOR NO KEY UPDATE;
+        IF v_last = p_number THEN
+            RETURN jsonb_build_object('now', now_ms(), 'answers', v_answers);
+        ELSIF v_last > p_number THEN
+            RETURN jsonb_build_object('now', now_ms(), 'last', v_last);
         END IF;
-    END IF;
-    IF v_last = p_number THEN
-        RETURN jsonb_build_object('now', now_ms(), 'answers', v_answers);
-    ELSIF v_last > p_number THEN
-        RETURN jsonb_build_object('now', now_ms(), 'last', v_last);
     END IF;
     IF p_values THEN
         -- Whoever removes unused values does so while nobody refers to any.
@@ -506,20 +516,31 @@ BEGIN
             RETURN jsonb_build_object('now', now_ms(), 'missing', v_answers);
         END IF;
     END IF;
-    PERFORM announce(p_space);
+    v_done := announce(p_space);
     IF jsonb_array_length(p_items) > 1 THEN
         -- In one order for all, so that they do not wait for each other in a circle.
         PERFORM 1 FROM executions WHERE id IN (SELECT i.one->>'id' FROM jsonb_array_elements(p_items) AS i(one))
         ORDER BY id FOR NO KEY UPDATE;
     END IF;
-    FOR v_one IN SELECT jsonb_array_elements(p_items) LOOP
-        v_told := array_append(v_told, write_one(v_one, p_payloads, p_space));
+    FOR v_place IN 0..jsonb_array_length(p_items) - 1 LOOP
+        v_told := array_append(v_told, write_one(p_items->v_place, p_payloads, p_space));
     END LOOP;
     IF NOT p_durable THEN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
     v_answers := to_jsonb(v_told);
-    UPDATE writers SET number = p_number, answers = v_answers, at = now_ms() WHERE id = p_writer;
+    UPDATE writers SET number = p_number, answers = v_answers, at = now_ms() WHERE id = p_writer AND number < p_number;
+    IF NOT FOUND THEN
+        INSERT INTO writers (id, number, answers, at) VALUES (p_writer, p_number, v_answers, now_ms())
+        ON CONFLICT (id) DO NOTHING RETURNING n INTO v_n;
+        IF NOT FOUND THEN
+            RAISE 'it has come before' USING ERRCODE = 'KT001';
+        END IF;
+        IF v_n % 64 = 0 THEN
+            -- Whoever was not heard of for a month sends nothing again.
+            DELETE FROM writers WHERE at < now_ms() - 2592000000;
+        END IF;
+    END IF;
     RETURN jsonb_build_object('now', now_ms(), 'answers', v_answers);
 END $$;
 
