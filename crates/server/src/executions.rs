@@ -107,7 +107,7 @@ async fn list(State(shared): State<Shared>, Asked(listing): Asked<Listing>) -> A
         let words = listing.status.split(',').filter(|word| !word.is_empty());
         let limit = page_size(listing.limit, 50)?;
         let since = listing.since.as_deref().map(manage::span_of).transpose()?;
-        if listing.min_cost.is_some_and(|cost| !(cost >= 0.0)) {
+        if listing.min_cost.is_some_and(|cost| cost.is_nan() || cost < 0.0) {
             return Err(ManageError::new("usage", "min_cost is a number of US dollars from 0 on", None));
         }
         let wanted = Wanted {

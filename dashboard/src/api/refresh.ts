@@ -74,6 +74,16 @@ export function keepFresh(client: QueryClient): () => void {
       return
     }
     ask(['execution', execution])
+    // A comparison names its executions, by all or a part of their identifiers.
+    touch(`diff ${execution}`, () =>
+      client.invalidateQueries(
+        {
+          predicate: ({ queryKey: [what, ...ids] }) =>
+            what === 'diff' && ids.some(id => typeof id === 'string' && execution.includes(id)),
+        },
+        { cancelRefetch: false },
+      ),
+    )
     const what = typeof data.kind === 'string' ? data.kind : kind
     const isAct = what === 'wait_answered' || what === 'stop_requested' || what === 'resumed'
     if (what.startsWith('wait_') || kind === 'status' || kind === 'deleted') ask(['waits'])
@@ -85,7 +95,6 @@ export function keepFresh(client: QueryClient): () => void {
       else news.touched.set(execution, typeof data.status === 'string' ? data.status : null)
       touchLists()
       ask(['overview'])
-      ask(['diff'])
       // What it belongs to is known by others' names.
       touch('trees', () =>
         client.invalidateQueries({ predicate: query => query.queryKey[2] === 'tree' }, { cancelRefetch: false }),

@@ -13,6 +13,8 @@ export function Dialog({ title, onClose, children }: Props) {
   useEffect(() => {
     const dialog = own.current
     dialog?.showModal()
+    // Where one types, or the first way out: not on what closes it.
+    dialog?.querySelector<HTMLElement>('input, textarea, select, [data-inside] button')?.focus()
     return () => dialog?.close()
   }, [])
   return (
@@ -27,7 +29,7 @@ export function Dialog({ title, onClose, children }: Props) {
         <h2 className="font-semibold text-lg">{title}</h2>
         <Button kind="bare" icon="cross" aria-label="Close" onClick={onClose} className="-mt-1 -mr-2" />
       </div>
-      {children}
+      <div data-inside>{children}</div>
     </dialog>
   )
 }

@@ -22,7 +22,7 @@ export function Totals({ diff }: { diff: Diff }) {
         </span>
         <span aria-hidden="true" />
         {[first, second].map(one => (
-          <span key={one.id} role="columnheader" className="min-w-0">
+          <span key={one.id} role="columnheader" className="min-w-0 overflow-hidden">
             <Which of={one} />
           </span>
         ))}
@@ -73,9 +73,9 @@ function Which({ of }: { of: DiffExecution }) {
       <span className="max-md:hidden">
         <Status of={of.status} />
       </span>
-      <span className={`flex items-center gap-1 text-xs md:hidden ${look.text}`}>
+      <span className={`flex max-w-full items-center gap-1 truncate text-xs md:hidden ${look.text}`}>
         <Icon name={look.icon} className="size-3" />
-        {look.word}
+        <span className="truncate">{look.word}</span>
       </span>
       <span className="truncate text-soft text-xs max-2xl:hidden">
         <Ago at={of.created_at} />

@@ -7,7 +7,6 @@ import type { Tree } from '../../api/schema'
 import { type Branch, branches, stepOf } from '../../model/fleet'
 import { short } from '../../model/ids'
 import { dollars } from '../../model/money'
-import { hasEnded } from '../../model/status'
 import { Ago, Took } from '../../ui/Ago'
 import { Icon } from '../../ui/Icon'
 import { Status } from '../../ui/Status'
@@ -135,14 +134,7 @@ function Line({ line, top, active, activate, toggle }: LineProps) {
         {node.created_at && (
           <>
             <span className="w-20 text-right">
-              <Took
-                from={node.created_at}
-                to={
-                  node.status !== undefined && (hasEnded(node.status) || node.status !== 'running')
-                    ? (node.updated_at ?? null)
-                    : null
-                }
-              />
+              <Took from={node.created_at} to={node.status === 'running' ? null : (node.updated_at ?? null)} />
             </span>
             <span className="w-20 text-right">
               <Ago at={node.created_at} />
@@ -169,12 +161,12 @@ function Name({ node }: { node: Tree }) {
         to="/executions/$id"
         params={{ id: node.id }}
         tabIndex={-1}
-        className="truncate font-medium hover:underline"
+        className="max-w-full shrink-0 truncate font-medium hover:underline"
       >
         {node.flow}
       </Link>
       {node.relation === 'replay' && <Icon name="fork" className="size-3 text-soft" />}
-      <span className="min-w-0 truncate text-soft text-xs">
+      <span className="min-w-0 truncate text-soft text-xs max-sm:hidden">
         <code className="font-mono">{short(node.id)}</code>
         {relation !== null && ` · ${relation}`}
         {node.detached === true && ' · goes on by itself'}

@@ -46,7 +46,7 @@ export function FlowScreen() {
           <Counts of={{ flow, executions: data.executions ?? {} }} />
           <Shape of={data} />
           <Trends flow={flow} />
-          <div className="grid items-start gap-4 lg:grid-cols-2">
+          <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 lg:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]">
             <Latest flow={flow} />
             <section aria-label="Breakpoints" className="sheet">
               <h2 className="px-4 pt-3 pb-2 font-medium text-sm">Breakpoints</h2>

@@ -4,7 +4,6 @@ import { Link } from '@tanstack/react-router'
 import { executions } from '../../api/queries'
 import { short } from '../../model/ids'
 import { dollars } from '../../model/money'
-import { hasEnded } from '../../model/status'
 import { Ago, Took } from '../../ui/Ago'
 import { Loading, Trouble } from '../../ui/Notice'
 import { Status } from '../../ui/Status'
@@ -37,10 +36,9 @@ export function Latest({ flow }: { flow: string }) {
             <Status of={row.status} />
             <span className="num ml-auto flex gap-3 whitespace-nowrap text-soft text-xs">
               {row.usage.cost_usd > 0 && <span className="hidden sm:inline">{dollars(row.usage.cost_usd)}</span>}
-              <Took
-                from={row.created_at}
-                to={hasEnded(row.status) || row.status !== 'running' ? row.updated_at : null}
-              />
+              <span className="max-sm:hidden">
+                <Took from={row.created_at} to={row.status === 'running' ? null : row.updated_at} />
+              </span>
               <span className="w-20 text-right">
                 <Ago at={row.created_at} />
               </span>

@@ -31,29 +31,29 @@ export function Shape({ of }: { of: FlowShape }) {
       {of.shape.length === 0 ? (
         <Empty title="It has made no call." />
       ) : (
-        <div className="overflow-x-auto">
+        <section aria-label="Calls by name" tabIndex={0} className="overflow-x-auto focus-visible:-outline-offset-2">
           <table className="w-full text-sm">
             <thead>
               <tr className="border-line border-y text-left text-soft text-xs">
                 <th scope="col" className="px-4 py-2 font-normal">
                   Call
                 </th>
-                <th scope="col" className="px-3 py-2 text-right font-normal">
+                <th scope="col" className="px-2 py-2 sm:px-3 text-right font-normal">
                   Made
                 </th>
-                <th scope="col" className="hidden px-3 py-2 text-right font-normal sm:table-cell">
+                <th scope="col" className="hidden px-2 py-2 sm:px-3 text-right font-normal sm:table-cell">
                   In executions
                 </th>
-                <th scope="col" className="hidden w-1/4 px-3 py-2 font-normal md:table-cell">
+                <th scope="col" className="hidden w-1/4 px-2 py-2 sm:px-3 font-normal md:table-cell">
                   <span className="sr-only">Time, drawn</span>
                 </th>
-                <th scope="col" className="px-3 py-2 text-right font-normal">
+                <th scope="col" className="px-2 py-2 sm:px-3 text-right font-normal">
                   Median
                 </th>
-                <th scope="col" className="hidden px-3 py-2 text-right font-normal sm:table-cell">
+                <th scope="col" className="hidden px-2 py-2 sm:px-3 text-right font-normal sm:table-cell">
                   95 %
                 </th>
-                <th scope="col" className="px-3 py-2 text-right font-normal">
+                <th scope="col" className="px-2 py-2 sm:px-3 text-right font-normal">
                   Failed
                 </th>
                 <th scope="col" className="hidden px-4 py-2 text-right font-normal sm:table-cell">
@@ -67,7 +67,7 @@ export function Shape({ of }: { of: FlowShape }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
     </section>
   )
@@ -85,19 +85,19 @@ function Row({ step, all, longest }: { step: Step; all: number; longest: number 
             <Icon name={kind.icon} className="size-3.5" />
             <span className="sr-only">{kind.word}</span>
           </span>
-          <span className="wrap-anywhere min-w-24 font-mono text-xs">{step.name}</span>
+          <span className="wrap-anywhere min-w-20 font-mono text-xs">{step.name}</span>
         </span>
       </th>
-      <td className="num px-3 py-2 text-right">{step.calls}</td>
-      <td className="num hidden px-3 py-2 text-right text-soft sm:table-cell">{share(step.executions, all)}</td>
-      <td className="hidden px-3 py-2 md:table-cell">{drawn && <Range step={step} longest={longest} />}</td>
-      <td className="num whitespace-nowrap px-3 py-2 text-right">
+      <td className="num px-2 py-2 sm:px-3 text-right">{step.calls}</td>
+      <td className="num hidden px-2 py-2 sm:px-3 text-right text-soft sm:table-cell">{share(step.executions, all)}</td>
+      <td className="hidden px-2 py-2 sm:px-3 md:table-cell">{drawn && <Range step={step} longest={longest} />}</td>
+      <td className="num whitespace-nowrap px-2 py-2 sm:px-3 text-right">
         {step.median_ms === null ? '' : span(step.median_ms)}
       </td>
-      <td className="num hidden whitespace-nowrap px-3 py-2 text-right text-soft sm:table-cell">
+      <td className="num hidden whitespace-nowrap px-2 py-2 sm:px-3 text-right text-soft sm:table-cell">
         {step.p95_ms === null ? '' : span(step.p95_ms)}
       </td>
-      <td className={`num px-3 py-2 text-right ${step.failed > 0 ? 'text-failed' : 'text-soft'}`}>
+      <td className={`num px-2 py-2 sm:px-3 text-right ${step.failed > 0 ? 'text-failed' : 'text-soft'}`}>
         {share(step.failed, step.calls)}
         {step.retried > 0 && (
           <span className="block text-soft text-xs sm:whitespace-nowrap">
