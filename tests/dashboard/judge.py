@@ -48,8 +48,10 @@ def too_wide(page: Page) -> list[str]:
         """() => {
           const wide = document.documentElement.clientWidth
           if (document.documentElement.scrollWidth <= wide) return []
+          const scrolls = one => one !== document.body && one !== null &&
+            (getComputedStyle(one).overflowX !== 'visible' || scrolls(one.parentElement))
           return [...document.querySelectorAll('body *')]
-            .filter(one => one.getBoundingClientRect().right > wide + 1)
+            .filter(one => one.getBoundingClientRect().right > wide + 1 && !scrolls(one.parentElement))
             .map(one => one.outerHTML.slice(0, 200))
             .slice(0, 8)
         }"""
