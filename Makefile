@@ -58,7 +58,7 @@ bench: build $(VENV)-bench/.ready   ## Figures beside raw baselines and peers; r
 	$(PY) bench/run.py
 
 nightly: build $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready   ## Long soaks, bounded to an hour
-	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 KITARU_EXAMPLES=300 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
+	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 KITARU_EXAMPLES=300 KITARU_HOSTILE=2000 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
 	KITARU_TEST_STORE=remote timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_TEST_STORE=killed timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_SIM_SEEDS=5000 cargo test --release -p kitaru-sim
