@@ -356,7 +356,7 @@ mod tests {
         for bad in ["http://", "http://me:secret@host", "http://host?token=secret", "http://ho st"] {
             assert!(host(bad).is_none(), "{bad}");
         }
-        let refused = connect("http://me:secret@host").err().unwrap();
+        let refused = connect("http://me:secret@host", None).err().unwrap();
         assert_eq!(refused.code(), "store-address");
         assert!(!refused.to_string().contains("secret"));
         assert!(is_loopback("localhost") && is_loopback("::1") && is_loopback("127.0.0.9"));

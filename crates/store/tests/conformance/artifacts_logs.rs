@@ -41,7 +41,7 @@ pub fn health_reads_settings_back(with: &Fixture) {
     let get = |name: &str| deep.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
     assert_eq!((get("integrity_check"), get("value_check")), (Some("ok"), Some("ok")));
     assert!(shallow.iter().all(|(name, _)| !name.ends_with("_check")), "a short look does not walk the store");
-    assert_eq!(get("format"), Some("5"));
+    assert_eq!(get("format"), Some("6"));
     if get("path") != Some("memory:") {
         let settings = [("journal_mode", "wal"), ("synchronous", "2"), ("fullfsync", "1"), ("wal_bytes", "4194304")];
         for (name, value) in settings {
