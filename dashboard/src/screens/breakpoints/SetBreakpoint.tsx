@@ -74,7 +74,7 @@ export function SetBreakpoint({ flow: given, call, close }: Props) {
           Before
           <input
             className="field font-mono"
-            list={list}
+            {...(call === undefined ? { list } : {})}
             value={before}
             required
             autoComplete="off"
