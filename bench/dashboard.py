@@ -50,7 +50,7 @@ new PerformanceObserver(list => {
 const looked = new MutationObserver(() => {
   if (document.querySelectorAll('[role=row], [role=option]').length < 10) return;
   looked.disconnect();
-  requestAnimationFrame(() => setTimeout(() => { 
+  requestAnimationFrame(() => setTimeout(() => {
     __told.rows = performance.now();
     document.documentElement.dataset.told = 'rows';
   }));

@@ -213,6 +213,10 @@ def steps(one: Identified) -> Generator[Step, Any, Any]:
         if not alone:
             yield Turn(order)
         session.delivered(order)
+        if one.bound.blocked is not None:
+            from kitaru import _used_up
+
+            _used_up.served(one)
         return (yield from _serve(one))
     if verdict == "park":
         yield Forever()
@@ -245,6 +249,10 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
         # An earlier process was to wait so long after a failed try.
         yield Pause(one.name, left, due)
     run.check_new(one.frame)
+    if run.unread and one.bound.blocked is not None:
+        from kitaru import _used_up
+
+        yield from _used_up.asked(one)
     while True:
         try:
             begun = session.start(call, bound.text, spec.once, True)

@@ -351,7 +351,7 @@ def is_quiet(run: Run, *, parked: bool = True) -> bool:
                 side.unknown_since = None
             run.unknown_since = None
             return False
-    if not _lasts(run, unknown):
+    if not _threads.lasts(run, unknown):
         return False
     if len(strangers) <= run.guests_parked:
         for side in sides:
@@ -371,17 +371,6 @@ def is_quiet(run: Run, *, parked: bool = True) -> bool:
         if now - side.unknown_since < _config.grace():
             return False
     return True
-
-
-def _lasts(run: Run, unknown: list[str]) -> bool:
-    """Whether threads have waited for something unknown for the grace; they are named then."""
-    if not unknown:
-        run.unknown_since, run.strangers = None, []
-        return True
-    now = time.monotonic()
-    run.unknown_since = run.unknown_since or now
-    run.strangers = unknown
-    return now - run.unknown_since >= _config.grace()
 
 
 def others_run(run: Run) -> bool:

@@ -125,6 +125,8 @@ class Run:
         self.named: dict[str, str] = {}
         # The same of what ``kitaru.call`` was given.
         self.called: dict[str, Any] = {}
+        # What recorded calls were given and would have used up, by identity, and the records of those calls.
+        self.unread: dict[int, tuple[Any, list[tuple[str, int]]]] = {}
         # Bodies whose outcome is not on record yet, and the task or thread that will record it.
         self.bodies: dict[_context.Frame, asyncio.Task[Any] | int] = {}
         self.parked: dict[int, Parked] = {}
@@ -191,6 +193,7 @@ class Run:
         self.session.begin_pass()
         self.named.clear()
         self.called.clear()
+        self.unread.clear()
         self.known_errors.clear()
         self.root = _context.Frame(self, _context.ROOT_SCOPE)
         self.root_ended = self.root_failed = self.unwinding = False

@@ -11,9 +11,10 @@ import contextvars
 import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
-from kitaru import _context
+from kitaru import _config, _context
 from kitaru.errors import Unwind
 
 if TYPE_CHECKING:
@@ -138,6 +139,17 @@ def strangers(run: Run, *, root: bool) -> list[str] | None:
         if ident == own or not waits:
             unknown.append(_name(ident, own))
     return unknown
+
+
+def lasts(run: Run, unknown: list[str]) -> bool:
+    """Whether threads have waited for something unknown for the grace; they are named then."""
+    if not unknown:
+        run.unknown_since, run.strangers = None, []
+        return True
+    now = time.monotonic()
+    run.unknown_since = run.unknown_since or now
+    run.strangers = unknown
+    return now - run.unknown_since >= _config.grace()
 
 
 def see_out(run: Run) -> None:

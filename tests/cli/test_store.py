@@ -70,7 +70,7 @@ def test_a_copy_into_what_is_not_empty_or_of_what_runs_is_refused(desk: Lab) -> 
     desk.kitaru("store", "copy", "--from", here, "--to", there).ok()
     refused = desk.kitaru("store", "copy", "--from", here, "--to", there).ok(1)
     assert "error[conflict]" in refused.err and "not empty" in refused.err
-    assert "error[usage]" in desk.kitaru("store", "copy", "--from", "nothing.db", "--to", there).ok(1).err
+    assert "error[usage]" in desk.kitaru("store", "copy", "--from", "nothing.db", "--to", there).ok(2).err
     desk.write(
         "slow.py",
         """

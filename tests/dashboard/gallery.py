@@ -14,9 +14,6 @@ import time
 from lab import Lab
 
 AGENTS = pathlib.Path(__file__).with_name("gallery_agents.py.txt")
-# Where the agents are said to be.
-PLACE = "/home/ada/agents"
-
 # When each call begins and ends, in seconds from the execution's begin; by its key.
 TIMES: dict[str, tuple[float, float]] = {
     "plan_research": (0.2, 4.1),
@@ -37,7 +34,27 @@ TIMES: dict[str, tuple[float, float]] = {
     "draft_reply": (3.9, 11.6),
     "refund": (11.7, 900.0),
     "send": (900.2, 901.0),
+    "invoice_agent": (0.0, 9.0),
+    "invoice_agent#2": (9.0, 17.0),
+    "invoice_agent#3": (17.0, 26.0),
 }
+NUMBERS = range(2033, 2039)
+MANY = f"""
+import kitaru
+from agents import invoice_agent, support_agent, triage
+
+def run(flow, *given):
+    try:
+        flow(*given)
+    except (ValueError, kitaru.KitaruSuspended):
+        pass
+
+for number in {list(NUMBERS)}:
+    run(invoice_agent, f"INV-{{number}}")
+run(triage, ["INV-97", "INV-2039", "INV-98"])
+run(support_agent, "Grace Hopper")
+run(support_agent, "Alan Kay")
+"""
 MINUTE, HOUR = 60, 3_600
 # The store counts milliseconds.
 UNIT = 1_000
@@ -46,31 +63,29 @@ UNIT = 1_000
 def fill(lab: Lab, now: int | None = None) -> dict[str, str]:
     """Runs the agents; the identifiers of what they left, by name. ``now``: the time that it is said to be then."""
     lab.write("agents.py", AGENTS.read_text())
-    left: dict[str, str] = {}
+    lab.write("many.py", MANY)
+    # In one process: most of the time goes into the beginning of one.
+    lab.python("many.py", USER="ada").ok()
+    names = [*(f"invoice {number}" for number in NUMBERS), "family", "answered", "stopped"]
+    known = lab.query("SELECT id FROM executions WHERE parent IS NULL ORDER BY n")
+    left = {name: str(one) for name, (one,) in zip(names, known, strict=True)}
 
     def run(name: str, flow: str, *more: str, code: int = 0, **inputs: object) -> None:
         given = [f"--input={key}={value}" for key, value in inputs.items()]
         left[name] = _item(lab, "run", f"agents.py:{flow}", *given, *more, code=code)
 
-    def correct(name: str) -> str:
-        total = 'convert.inputs.total="1240.50"'
-        return _item(lab, "replay", left[name], "--from", "convert", "--set", total)
-
-    for number in range(2033, 2039):
-        run(f"invoice {number}", "invoice_agent", code=1, number=f"INV-{number}")
-        left[f"booked {number}"] = correct(f"invoice {number}")
+    total = 'convert.inputs.total="1240.50"'
+    every = ("--flow", "invoice_agent", "--status", "failed", "--from", "convert", "--set", total)
+    lab.kitaru("replay", *every, USER="ada").ok()
+    lab.kitaru("input", left["answered"], "--value", "true", USER="ada").ok()
+    lab.kitaru("cancel", left["stopped"], USER="ada").ok()
     run("published", "research_agent", "--tag", "energy", code=75, topic="heat pumps in old buildings")
     answer = {"verdict": "publish", "confidence": 90, "remarks": "Say what it cost.", "sources": []}
     lab.kitaru("input", left["published"], "--value", json.dumps(answer), USER="ada").ok()
-    run("answered", "support_agent", code=75, customer="Grace Hopper")
-    lab.kitaru("input", left["answered"], "--value", "true", USER="ada").ok()
-    run("family", "triage", code=1, customers='["Ada", "Grace"]')
     run("review", "research_agent", "--tag", "energy", "--tag", "weekly", code=75, topic="heat pumps in flats")
     run("failed", "invoice_agent", "--tag", "march", code=1, number="INV-2040")
-    left["fixed"] = correct("failed")
+    left["fixed"] = _item(lab, "replay", left["failed"], "--from", "convert", "--set", total)
     run("refund", "support_agent", "--tag", "billing", code=75, customer="Katherine Johnson")
-    run("stopped", "support_agent", code=75, customer="Alan Kay")
-    lab.kitaru("cancel", left["stopped"], USER="ada").ok()
     lab.kitaru("breakpoints", "add", "support_agent", "--before", "draft_reply", USER="ada").ok()
     run("paused", "support_agent", code=75, customer="Barbara Liskov")
     lab.kitaru("breakpoints", "add", "research_agent", "--before", "write_report", "--every", USER="ada").ok()
@@ -85,27 +100,29 @@ def _item(lab: Lab, *argv: str, code: int = 0) -> str:
 
 
 def settle(lab: Lab, left: dict[str, str], now: int) -> dict[str, str]:
-    """Sets identifiers, places and times; the identifiers that hold now."""
+    """Sets identifiers and times; the identifiers that hold now."""
     connection = sqlite3.connect(lab.home / "kitaru.db", isolation_level=None)
     try:
-        rows = connection.execute("SELECT n, id, flow FROM executions ORDER BY n").fetchall()
+        rows = connection.execute("SELECT n, id, parent FROM executions ORDER BY n").fetchall()
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         renamed = {old: _identifier(n) for n, old, _ in rows}
         for table in tables:
             for _, column, kind, *_, hidden in connection.execute(f"PRAGMA table_xinfo({table})").fetchall():
                 if kind != "TEXT" or hidden:
                     continue
-                for old, new in (*renamed.items(), (str(lab.folder), PLACE)):
-                    connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (old, new))
-                # Backwards, for whoever is looked for by the end.
+                put = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
                 for old, new in renamed.items():
-                    connection.execute(
-                        f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (_reversed(old), _reversed(new))
-                    )
-        for n, _, _ in rows:
-            # The newest four minutes ago, those before it ever further apart.
+                    # Backwards too, for whoever is looked for by the end.
+                    connection.executemany(put, [(old, new), (old[::-1], new[::-1])])
+        begun: dict[str, int] = {}
+        for n, old, parent in rows:
+            # The newest four minutes ago, those before it ever further apart; children in a row.
             back = len(rows) - n
-            _date(connection, n, now - 4 * MINUTE - back * 47 * MINUTE - back * back * 2 * MINUTE)
+            alone = now - 4 * MINUTE - back * 47 * MINUTE - back * back * 2 * MINUTE
+            begun[old] = begun[parent] + 9 if parent in begun else alone
+            _date(connection, n, begun[old])
+            if parent in begun:
+                begun[parent] = begun[old]
         connection.execute("UPDATE tokens SET created_at = ?", (UNIT * (now - 9 * HOUR),))
         connection.execute("UPDATE breakpoints SET at = ?", (UNIT * (now - 2 * HOUR),))
         connection.execute(
@@ -123,19 +140,20 @@ def _identifier(n: int) -> str:
     return f"0195a1c0-{n:04x}-7{digits[:3]}-8{digits[3:6]}-{digits[6:18]}"
 
 
-def _reversed(text: str) -> str:
-    return text[::-1]
-
-
 def _date(connection: sqlite3.Connection, n: int, begun: int) -> None:
     """Gives one execution its times."""
 
     def at(seconds: float) -> int:
         return int((begun + seconds) * UNIT)
 
+    # What a replay was given of its source had ended before it began.
+    own = "SELECT key FROM calls WHERE n = ? AND reused = 0"
+    forked = connection.execute("SELECT forked_from FROM executions WHERE n = ?", (n,)).fetchone()[0] is not None
+    begins = [TIMES[key][0] for (key,) in connection.execute(own, (n,)) if key in TIMES]
+    spared = min(begins) if forked and begins else 0.0
     ended = 0.0
     for key, over in connection.execute("SELECT key, ended_at FROM calls WHERE n = ?", (n,)).fetchall():
-        first, last = TIMES.get(key, (0.0, 1.0))
+        first, last = (time - spared for time in TIMES.get(key, (0.0, 1.0)))
         ended = max(ended, last if over is not None else first)
         connection.execute(
             "UPDATE calls SET started_at = ?, ended_at = CASE WHEN ended_at IS NULL THEN NULL ELSE ? END"
@@ -146,6 +164,12 @@ def _date(connection: sqlite3.Connection, n: int, begun: int) -> None:
             "UPDATE waits SET opened_at = ?, deadline = CASE WHEN deadline IS NULL THEN NULL ELSE ? END"
             " WHERE n = ? AND key = ?",
             (at(first), at(first + 4 * HOUR), n, key),
+        )
+        # In the journal too, which comparisons are made of.
+        connection.execute(
+            "UPDATE journal SET at = CASE WHEN kind IN ('call_started', 'wait_opened') THEN ? ELSE ? END,"
+            " payload = json_replace(payload, '$.call_ended.started_at', ?) WHERE n = ? AND call_key = ?",
+            (at(first), at(last), at(first), n, key),
         )
         connection.execute("UPDATE logs SET at = ? WHERE n = ? AND call_key = ?", (at((first + last) / 2), n, key))
         connection.execute("UPDATE artifacts SET at = ? WHERE n = ? AND call_key = ?", (at(last), n, key))

@@ -26,7 +26,7 @@ MARKUP = (
 )
 TERMINAL = "\x1b[2J\x1b]0;owned\x07\x1b[31m"
 BIDI = "\u202edrowssap\u2066\u200b\u2069\u061c"
-NASTY = f"{MARKUP}{TERMINAL}{BIDI}{{{{constructor.constructor('{RUN}')()}}}}${{{RUN}}}"
+NASTY = f"{BIDI}{MARKUP}{TERMINAL}{{{{constructor.constructor('{RUN}')()}}}}${{{RUN}}}"
 
 SVG = f'<svg xmlns="http://www.w3.org/2000/svg" onload="{RUN}"><script>{RUN}</script></svg>'
 

@@ -83,6 +83,9 @@ OPENED: dict[str, tuple[str, Callable[[Page], None]]] = {
     ),
 }
 
+# The first test of a worker fills its store.
+pytestmark = pytest.mark.timeout(400)
+
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, dict[str, str]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import unicodedata
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -99,18 +101,21 @@ def look_everywhere(watched: Watched, path: str) -> None:
         harmless(watched)
 
 
-def test_an_execution_and_its_calls(browser: Browser, attacked: tuple[Served, list[str]]) -> None:
+@pytest.mark.parametrize("of", [0, 1])
+@pytest.mark.parametrize("at", [None, 0, 1, 2, 3, 4])
+def test_an_execution_and_its_calls(
+    browser: Browser, attacked: tuple[Served, list[str]], of: int, at: int | None
+) -> None:
     server, ids = attacked
-    shown = 0
-    for exec_id in ids:
-        with looking(browser, server.url) as watched:
-            look_everywhere(watched, f"/executions/{exec_id}")
-            shown += watched.page.locator("body").inner_text().count("<script>")
-        for call in server.get(f"/executions/{exec_id}/calls")["items"]:
-            with looking(browser, server.url) as watched:
-                look_everywhere(watched, f"/executions/{exec_id}?call={quote(call['key'], safe='')}")
-                shown += watched.page.locator("body").inner_text().count("<script>")
-    assert shown > 50, "it is shown as the text that it is"
+    path = f"/executions/{ids[of]}"
+    if at is not None:
+        calls = server.get(f"{path}/calls")["items"]
+        assert len(calls) == 5, "each call is looked at"
+        path += f"?call={quote(calls[at]['key'], safe='')}"
+    with looking(browser, server.url) as watched:
+        look_everywhere(watched, path)
+        # As the text that it is.
+        expect(watched.page.locator("body")).to_contain_text("<script>")
 
 
 @pytest.mark.parametrize("of", ["failure", "start", "call"])
@@ -173,14 +178,23 @@ def test_an_answer_that_is_refused_and_an_address_that_is_none(
         harmless(watched)
 
 
-def test_what_a_terminal_or_a_reader_would_be_misled_by_is_no_control(
-    browser: Browser, attacked: tuple[Served, list[str]]
-) -> None:
+def test_nobody_is_misled_by_controls(browser: Browser, attacked: tuple[Served, list[str]]) -> None:
     server, ids = attacked
     with looking(browser, server.url) as watched:
-        watched.open(f"/executions/{ids[0]}")
-        settled(watched.page)
-        title = watched.page.title()
-        assert "\x1b" not in title and "\x07" not in title
-        expect(watched.page.get_by_role("log")).to_contain_text("<script>")
-        assert "\x1b" not in watched.page.locator("body").inner_text()
+        page = watched.page
+        watched.open("/inbox")
+        settled(page)
+        # What is pasted into a terminal is one command, with the name as one word of it.
+        command = page.get_by_role("button", name="Copy: ").get_attribute("aria-label")
+        (wait,) = server.get("/waits")["items"]
+        assert command == f"Copy: {wait['next']}"
+        assert not [letter for letter in command if unicodedata.category(letter) == "Cc"]
+        words = shlex.split(command)
+        assert words[1:3] == ["kitaru", "input"] and words[-2] == "--wait"
+        # A text that turns the direction of reading turns none but its own.
+        watched.open("/executions")
+        settled(page)
+        inline = page.locator("main :is(span, a, code, button)").filter(has_text="drowssap")
+        assert inline.count() > 0
+        for at in range(inline.count()):
+            expect(inline.nth(at)).to_have_css("unicode-bidi", "isolate")

@@ -83,7 +83,7 @@ def test_who_may_look_is_told_that_it_is_no_more(browser: Browser, served: tuple
         expect(page.get_by_role("alert")).to_contain_text("operate")
         for screen in ("tokens", "audit"):
             watched.open(f"/{screen}")
-            expect(page.get_by_role("alert")).to_contain_text("admin")
+            expect(page.get_by_text("This page wants the scope admin.")).to_be_visible()
         kept(watched, tokens["read"])
         assert server.get("/waits")["items"], "nothing was answered"
 

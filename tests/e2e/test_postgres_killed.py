@@ -14,19 +14,21 @@ import pytest
 from lab import PYTHON, Lab, cluster
 
 PROGRAM = """
-    import sys
+    import sys, time
     from kitaru import checkpoint, flow
     from world import did
 
     @checkpoint
     def step(flow: str, n: int) -> str:
         did(f"{flow} {n}")
+        time.sleep(0.01)
         return f"{flow} {n} " * (1 if n % 20 else 2000)
 
     @flow
     def work(name: str, steps: int) -> int:
-        handles = [step.submit(name, n) for n in range(steps)]
-        return sum(len(handle.result()) > 0 for handle in handles)
+        one_by_one = sum(len(step(name, n)) > 0 for n in range(steps // 2))
+        handles = [step.submit(name, n) for n in range(steps // 2, steps)]
+        return one_by_one + sum(len(handle.result()) > 0 for handle in handles)
 
     print(work(sys.argv[1], int(sys.argv[2])))
 """
@@ -58,7 +60,7 @@ def test_flows_outlive_a_database_that_is_killed(tmp_path: pathlib.Path, durable
     try:
         while any(process.poll() is None for process in running) and kills < 8:
             time.sleep(luck.uniform(0.1, 0.7))
-            if len(lab.done()) > kills * 20:
+            if len(lab.done()) > kills * 20 and lab.done():
                 durable.stop(signal.SIGKILL)
                 kills += 1
                 time.sleep(luck.choice((0, 0, 0.3)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import warnings
 from typing import Any
@@ -140,3 +141,23 @@ def test_a_missing_class_is_said_once() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         decode(text)
+
+
+@pytest.mark.parametrize("base", [enum.Flag, enum.IntFlag])
+def test_flags_keep_their_names_when_one_is_put_in_between(monkeypatch: pytest.MonkeyPatch, base: type) -> None:
+    def define(names: list[str]) -> Any:
+        # A name for each: what was said once is not said again.
+        made: Any = base(f"Right{base.__name__}", names, module="shapes")  # type: ignore[call-arg]
+        monkeypatch.setattr(shapes, made.__name__, made, raising=False)
+        return made
+
+    old = define(["READ", "WRITE"])
+    texts = {
+        name: encode(value) for name, value in (("both", old.READ | old.WRITE), ("read", old.READ), ("no", old(0)))
+    }
+    new = define(["ADMIN", "READ", "WRITE"])
+    assert decode(texts["both"]) == new.READ | new.WRITE
+    assert decode(texts["read"]) == new.READ and decode(texts["no"]) == new(0)
+    define(["ADMIN", "SEE", "WRITE"])
+    with pytest.warns(KitaruValueWarning, match="no longer has a member READ"):
+        assert type(decode(texts["read"])) is RawValue

@@ -132,7 +132,7 @@ pub enum Command {
     },
     /// The store as a whole: what it is, bringing it up to date, copying it into another.
     #[command(subcommand)]
-    Store(Keep),
+    Store(crate::store::Keep),
     /// Who may ask a server, and for what.
     #[command(subcommand)]
     Tokens(Tokens),
@@ -451,24 +451,6 @@ pub struct Resume {
     pub due: bool,
 }
 
-/// `kitaru store …`
-#[derive(Debug, Subcommand)]
-pub enum Keep {
-    /// What the store is, and whether it can be used as it is.
-    Status,
-    /// Bring the tables of an earlier version up to date. Stop what uses them first.
-    Migrate,
-    /// Copy a store into an empty one: a file into PostgreSQL, or back. Nothing may run in it.
-    Copy {
-        /// The store that is copied; it stays as it is.
-        #[arg(long, value_name = "STORE")]
-        from: String,
-        /// An empty store: it is made, or filled.
-        #[arg(long, value_name = "STORE")]
-        to: String,
-    },
-}
-
 impl Command {
     /// The name that JSON answers carry.
     pub fn name(&self) -> &'static str {
@@ -499,9 +481,7 @@ impl Command {
             Self::Check { .. } => "check",
             Self::Explain { .. } => "explain",
             Self::Doctor { .. } => "doctor",
-            Self::Store(Keep::Status) => "store.status",
-            Self::Store(Keep::Migrate) => "store.migrate",
-            Self::Store(Keep::Copy { .. }) => "store.copy",
+            Self::Store(one) => one.name(),
             Self::Gc(_) => "gc",
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",

@@ -3,8 +3,9 @@
 //! None of them works on the store that the other commands have opened: it may be one that cannot be opened yet. Not
 //! here: how a store is copied and migrated (`kitaru_store`).
 
-use crate::args::{Args, Keep};
+use crate::args::Args;
 use crate::output::{Answer, clean};
+use clap::Subcommand;
 use kitaru_engine::manage::{self, Actor, ManageError, Target};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::{Options, Store, hidden, is_postgres};
@@ -13,6 +14,35 @@ use std::path::Path;
 use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, ManageError>;
+
+/// `kitaru store …`
+#[derive(Debug, Subcommand)]
+pub enum Keep {
+    /// What the store is, and whether it can be used as it is.
+    Status,
+    /// Bring the tables of an earlier version up to date. Stop what uses them first.
+    Migrate,
+    /// Copy a store into an empty one: a file into PostgreSQL, or back. Nothing may run in it.
+    Copy {
+        /// The store that is copied; it stays as it is.
+        #[arg(long, value_name = "STORE")]
+        from: String,
+        /// An empty store: it is made, or filled.
+        #[arg(long, value_name = "STORE")]
+        to: String,
+    },
+}
+
+impl Keep {
+    /// The name that JSON answers carry.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Status => "store.status",
+            Self::Migrate => "store.migrate",
+            Self::Copy { .. } => "store.copy",
+        }
+    }
+}
 
 /// `store …`
 pub fn store(args: &Args, one: &Keep) -> Result<Answer> {

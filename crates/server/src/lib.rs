@@ -144,7 +144,15 @@ async fn run(config: Config, tls: Option<Tls>, say: &mut dyn FnMut(SocketAddr)) 
     // Before anybody is told that it serves: who is told may stop it at once.
     let (mut signals, mut again) = (Signals::new().map_err(|error| broken(&error))?, Signals::new().ok());
     let store = Arc::clone(&config.store);
-    let given = tokio::task::spawn_blocking(move || remote::grace(store.as_ref(), SystemClock.now())).await;
+    // Where owners reach the store without a server, nobody was kept from it while there was none.
+    let needs = !kitaru_store::is_postgres(&config.place.0);
+    let given =
+        tokio::task::spawn_blocking(
+            move || {
+                if needs { remote::grace(store.as_ref(), SystemClock.now()) } else { Ok(()) }
+            },
+        )
+        .await;
     given.map_err(|error| ManageError::new("misuse", error.to_string(), None))??;
     let feed = Feed::new(Arc::clone(&config.store), config.log);
     let metrics = Arc::<Metrics>::default();

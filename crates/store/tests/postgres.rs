@@ -189,6 +189,24 @@ fn a_forked_child_is_refused_and_its_parent_goes_on() {
     assert_eq!(recorded(store.as_ref(), &id), HashMap::from([("parent".to_owned(), 1)]));
 }
 
+#[test]
+fn it_may_be_asked_from_within_any_runtime() {
+    let cluster = Cluster::quick();
+    let address = cluster.fresh();
+    let ask = || async {
+        let store = opened(&address).unwrap();
+        let id = start(store.as_ref());
+        assert_eq!(store.load(&id, 0, 0).unwrap().len(), 2);
+    };
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(ask());
+    let many = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    many.block_on(ask());
+    let address = address.clone();
+    many.block_on(async {
+        tokio::spawn(async move { start(opened(&address).unwrap().as_ref()) }).await.unwrap();
+    });
+}
+
 /// Threads that write without end, each on its own execution, and what they were told.
 fn write(store: &Arc<dyn Store>, ids: &[ExecutionId], over: &AtomicBool, told: &[Mutex<Vec<String>>], all: &AtomicU64) {
     std::thread::scope(|scope| {

@@ -142,19 +142,24 @@ def _enum(value: enum.Enum, mode: int) -> dict[str, Any]:
     cls = type(value)
     name = reference(cls, local=mode == 2)
     if isinstance(value, enum.Flag):
-        # Flags can be combined, and a combination has no name.
-        return {TAG: "enum", "t": name, "v": value.value, "flag": True}
+        # Flags can be combined, and a combination has no name. Its parts have, and `auto()` numbers them anew when one
+        # is put in between.
+        parts = [one for one in cls if one.value & value.value == one.value and one.value.bit_count() == 1]
+        data: dict[str, Any] = {TAG: "enum", "t": name, "v": value.value, "flag": True}
+        if sum(one.value for one in parts) == value.value:
+            data["parts"] = [one.name for one in parts]
+        return data
     return {TAG: "enum", "t": name, "v": value.name}
 
 
 def _build_enum(data: dict[str, Any]) -> Any:
     cls: Any = find_class(data["t"], enum.Enum)
-    if data.get("flag"):
-        return cls(data["v"])
     try:
-        return cls[data["v"]]
-    except KeyError:
-        raise NotLoaded(data["t"].replace(":", "."), f"it no longer has a member {data['v']}") from None
+        if "parts" in data:
+            return functools.reduce(operator.or_, (cls[part] for part in data["parts"]), cls(0))
+        return cls(data["v"]) if data.get("flag") else cls[data["v"]]
+    except KeyError as missing:
+        raise NotLoaded(data["t"].replace(":", "."), f"it no longer has a member {missing.args[0]}") from None
 
 
 def _path(value: pathlib.PurePath, mode: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row, Statement};
 
@@ -52,7 +52,7 @@ impl Conn {
     fn open(address: &Address, tls: Option<&Tls>, relaxed: bool) -> Result<Self> {
         let io = |error: std::io::Error| StoreError::Io { path: address.shown.clone(), why: error.to_string() };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(io)?;
-        let connected = runtime.block_on(async {
+        let connected = drive(&runtime, async {
             let connected = async {
                 // The two kinds of connections are of different types, and both are driven where somebody asks.
                 match tls {
@@ -89,9 +89,12 @@ impl Conn {
         Ok(made)
     }
 
-    fn run<T>(&self, work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>) -> Result<T> {
+    fn run<T: Send>(
+        &self,
+        work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>> + Send,
+    ) -> Result<T> {
         let Some(runtime) = &self.runtime else { return Err(Fault::Lost("the connection is closed".to_owned())) };
-        match runtime.block_on(async { tokio::time::timeout(ANSWER, work).await }) {
+        match drive(runtime, async { tokio::time::timeout(ANSWER, work).await }) {
             Ok(done) => done.map_err(|error| Fault::of(&error, &self.path)),
             Err(_) => Err(Fault::Lost(format!("no answer within {} s", ANSWER.as_secs()))),
         }
@@ -151,6 +154,19 @@ impl Conn {
                 Err(fault)
             }
         }
+    }
+}
+
+/// Runs what a connection waits for, here. Whoever asks may stand in a runtime of its own (the server's): it is told that
+/// this thread blocks, or, where it has no other, another thread waits.
+fn drive<T: Send>(runtime: &Runtime, work: impl Future<Output = T> + Send) -> T {
+    match Handle::try_current().map(|outer| outer.runtime_flavor()) {
+        Err(_) => runtime.block_on(work),
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| runtime.block_on(work)),
+        Ok(_) => std::thread::scope(|scope| match scope.spawn(|| runtime.block_on(work)).join() {
+            Ok(done) => done,
+            Err(panicked) => std::panic::resume_unwind(panicked),
+        }),
     }
 }
 

@@ -16,7 +16,7 @@ import { Empty } from '../../ui/Notice'
 const HEIGHT = 32
 /** How far apart times are written, of the whole width: those from a minute on are longer. */
 const NARROW = 0.18
-const WIDE = 0.3
+const WIDE = 0.25
 
 /** Puts something at so many hundredths of its track. Time moves it, and no layout has to be made anew for that. */
 const moved = (left: number) => `translateX(${left}cqw)`

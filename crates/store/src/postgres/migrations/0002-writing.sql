@@ -381,17 +381,22 @@ END $$;
 
 CREATE FUNCTION write_renew(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-    v_lost jsonb := '[]';
-    v_lease jsonb;
+    v_lost bigint[] := '{}';
+    v_lease record;
 BEGIN
-    FOR v_lease IN SELECT value FROM jsonb_array_elements(p_one->'leases') ORDER BY value->>0 LOOP
+    -- In one order for all, as in `once`.
+    FOR v_lease IN SELECT l.one->>0 AS id, (l.one->>1)::bigint AS epoch, l.place
+        FROM jsonb_array_elements(p_one->'leases') WITH ORDINALITY AS l(one, place) ORDER BY 1, 3
+    LOOP
         UPDATE executions SET lease_until = (p_one->>'until')::bigint
-        WHERE id = v_lease->>0 AND epoch = (v_lease->>1)::bigint AND owner IS NOT NULL;
+        WHERE id = v_lease.id AND epoch = v_lease.epoch AND owner IS NOT NULL;
         IF NOT FOUND THEN
-            v_lost := v_lost || jsonb_build_array(v_lease->>0);
+            v_lost := array_append(v_lost, v_lease.place);
         END IF;
     END LOOP;
-    RETURN jsonb_build_object('lost', v_lost);
+    RETURN jsonb_build_object('lost', coalesce((
+        SELECT jsonb_agg(l.one->>0 ORDER BY l.place)
+        FROM jsonb_array_elements(p_one->'leases') WITH ORDINALITY AS l(one, place) WHERE l.place = ANY (v_lost)), '[]'));
 END $$;
 
 CREATE FUNCTION write_log(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
