@@ -112,7 +112,7 @@ impl Life {
                     self.tally.asked += 1;
                     // Whether a declared effect in a task with a clock is one that happened, nobody can tell.
                     let once = desk.pass.matcher.records.all[record].once;
-                    if !self.plan.may_ask && !(once && self.plan.menu.races) {
+                    if !(self.plan.may_ask || once && self.plan.menu.races) {
                         return Err("it asks though nothing was edited".to_owned());
                     }
                     let reuse = !once && self.rng.chance(50);
