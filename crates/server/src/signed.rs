@@ -77,9 +77,9 @@ fn is_act(store: &dyn Store, by: &str) -> Result<bool> {
         Err(StoreError::NotFound(_)) => return Ok(false),
         found => found?,
     };
-    Ok(found.iter().any(
-        |event| matches!(&event.body, Body::CallStarted(call) if event.seq == record && call.call.key.to_string() == key),
-    ))
+    Ok(found
+        .iter()
+        .any(|event| matches!(&event.body, Body::CallStarted(call) if event.seq == record && call.call.key == key)))
 }
 
 /// `execution ID, KEY (RECORD)`.
