@@ -58,7 +58,7 @@ def test_flows_outlive_a_database_that_is_killed(tmp_path: pathlib.Path, durable
     running = [lab.spawn(PYTHON, "agent.py", f"f{at}", str(STEPS), **env) for at in range(FLOWS)]
     kills = 0
     try:
-        while any(process.poll() is None for process in running) and kills < 8:
+        while any(process.poll() is None for process in running) and kills < 5:
             time.sleep(luck.uniform(0.1, 0.7))
             if len(lab.done()) > kills * 20 and lab.done():
                 durable.stop(signal.SIGKILL)

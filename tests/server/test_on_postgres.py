@@ -43,7 +43,7 @@ def test_a_server_carries_on_what_is_in_postgres(tmp_path: pathlib.Path) -> None
             for event, _, data in events:
                 if event == "status" and data["status"] == "completed":
                     break
-        assert server.get(f"/executions/{one['id']}")["item"]["status"] == "completed"
+        assert server.get(f"/executions/{one['id']}")["status"] == "completed"
         assert server.stop()[0] == 0
     assert lab.done() == ["before", "after"]
     assert lab.item("show", one["id"])["result"] == 5

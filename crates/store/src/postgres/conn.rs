@@ -32,16 +32,19 @@ const SETTINGS: &str = "SET statement_timeout = '50s'; SET lock_timeout = '20s';
 
 /// See the module.
 pub struct Conn {
-    runtime: Option<Runtime>,
+    driver: Driver,
     client: Client,
     path: String,
     /// The few statements that are on the way of each call.
     statements: RefCell<HashMap<&'static str, Statement>>,
 }
 
-impl Drop for Conn {
+/// A connection's runtime.
+struct Driver(Option<Runtime>);
+
+impl Drop for Driver {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             // Whoever drops it may stand in another runtime, where nothing may be waited for.
             runtime.shutdown_background();
         }
@@ -51,8 +54,9 @@ impl Drop for Conn {
 impl Conn {
     fn open(address: &Address, tls: Option<&Tls>, relaxed: bool) -> Result<Self> {
         let io = |error: std::io::Error| StoreError::Io { path: address.shown.clone(), why: error.to_string() };
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(io)?;
-        let connected = drive(&runtime, async {
+        let driver = Driver(Some(Builder::new_current_thread().enable_all().build().map_err(io)?));
+        let Some(runtime) = &driver.0 else { return Err(Fault::Lost("the connection is closed".to_owned())) };
+        let connected = drive(runtime, async {
             let connected = async {
                 // The two kinds of connections are of different types, and both are driven where somebody asks.
                 match tls {
@@ -76,7 +80,7 @@ impl Conn {
             Err(_) => return Err(Fault::Lost(format!("no connection within {} s", CONNECT.as_secs()))),
         };
         let (path, statements) = (address.shown.clone(), RefCell::default());
-        let made = Self { runtime: Some(runtime), client, path, statements };
+        let made = Self { driver, client, path, statements };
         made.batch(&format!("{SETTINGS} \"{}\", pg_catalog", address.schema))?;
         let commit = if relaxed {
             "SET synchronous_commit = off"
@@ -93,7 +97,7 @@ impl Conn {
         &self,
         work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>> + Send,
     ) -> Result<T> {
-        let Some(runtime) = &self.runtime else { return Err(Fault::Lost("the connection is closed".to_owned())) };
+        let Some(runtime) = &self.driver.0 else { return Err(Fault::Lost("the connection is closed".to_owned())) };
         match drive(runtime, async { tokio::time::timeout(ANSWER, work).await }) {
             Ok(done) => done.map_err(|error| Fault::of(&error, &self.path)),
             Err(_) => Err(Fault::Lost(format!("no answer within {} s", ANSWER.as_secs()))),

@@ -85,6 +85,22 @@ impl Cluster {
 
     /// Starts it, and returns when it takes connections.
     pub fn start(&mut self) {
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let ended = self.process.as_mut().is_none_or(|process| process.try_wait().unwrap().is_some());
+            if ended {
+                // After a kill those that it had started may live a moment longer, and it does not start beside them.
+                self.process = Some(self.command().spawn().unwrap());
+            }
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return;
+            }
+            assert!(Instant::now() < until, "{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn command(&self) -> Command {
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let mut command = command("postgres");
         command.arg("-D").arg(self.folder.path().join("data"));
@@ -94,13 +110,7 @@ impl Cluster {
             command.args(["-c", setting]);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
-        self.process = Some(command.spawn().unwrap());
-        let until = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            let ended = self.process.as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none() && Instant::now() < until, "{}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        command
     }
 
     /// What it said.
