@@ -69,7 +69,7 @@ screenshots: build $(VENV)/.dev .browser   ## Pictures of every screen, for the 
 	$(PY) tests/dashboard/pictures.py docs/images
 
 nightly: build .postgres $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .browser   ## Long soaks, bounded to an hour
-	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 KITARU_EXAMPLES=300 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
+	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 KITARU_EXAMPLES=300 KITARU_HOSTILE=2000 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
 	KITARU_TEST_STORE=postgres timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_CRASHES=60 KITARU_SEEDS=200 cargo test --release -p kitaru-store --test postgres --test conformance postgres
 	KITARU_TEST_STORE=remote timeout 1800 $(PY) -m pytest tests/promises tests/traps

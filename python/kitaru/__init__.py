@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from kitaru.client import KitaruClient as KitaruClient
     from kitaru.errors import KitaruAnswerError as KitaruAnswerError
     from kitaru.errors import KitaruCancelledError as KitaruCancelledError
+    from kitaru.errors import KitaruDamagedError as KitaruDamagedError
     from kitaru.errors import KitaruDivergenceError as KitaruDivergenceError
     from kitaru.errors import KitaruEncodeError as KitaruEncodeError
     from kitaru.errors import KitaruEntryPointError as KitaruEntryPointError

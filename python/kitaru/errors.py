@@ -67,6 +67,12 @@ class KitaruStoreError(KitaruError):
     code = "store-io"
 
 
+class KitaruDamagedError(KitaruStoreError, ValueError):
+    """What is on record of a value is no JSON text: it was damaged, or somebody has changed it."""
+
+    code = "store-damaged"
+
+
 class KitaruNotFoundError(KitaruStoreError, LookupError):
     """No such execution, artifact or call."""
 

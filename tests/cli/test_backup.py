@@ -171,3 +171,36 @@ def test_a_restore_that_is_killed_leaves_the_store_that_was_there(lab: Lab) -> N
         assert told["result"] == 40 * 150_000
     lab.kitaru("restore", "--force", str(copy)).ok()
     must_be_sound(lab, lab.home)
+
+
+def test_a_token_that_was_revoked_since_comes_back_only_where_that_was_asked_for(lab: Lab) -> None:
+    made = {name: lab.item("tokens", "create", name, "--scope", "read")["id"] for name in ("kept", "ended", "before")}
+    lab.kitaru("tokens", "revoke", made["before"]).ok()
+    copy = lab.folder / "copy"
+    lab.item("backup", str(copy))
+    lab.kitaru("tokens", "revoke", made["ended"]).ok()
+
+    def restored(name: str, *more: str) -> tuple[str, dict[str, bool]]:
+        home = ("--home", str(lab.folder / name))
+        said = lab.kitaru(*home, "restore", str(copy), *more).ok().err
+        rows = lab.kitaru(*home, "tokens", "list", "--output", "json").ok().json["items"]
+        return said, {row["name"]: row["revoked_at"] is None for row in rows}
+
+    said, lives = restored("safe")
+    assert lives == {"kept": False, "ended": False, "before": False}
+    assert "2 tokens are revoked: " in said and "kitaru tokens create" in said
+    said, lives = restored("as-it-was", "--keep-tokens")
+    assert lives == {"kept": True, "ended": True, "before": False}
+    assert "2 tokens are valid: " in said and "kept" in said and "ended" in said
+    assert "kitaru tokens list" in said
+
+
+def test_a_link_that_has_answered_since_does_not_answer_what_was_restored(lab: Lab) -> None:
+    lab.write("asks.py", "import kitaru\n@kitaru.flow\ndef asks():\n    return kitaru.wait(schema=bool, name='go')\n")
+    exec_id = lab.item("run", "asks.py:asks", code=75)["id"]
+    lab.item("waits", "link", exec_id, "--url", "http://127.0.0.1:1")
+    copy = lab.folder / "copy"
+    lab.item("backup", str(copy))
+    lab.kitaru("--home", str(lab.folder / "new"), "restore", str(copy)).ok()
+    with contextlib.closing(sqlite3.connect(lab.folder / "new" / "kitaru.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM links WHERE used_at IS NULL").fetchone() == (0,)

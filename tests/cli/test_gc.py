@@ -136,3 +136,75 @@ def test_the_same_over_http(lab: Lab) -> None:
         assert server.post("/gc", {"older_than": "soon"}, 400)["code"] in ("bad-json", "usage")
         assert server.post("/gc", {}, 400)["code"] == "bad-json"
         assert server.post("/gc", {"older_than": "1d", "status": ["running"]}, 400)["code"] == "bad-json"
+
+
+LOUD = """
+from kitaru import flow
+
+@flow
+def loud():
+    for n in range(200):
+        print(f"{n:04} " * 8000)
+
+if __name__ == "__main__":
+    loud()
+"""
+
+
+def test_the_database_shrinks_after_much_was_removed_and_others_write_meanwhile(lab: Lab) -> None:
+    lab.write("loud.py", LOUD)
+    lab.python("loud.py").ok()
+    file = lab.home / "kitaru.db"
+    before = file.stat().st_size
+    assert before > 7_000_000
+    told = gc(lab)
+    assert told["bytes_given_back"] > 6_000_000
+    # What was given back leaves the file when the log is moved into it, which some commits later it is.
+    lab.python("loud.py").ok()
+    gc(lab)
+    lab.change("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert file.stat().st_size < before / 4
+    assert lab.item("doctor", "--deep")["sound"] is True
+
+
+def test_little_is_not_given_back(lab: Lab) -> None:
+    ran(lab, "work", seed=1)
+    assert gc(lab)["bytes_given_back"] == 0
+
+
+def test_who_comes_back_after_what_was_forgotten_is_told_so(lab: Lab) -> None:
+    for seed in range(3):
+        ran(lab, "work", seed=seed)
+    blocks = lab.query("SELECT DISTINCT block FROM feed ORDER BY block")
+    assert len(blocks) >= 3
+    with serving(lab, "server") as server:
+        gc(lab, "--status", "cancelled")
+        assert lab.query("SELECT DISTINCT block FROM feed ORDER BY block")[: len(blocks)] == blocks, "of the last week"
+        with server.stream("/events?after=0") as events:
+            first = next(place for _, place, _ in events)
+        lab.change("UPDATE feed SET at = at - 8 * 86400000 WHERE block < (SELECT max(block) FROM feed)")
+        gc(lab, "--status", "cancelled")
+        left = [block for (block,) in lab.query("SELECT DISTINCT block FROM feed ORDER BY block")]
+        assert left[0] > blocks[0][0] and len(left) >= 2, "the last that was begun before may have later ones"
+        oldest = left[0] * 1024
+        with server.stream("/events", last=first) as events:
+            event, place, _ = next(events)
+            assert (event, place) == ("reset", str(oldest - 1))
+            _, place, _ = next(events)
+            assert int(place.removesuffix(".0")) >= oldest
+        # Who comes with what is kept, and who begins at the beginning of what is, misses nothing.
+        for last, path in ((str(oldest - 1), "/events"), (None, "/events?after=0")):
+            with server.stream(path, last=last) as events:
+                event, place, _ = next(events)
+                assert event != "reset" and int(place.removesuffix(".0")) >= oldest
+
+
+def test_a_deletion_is_told_until_it_is_forgotten(lab: Lab) -> None:
+    ran(lab, "work", seed=1)
+    gc(lab)
+    assert lab.query("SELECT count(*) FROM gone") == [(1,)]
+    ran(lab, "work", seed=2)
+    lab.change("UPDATE feed SET at = 0")
+    ran(lab, "work", seed=3)
+    gc(lab, "--status", "cancelled")
+    assert lab.query("SELECT count(*) FROM gone") == [(0,)]

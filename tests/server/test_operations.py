@@ -210,3 +210,25 @@ def test_several_workers_carry_on_what_is_answered_once(lab: Lab) -> None:
                 assert time.monotonic() < end, item
             assert item["result"] == "yes"
     assert lab.query("SELECT epoch, count(*) FROM executions GROUP BY epoch") == [(2, 3)]
+
+
+def test_what_waits_for_a_busy_worker_is_begun_by_another_that_lives(lab: Lab) -> None:
+    """The one that was asked has no place for it, and one beside it does not wait until it is started anew."""
+    lab.write("agent.py", PROGRAM)
+    gate = lab.folder / "gate"
+    gate.touch()
+    lab.kitaru("run", "agent.py:job", "--input", "name=first").ok()
+    gate.unlink()
+    with serving(lab, "up", "--at-once", "1") as server, working(lab, 1):
+        # It may have begun at either: then the other has a place.
+        server.post("/executions", {"flow": "job", "inputs": {"name": "a"}}, 201)
+        lab.wait_for("began a")
+        server.post("/executions", {"flow": "job", "inputs": {"name": "b"}}, 201)
+        lab.wait_for("began b", seconds=10)
+        assert "ended a" not in lab.done()
+        gate.touch()
+        lab.wait_for("ended a")
+        lab.wait_for("ended b")
+        assert sorted(lab.done()) == sorted(
+            f"{did} {name}" for name in ("first", "a", "b") for did in ("began", "ended")
+        )

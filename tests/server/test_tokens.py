@@ -307,3 +307,35 @@ def test_a_secret_is_nowhere_but_with_who_has_it(lab: Lab) -> None:
             if file.is_file():
                 assert one.encode() not in file.read_bytes(), file
     assert lab.query("SELECT count(*) FROM tokens WHERE id = ?", id_) == [(1,)]
+
+
+LOADED = """
+import kitaru
+from kitaru import checkpoint, flow
+from world import did
+
+did("loaded")
+
+@checkpoint
+def step(n: int):
+    return n
+
+@flow
+def plans(n: int = 1):
+    return step(n)
+"""
+
+
+def test_a_plan_for_who_may_only_look_loads_no_code(lab: Lab) -> None:
+    lab.write("plans.py", LOADED)
+    exec_id = lab.item("run", "plans.py:plans")["id"]
+    read, operate = (lab.item("tokens", "create", f"t-{one}", "--scope", one)["token"] for one in ("read", "operate"))
+    loaded = lab.done().count("loaded")
+    with serving(lab, "up", "--require-token", token=read) as server:
+        plan = server.post(f"/executions/{exec_id}/plan", {"from": "step"})
+        assert any("wants the scope operate" in note for note in plan["notes"]), plan["notes"]
+        assert lab.done().count("loaded") == loaded
+        server.token = operate
+        plan = server.post(f"/executions/{exec_id}/plan", {"from": "step"})
+        assert not any("wants the scope" in note for note in plan["notes"])
+        assert lab.done().count("loaded") == loaded + 1

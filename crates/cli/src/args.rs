@@ -152,6 +152,9 @@ pub enum Command {
         /// A store that is there already is put aside.
         #[arg(long)]
         force: bool,
+        /// Leave tokens and links as they were when the backup was made, also those that were revoked or used since.
+        #[arg(long)]
+        keep_tokens: bool,
     },
     /// Serve the HTTP API.
     Server(Listen),

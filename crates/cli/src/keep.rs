@@ -8,15 +8,19 @@ use crate::output::{Answer, clean};
 use crate::tokens::logged;
 use kitaru_engine::manage::{self, Actor, GcOptions, ManageError, Target};
 use kitaru_engine::{Clock, SystemClock};
-use kitaru_store::Backup;
+use kitaru_store::{Backup, Restoring};
 use serde_json::{Value as Json, json};
 use std::path::Path;
+
+/// How many names of tokens are shown.
+const SHOWN: usize = 20;
 
 type Result<T> = std::result::Result<T, ManageError>;
 
 /// `gc`
 pub fn gc(context: &mut Context<'_>, asked: &Gc) -> Result<Answer> {
     let options = GcOptions {
+        now: context.now(),
         before: context.now().saturating_sub(manage::age(&asked.older_than)?),
         flow: asked.flow.clone(),
         status: asked.status.iter().map(|word| manage::parse_status(word)).collect::<Result<_>>()?,
@@ -42,6 +46,9 @@ pub fn gc(context: &mut Context<'_>, asked: &Gc) -> Result<Answer> {
         let they = if found.kept == 1 { "that are old enough stays" } else { "that are old enough stay" };
         text.push_str(&format!("\n{} {they}: something needs them", many(found.kept, "execution")));
     }
+    if found.given_back > 0 {
+        text.push_str(&format!("\nthe database is to shrink by {}", size(found.given_back)));
+    }
     let put_off = found.collected.put_off.as_ref();
     let messages = put_off.map(|why| format!("values were left for the next time: {why}")).into_iter().collect();
     Ok(Answer { item: Some(found.item(asked.dry_run)), text, messages, ..Answer::default() })
@@ -60,11 +67,11 @@ pub fn backup(context: &mut Context<'_>, folder: &Path) -> Result<Answer> {
 }
 
 /// `restore`
-pub fn restore(args: &Args, folder: &Path, force: bool) -> Result<Answer> {
+pub fn restore(args: &Args, folder: &Path, how: Restoring) -> Result<Answer> {
     let (address, _) = crate::located(args)?;
-    let made = kitaru_store::restore(folder, &address, force, SystemClock.now()).map_err(|error| {
+    let made = kitaru_store::restore(folder, &address, how, SystemClock.now()).map_err(|error| {
         let mut refused = ManageError::from(error);
-        if refused.code == "store-io" && !force && Path::new(&address).exists() {
+        if refused.code == "store-io" && !how.force && Path::new(&address).exists() {
             refused.hint = Some("kitaru restore --force puts the store that is there aside".to_owned());
         }
         refused
@@ -72,7 +79,7 @@ pub fn restore(args: &Args, folder: &Path, force: bool) -> Result<Answer> {
     // The log of changes is what the backup had: that it was restored is the first that comes after.
     let store = crate::open(args)?.store;
     let actor = Actor { by: crate::who(), token: None, from: "cli".to_owned() };
-    let given = json!({ "folder": folder.display().to_string(), "force": force });
+    let given = json!({ "folder": folder.display().to_string(), "force": how.force, "keep_tokens": how.keep_tokens });
     let act = ("restoreStore", Target::Nothing);
     manage::audited(store.as_ref(), &actor, act, &given, &|| SystemClock.now(), || Ok(()))?;
     let mut messages = Vec::new();
@@ -81,12 +88,25 @@ pub fn restore(args: &Args, folder: &Path, force: bool) -> Result<Answer> {
         messages.push(format!("{} {they} interrupted now", many(made.interrupted, "execution")));
         messages.push("to see them: kitaru ls --status interrupted".to_owned());
     }
+    if !made.tokens.is_empty() {
+        let (what, then) = match (how.keep_tokens, made.tokens.len()) {
+            (false, 1) => ("is revoked", "to let it in again: kitaru tokens create"),
+            (false, _) => ("are revoked", "to let them in again: kitaru tokens create"),
+            (true, 1) => ("is valid", "look whether it was revoked since the backup: kitaru tokens list"),
+            (true, _) => ("are valid", "look which were revoked since the backup: kitaru tokens list"),
+        };
+        let shown: Vec<&str> = made.tokens.iter().take(SHOWN).map(String::as_str).collect();
+        let more = if made.tokens.len() > SHOWN { ", …" } else { "" };
+        messages.push(format!("{} {what}: {}{more}", many(made.tokens.len() as u64, "token"), shown.join(", ")));
+        messages.push(then.to_owned());
+    }
     if let Some(before) = &made.before {
         messages.push(format!("the store that was there is at {}", before.display()));
     }
     let mut item = item(&made.backup);
     item["store"] = json!(address);
     item["interrupted"] = json!(made.interrupted);
+    item[if how.keep_tokens { "tokens_valid" } else { "tokens_revoked" }] = json!(made.tokens);
     item["before"] = json!(made.before.as_ref().map(|before| before.display().to_string()));
     let text = format!("{address} restored: {}", what(&made.backup));
     let messages = messages.iter().map(|line| clean(line)).collect();

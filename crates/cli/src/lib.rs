@@ -33,7 +33,7 @@ use kitaru_core::event::EntryPoint;
 use kitaru_core::{ExecutionId, Millis};
 use kitaru_engine::manage::{Check, Inspection, ManageError};
 use kitaru_engine::{Clock, SystemClock};
-use kitaru_store::{Options, Store, Synchronous};
+use kitaru_store::{Options, Restoring, Store, Synchronous};
 use output::{Answer, Out};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -221,9 +221,9 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     if matches!(args.command, Command::Version) {
         return Ok(Answer::text(format!("kitaru {}", env!("CARGO_PKG_VERSION"))));
     }
-    if let Command::Restore { folder, force } = &args.command {
+    if let Command::Restore { folder, force, keep_tokens } = &args.command {
         // Before the store is opened: it may be damaged, and is not to be there.
-        return keep::restore(&args, folder, *force);
+        return keep::restore(&args, folder, Restoring { force: *force, keep_tokens: *keep_tokens });
     }
     if let Command::Store(one) = &args.command {
         // Before the store is opened: it may be of an earlier version, and is not to be filled for a look.

@@ -172,6 +172,7 @@ impl Door {
 /// Lets a request in, or says why not; sets what every answer carries.
 pub async fn check(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let from = door.from(&request);
+    let ends = must_end_in_one_way(&request).is_ok();
     let mut response = match let_in(&door, admitted(&door, &request), from).await {
         Err(problem) => problem.into_response(),
         Ok(caller) => {
@@ -186,6 +187,10 @@ pub async fn check(State(door): State<Door>, mut request: Request, next: Next) -
     let headers = response.headers_mut();
     if is_unauthorized {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"kitaru\""));
+    }
+    if !ends {
+        // Nobody knows what the bytes behind it are.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
@@ -210,6 +215,7 @@ fn admitted(door: &Door, request: &Request) -> Result<Shown, Problem> {
     let path = request.uri().path();
     let link = path.starts_with("/a/");
     let open = dashboard::is_open(path) || ["/style.css", "/health/live", "/health/ready"].contains(&path);
+    must_end_in_one_way(request)?;
     must_be_for_us(door, request)?;
     if !link {
         must_be_no_other_page(door, request)?;
@@ -247,6 +253,16 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 fn has_port(host: &str) -> bool {
     host.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|one| one.is_ascii_digit()))
         && (!host.starts_with('[') || host.contains("]:"))
+}
+
+/// Where a body ends is said once. Whoever stands in between may read two sayings otherwise, and then takes the rest of
+/// the bytes for another's request.
+fn must_end_in_one_way(request: &Request) -> Result<(), Problem> {
+    let said = |name| request.headers().get_all(name).iter().count();
+    if said(header::TRANSFER_ENCODING) + said(header::CONTENT_LENGTH) <= 1 {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::BAD_REQUEST, "usage", "where the request ends is said more than once"))
 }
 
 fn must_be_for_us(door: &Door, request: &Request) -> Result<(), Problem> {

@@ -10,7 +10,7 @@ use crate::registry::Registered;
 use crate::{Config, Shared};
 use kitaru_core::ids::takes;
 use kitaru_core::rows::{ExecutionRow, Status};
-use kitaru_core::{ExecutionId, Seq};
+use kitaru_core::{ExecutionId, Millis, Seq};
 use kitaru_engine::manage::{self, ManageError};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Store;
@@ -28,6 +28,9 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// Without a write, what is due by time alone is looked for so often.
 const PASSING: Duration = Duration::from_secs(1);
+
+/// Whoever was asked for an execution has so long to begin it before others do.
+const ASKED: Millis = 250;
 
 /// A look for what is due takes at most one part in so many of the time, however much there is to look at.
 const MOST: u32 = 20;
@@ -116,7 +119,7 @@ impl Carrier {
         });
         let carrier =
             Self::working(&config.store, place.clone(), config.at_once, log, metrics, registered.ok().flatten(), false);
-        carrier.shared.take_in_unbegun();
+        carrier.shared.take_in_unbegun(Millis::MAX);
         let looks = Arc::clone(&carrier.shared);
         tokio::task::spawn_blocking(move || looks.look_until_stopped());
         carrier
@@ -214,6 +217,10 @@ impl Work {
                 Ok(due) => {
                     seen = version;
                     self.queue(due);
+                    if self.take_in_unbegun(self.now().saturating_sub(ASKED)) {
+                        // Some are too young yet.
+                        seen = None;
+                    }
                 }
                 Err(error) => self.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code)),
             }
@@ -221,30 +228,34 @@ impl Work {
         }
     }
 
-    fn take_in_unbegun(&self) {
-        match manage::unbegun(self.store.as_ref()) {
-            Ok(rows) => {
-                let going = |row: &ExecutionRow| Going::on(if row.base > 0 { "replay" } else { "start" });
-                self.lock().queue.extend(rows.into_iter().filter(is_here).map(|row| {
-                    let going = going(&row);
-                    (row, going)
-                }));
+    /// Has what was asked for by that time begin, wherever it was asked for. Whether there is more that is younger.
+    fn take_in_unbegun(&self, by: Millis) -> bool {
+        let rows = match manage::unbegun(self.store.as_ref()) {
+            Ok(rows) => rows,
+            Err(error) => {
+                self.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code));
+                return false;
             }
-            Err(error) => self.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code)),
-        }
+        };
+        let (old, young): (Vec<_>, Vec<_>) = rows.into_iter().filter(is_here).partition(|row| row.created_at <= by);
+        let going = |row: &ExecutionRow| Going::on(if row.base > 0 { "replay" } else { "start" });
+        self.take_in(old, going);
+        !young.is_empty()
     }
 
     fn queue(&self, due: Vec<ExecutionRow>) {
+        self.take_in(due.into_iter().filter(is_here).collect(), |_| Going::on("due"));
+    }
+
+    fn take_in(&self, rows: Vec<ExecutionRow>, going: impl Fn(&ExecutionRow) -> Going) {
         let mut state = self.lock();
-        for row in due {
-            if !is_here(&row) {
-                continue;
-            }
+        for row in rows {
             let is_known = state.under_way.contains_key(&row.id)
                 || state.queue.iter().any(|(one, _)| one.id == row.id)
                 || state.stuck.get(&row.id).is_some_and(|(seq, _)| *seq == row.last_seq);
             if !is_known {
-                state.queue.push_back((row, Going::on("due")));
+                let going = going(&row);
+                state.queue.push_back((row, going));
             }
         }
         self.asked.notify_all();

@@ -31,7 +31,8 @@ pub fn routes() -> Vec<Route> {
         get("/events", "followAll", follow_all)
             .says(
                 "What happens to all executions, as it happens: events `journal`, `log`, `status`, `deleted`, \
-                 `closing`, each with its execution.",
+                 `closing`, each with its execution; and `reset`, where what comes behind the place that was given is \
+                 no longer kept.",
             )
             .query::<Beginning>()
             .answers_events(),
@@ -183,9 +184,22 @@ async fn tell_all(shared: Shared, mut follower: Follower, mut reached: Reached, 
             None => {
                 joins = true;
                 let (store, filled) = (Arc::clone(&shared.store), follower.filled());
-                let read = blocking(move || Ok(store.queries().changes(place, BLOCK)?)).await;
+                // Read first: what is forgotten by then is not taken for what never was.
+                let read = blocking(move || {
+                    let read = store.queries().changes(place, BLOCK)?;
+                    Ok((read, store.queries().forgotten()?))
+                });
                 // What cannot be read has no more news; whoever comes again is told why.
-                let Ok(read) = read else { return };
+                let Ok((read, forgotten)) = read.await else { return };
+                // Who begins at 0 begins with what is kept.
+                if (1..forgotten).contains(&place) {
+                    reached = Reached { revision: forgotten, half: false };
+                    let reset = Sent::default().event("reset").id(reached.text()).data("{}");
+                    if !send(&told, &mut follower, reset).await {
+                        return;
+                    }
+                    continue;
+                }
                 if read.items.is_empty() {
                     // All of it is gone since.
                     reached = Reached { revision: filled.max(place), half: false };

@@ -59,6 +59,7 @@ async fn gc(State(shared): State<Shared>, Given(asked): Given<Gc>) -> Answer {
             Ended::Cancelled => Status::Cancelled,
         });
         let options = GcOptions {
+            now: shared.now(),
             before: shared.now().saturating_sub(manage::age(&asked.older_than)?),
             flow: asked.flow.clone(),
             status: status.collect(),

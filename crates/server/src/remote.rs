@@ -137,6 +137,8 @@ fn find(store: &dyn Store, read: Read, tail: &mut Vec<u8>) -> Result<Found> {
         }
         Read::Changes(after, limit) => Found::Changes(queries.changes(after, limit)?),
         Read::Newest => Found::Number(queries.newest()?),
+        Read::Forgotten => Found::Number(queries.forgotten()?),
+        Read::Counts => Found::Counts(queries.counts()?),
         Read::Statistics(since) => Found::Statistics(queries.statistics(since)?),
         Read::Tags => Found::Tags(queries.tags()?),
         Read::Breakpoints(flow) => Found::Breakpoints(queries.breakpoints(flow.as_deref())?),

@@ -29,7 +29,10 @@ type Result<T> = std::result::Result<T, ManageError>;
 pub fn routes() -> Vec<Route> {
     vec![
         post("/executions/{id}/plan", Scope::Read, "planReplay", plan)
-            .says("What a replay would reuse, run and ask again. Nothing is changed.")
+            .says(
+                "What a replay would reuse, run and ask again. Nothing is changed. With a token below `operate` the code \
+                 as it is now is not looked at, since that loads it.",
+            )
             .body::<Replay>()
             .answers("Plan"),
         post("/executions/{id}/replay", Scope::Operate, "replayExecution", replay)
@@ -98,18 +101,39 @@ pub struct Prepared {
     pub item: Value,
 }
 
-/// Reads and plans a replay. Where there is no worker, or the code cannot be loaded, the plan says so; `strict`: that is
-/// an error.
-pub fn prepare(shared: &Shared, row: &ExecutionRow, asked: &Replay, by: &str, strict: bool) -> Result<Prepared> {
+/// Whether the code as it is now is looked at, which loads it, and so runs what its module does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// It must be.
+    Must,
+    /// Where it cannot be, the plan says so.
+    May,
+    /// Whoever asks may not have anything run: the plan is made of what is on record, and says so.
+    Untouched,
+}
+
+impl Code {
+    /// What somebody may have done for a plan.
+    pub fn of(scope: Scope) -> Self {
+        if scope >= Scope::Operate { Self::May } else { Self::Untouched }
+    }
+}
+
+/// Reads and plans a replay.
+pub fn prepare(shared: &Shared, row: &ExecutionRow, asked: &Replay, by: &str, code: Code) -> Result<Prepared> {
     let store = shared.store.as_ref();
     let options = asked.options(by);
     let original = Original::read(store, row)?;
     // What is asked is refused before any code is loaded for it.
     let planned = manage::plan_replay(store, &original, &options, None)?;
-    let (inspection, unread) = match inspect(shared, row, &original, &planned) {
-        Ok(found) => (Some(found), None),
-        Err(error) if strict => return Err(error),
-        Err(error) => (None, Some(error.message)),
+    let (inspection, unread) = if code == Code::Untouched {
+        (None, Some("to load it wants the scope operate".to_owned()))
+    } else {
+        match inspect(shared, row, &original, &planned) {
+            Ok(found) => (Some(found), None),
+            Err(error) if code == Code::Must => return Err(error),
+            Err(error) => (None, Some(error.message)),
+        }
     };
     let planned = manage::plan_replay(store, &original, &options, inspection.as_ref())?;
     let item = manage::planned(&original, &planned, &options, inspection.as_ref(), unread.as_deref());
@@ -160,7 +184,8 @@ pub fn create(
 }
 
 async fn plan(State(shared): State<Shared>, At(id): At<String>, caller: Caller, Given(asked): Given<Replay>) -> Answer {
-    about(&shared, id, move |shared, row| Ok(prepare(shared, &row, &asked, &caller.by, false)?.item)).await
+    about(&shared, id, move |shared, row| Ok(prepare(shared, &row, &asked, &caller.by, Code::of(caller.scope))?.item))
+        .await
 }
 
 async fn replay(
@@ -171,7 +196,7 @@ async fn replay(
     Given(asked): Given<Replay>,
 ) -> Made {
     let answered = about(&shared, id, move |shared, row| {
-        let found = prepare(shared, &row, &asked, &caller.by, true)?;
+        let found = prepare(shared, &row, &asked, &caller.by, Code::Must)?;
         let id = key.0.map(|key| ExecutionId::keyed(&format!("replay {}", row.id), &key));
         let (made, goes_on) = create(shared, &found, &asked, id)?;
         said(shared, &made, json!({ "goes_on": goes_on, "plan": found.item }))

@@ -35,7 +35,7 @@ pub use store::{
     Revision, Seen, StatisticsRow, Store, WaitFilter,
 };
 
-pub use upkeep::{Backup, Collected, Removal, Restored, Upkeep};
+pub use upkeep::{Backup, Collected, Removal, Restored, Restoring, Upkeep};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -82,12 +82,12 @@ pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Sto
     Ok(Arc::new(sqlite::Sqlite::open(&PathBuf::from(address), home, options)?))
 }
 
-/// Makes the store at `address` of the backup in `folder`, at the time `at`. `force`: a store that is there is put aside.
+/// Makes the store at `address` of the backup in `folder`, at the time `at`.
 ///
 /// Refuses a store that any process has open. Not for a process that has opened it itself.
-pub fn restore(folder: &Path, address: &str, force: bool, at: kitaru_core::Millis) -> Result<Restored, StoreError> {
+pub fn restore(folder: &Path, address: &str, how: Restoring, at: kitaru_core::Millis) -> Result<Restored, StoreError> {
     if address == "memory:" || address.contains("://") || address.is_empty() {
         return Err(StoreError::Address(address.to_owned()));
     }
-    sqlite::restore(folder, Path::new(address), force, at)
+    sqlite::restore(folder, Path::new(address), how, at)
 }

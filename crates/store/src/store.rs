@@ -232,6 +232,10 @@ pub struct ExecutionFilter {
     pub key: Option<String>,
     /// Only those that are parked on other executions.
     pub awaits: bool,
+    /// Only those that are parked on this execution.
+    pub awaits_on: Option<ExecutionId>,
+    /// Only those that nobody has taken up yet.
+    pub unbegun: bool,
     /// Was started by this execution.
     pub parent: Option<ExecutionId>,
     /// Replays this execution.
@@ -346,6 +350,12 @@ pub trait Queries: Send + Sync {
     /// What was written after that number, of all executions, in the order of commits: at most `limit`, and about a
     /// megabyte. What a store held before it kept numbers is not among it.
     fn changes(&self, after: Revision, limit: usize) -> Result<Changes>;
+
+    /// What is no longer kept of what was written: all up to that number, 0: nothing. Whoever has not read as far has
+    /// missed something.
+    fn forgotten(&self) -> Result<Revision> {
+        Ok(0)
+    }
 
     /// A number that all that has been written so far is not after, and all that is written from now on is.
     fn newest(&self) -> Result<Revision>;

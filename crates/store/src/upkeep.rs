@@ -3,7 +3,7 @@
 //! Apart from [`crate::Store`], whose verbs anybody may use from anywhere. Not here: what is old enough (the engine says).
 
 use crate::store::Result;
-use kitaru_core::{Epoch, ExecutionId, Seq};
+use kitaru_core::{Epoch, ExecutionId, Millis, Seq};
 use std::path::{Path, PathBuf};
 
 /// What became of an execution that was to be removed.
@@ -50,6 +50,15 @@ pub struct Backup {
     pub bytes: u64,
 }
 
+/// How a store is restored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Restoring {
+    /// A store that is there is put aside.
+    pub force: bool,
+    /// Tokens and links are as they were when the backup was made, those that were ended since too.
+    pub keep_tokens: bool,
+}
+
 /// A store that was restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
@@ -57,6 +66,8 @@ pub struct Restored {
     pub backup: Backup,
     /// Executions that ran when the backup was made: they are interrupted now.
     pub interrupted: u64,
+    /// Names of tokens that the backup lets in: they are revoked now, unless they were to be kept.
+    pub tokens: Vec<String>,
     /// Where the store is now that was there before.
     pub before: Option<PathBuf>,
 }
@@ -73,6 +84,13 @@ pub trait Upkeep: Send + Sync {
     /// Removes stored values that no event refers to, in small transactions. `without`: nothing is removed, and what is
     /// found is what nobody would refer to if those executions were gone.
     fn collect(&self, without: Option<&[ExecutionId]>) -> Result<Collected>;
+
+    /// Forgets which changes there were before that time, for whoever follows them ([`crate::Queries::forgotten`]). What
+    /// they changed stays.
+    fn forget_changes(&self, before: Millis) -> Result<()>;
+
+    /// Gives room back that the store no longer uses, in small transactions, where that is much. How many bytes.
+    fn give_back(&self) -> Result<u64>;
 
     /// Makes a consistent copy of the store in a folder that is not there yet, and reads all of it back. Others go on
     /// writing.

@@ -11,12 +11,12 @@ use crate::store::{
     StatisticsRow, WaitFilter,
 };
 use kitaru_core::lease::{Owner, Pulse};
-use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
+use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
 use serde::{Deserialize, Serialize};
 
 /// Which protocol this is. Changed with whatever the other side would misread.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One verb that writes, with what it is given.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -178,6 +178,10 @@ pub enum Read {
     Changes(Revision, usize),
     /// [`crate::Queries::newest`].
     Newest,
+    /// [`crate::Queries::forgotten`].
+    Forgotten,
+    /// [`crate::Queries::counts`].
+    Counts,
     /// [`crate::Queries::statistics`].
     Statistics(Millis),
     /// [`crate::Queries::tags`].
@@ -208,6 +212,7 @@ pub enum Found {
     Executions(Vec<ExecutionRow>),
     Calls(Vec<CallRow>),
     CallCounts(Vec<(CallStatus, u64)>),
+    Counts(Vec<(String, Status, u64)>),
     Waits(Vec<WaitRow>),
     Inbox(Vec<(InboxPlace, WaitRow)>),
     Artifacts(Vec<ArtifactRow>),

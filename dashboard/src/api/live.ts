@@ -132,6 +132,11 @@ async function read(signal: AbortSignal) {
 
 function tell(sent: Sent) {
   if (sent.id !== null && sent.id !== '') last = sent.id
+  if (sent.event === 'reset') {
+    // What came before is forgotten there, and was missed here.
+    for (const reset of resets) reset()
+    return
+  }
   if (sent.data === '') return
   const data = JSON.parse(sent.data) as Record<string, unknown>
   const execution = typeof data.execution === 'string' ? data.execution : null

@@ -102,12 +102,21 @@ def decode(text: str, annotation: Any = None, *, allow_pickle: bool = False) -> 
     The text says itself what the value was, so ``annotation`` changes nothing: a dict that was returned where a
     model was declared is a dict again. Pickled parts are built with ``allow_pickle`` only.
     """
-    return (_pickle_decoder if allow_pickle else _decoder).decode(text)
+    return _read(_pickle_decoder if allow_pickle else _decoder, text)
 
 
 def decode_quietly(text: str) -> Any:
     """The same as :func:`decode`, without warnings, for a value that is only looked at."""
-    return _quiet_decoder.decode(text)
+    return _read(_quiet_decoder, text)
+
+
+def _read(decoder: _native.Decoder, text: str) -> Any:
+    try:
+        return decoder.decode(text)
+    except ValueError as error:
+        from kitaru.errors import KitaruDamagedError
+
+        raise KitaruDamagedError(f"a recorded value cannot be read: {error}") from None
 
 
 def decode_plain(text: str) -> Any:
@@ -244,7 +253,9 @@ _BUILD: dict[str, Build] = {"codec": _build_coded, "pickle": _refuse_pickled}
 def _builder(table: dict[str, Build]) -> Build:
     def build(data: dict[str, Any]) -> Any:
         kind = data[TAG]
-        found = table.get(kind) if isinstance(kind, str) else None
+        if not isinstance(kind, str):
+            raise NotLoaded("value", f"its kind is a {type(kind).__name__} and no name")
+        found = table.get(kind)
         if found is None:
             found = _late(table, kind)
         try:
@@ -260,7 +271,7 @@ def _builder(table: dict[str, Build]) -> Build:
     return build
 
 
-def _late(table: dict[str, Build], kind: Any) -> Build:
+def _late(table: dict[str, Build], kind: str) -> Build:
     """Kinds whose rooms are only entered when they are needed: their imports cost more than the rest of a start."""
     from kitaru._values import _kinds, _records
 
@@ -269,13 +280,13 @@ def _late(table: dict[str, Build], kind: Any) -> Build:
     if kind in ("errors", "lost", "recorded"):
         # Importing it adds its kinds to the tables.
         from kitaru._values import _failures  # noqa: F401
-    if isinstance(kind, str) and kind.partition(".")[0] in _ARRAYS:
+    if kind.partition(".")[0] in _ARRAYS:
         from kitaru._values import _arrays
 
         table.update(_arrays.BUILD)
     found = table.get(kind)
     if found is None:
-        raise NotLoaded(str(kind), f"values of the kind {kind!r} are unknown to this version of kitaru")
+        raise NotLoaded(kind, f"values of the kind {kind!r} are unknown to this version of kitaru")
     return found
 
 

@@ -345,6 +345,12 @@ def choose(cls: type) -> Callable[[Any, int], dict[str, Any]] | None:
     return None
 
 
+def _build_fraction(data: dict[str, Any]) -> Any:
+    # Of a text with an exponent a fraction would be made of as many digits as that says.
+    numerator, _, denominator = data["v"].partition("/")
+    return import_module("fractions").Fraction(int(numerator), int(denominator or 1))
+
+
 _T = TypeVar("_T")
 
 
@@ -396,7 +402,7 @@ BUILD: dict[str, Callable[[dict[str, Any]], Any]] = {
     "zone": _build_zone,
     "uuid": lambda data: import_module("uuid").UUID(data["v"]),
     "decimal": lambda data: import_module("decimal").Decimal(data["v"]),
-    "fraction": lambda data: import_module("fractions").Fraction(data["v"]),
+    "fraction": _build_fraction,
     "enum": _build_enum,
     "path": _build_path,
     "range": _spread(range),

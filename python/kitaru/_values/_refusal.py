@@ -38,8 +38,9 @@ class NotLoaded(Exception):
     """A recorded object cannot be built: its class is missing, or has changed too much."""
 
     def __init__(self, type_name: str, reason: str) -> None:
+        # A record may have anything where a name belongs.
+        self.type_name = type_name = str(type_name)
         super().__init__(f"{type_name}: {reason}")
-        self.type_name = type_name
         self.reason = reason
 
 

@@ -12,6 +12,7 @@ use kitaru_core::rows::{CallStatus, ExecutionRow, Status, WaitRow};
 use kitaru_core::{ExecutionId, Millis, Seq};
 use kitaru_store::{ExecutionFilter, Store, StoreError, WaitFilter};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// How far an execution is, for one that waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,11 +118,16 @@ pub fn awaits(row: &ExecutionRow) -> Vec<Await> {
 /// Executions to carry on because `moved`, or one below it, has ended or needs somebody: those at the top of whatever
 /// is parked on it and has all it waits for. What a living process holds sees for itself.
 pub fn waiters(store: &dyn Store, moved: &ExecutionId, now: Millis) -> Result<Vec<ExecutionRow>> {
-    let filter = ExecutionFilter { awaits: true, ..ExecutionFilter::default() };
+    let mut parked: BTreeMap<u64, ExecutionRow> = BTreeMap::new();
+    let below = below(store, moved)?.into_iter().map(|row| row.id);
+    for id in std::iter::once(moved.clone()).chain(below) {
+        let filter = ExecutionFilter { awaits_on: Some(id), ..ExecutionFilter::default() };
+        parked.extend(store.queries().executions(&filter, ALL)?.into_iter().map(|row| (row.number, row)));
+    }
     let mut found: Vec<ExecutionRow> = Vec::new();
-    for row in store.queries().executions(&filter, ALL)? {
-        let awaits = awaits(&row);
-        if !is_meant(store, &awaits, moved)? || !have_come(store, &awaits, now)? {
+    // Newest first.
+    for row in parked.into_values().rev() {
+        if !have_come(store, &awaits(&row), now)? {
             continue;
         }
         let line = above(store, &row)?;
@@ -135,27 +141,6 @@ pub fn waiters(store: &dyn Store, moved: &ExecutionId, now: Millis) -> Result<Ve
         }
     }
     Ok(found)
-}
-
-fn is_meant(store: &dyn Store, awaits: &[Await], moved: &ExecutionId) -> Result<bool> {
-    for id in awaits.iter().flat_map(|one| &one.executions) {
-        let mut line = vec![id.clone()];
-        while let Some(at) = line.last() {
-            if at == moved {
-                return Ok(true);
-            }
-            let parent = match store.queries().execution(at) {
-                Ok(row) => row.parent.map(|parent| parent.id),
-                Err(StoreError::NotFound(_)) => None,
-                Err(error) => return Err(error.into()),
-            };
-            match parent {
-                Some(parent) if !line.contains(&parent) => line.push(parent),
-                _ => break,
-            }
-        }
-    }
-    Ok(false)
 }
 
 /// Open questions, oldest first: of all executions, or of those that `parent` started. `recursive`: of all below it.

@@ -19,9 +19,14 @@ const LOOKED: usize = 200;
 const REMOVED: usize = 64;
 const EVENTS: u64 = 2000;
 
+/// Whoever follows what happens may come back after so long and misses nothing, whatever is removed.
+const FOLLOWED: Millis = 7 * 24 * 60 * 60 * 1000;
+
 /// What to remove.
 #[derive(Clone, Debug)]
 pub struct GcOptions {
+    /// The time now.
+    pub now: Millis,
     /// Only what ended by then.
     pub before: Millis,
     /// Only of this flow, with all that they started.
@@ -45,6 +50,8 @@ pub struct Gc {
     pub kept: u64,
     /// Stored values that nobody refers to.
     pub collected: Collected,
+    /// How many bytes of the database the disk has back.
+    pub given_back: u64,
 }
 
 impl Gc {
@@ -59,6 +66,7 @@ impl Gc {
             "values": self.collected.values,
             "value_bytes": self.collected.bytes,
             "values_put_off": self.collected.put_off,
+            "bytes_given_back": self.given_back,
         })
     }
 }
@@ -106,6 +114,10 @@ pub fn gc(store: &dyn Store, options: &GcOptions) -> Result<Gc> {
     let gone: Vec<ExecutionId> = run.gone.into_iter().collect();
     let mut found = run.found;
     found.collected = upkeep.collect(options.dry_run.then_some(gone.as_slice()))?;
+    if !options.dry_run {
+        upkeep.forget_changes(options.before.min(options.now.saturating_sub(FOLLOWED)))?;
+        found.given_back = upkeep.give_back()?;
+    }
     Ok(found)
 }
 

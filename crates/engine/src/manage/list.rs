@@ -112,25 +112,29 @@ pub fn newest(store: &dyn Store, flow: &str) -> Result<ExecutionRow> {
 /// The flows that have executions, by name, with how many are in which visible status.
 pub fn flows(store: &dyn Store, now: Millis) -> Result<BTreeMap<String, BTreeMap<&'static str, u64>>> {
     let mut counts: BTreeMap<String, BTreeMap<&'static str, u64>> = BTreeMap::new();
-    for (flow, recorded, count) in store.queries().counts()? {
-        let states = counts.entry(flow).or_default();
-        // Of those, one by one, it is asked whether their process lives.
-        if recorded != Status::Running {
-            *states.entry(recorded.as_str()).or_default() += count;
-        }
+    for (flow, status, count) in store.queries().counts()? {
+        counts.entry(flow).or_default().insert(status.as_str(), count);
     }
-    let running = ExecutionFilter { status: vec![Status::Running], ..ExecutionFilter::default() };
-    let mut offset = 0;
+    // What runs and what lost its process are both recorded as running, and only that has to be looked at.
+    let mut filter = ExecutionFilter { status: vec![Status::Running], ..ExecutionFilter::default() };
     loop {
-        let rows = store.queries().executions(&running, Page { limit: BLOCK, offset })?;
+        let rows = store.queries().executions(&filter, Page { limit: BLOCK, offset: 0 })?;
         for row in &rows {
-            let word = status(store, row, now).as_str();
-            *counts.entry(row.flow.clone()).or_default().entry(word).or_default() += 1;
+            let seen = status(store, row, now);
+            let Some(of) = counts.get_mut(&row.flow).filter(|_| seen != Status::Running) else { continue };
+            // It may have begun since the others were counted.
+            let Some(left) = of.get(Status::Running.as_str()).and_then(|count| count.checked_sub(1)) else { continue };
+            if left == 0 {
+                of.remove(Status::Running.as_str());
+            } else {
+                of.insert(Status::Running.as_str(), left);
+            }
+            *of.entry(seen.as_str()).or_default() += 1;
         }
-        if rows.len() < BLOCK {
-            return Ok(counts);
+        match rows.last() {
+            Some(last) if rows.len() == BLOCK => filter.before = Some(last.number),
+            _ => return Ok(counts),
         }
-        offset += rows.len();
     }
 }
 

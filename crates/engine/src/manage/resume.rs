@@ -163,7 +163,7 @@ pub fn due(store: &dyn Store, now: Millis) -> Result<Vec<ExecutionRow>> {
 /// Executions that somebody asked a server for and that nobody has begun: who was to begin them has ended, or has more to
 /// do. What a command or a client has made is not among them: it begins that itself.
 pub fn unbegun(store: &dyn Store) -> Result<Vec<ExecutionRow>> {
-    let filter = ExecutionFilter { status: vec![Status::Interrupted], roots: true, ..ExecutionFilter::default() };
+    let filter = ExecutionFilter { unbegun: true, roots: true, ..ExecutionFilter::default() };
     let mut found = Vec::new();
     for row in store.queries().executions(&filter, Page { limit: 100_000, offset: 0 })? {
         if takes(row.epoch) > 0 || row.entry.module.is_none() {

@@ -67,7 +67,7 @@ impl Handler {
         let over_stdio = self.caller.as_ref().map(|_| "stdio".to_owned());
         let mut actor = caller.actor();
         actor.from = over_stdio.unwrap_or(actor.from);
-        let call = Call { shared: self.shared.clone(), actor, by: caller.by };
+        let call = Call { shared: self.shared.clone(), actor, by: caller.by, scope: caller.scope };
         let worked = tokio::task::spawn_blocking(move || {
             let worked = work(&call);
             drop(place);

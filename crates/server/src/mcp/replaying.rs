@@ -9,7 +9,7 @@ use super::settle::Watch;
 use super::told::Told;
 use super::tool::{Call, Hints, LOOKS, RUNS, Result, Tool, tool};
 use crate::executions::said;
-use crate::replays::{self, Replay};
+use crate::replays::{self, Code, Replay};
 use crate::scope::Scope;
 use kitaru_core::ExecutionId;
 use kitaru_core::rows::ExecutionRow;
@@ -63,7 +63,7 @@ struct Planning {
 fn plan(call: &Call, asked: Planning) -> Result<Told> {
     asked.changes.set.values().try_for_each(exact)?;
     let row = call.find(&asked.execution_id)?;
-    let found = replays::prepare(&call.shared, &row, &asked.changes, &call.by, false)?;
+    let found = replays::prepare(&call.shared, &row, &asked.changes, &call.by, Code::of(call.scope))?;
     Ok(planned(&row, &asked.changes, &found.item, nonce()?))
 }
 
@@ -135,7 +135,7 @@ fn replay(call: &Call, asked: Replaying) -> Result<Told> {
         let item = said(&call.shared, &known, json!({ "started": false }))?;
         return Ok(Told::new("That plan_token has started this replay before; it is left as it is.", item));
     }
-    let found = replays::prepare(&call.shared, &row, &asked.changes, &call.by, true)?;
+    let found = replays::prepare(&call.shared, &row, &asked.changes, &call.by, Code::Must)?;
     if asked.plan_token != format!("{}-{nonce}", digest(&row, &asked.changes, &found.item)) {
         let what = "the plan_token is of another plan: the changes, the execution or its code are others than when it \
                     was made";

@@ -24,6 +24,8 @@ pub struct Call {
     pub by: String,
     /// The same, as the log of changes has it.
     pub actor: Actor,
+    /// What it may do.
+    pub scope: Scope,
 }
 
 impl Call {

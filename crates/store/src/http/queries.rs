@@ -6,7 +6,7 @@ use crate::store::{
     WaitFilter,
 };
 use crate::wire::{Found, Read, odd};
-use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
+use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
 use kitaru_core::{Event, ExecutionId, Millis};
 
 /// What was found, if it is of the kind that was asked for.
@@ -66,6 +66,14 @@ impl Queries for Remote {
 
     fn newest(&self) -> Result<Revision> {
         found!(self, Read::Newest, Found::Number(newest) => newest)
+    }
+
+    fn forgotten(&self) -> Result<Revision> {
+        found!(self, Read::Forgotten, Found::Number(number) => number)
+    }
+
+    fn counts(&self) -> Result<Vec<(String, Status, u64)>> {
+        found!(self, Read::Counts, Found::Counts(counts) => counts)
     }
 
     fn statistics(&self, since: Millis) -> Result<Vec<StatisticsRow>> {

@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::store;
 use crate::upkeep::{Backup, Collected, Removal, Upkeep};
 use crate::values::decode_ids;
-use kitaru_core::{Body, Digest, Epoch, ExecutionId, Seq, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, ExecutionId, Millis, Seq, ValueRef};
 use serde_json::Value as Json;
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -247,6 +247,16 @@ impl Upkeep for Postgres {
             found.bytes += bytes;
         }
         Ok(found)
+    }
+
+    /// Nothing: a change is known by the row that it wrote, and names of what was deleted are kept.
+    fn forget_changes(&self, _: Millis) -> store::Result<()> {
+        Ok(())
+    }
+
+    /// Nothing: the database gives room back by itself (autovacuum).
+    fn give_back(&self) -> store::Result<u64> {
+        Ok(0)
     }
 
     fn backup(&self, _: &Path) -> store::Result<Backup> {

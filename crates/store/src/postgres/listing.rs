@@ -42,6 +42,10 @@ impl Where {
 const TEXT: &str = "(strpos(lower(flow), $) > 0 OR strpos(id, $) > 0 OR strpos(lower(coalesce(key, '')), $) > 0
     OR EXISTS (SELECT 1 FROM unnest(tags) AS one WHERE strpos(lower(one COLLATE \"C\"), $) > 0))";
 
+/// Whether it is parked on an execution, among those that are parked on any: a text of users has its quotes escaped, so
+/// that what is found is the identifier.
+const AWAITS_ON: &str = "(awaits AND strpos(reason, '\"' || $ || '\"') > 0)";
+
 pub fn executions(db: &Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionRow>> {
     let mut chosen = Where::default();
     let mut statuses: Vec<Status> = if filter.status.is_empty() { Status::ALL.to_vec() } else { filter.status.clone() };
@@ -82,6 +86,12 @@ pub fn executions(db: &Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
     }
     if filter.awaits {
         chosen.is("awaits");
+    }
+    if let Some(other) = &filter.awaits_on {
+        chosen.has(AWAITS_ON, other.as_str());
+    }
+    if filter.unbegun {
+        chosen.is("status = 'interrupted' AND epoch & 4294967295 = 0");
     }
     if filter.roots {
         chosen.is("parent IS NULL");

@@ -52,9 +52,9 @@ impl Sqlite {
         let shown = target.display().to_string();
         // A connection of its own: it reads for long, and nobody is to wait for it.
         let source = connect(&self.path)?;
-        source
-            .execute("VACUUM INTO ?1", [&shown])
-            .map_err(|error| Fault::Sql(error).told(Some(&source), &self.path))?;
+        open::shrinks(&source)
+            .and_then(|()| Ok(source.execute("VACUUM INTO ?1", [&shown])?))
+            .map_err(|fault| fault.told(Some(&source), &self.path))?;
         drop(source);
         sync(&target)?;
         let copy = connect(&target)?;

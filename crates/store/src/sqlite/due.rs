@@ -1,7 +1,7 @@
 //! What has to be looked at without looking at all: parked executions that have something to go on with, and the inbox.
 //!
 //! An execution that is parked is marked in the transaction in which something happens that it may wait for: an answer,
-//! or a move of an execution below it. Too many may be marked, never too few. Not here: whether one that is marked can go
+//! a move of an execution below it, or the end of another that it awaits. Too many may be marked, never too few. Not here: whether one that is marked can go
 //! on (the engine's `manage::due`).
 
 use super::fault::Result;
@@ -17,14 +17,26 @@ const DEEP: usize = 1000;
 /// To be called when an execution has moved in a way that it, or one above it, may wait for. `anew`: its status has
 /// changed, so that what it was marked for is past.
 pub fn stir(db: &Connection, n: i64, anew: bool) -> Result<()> {
-    // Parked on a question that was answered before it was left.
+    if anew {
+        await_others(db, n)?;
+    }
+    // Parked on a question that was answered before it was left, or on what has ended before.
     db.prepare_cached(
-        "UPDATE executions SET stirred = (stirred AND NOT ?2) OR (status IN ('waiting', 'sleeping') AND EXISTS
+        "UPDATE executions SET stirred = (stirred AND NOT ?2) OR (status IN ('waiting', 'sleeping') AND (EXISTS
             (SELECT 1 FROM waits WHERE waits.n = ?1 AND waits.status = 'answered'
-                AND waits.key IN (SELECT value FROM json_each(executions.reason, '$.waits'))))
+                AND waits.key IN (SELECT value FROM json_each(executions.reason, '$.waits')))
+            OR EXISTS (SELECT 1 FROM awaits LEFT JOIN executions AS other ON other.id = awaits.awaited
+                WHERE awaits.n = ?1 AND coalesce(other.status IN ('completed', 'failed', 'cancelled'), 1))))
          WHERE n = ?1",
     )?
     .execute(params![n, anew])?;
+    if anew {
+        let ended = "SELECT id FROM executions WHERE n = ?1 AND status IN ('completed', 'failed', 'cancelled')";
+        let ended: Option<String> = db.prepare_cached(ended)?.query_row([n], |row| row.get(0)).optional()?;
+        if let Some(id) = ended {
+            stir_awaiting(db, &id)?;
+        }
+    }
     let mut above = db.prepare_cached(
         "SELECT above.n FROM executions AS one JOIN executions AS above ON above.id = one.parent
          WHERE one.n = ?1 AND NOT one.detached",
@@ -41,12 +53,39 @@ pub fn stir(db: &Connection, n: i64, anew: bool) -> Result<()> {
     Ok(())
 }
 
+/// Keeps which executions one is parked on, as its reason says.
+fn await_others(db: &Connection, n: i64) -> Result<()> {
+    db.prepare_cached("DELETE FROM awaits WHERE n = ?1")?.execute([n])?;
+    db.prepare_cached(&format!("{AWAITS} WHERE executions.n = ?1 GROUP BY executions.n, one.value"))?.execute([n])?;
+    Ok(())
+}
+
+/// `ends` is 0 where less than an end of it counts for one of the groups that it is awaited in.
+pub const AWAITS: &str = "INSERT INTO awaits (awaited, n, ends)
+    SELECT one.value, executions.n, min(coalesce(json_extract(some.value, '$.ends'), 0))
+    FROM executions, json_each(executions.reason, '$.awaits') AS some, json_each(some.value, '$.executions') AS one";
+
+/// To be called when an execution has ended, or is gone: marks what is parked on it.
+pub fn stir_awaiting(db: &Connection, id: &str) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE executions SET stirred = 1 WHERE n IN (SELECT n FROM awaits WHERE awaited = ?1) AND NOT stirred
+            AND status IN ('waiting', 'sleeping')",
+    )?
+    .execute([id])?;
+    Ok(())
+}
+
+/// To be called when an execution is gone.
+pub fn forget(db: &Connection, n: i64, id: &str) -> Result<()> {
+    db.prepare_cached("DELETE FROM awaits WHERE n = ?1")?.execute([n])?;
+    stir_awaiting(db, id)
+}
+
 /// What may have something to go on with, newest first: each part by an index of its own.
 pub const CANDIDATES: &str = "n IN (
     SELECT n FROM executions INDEXED BY executions_stirred WHERE stirred
     UNION ALL SELECT n FROM executions INDEXED BY executions_wake WHERE wake_at <= ?1
-    UNION ALL SELECT n FROM executions INDEXED BY executions_awaits
-        WHERE json_extract(reason, '$.executions') IS NOT NULL
+    UNION ALL SELECT n FROM awaits INDEXED BY awaits_open WHERE NOT ends
     UNION ALL SELECT n FROM executions INDEXED BY executions_left
         WHERE parent IS NOT NULL AND status IN ('running', 'interrupted'))
  ORDER BY n DESC";

@@ -11,7 +11,7 @@
 
 use super::fault::{Fault, Result};
 use crate::store::{Change, Changed, Changes, LogLine, Revision};
-use kitaru_core::{Event, ExecutionId, Seq};
+use kitaru_core::{Event, ExecutionId, Millis, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
@@ -84,9 +84,9 @@ impl Numbers {
                     Far::Gone => (Some(0), Some(0)),
                 };
                 db.prepare_cached(
-                    "INSERT INTO feed (block, n, seq, line) VALUES (?1, ?2,
+                    "INSERT INTO feed (block, n, seq, line, at) VALUES (?1, ?2,
                         coalesce(?3, (SELECT last_seq FROM executions WHERE n = ?2), 0),
-                        coalesce(?4, (SELECT max(line) FROM logs WHERE n = ?2), 0))",
+                        coalesce(?4, (SELECT max(line) FROM logs WHERE n = ?2), 0), unixepoch() * 1000)",
                 )?
                 .execute(params![turn.next / BLOCK, n, seq, line])?;
             }
@@ -100,7 +100,8 @@ impl Numbers {
 /// followed that one must not take a new number for one that it knows.
 pub fn skip(db: &Connection) -> Result<Numbers> {
     // A row for no execution has nothing to tell.
-    db.execute("INSERT INTO feed (block, n, seq, line) VALUES (?1, 0, 0, 0)", [last_block(db)? + SKIPPED])?;
+    let row = "INSERT INTO feed (block, n, seq, line, at) VALUES (?1, 0, 0, 0, unixepoch() * 1000)";
+    db.execute(row, [last_block(db)? + SKIPPED])?;
     Ok(Numbers::default())
 }
 
@@ -117,6 +118,29 @@ pub fn gone(db: &Connection, numbers: &mut Numbers, n: i64, id: &ExecutionId) ->
         revision
     ])?;
     Ok(())
+}
+
+/// Blocks that are forgotten in a transaction.
+const TRIMMED: u64 = 64;
+
+/// Forgets some of what was written before that time: which changes there were, and what was deleted. The block that was
+/// begun last before it stays, since it may have later ones. Whether there is more.
+pub fn trim(db: &Connection, before: Millis) -> Result<bool> {
+    let kept: Option<u64> = db.query_row("SELECT max(block) FROM feed WHERE at < ?1", [before], |row| row.get(0))?;
+    let Some(kept) = kept else { return Ok(false) };
+    let last = "SELECT max(block) FROM (SELECT DISTINCT block FROM feed WHERE block < ?1 ORDER BY block LIMIT ?2)";
+    let last: Option<u64> = db.query_row(last, params![kept, TRIMMED], |row| row.get(0))?;
+    let Some(last) = last else { return Ok(false) };
+    db.execute("DELETE FROM feed WHERE block <= ?1", [last])?;
+    db.execute("DELETE FROM gone WHERE revision < ?1", [(last + 1) * BLOCK])?;
+    Ok(true)
+}
+
+/// The number up to which changes are forgotten; 0: none are.
+pub fn forgotten(db: &Connection) -> Result<Revision> {
+    let first: Option<u64> = db.prepare_cached("SELECT min(block) FROM feed")?.query_row([], |row| row.get(0))?;
+    // The first block that a store ever has is 1.
+    Ok(first.filter(|first| *first > 1).map_or(0, |first| first * BLOCK - 1))
 }
 
 /// Where something with a number stands.

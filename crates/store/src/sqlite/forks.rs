@@ -3,6 +3,7 @@
 //!
 //! Not here: which records a replay keeps (core's `fork`).
 
+use super::due;
 use super::fault::{Fault, Result};
 use super::feed::{self, Numbers};
 use super::read::{self, must_exist};
@@ -124,6 +125,7 @@ pub fn delete(db: &Connection, numbers: &mut Numbers, id: &ExecutionId, epoch: E
     ] {
         db.prepare_cached(statement)?.execute([n])?;
     }
+    due::forget(db, n, id.as_str())?;
     feed::gone(db, numbers, n, id)?;
     let read = segments(db, n)?;
     db.prepare_cached("DELETE FROM segments WHERE n = ?1")?.execute([n])?;

@@ -378,6 +378,10 @@ impl Queries for Sqlite {
         self.read(|db| feed::changes(db, after, limit))
     }
 
+    fn forgotten(&self) -> Result<Revision> {
+        self.read(feed::forgotten)
+    }
+
     fn newest(&self) -> Result<Revision> {
         self.read(feed::newest)
     }

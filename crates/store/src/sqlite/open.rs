@@ -53,6 +53,7 @@ pub fn open(path: &Path, options: &Options, network: impl Fn(&Path) -> Option<&'
         writer.busy_timeout(gate::PATIENCE).map_err(|error| told(error.into()))?;
         writer.set_prepared_statement_cache_capacity(STATEMENTS);
         is_ours(&writer, &path)?;
+        shrinks(&writer).map_err(told)?;
         configure(&writer, options).map_err(told)?;
         migrate(&writer).map_err(told)?;
         keep_wal(&writer);
@@ -147,6 +148,15 @@ pub fn is_ours(db: &Connection, path: &Path) -> Result<()> {
         Ok(_) => Ok(()),
         Err(_) => Err(StoreError::Damaged { path: shown, why: format!("its format is {version}") }),
     }
+}
+
+/// Lets a store that is about to be made give pages back one by one: a new one, or a copy. One that has tables keeps what
+/// it began with: to change that it would be written anew, while nobody could write.
+pub fn shrinks(db: &Connection) -> super::fault::Result<()> {
+    if pragma(db, "auto_vacuum")? != "2" {
+        db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    }
+    Ok(())
 }
 
 fn configure(db: &Connection, options: &Options) -> super::fault::Result<()> {

@@ -166,6 +166,10 @@ pub type Statement = (String, Vec<Box<dyn ToSql>>);
 const TEXT: &str = "(SELECT max(instr(lower(one), ?) > 0) FROM (SELECT flow AS one UNION ALL SELECT id
     UNION ALL SELECT coalesce(key, '') UNION ALL SELECT value FROM json_each(tags)))";
 
+/// What nobody has taken up: the remainder is how often somebody has ([`kitaru_core::ids::takes`]).
+const UNBEGUN: &str = "n IN (SELECT n FROM executions INDEXED BY executions_unbegun
+    WHERE status = 'interrupted' AND epoch & 4294967295 = 0)";
+
 /// Numbers come from indexes alone; only the page's rows are fetched.
 pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
     let mut conditions = vec!["1".to_owned()];
@@ -211,7 +215,14 @@ pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
         values.push(Box::new(text.to_lowercase()));
     }
     if filter.awaits {
-        conditions.push("json_extract(reason, '$.executions') IS NOT NULL".to_owned());
+        conditions.push("n IN (SELECT n FROM awaits)".to_owned());
+    }
+    if let Some(other) = &filter.awaits_on {
+        conditions.push("n IN (SELECT n FROM awaits WHERE awaited = ?)".to_owned());
+        values.push(Box::new(other.as_str().to_owned()));
+    }
+    if filter.unbegun {
+        conditions.push(UNBEGUN.to_owned());
     }
     if let Some(parent) = &filter.parent {
         conditions.push("parent = ?".to_owned());

@@ -11,7 +11,7 @@ use super::{chunks, feed, open, write};
 use crate::error::{StoreError, from_io};
 use crate::os;
 use crate::store::{Guard, Result};
-use crate::upkeep::Restored;
+use crate::upkeep::{Restored, Restoring};
 use crate::values::Values;
 use kitaru_core::event::Interrupted;
 use kitaru_core::ids::RESTORED;
@@ -19,20 +19,21 @@ use kitaru_core::{Body, ExecutionId, Millis};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 
-/// Makes the store at `path` of the backup in `folder`. `force`: a store that is there is put aside.
-pub fn restore(folder: &Path, path: &Path, force: bool, at: Millis) -> Result<Restored> {
+/// Makes the store at `path` of the backup in `folder`.
+pub fn restore(folder: &Path, path: &Path, how: Restoring, at: Millis) -> Result<Restored> {
+    let Restoring { force, keep_tokens } = how;
     let backup = verified(folder)?;
     let path = open::place(path, &os::network_file_system)?;
     must_be_free(&path, force)?;
     let made = open::beside(&path, &format!(".made-{}", uuid::Uuid::now_v7().simple()));
     let gate = Gate::of(&open::beside(&path, ".lock"))?;
     let done = copy(folder, &made).and_then(|()| {
-        let interrupted = fence(&made, at)?;
+        let (interrupted, tokens) = fence(&made, keep_tokens, at)?;
         // Whoever opens the store enters first, and then opens what is there by then.
         let _pass = gate.enter()?;
         let before = must_be_free(&path, force)?.then(|| put_aside(&path, at)).transpose()?;
         take_place(&made, &path)?;
-        Ok(Restored { backup, interrupted, before })
+        Ok(Restored { backup, interrupted, tokens, before })
     });
     if done.is_err() {
         // The first error is the one to tell; what is left is under a name that nobody asks for.
@@ -76,10 +77,11 @@ fn copy(folder: &Path, made: &Path) -> Result<()> {
 }
 
 /// Interrupts what ran and takes every epoch that is not over, and the numbers of commits, beyond all that were ever given.
-/// How many ran.
-fn fence(made: &Path, at: Millis) -> Result<u64> {
+/// Revokes tokens and ends links unless they are kept: which of them were ended since the backup is not known here. How many
+/// ran, and whom the tokens let in.
+fn fence(made: &Path, keep_tokens: bool, at: Millis) -> Result<(u64, Vec<String>)> {
     let db = connect(made)?;
-    let fenced = |db: &Connection| -> fault::Result<u64> {
+    let fenced = |db: &Connection| -> fault::Result<(u64, Vec<String>)> {
         open::migrate(db)?;
         db.execute_batch("BEGIN IMMEDIATE")?;
         let mut numbers = feed::skip(db)?;
@@ -100,8 +102,15 @@ fn fence(made: &Path, at: Millis) -> Result<u64> {
             "UPDATE executions SET epoch = epoch + ?1 WHERE status NOT IN ('completed', 'cancelled')",
             [RESTORED],
         )?;
+        let live = "SELECT name FROM tokens WHERE revoked_at IS NULL AND coalesce(expires_at > ?1, 1) ORDER BY id";
+        let mut select = db.prepare(live)?;
+        let tokens: Vec<String> = select.query_map([at], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        if !keep_tokens {
+            db.execute("UPDATE tokens SET revoked_at = ?1 WHERE revoked_at IS NULL", [at])?;
+            db.execute("UPDATE links SET used_at = ?1 WHERE used_at IS NULL", [at])?;
+        }
         db.execute_batch("COMMIT")?;
-        Ok(owned.len() as u64)
+        Ok((owned.len() as u64, tokens))
     };
     let owned = fenced(&db).map_err(|fault| fault.told(Some(&db), made))?;
     drop(db);

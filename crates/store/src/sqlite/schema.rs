@@ -272,6 +272,29 @@ CREATE TABLE writers (
     at      INTEGER NOT NULL
 );
 ",
+    "
+-- Who is parked on which other execution. `ends`: nothing but its end counts, so that it is looked at when that comes.
+CREATE TABLE awaits (
+    awaited TEXT NOT NULL,
+    n       INTEGER NOT NULL,
+    ends    INTEGER NOT NULL,
+    PRIMARY KEY (awaited, n)
+) WITHOUT ROWID;
+CREATE INDEX awaits_n ON awaits (n);
+-- Those that are looked at each time: what they wait for may also be a death, which nobody writes.
+CREATE INDEX awaits_open ON awaits (n) WHERE NOT ends;
+INSERT INTO awaits (awaited, n, ends)
+    SELECT one.value, executions.n, min(coalesce(json_extract(some.value, '$.ends'), 0))
+    FROM executions, json_each(executions.reason, '$.awaits') AS some, json_each(some.value, '$.executions') AS one
+    WHERE json_extract(executions.reason, '$.executions') IS NOT NULL GROUP BY executions.n, one.value;
+UPDATE executions SET stirred = 1 WHERE status IN ('waiting', 'sleeping') AND n IN (SELECT n FROM awaits);
+DROP INDEX executions_awaits;
+-- What was asked for and nobody has begun.
+CREATE INDEX executions_unbegun ON executions (n) WHERE status = 'interrupted' AND epoch & 4294967295 = 0;
+-- When a block was begun, so that those can go that nobody comes back to.
+ALTER TABLE feed ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+UPDATE feed SET at = unixepoch() * 1000;
+",
 ];
 
 /// The version that this code writes.

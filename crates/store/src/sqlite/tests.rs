@@ -48,9 +48,12 @@ fn every_listing_is_served_by_an_index() {
     let children = ExecutionFilter { parent: Some(ExecutionId::new("p")), ..all() };
     must_use(&store, &list(children), &["executions_parent"]);
     must_use(&store, &list(ExecutionFilter { key: Some("k".to_owned()), ..all() }), &["executions_key"]);
-    must_use(&store, &list(ExecutionFilter { awaits: true, ..all() }), &["executions_awaits"]);
+    must_use(&store, &list(ExecutionFilter { awaits: true, ..all() }), &["awaits_n"]);
+    let on = ExecutionFilter { awaits_on: Some(ExecutionId::new("x")), ..all() };
+    must_use(&store, &list(on), &["SEARCH awaits USING PRIMARY KEY"]);
+    must_use(&store, &list(ExecutionFilter { unbegun: true, ..all() }), &["executions_unbegun"]);
     must_use(&store, &list(ExecutionFilter { due_by: Some(1), ..all() }), &["executions_wake"]);
-    let indexes = ["executions_stirred", "executions_wake", "executions_awaits", "executions_left"];
+    let indexes = ["executions_stirred", "executions_wake", "awaits_open", "executions_left"];
     must_use(&store, &format!("SELECT id FROM executions WHERE {}", due::CANDIDATES), &indexes);
     must_use(&store, due::INBOX, &["waits_open", "SEARCH executions"]);
     let steps = plan(&store, due::INBOX);

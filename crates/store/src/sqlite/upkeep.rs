@@ -4,12 +4,13 @@
 //! beside the database keeps the two apart. Not here: how either is done (`collect`, `backup`).
 
 use super::writer::Durable;
-use super::{Sqlite, collect, open, read};
+use super::{Sqlite, collect, feed, open, read};
 use crate::error::{StoreError, from_io};
 use crate::os;
 use crate::store::Result;
 use crate::upkeep::{Backup, Collected, Removal, Upkeep};
-use kitaru_core::{Epoch, ExecutionId, Seq};
+use kitaru_core::{Epoch, ExecutionId, Millis, Seq};
+use rusqlite::Connection;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,10 @@ use std::time::{Duration, Instant};
 /// How long a backup waits for whoever collects.
 const PATIENCE: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(50);
+/// Unused pages up to this many are kept: they are used again soon.
+const LITTLE: u64 = 1024;
+/// How many are given back in a transaction: others write in between.
+const GIVEN: u64 = 256;
 
 impl Sqlite {
     /// Refuses where the file has been moved away, or another is in its place: what is written to it now is nobody's.
@@ -102,6 +107,44 @@ impl Upkeep for Sqlite {
             }
             Err(TryLockError::Error(error)) => Err(from_io(&self.path, &error)),
         }
+    }
+
+    fn forget_changes(&self, before: Millis) -> Result<()> {
+        loop {
+            let more = self.write(Durable::Later, move |db, _| Ok(u64::from(feed::trim(db, before)?)))?;
+            if more == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn give_back(&self) -> Result<u64> {
+        let count = |db: &Connection, name: &str| -> super::fault::Result<u64> {
+            Ok(db.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))?)
+        };
+        let (free, pages, size) =
+            self.read(|db| Ok((count(db, "freelist_count")?, count(db, "page_count")?, count(db, "page_size")?)))?;
+        if free < LITTLE || free < pages / 4 {
+            return Ok(0);
+        }
+        let mut left = free;
+        while left > 0 {
+            let step = format!("PRAGMA incremental_vacuum({GIVEN})");
+            let now = self.write(Durable::Later, move |db, _| {
+                let mut step = db.prepare(&step)?;
+                let mut rows = step.query([])?;
+                // A page is given back with each.
+                while rows.next()?.is_some() {}
+                drop(rows);
+                count(db, "freelist_count")
+            })?;
+            if now >= left {
+                // A store of an earlier version keeps its pages, and others may free more than are given back.
+                break;
+            }
+            left = now;
+        }
+        Ok((free - left) * size)
     }
 
     fn backup(&self, folder: &Path) -> Result<Backup> {

@@ -45,7 +45,7 @@ pub fn health_reads_settings_back(with: &Fixture) {
         assert_eq!((get("format"), get("synchronous_commit")), (Some("1"), Some("on")));
         return;
     }
-    assert_eq!(get("format"), Some("5"));
+    assert_eq!(get("format"), Some("6"));
     if get("path") != Some("memory:") {
         let settings = [("journal_mode", "wal"), ("synchronous", "2"), ("fullfsync", "1"), ("wal_bytes", "4194304")];
         for (name, value) in settings {

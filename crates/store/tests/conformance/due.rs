@@ -1,10 +1,10 @@
 //! What has to be looked at, and the inbox. Not here: whether one can go on, which the engine decides.
 
-use super::events::{answered, completed, created, taken, wait_opened};
+use super::events::{answered, completed, created, error, taken, value, wait_opened};
 use super::{Fixture, T, fresh};
-use kitaru_core::event::{Await, CallKind, Cancelled, Interrupted, Parent, Suspended};
+use kitaru_core::event::{Await, CallKind, Cancelled, Failed, Interrupted, Parent, Suspended};
 use kitaru_core::{Body, ExecutionId, Millis};
-use kitaru_store::{Guard, InboxPlace};
+use kitaru_store::{ExecutionFilter, Guard, InboxPlace, Page};
 
 fn suspended(waits: &[&str], wake_at: Option<Millis>) -> Body {
     let waits = waits.iter().map(|key| (*key).to_owned()).collect();
@@ -89,13 +89,88 @@ pub fn a_parked_parent_is_stirred_by_what_becomes_of_its_children(with: &Fixture
     assert!(is_stirred(with, &parent, T) && is_stirred(with, &far, T));
 }
 
-pub fn what_waits_for_others_is_always_looked_at(with: &Fixture) {
+/// Leaves it parked on others.
+fn park(with: &Fixture, id: &ExecutionId, epoch: u64, awaits: Vec<Await>) {
+    let parked = Suspended { waits: vec![], wake_at: None, sleeping: false, awaits, reused: vec![] };
+    with.store.append(id, T, epoch, vec![Body::Suspended(parked)]).unwrap();
+}
+
+fn ends(of: &[&ExecutionId]) -> Vec<Await> {
+    vec![Await { least: 1, ends: true, executions: of.iter().map(|id| (*id).clone()).collect() }]
+}
+
+fn failure() -> Body {
+    Body::Failed(Box::new(Failed { error: error(value("null")), sources: vec![], reused: vec![] }))
+}
+
+/// Those that are parked on an execution.
+fn parked_on(with: &Fixture, id: &ExecutionId) -> Vec<ExecutionId> {
+    let filter = ExecutionFilter { awaits_on: Some(id.clone()), ..ExecutionFilter::default() };
+    let all = Page { limit: 1_000, offset: 0 };
+    with.store.queries().executions(&filter, all).unwrap().into_iter().map(|row| row.id).collect()
+}
+
+pub fn what_waits_for_an_end_is_looked_at_when_that_comes(with: &Fixture) {
+    for last in ["completed", "failed", "cancelled", "deleted"] {
+        let (one, other) = (with.start("one"), with.start("other"));
+        let id = with.start("master");
+        park(with, &id, 1, ends(&[&one, &other]));
+        assert!(!is_stirred(with, &id, T), "nothing has come");
+        assert_eq!((parked_on(with, &one), parked_on(with, &id)), (vec![id.clone()], vec![]));
+        with.store.append(&other, T, 1, vec![wait_opened("w", CallKind::Wait), suspended(&["w"], None)]).unwrap();
+        assert!(!is_stirred(with, &id, T), "that it asks is no end");
+        match last {
+            "completed" => _ = with.store.append(&one, T, 1, vec![completed()]).unwrap(),
+            "failed" => _ = with.store.append(&one, T, 1, vec![failure()]).unwrap(),
+            "cancelled" => {
+                let event = Body::Cancelled(Cancelled { by: "cli".to_owned() });
+                _ = with.store.post(&other, T, Guard::NotFinal, vec![event]).unwrap();
+            }
+            _ => {
+                with.store.append(&one, T, 1, vec![completed()]).unwrap();
+                let row = with.store.queries().execution(&one).unwrap();
+                with.store.delete(&one, row.epoch, row.last_seq).unwrap();
+            }
+        }
+        assert!(is_stirred(with, &id, T), "{last}");
+        let claim = with.claim();
+        let events = vec![taken(&claim.owner)];
+        with.store.claim(&id, T, 1, claim, events).unwrap();
+        assert!(!is_stirred(with, &id, T), "it was taken up");
+        assert_eq!(parked_on(with, &other), vec![]);
+        // It waits for what is over, or is not there: it is to be looked at at once.
+        park(with, &id, 2, ends(&[if last == "cancelled" { &other } else { &one }]));
+        assert!(is_stirred(with, &id, T), "{last}, before it was left");
+    }
+}
+
+pub fn what_waits_for_less_than_an_end_is_always_looked_at(with: &Fixture) {
     let other = with.start("other");
     let id = with.start("master");
-    let awaits = vec![Await { least: 1, ends: true, executions: vec![other] }];
-    let parked = Suspended { waits: vec![], wake_at: None, sleeping: false, awaits, reused: vec![] };
-    with.store.append(&id, T, 1, vec![Body::Suspended(parked)]).unwrap();
+    // In one of its groups an end counts only, in the other a question does too.
+    let mut awaits = ends(&[&other]);
+    awaits.push(Await { least: 1, ends: false, executions: vec![other] });
+    park(with, &id, 1, awaits);
     assert!(is_stirred(with, &id, T));
+}
+
+pub fn what_nobody_has_begun_is_listed_until_somebody_does(with: &Fixture) {
+    let listed = || {
+        let filter = ExecutionFilter { unbegun: true, ..ExecutionFilter::default() };
+        let all = Page { limit: 1_000, offset: 0 };
+        with.store.queries().executions(&filter, all).unwrap().into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    let id = fresh();
+    with.store.create(&id, T, vec![created("later")], None).unwrap();
+    let begun = with.start("now");
+    assert!(listed().contains(&id) && !listed().contains(&begun));
+    let claim = with.claim();
+    let events = vec![taken(&claim.owner)];
+    with.store.claim(&id, T, 0, claim, events).unwrap();
+    assert!(!listed().contains(&id));
+    let gone = Body::Interrupted(Interrupted { by: "SIGTERM".to_owned(), reused: Vec::new() });
+    with.store.append(&id, T, 1, vec![gone]).unwrap();
+    assert!(!listed().contains(&id), "it was begun, and is resumed by whoever says so");
 }
 
 pub fn pages_of_the_inbox_follow_each_other_whatever_is_answered(with: &Fixture) {

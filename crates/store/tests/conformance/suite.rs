@@ -93,7 +93,9 @@ macro_rules! suite {
                 what_is_parked_on_an_answer_that_is_there_is_stirred
                 what_sleeps_is_stirred_when_its_time_has_come
                 a_parked_parent_is_stirred_by_what_becomes_of_its_children
-                what_waits_for_others_is_always_looked_at
+                what_waits_for_an_end_is_looked_at_when_that_comes
+                what_waits_for_less_than_an_end_is_always_looked_at
+                what_nobody_has_begun_is_listed_until_somebody_does
                 pages_of_the_inbox_follow_each_other_whatever_is_answered;
             fold:
                 rows_are_the_fold_of_the_journal

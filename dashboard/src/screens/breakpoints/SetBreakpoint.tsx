@@ -3,18 +3,26 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useId, useState } from 'react'
 import { api, body } from '../../api/client'
 import { flow as flowQuery, flows } from '../../api/queries'
-import type { Breakpoint } from '../../api/schema'
+import type { Breakpoint, CallWithValues } from '../../api/schema'
 import { Button } from '../../ui/Button'
 import { Dialog } from '../../ui/Dialog'
 import { Trouble } from '../../ui/Notice'
 
-export function SetBreakpoint({ flow: given, close }: { flow?: string; close: () => void }) {
+interface Props {
+  /** Of this flow; else one is chosen. */
+  flow?: string
+  /** The call that it begins with. */
+  call?: CallWithValues
+  close: () => void
+}
+
+export function SetBreakpoint({ flow: given, call, close }: Props) {
   const client = useQueryClient()
   const known = useQuery(flows())
   const [chosen, choose] = useState(given ?? '')
   const flow = chosen === '' ? (known.data?.items[0]?.flow ?? '') : chosen
   const shape = useQuery({ ...flowQuery(flow), enabled: flow !== '' })
-  const [before, setBefore] = useState('')
+  const [before, setBefore] = useState(call?.key ?? '')
   const [every, setEvery] = useState(false)
   const [when, setWhen] = useState('')
   const [said, say] = useState<Breakpoint | null>(null)
@@ -42,7 +50,7 @@ export function SetBreakpoint({ flow: given, close }: { flow?: string; close: ()
     )
   }
   return (
-    <Dialog title="Set a breakpoint" onClose={close}>
+    <Dialog title={given === undefined ? 'Set a breakpoint' : `Pause ${given} before a call`} onClose={close}>
       <form
         className="flex flex-col gap-3"
         onSubmit={event => {
@@ -66,15 +74,15 @@ export function SetBreakpoint({ flow: given, close }: { flow?: string; close: ()
           Before
           <input
             className="field font-mono"
-            list={list}
+            {...(call === undefined ? { list } : {})}
             value={before}
             required
             autoComplete="off"
             onChange={event => setBefore(event.target.value)}
           />
           <span className="text-soft text-xs">
-            Every call of a checkpoint (<code>analyze</code>), one of them (<code>analyze#3</code>), or a step (
-            <code>step 14</code>).
+            Every call of a checkpoint (<code>{call?.name ?? 'analyze'}</code>), one of them (
+            <code>{call?.key ?? 'analyze#3'}</code>), or a step (<code>step {call?.step ?? 14}</code>).
           </span>
           <datalist id={list}>
             {shape.data?.shape.map(one => (

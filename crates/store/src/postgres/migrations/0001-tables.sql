@@ -55,6 +55,8 @@ CREATE INDEX executions_key ON executions (key) WHERE key IS NOT NULL;
 -- Those that are parked on other executions; those that may have something to go on with; children that run, or have
 -- lost their process.
 CREATE INDEX executions_awaits ON executions (n) WHERE awaits;
+-- What was asked for and nobody has begun.
+CREATE INDEX executions_unbegun ON executions (n) WHERE status = 'interrupted' AND epoch & 4294967295 = 0;
 CREATE INDEX executions_stirred ON executions (n) WHERE stirred;
 CREATE INDEX executions_left ON executions (n) WHERE parent IS NOT NULL AND status IN ('running', 'interrupted');
 
