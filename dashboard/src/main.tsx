@@ -33,7 +33,7 @@ if (root !== null) {
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={client}>
-        <RouterProvider router={makeRouter()} />
+        <RouterProvider router={makeRouter(client)} />
       </QueryClientProvider>
     </StrictMode>,
   )

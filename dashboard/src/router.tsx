@@ -1,10 +1,18 @@
 // The screens and their addresses. What a screen shows stands in its address, so that it can be sent to somebody.
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
+import type { QueryClient } from '@tanstack/react-query'
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from '@tanstack/react-router'
+import { execution } from './api/queries'
 import { ExecutionsScreen } from './screens/executions/ExecutionsScreen'
 import { NotFound } from './screens/NotFound'
 import { Shell } from './ui/Shell'
 
-const root = createRootRoute({ component: Shell, notFoundComponent: NotFound })
+const root = createRootRouteWithContext<{ client: QueryClient }>()({ component: Shell, notFoundComponent: NotFound })
 
 /** Only texts that are there, so that an address holds nothing that is not set. */
 const texts =
@@ -44,6 +52,10 @@ export const executionsRoute = createRoute({
 export const executionRoute = createRoute({
   getParentRoute: () => root,
   path: '/executions/$id',
+  // What may take long to read is asked for while the screen itself is loaded; a link that is pointed at asks for nothing.
+  loader: ({ params, context, cause }) => {
+    if (cause === 'enter') void context.client.prefetchQuery(execution(params.id))
+  },
   validateSearch: texts('call', 'view'),
   component: lazyRouteComponent(() => import('./screens/execution/ExecutionScreen'), 'ExecutionScreen'),
 })
@@ -123,9 +135,10 @@ const screens = [
   auditRoute,
 ]
 
-export const makeRouter = () =>
+export const makeRouter = (client: QueryClient) =>
   createRouter({
     routeTree: root.addChildren(screens),
+    context: { client },
     defaultPreload: 'intent',
     scrollRestoration: true,
     // Everything in an address is a text, as people write it: no quotes around it.
