@@ -127,7 +127,7 @@ fn a_store_that_is_a_folder_is_told() {
 #[test]
 fn an_address_of_another_kind_is_told() {
     let home = tempfile::tempdir().unwrap();
-    for address in ["postgres://somewhere/db", ""] {
+    for address in ["mysql://somewhere/db", ""] {
         let Err(error) = open(address, home.path(), &Options::default()) else { panic!("it was opened") };
         assert_eq!(error.code(), "store-address");
     }
