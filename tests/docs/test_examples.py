@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 ROOT = pathlib.Path(__file__).parents[2]
 EXAMPLES = [ROOT / "examples" / name / "README.md" for name in ("replay", "seed")]
-# Commands for a server, which a test of the server runs.
-ELSEWHERE = {"api.md"}
+# Commands for a server or a database, which their own tests run; and the page that shows screens.
+ELSEWHERE = {"api.md", "dashboard.md", "postgres.md"}
 GUIDE = sorted(page for page in (ROOT / "docs" / "guide").glob("*.md") if page.name not in ELSEWHERE)
 PAGES = [ROOT / "README.md", *GUIDE, *EXAMPLES]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

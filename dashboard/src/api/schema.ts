@@ -96,7 +96,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What happens to all executions, as it happens: events `journal`, `log`, `status`, `deleted`, `closing`, each with its execution.
+         * What happens to all executions, as it happens: events `journal`, `log`, `status`, `deleted`, `closing`, each with its execution; and `reset`, where what comes behind the place that was given is no longer kept.
          * @description Scope: read.
          */
         get: operations["followAll"];
@@ -406,7 +406,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * What a replay would reuse, run and ask again. Nothing is changed.
+         * What a replay would reuse, run and ask again. Nothing is changed. With a token below `operate` the code as it is now is not looked at, since that loads it.
          * @description Scope: read.
          */
         post: operations["planReplay"];
@@ -895,6 +895,8 @@ export interface components {
         };
         /** @description What was removed, or would be. `kept`: old enough, and needed by something. */
         Collected: {
+            /** @description How much the database is to shrink by. */
+            bytes_given_back: number;
             dry_run: boolean;
             event_bytes: number;
             events: number;
