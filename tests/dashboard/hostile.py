@@ -121,7 +121,7 @@ SCHEMA = {
     "description": NASTY,
     "required": [NASTY],
     "properties": {
-        NASTY: {"type": "string", "title": NASTY, "description": MARKDOWN},
+        NASTY: {"type": "string", "minLength": 3, "title": NASTY, "description": MARKDOWN},
         "choice": {"enum": [NASTY, MARKDOWN, "javascript:1"], "title": NASTY, "default": NASTY},
         "list": {"type": "array", "items": {"type": "string", "title": NASTY}, "default": [NASTY], "title": NASTY},
         "inner": {

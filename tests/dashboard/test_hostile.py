@@ -175,7 +175,9 @@ def test_an_answer_that_is_refused_and_an_address_that_is_none(
         watched.open("/inbox")
         form = watched.page.get_by_role("form", name="Answer")
         form.get_by_role("button", name="Send the answer").click()
+        expect(form.get_by_role("alert")).to_be_visible()
         harmless(watched)
+        assert len(server.get("/waits")["items"]) == 1, "it is still asked"
 
 
 def test_nobody_is_misled_by_controls(browser: Browser, attacked: tuple[Served, list[str]]) -> None:
