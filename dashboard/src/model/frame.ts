@@ -41,7 +41,9 @@ function cells(column: Fields, most: number): { cells: string[]; total: number }
   }
   if (typeof column.npy !== 'string') return null
   const numbers = readNpy(column.npy, most)
-  return numbers && { cells: numbers.values, total: numbers.shape[0] ?? 0 }
+  // With a zone it is recorded in UTC.
+  const zone = column.tz === undefined ? '' : ' UTC'
+  return numbers && { cells: numbers.values.map(text => text + zone), total: numbers.shape[0] ?? 0 }
 }
 
 /** Names of columns or rows. */

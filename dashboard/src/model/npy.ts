@@ -25,6 +25,8 @@ export function readNpy(base64: string, most: number): Numbers | null {
   const shape = /'shape': \(([^)]*)\)/.exec(head)?.[1]
   if (dtype === undefined || shape === undefined) return null
   const sizes = shape.split(',').filter(part => part.trim() !== '')
+  // Columns first: read as they stand, values would be shown in each other's places.
+  if (sizes.length > 1 && head.includes("'fortran_order': True")) return null
   const dimensions = sizes.map(Number)
   const total = dimensions.reduce((product, one) => product * one, 1)
   const reader = readerOf(dtype)
@@ -72,7 +74,7 @@ function readerOf(dtype: string): Reader | null {
     case 'u8':
       return { size, read: (view, at) => String(view.getBigUint64(at, little)) }
     case 'f4':
-      return { size, read: (view, at) => numberText(Number(view.getFloat32(at, little).toPrecision(8))) }
+      return { size, read: (view, at) => singleText(view.getFloat32(at, little)) }
     case 'f8':
       return { size, read: (view, at) => numberText(view.getFloat64(at, little)) }
     case 'M8':
@@ -84,6 +86,12 @@ function readerOf(dtype: string): Reader | null {
 
 const numberText = (value: number) => (Number.isNaN(value) ? 'nan' : String(value))
 
+/** The fewest digits that say which single-precision number it is, as NumPy prints it. */
+function singleText(value: number): string {
+  const digits = [6, 7, 8, 9].find(one => Math.fround(Number(value.toPrecision(one))) === value)
+  return digits === undefined ? numberText(value) : String(Number(value.toPrecision(digits)))
+}
+
 const NEVER = -(2n ** 63n)
 const PER_SECOND: Record<string, bigint> = { s: 1n, ms: 1_000n, us: 1_000_000n, ns: 1_000_000_000n }
 
@@ -91,14 +99,17 @@ function timeText(value: bigint, unit: string): string {
   const per = PER_SECOND[unit]
   if (value === NEVER) return 'NaT'
   if (per === undefined) return `${value} ${unit}`
-  const millis = Number((value * 1_000n) / per)
-  const time = new Date(millis)
-  return Number.isNaN(time.getTime())
-    ? `${value} ${unit}`
-    : time
-        .toISOString()
-        .replace(/\.000Z$/, '')
-        .replace('Z', '')
+  // Downwards, before 1970 too; the rest keeps all of its digits.
+  const rest = ((value % per) + per) % per
+  const time = new Date(Number((value - rest) / per) * 1_000)
+  if (Number.isNaN(time.getTime())) return `${value} ${unit}`
+  const digits =
+    per === 1n
+      ? ''
+      : String(rest)
+          .padStart(String(per).length - 1, '0')
+          .replace(/0+$/, '')
+  return time.toISOString().slice(0, -5) + (digits === '' ? '' : `.${digits}`)
 }
 
 function textAt(view: DataView, at: number, letters: number, little: boolean): string {
