@@ -19,6 +19,12 @@ describe('whole numbers', () => {
     expect(exact(text)).toBe(text)
   })
 
+  it('are not the digits behind a point', () => {
+    const text = '[0.30000000000000004,-1.2345678901234567e-10,{"cost_usd":0.1234567890123456789}]'
+    expect(exact(text)).toBe(text)
+    expect(JSON.parse(exact('[0.30000000000000004]'))).toEqual([0.1 + 0.2])
+  })
+
   it('with a fraction or an exponent are no whole numbers', () => {
     expect(exact('[12345678901234567890.5,12345678901234567890e3]')).toBe(
       '[12345678901234567890.5,12345678901234567890e3]',
