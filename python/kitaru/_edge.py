@@ -218,7 +218,7 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
         if isinstance(error, Unwind):
             raise error.error from None
         if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) or is_cancel(error):
-            session.interrupt(type(error).__name__)
+            session.interrupt(type(error).__name__, in_haste=isinstance(error, KeyboardInterrupt))
             raise error.with_traceback(clean(error.__traceback__))
         sources = run.sources(error)
         stale = run.stale(sources)

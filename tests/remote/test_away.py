@@ -140,6 +140,22 @@ def test_ctrl_c_ends_the_waiting(far: Lab) -> None:
     assert "465" in far.kitaru("resume", far.only()).ok().out
 
 
+def test_ctrl_c_within_a_step_does_not_wait_for_a_server_that_is_away(far: Lab) -> None:
+    far.write("agent.py", STEPS.replace("return n\n\n@flow", "import time; time.sleep(n // 6 * 60); return n\n\n@flow"))
+    process = far.spawn(PYTHON, "agent.py")
+    far.wait_for("step 6")
+    far.server.kill()
+    assert process.stderr is not None
+    while "does not answer" not in (line := process.stderr.readline()):
+        assert line, "it ended without waiting"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert "time.sleep" in said, "the traceback shows where it was"
+    far.server.start()
+    assert far.item("show", far.only())["status"] == "interrupted"
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_server_killed_at_random_loses_and_doubles_nothing_of_flows_that_write_at_once(
     tmp_path: pathlib.Path, seed: int

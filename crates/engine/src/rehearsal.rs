@@ -143,6 +143,10 @@ impl Store for Rehearsal {
         self.inner.pulse(owner)
     }
 
+    fn leave(&self) {
+        self.inner.leave();
+    }
+
     fn queries(&self) -> &dyn Queries {
         self.inner.queries()
     }

@@ -441,8 +441,15 @@ impl Session {
         Ok((reason, listed))
     }
 
-    fn interrupt(&self, py: Python<'_>, by: &str) -> PyResult<()> {
-        let done = py.detach(|| self.inner.interrupt(by));
+    /// `in_haste`: a store that is away is not waited for.
+    #[pyo3(signature = (by, in_haste = false))]
+    fn interrupt(&self, py: Python<'_>, by: &str, in_haste: bool) -> PyResult<()> {
+        let done = py.detach(|| {
+            if in_haste {
+                self.inner.leave();
+            }
+            self.inner.interrupt(by)
+        });
         Self::out(py, done)
     }
 

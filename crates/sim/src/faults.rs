@@ -219,6 +219,10 @@ impl Store for Faulty {
         if self.shared().living.contains(&owner.nonce) { Pulse::Alive } else { Pulse::Dead }
     }
 
+    fn leave(&self) {
+        self.inner.leave();
+    }
+
     fn queries(&self) -> &dyn Queries {
         self.inner.queries()
     }

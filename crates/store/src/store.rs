@@ -164,6 +164,9 @@ pub trait Store: Send + Sync {
         self.version().map(|_| ())
     }
 
+    /// Somebody wants to go: what is away is waited for no more until it answers again.
+    fn leave(&self) {}
+
     /// Keeping the store in order. `None`: that is done where the store lies, and not from here.
     fn upkeep(&self) -> Option<&dyn crate::Upkeep> {
         None

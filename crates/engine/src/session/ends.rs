@@ -64,6 +64,11 @@ impl Session {
         }
     }
 
+    /// Somebody wants to go: a store that is away is waited for no more, by nobody in the process.
+    pub fn leave(&self) {
+        self.store.leave();
+    }
+
     /// The process stops before the end, in an orderly way.
     pub fn interrupt(&self, by: &str) -> Result<()> {
         let reused = self.reused();

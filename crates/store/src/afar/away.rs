@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// An outage that lasts so long is said.
 const SAY: Duration = Duration::from_millis(700);
 /// Between two looks whether somebody pressed Ctrl-C.
-const SLICE: Duration = Duration::from_millis(50);
+pub(super) const SLICE: Duration = Duration::from_millis(50);
 
 static INTERRUPTED: OnceLock<fn() -> bool> = OnceLock::new();
 
@@ -65,11 +65,35 @@ impl Away {
             self.say(why, patience);
         }
         tries.pause = Some((pause * 2).min(LONGEST));
-        let slept = sleep(spread(pause).min(patience.saturating_sub(waited).max(FIRST)));
-        if slept.is_err() {
-            self.left.store(true, Ordering::Relaxed);
+        self.sleep(spread(pause).min(patience.saturating_sub(waited).max(FIRST)))
+    }
+
+    /// Nothing more is waited for until the server answers again.
+    pub fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody pressed Ctrl-C, by this thread's knowledge; that ends the waiting of all.
+    pub(super) fn interrupted(&self) -> bool {
+        let interrupted = INTERRUPTED.get().is_some_and(|interrupted| interrupted());
+        if interrupted {
+            self.leave();
         }
-        slept
+        interrupted
+    }
+
+    fn sleep(&self, pause: Duration) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        loop {
+            let left = pause.saturating_sub(begun.elapsed());
+            if self.interrupted() {
+                return Err(StoreError::Interrupted);
+            }
+            if left.is_zero() || self.left.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            std::thread::sleep(left.min(SLICE));
+        }
     }
 
     /// It answers.
@@ -102,18 +126,4 @@ impl Away {
 fn spread(pause: Duration) -> Duration {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
     pause / 2 + pause / 2 * (nanos / 1000 % 256) / 256
-}
-
-fn sleep(pause: Duration) -> Result<(), StoreError> {
-    let begun = Instant::now();
-    loop {
-        let left = pause.saturating_sub(begun.elapsed());
-        if INTERRUPTED.get().is_some_and(|interrupted| interrupted()) {
-            return Err(StoreError::Interrupted);
-        }
-        if left.is_zero() {
-            return Ok(());
-        }
-        std::thread::sleep(left.min(SLICE));
-    }
 }

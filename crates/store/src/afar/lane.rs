@@ -4,6 +4,7 @@
 //! A thread that finds a writer free sends for all that wait; else it waits until one of them is its own. A writer has one
 //! request under way at a time. Not here: the request (`super`).
 
+use super::away::{Away, SLICE};
 use crate::error::StoreError;
 use crate::store::Result;
 use crate::wire::{Write, Wrote, odd};
@@ -57,10 +58,17 @@ impl Slot {
         self.news.notify_one();
     }
 
-    fn wait(&self) -> Told {
+    /// Waits until there is something to take; `look` is called now and then meanwhile.
+    fn wait(&self, mut look: impl FnMut()) -> Told {
         let mut told = lock(&self.told);
         while told.lead.is_none() && told.done.is_none() {
-            told = self.news.wait(told).unwrap_or_else(PoisonError::into_inner);
+            let (still, waited) = self.news.wait_timeout(told, SLICE).unwrap_or_else(PoisonError::into_inner);
+            told = still;
+            if waited.timed_out() {
+                drop(told);
+                look();
+                told = lock(&self.told);
+            }
         }
         std::mem::take(&mut *told)
     }
@@ -74,10 +82,12 @@ impl Lane {
         Self { queue: Mutex::new(queue) }
     }
 
-    /// Writes, with what others write meanwhile. `send` is given the writer, the number and the writes.
+    /// Writes, with what others write meanwhile. `send` is given the writer, the number and the writes. A Ctrl-C that
+    /// comes while another thread sends ends the waiting for `away`, and is told here whatever came of the write.
     pub fn run(
         &self,
         write: Write,
+        away: &Away,
         send: impl FnOnce(&str, u64, Vec<Write>) -> Result<Vec<Result<Wrote>>>,
     ) -> Result<Wrote> {
         let slot = Arc::new(Slot::default());
@@ -87,14 +97,15 @@ impl Lane {
             queue.waiting.push(Waiting { write, slot: Arc::clone(&slot), leads: lead.is_some() });
             lead
         };
+        let mut interrupted = false;
         loop {
             let Some(mut writer) = lead.take() else {
-                let told = slot.wait();
+                let told = slot.wait(|| interrupted |= away.interrupted());
                 if let Some(done) = told.done {
                     if let Some(writer) = told.lead {
                         self.release(writer);
                     }
-                    return done;
+                    return if interrupted { Err(StoreError::Interrupted) } else { done };
                 }
                 lead = told.lead;
                 continue;
@@ -113,7 +124,8 @@ impl Lane {
             };
             leader.told = Some(told);
             drop(leader);
-            return slot.wait().done.unwrap_or_else(|| Err(odd()));
+            let done = slot.wait(|| ()).done.unwrap_or_else(|| Err(odd()));
+            return if interrupted { Err(StoreError::Interrupted) } else { done };
         }
     }
 
@@ -194,6 +206,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
+    fn away() -> Away {
+        Away::new("http://127.0.0.1:1", &crate::afar::Settings::from_env().unwrap())
+    }
+
     #[test]
     fn what_comes_while_a_request_is_under_way_goes_out_together_in_order() {
         let lane = Lane::new(1);
@@ -216,7 +232,7 @@ mod tests {
             for at in 0..8 {
                 let (lane, send) = (&lane, &send);
                 scope.spawn(move || {
-                    assert_eq!(lane.run(Write::RemoveBreakpoint(at), send).unwrap(), Wrote::Number(at));
+                    assert_eq!(lane.run(Write::RemoveBreakpoint(at), &away(), send).unwrap(), Wrote::Number(at));
                 });
             }
         });
@@ -229,7 +245,7 @@ mod tests {
         std::thread::scope(|scope| {
             let lane = &lane;
             let leader = scope.spawn(|| {
-                lane.run(Write::RemoveBreakpoint(1), |_, _, writes| {
+                lane.run(Write::RemoveBreakpoint(1), &away(), |_, _, writes| {
                     while lock(&lane.queue).waiting.is_empty() {
                         std::thread::yield_now();
                     }
@@ -241,17 +257,42 @@ mod tests {
                 std::thread::yield_now();
             }
             let told = |_: &str, _: u64, writes: Vec<Write>| Ok(writes.iter().map(|_| Ok(Wrote::Done)).collect());
-            assert_eq!(lane.run(Write::RemoveBreakpoint(2), told).unwrap(), Wrote::Done);
+            assert_eq!(lane.run(Write::RemoveBreakpoint(2), &away(), told).unwrap(), Wrote::Done);
             assert!(leader.join().is_err());
         });
         assert_eq!(lock(&lane.queue).free.len(), 1);
     }
 
     #[test]
+    fn a_ctrl_c_on_a_thread_that_waits_for_another_that_sends_ends_the_waiting_of_both() {
+        thread_local!(static PRESSED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
+        crate::afar::interrupt_by(|| PRESSED.get());
+        let (lane, away) = (Lane::new(1), away());
+        std::thread::scope(|scope| {
+            let (lane, away) = (&lane, &away);
+            let leader = scope.spawn(move || {
+                lane.run(Write::RemoveBreakpoint(1), away, |_, _, _| {
+                    let mut tries = crate::afar::Tries::default();
+                    loop {
+                        away.pause(&mut tries, "away", None)?;
+                    }
+                })
+            });
+            while !lock(&lane.queue).free.is_empty() {
+                std::thread::yield_now();
+            }
+            PRESSED.set(true);
+            let told = lane.run(Write::RemoveBreakpoint(2), away, |_, _, _| Ok(vec![Ok(Wrote::Done)]));
+            assert_eq!(told.unwrap_err().code(), "interrupted");
+            assert_eq!(leader.join().unwrap().unwrap_err().code(), "server-away");
+        });
+    }
+
+    #[test]
     fn an_answer_that_is_not_to_each_is_told_to_all() {
         let lane = Lane::new(1);
         assert_eq!(
-            lane.run(Write::RemoveBreakpoint(1), |_, _, _| Ok(Vec::new())).unwrap_err().code(),
+            lane.run(Write::RemoveBreakpoint(1), &away(), |_, _, _| Ok(Vec::new())).unwrap_err().code(),
             "server-protocol"
         );
     }
@@ -280,7 +321,7 @@ mod tests {
                 scope.spawn(move || {
                     for at in 0..200 {
                         let own = thread * 1000 + at;
-                        assert_eq!(lane.run(Write::RemoveBreakpoint(own), send).unwrap(), Wrote::Number(own));
+                        assert_eq!(lane.run(Write::RemoveBreakpoint(own), &away(), send).unwrap(), Wrote::Number(own));
                     }
                 });
             }

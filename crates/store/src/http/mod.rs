@@ -159,7 +159,7 @@ impl Remote {
             }
         };
         let lane = self.lanes.get(lane).ok_or_else(odd)?;
-        lane.run(write, |writer, number, writes| self.send(writer, number, writes))
+        lane.run(write, &self.away, |writer, number, writes| self.send(writer, number, writes))
     }
 
     /// Sends writes until it is known what came of them.
@@ -331,6 +331,10 @@ impl Store for Remote {
             Ok((Found::Pulse(pulse), _)) => pulse,
             _ => Pulse::Unknown,
         }
+    }
+
+    fn leave(&self) {
+        self.away.leave();
     }
 
     fn queries(&self) -> &dyn Queries {

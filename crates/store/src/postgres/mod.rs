@@ -149,7 +149,7 @@ impl Postgres {
             }
         };
         let lane = self.lanes.get(lane).ok_or_else(odd)?;
-        lane.run(write, |writer, number, writes| self.send(writer, number, writes, false))
+        lane.run(write, &self.away, |writer, number, writes| self.send(writer, number, writes, false))
     }
 
     fn done(&self, write: Write) -> Result<()> {
@@ -265,6 +265,10 @@ impl Store for Postgres {
 
     fn pulse(&self, owner: &Owner) -> Pulse {
         owners::by_process(owner)
+    }
+
+    fn leave(&self) {
+        self.away.leave();
     }
 
     fn queries(&self) -> &dyn Queries {
