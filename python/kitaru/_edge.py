@@ -232,6 +232,9 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             run.obey()
             assert run.closing is not None
             raise run.closing from None
+        if refusal.code == "server-away" and isinstance(error, KeyboardInterrupt):
+            # It was said that the server is away, and whoever looks finds the execution without an owner.
+            raise error.with_traceback(clean(error.__traceback__)) from None
         if refusal is error:
             raise refusal.with_traceback(clean(refusal.__traceback__)) from None
         raise refusal from None
