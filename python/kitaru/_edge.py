@@ -233,7 +233,8 @@ def _outcome(run: Run, value: Any, error: BaseException | None) -> tuple[bool, A
             assert run.closing is not None
             raise run.closing from None
         if refusal.code == "server-away" and isinstance(error, KeyboardInterrupt):
-            # It was said that the server is away, and whoever looks finds the execution without an owner.
+            # What was paid for meanwhile is not on record.
+            _warn(f"{run.flow}: the store was not told of what came last: {refusal}")
             raise error.with_traceback(clean(error.__traceback__)) from None
         if refusal is error:
             raise refusal.with_traceback(clean(refusal.__traceback__)) from None
