@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from kitaru._decisions import NOT_DONE as NOT_DONE
     from kitaru._fleet import gather as gather
     from kitaru._fleet import wait_for as wait_for
-    from kitaru._flow import FlowHandle as FlowHandle
     from kitaru._flow import flow as flow
+    from kitaru._flow_handle import FlowHandle as FlowHandle
     from kitaru._inside import Execution as Execution
     from kitaru._inside import current_execution as current_execution
     from kitaru._inside import idempotency_key as idempotency_key
@@ -72,7 +72,7 @@ _WHERE: dict[str, tuple[str, str]] = {
     "call": ("kitaru._checkpoint", "call"),
     "checkpoint": ("kitaru._checkpoint", "checkpoint"),
     "configure": ("kitaru._config", "configure"),
-    "FlowHandle": ("kitaru._flow", "FlowHandle"),
+    "FlowHandle": ("kitaru._flow_handle", "FlowHandle"),
     "flow": ("kitaru._flow", "flow"),
     "gather": ("kitaru._fleet", "gather"),
     "wait_for": ("kitaru._fleet", "wait_for"),

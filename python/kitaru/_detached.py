@@ -42,7 +42,7 @@ def run_detached(flow: Flow[Any, Any], frame: Frame, args: Any, kwargs: Any) -> 
 
 
 def _let_go(flow: Flow[Any, Any], run: Any, arguments: Given) -> None:
-    from kitaru._flow import FlowHandle
+    from kitaru._flow_handle import FlowHandle
 
     FlowHandle(flow, lambda: run, arguments)._looked = True
 

@@ -1,6 +1,7 @@
-"""``@flow``: the decorated function, its executions and their handles.
+"""``@flow``: the decorated function and its executions.
 
-Not here: what happens inside an execution (``_edge``, ``_calls``) and children (``_children``).
+Not here: what happens inside an execution (``_edge``, ``_calls``), children (``_children``), handles (``_flow_handle``)
+and executions that workers run (``_submitted``).
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import copy
 import functools
 import json
 import sys
-import threading
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from kitaru import _context, _entry
@@ -28,10 +28,12 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 
+    from kitaru._flow_handle import FlowHandle
     from kitaru._given import Given
     from kitaru._native import Session
+    from kitaru.client.handles import ExecutionHandle
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -111,16 +113,18 @@ class Flow(Generic[P, R]):
         tags: str | Sequence[str] = (),
         detached: bool = False,
         pause_before: str | Sequence[str] = (),
+        pool: str | None = None,
     ) -> Flow[P, R]:
         """The same flow, whose executions are started with these options when it is called or run.
 
         ``key``: what the execution is known by; the same key starts once, and whoever comes later gets that
         execution's result. ``tags``: labels to find it by. ``detached``: inside a flow, an execution that is not
-        cancelled or paused with it, and that it does not wait for. ``pause_before``: calls to pause before.
+        cancelled or paused with it, and that it does not wait for. ``pause_before``: calls to pause before. ``pool``: of
+        :meth:`submit`, whose workers run it.
 
         Raises :class:`KitaruUsageError` for values that mean nothing.
         """
-        return self._with(key=key, tags=tags, detached=detached, pause_before=pause_before)
+        return self._with(key=key, tags=tags, detached=detached, pause_before=pause_before, pool=pool)
 
     def _with(self, **options: Any) -> Flow[P, R]:
         if not options:
@@ -155,7 +159,24 @@ class Flow(Generic[P, R]):
 
             return _keyed.follow(self, self._key_id(), args, kwargs)
 
+        from kitaru._flow_handle import FlowHandle
+
         return FlowHandle(self, self._create(given), given, follow)
+
+    def submit(self, *args: Any, **kwargs: Any) -> ExecutionHandle:
+        """Leaves an execution to the workers of a pool, and returns its handle as soon as it is on record: nothing of
+        it runs here. Inside a flow that is a call, and the execution is not stopped with the flow.
+
+        ``pool=`` (default: ``"default"``), ``key=``, ``tags=`` and ``pause_before=`` are those of :meth:`options`, with
+        the same exception as in :meth:`run`.
+
+        Raises :class:`KitaruUsageError` where no other process could run it: the flow was defined in a notebook, or
+        the store is in memory.
+        """
+        from kitaru._submitted import submit
+
+        kwargs, options = split(self._function, kwargs)
+        return submit(self._with(**options), args, kwargs)
 
     def resume(self, exec_id: str) -> R:
         """Goes on with an execution of this flow in this process; returns its result (``await`` for async).
@@ -177,6 +198,7 @@ class Flow(Generic[P, R]):
     def resumed(self: Flow[Q, T], exec_id: str) -> FlowHandle[T]: ...
     def resumed(self, exec_id: str) -> Any:
         """The same on a thread of its own, as :meth:`run` does: returns the handle at once."""
+        from kitaru._flow_handle import FlowHandle
         from kitaru._runner import take
 
         run, given = take(self, exec_id, "resume")
@@ -266,13 +288,13 @@ class Flow(Generic[P, R]):
 
         return create
 
-    def _submit(self, given: Given, id: str) -> bool:
-        """Creates an execution that nobody has taken yet; whether it is new."""
+    def _leave(self, given: Given, id: str | None, parent: tuple[str, str] | None = None) -> tuple[str, bool]:
+        """Creates an execution that workers begin. Returns its identifier, and whether it is new."""
         from kitaru import _config
 
         entry, code, wished = json.dumps(entry_point(self._function)), self.code(), self._chosen
-        rest = (list(wished.tags), wished.key, list(wished.pause_before))
-        return _config.engine().submit(id, self.name, given.text, entry, code, *rest)
+        rest = (list(wished.tags), wished.key, list(wished.pause_before), wished.pool or "default")
+        return _config.engine().submit(id, self.name, given.text, entry, code, parent, *rest)
 
     def _made(self, session: Session) -> Run:
         from kitaru import _config
@@ -319,139 +341,6 @@ class Flow(Generic[P, R]):
         return f"<flow {self.name}>"
 
 
-class FlowHandle(Generic[T]):
-    """An execution that runs on a thread of its own. Awaitable; the interpreter's exit waits for it."""
-
-    def __init__(
-        self,
-        flow: Flow[Any, T],
-        create: Callable[[], Run | None],
-        given: Given,
-        follow: Callable[[], Any] = lambda: None,
-    ) -> None:
-        import concurrent.futures
-        import contextvars
-
-        self._future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        # Whether anybody has asked how it ended.
-        self._looked = False
-        self._created: concurrent.futures.Future[str] = concurrent.futures.Future()
-
-        def main() -> None:
-            try:
-                run = create()
-                exec_id = flow._key_id() if run is None else run.id
-                self._created.set_result(exec_id)
-                threading.current_thread().name = f"kitaru-{exec_id[-8:]}"
-                value = flow._enter(run, given) if run is not None else follow()
-                if flow.is_async:
-                    import asyncio
-
-                    value = asyncio.run(_awaited(value))
-            except BaseException as error:
-                if not self._created.done():
-                    self._created.set_exception(error)
-                self._future.set_exception(error)
-            else:
-                self._future.set_result(value)
-            finally:
-                _unfinished.pop(thread, None)
-
-        _await_at_exit()
-        # The execution is created there too: executions that are started together share the sync of that.
-        thread = threading.Thread(target=contextvars.Context().run, args=(main,), name=f"kitaru-{flow.name}")
-        _unfinished[thread] = self
-        try:
-            thread.start()
-        except RuntimeError:
-            _unfinished.pop(thread, None)
-            raise
-
-    @property
-    def exec_id(self) -> str:
-        """The execution's identifier, once the execution is on record. Raises what kept it from being created."""
-        return self._created.result()
-
-    @property
-    def status(self) -> str:
-        """The execution's status, as the store has it."""
-        from kitaru._config import engine
-
-        return str(json.loads(engine().describe(self.exec_id))["status"])
-
-    def wait(self, timeout: float | None = None) -> T:
-        """The result, waiting at most ``timeout`` seconds. Raises what the flow raised, or
-        :class:`KitaruSuspended` when it waits for an answer. ``TimeoutError`` when time ran out."""
-        import concurrent.futures
-
-        self._looked = True
-        try:
-            return self._future.result(timeout)
-        except concurrent.futures.TimeoutError:
-            if self._future.done():
-                raise
-            raise TimeoutError(f"execution {self.exec_id} is still running after {timeout} s") from None
-
-    def get(self) -> T:
-        """The result, waiting for it."""
-        return self.wait()
-
-    def done(self) -> bool:
-        """Whether the execution no longer runs here."""
-        return self._future.done()
-
-    def __await__(self) -> Generator[Any, None, T]:
-        import asyncio
-
-        self._looked = True
-        # A wait that is given up (`asyncio.wait_for`) leaves the execution and its result alone.
-        return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
-
-    def _say(self) -> None:
-        """Nobody can ask any more how it ended: a suspension must not pass unseen."""
-        if self._looked or not self._future.done():
-            return
-        self._looked = True
-        error = self._future.exception()
-        if isinstance(error, (KitaruSuspended, KitaruPaused)) and sys.stderr is not None:
-            sys.stderr.write(f"{error}\n")
-
-    def __del__(self) -> None:
-        if sys is not None and getattr(self, "_future", None) is not None:
-            self._say()
-
-    def __repr__(self) -> str:
-        known = self._created.done() and self._created.exception() is None
-        return f"<FlowHandle {self._created.result() if known else 'not created yet'}>"
-
-
-_unfinished: dict[threading.Thread, FlowHandle[Any]] = {}
-_registered = False
-
-
-def _await_at_exit() -> None:
-    """Makes the interpreter's exit wait for executions before it closes the thread pools that they may use."""
-    global _registered
-    if _registered:
-        return
-    import concurrent.futures.thread  # noqa: F401 - what is registered later is called earlier
-
-    _registered = True
-    # The standard library's own means for its thread pools; `atexit` comes too late, after they are closed.
-    threading._register_atexit(_finish)  # type: ignore[attr-defined]
-
-
-def _finish() -> None:
-    while _unfinished:
-        for thread, handle in list(_unfinished.items()):
-            thread.join()
-            handle._say()
-
-
-async def _awaited(value: Any) -> Any:
-    return await value
-
-
 @overload
 def flow(function: Callable[P, R], /) -> Flow[P, R]: ...
 @overload
@@ -482,7 +371,6 @@ def install_excepthook() -> None:
         return
 
     def hook(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
-        from kitaru.errors import KitaruPaused
 
         if isinstance(error, (KitaruSuspended, KitaruPaused)):
             sys.stderr.write(f"{error}\n")

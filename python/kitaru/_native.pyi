@@ -250,18 +250,22 @@ class Engine:
         """Creates an execution and takes it; ``None``: one with that identifier exists."""
     def submit(
         self,
-        id: str,
+        id: str | None,
         flow: str,
         inputs: str,
         entry: str,
         code: str | None,
+        parent: tuple[str, str] | None,
         tags: list[str],
         key: str | None,
         pause_before: list[str],
-    ) -> bool:
-        """Creates an execution that nobody has taken; ``False``: one with that identifier exists."""
+        pool: str,
+    ) -> tuple[str, bool]:
+        """Leaves an execution to the workers of a pool. Returns its identifier, and whether it is new."""
     def take(self, id: str, code: str | None, why: str) -> Session:
         """Takes up an execution that nobody holds."""
+    def hand_over(self, by: str) -> None:
+        """The process is to end: its executions are handed over to others, each when what runs of it has ended."""
     def rehearsing(self) -> Engine:
         """An engine on the same store that writes nothing to it."""
     def rehearse(self, id: str, code: str | None) -> Session:
@@ -283,7 +287,9 @@ class Engine:
 class Worker:
     """Carries executions on until it is stopped."""
 
-    def __new__(cls, engine: Engine, store: str, home: str, normal: bool, at_once: int) -> Worker: ...
+    def __new__(
+        cls, engine: Engine, store: str, home: str, normal: bool, at_once: int, serves: tuple[list[str], list[str]]
+    ) -> Worker: ...
     def stop(self) -> None:
         """Nothing more is begun; what is under way goes on to its end by itself."""
 
@@ -451,7 +457,7 @@ class Session:
         and the flow goes on."""
     def flush(self) -> None:
         """Writes what rides along."""
-    def interrupt(self, by: str) -> None:
+    def interrupt(self, by: str, in_haste: bool = False) -> None:
         """The process stops before the end, in an orderly way."""
     def complete(self, result: str, volatile: str | None) -> list[str]:
         """The flow returned; ``volatile``: the path of what could not be stored in its result. Returns, in sentences,

@@ -13,7 +13,7 @@ from kitaru.errors import KitaruUsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NAMES = ("key", "tags", "detached", "pause_before")
+NAMES = ("key", "tags", "detached", "pause_before", "pool")
 
 
 class Chosen(NamedTuple):
@@ -23,13 +23,16 @@ class Chosen(NamedTuple):
     tags: tuple[str, ...] = ()
     detached: bool = False
     pause_before: tuple[str, ...] = ()
+    pool: str | None = None
 
 
 def chosen(before: Chosen, **given: Any) -> Chosen:
     """``before`` and what is given. Raises :class:`KitaruUsageError` for what means nothing."""
-    key, detached = given.get("key"), given.get("detached", False)
+    key, detached, pool = given.get("key"), given.get("detached", False), given.get("pool")
     if key is not None and (not isinstance(key, str) or not key):
         raise KitaruUsageError(f"key={key!r}: it is a text, such as an order's number")
+    if pool is not None and (not isinstance(pool, str) or not pool):
+        raise KitaruUsageError(f"pool={pool!r}: it is the name of a pool of workers")
     if not isinstance(detached, bool):
         raise KitaruUsageError(f"detached={detached!r}: it is True or False")
     return Chosen(
@@ -37,6 +40,7 @@ def chosen(before: Chosen, **given: Any) -> Chosen:
         _more("tags", before.tags, given),
         detached or before.detached,
         _more("pause_before", before.pause_before, given),
+        pool or before.pool,
     )
 
 

@@ -101,7 +101,8 @@ def load_entry(entry: dict[str, Any], exec_id: str | None = None) -> Flow[Any, A
     try:
         if file is None:
             for folder in reversed(entry["path"]):
-                sys.path.insert(0, folder)
+                if folder not in sys.path:
+                    sys.path.insert(0, folder)
             module = _import(entry["module"])
         else:
             if not os.path.exists(file):
@@ -262,6 +263,10 @@ def execute(job: dict[str, Any]) -> Ran:
         flow = load_target(asked["target"])
         args, kwargs = arguments(flow, asked["inputs"])
         flow = flow._with(tags=asked.get("tags", ()), key=asked.get("key"), pause_before=asked.get("pause_before", ()))
+        if asked.get("pool") is not None:
+            from kitaru._submitted import submit
+
+            return Ran(submit(flow._with(pool=asked["pool"]), args, kwargs).exec_id, interrupted=False)
         given = flow._given(args, kwargs)
         run = flow._create(given)()
         if run is None:
@@ -289,9 +294,9 @@ def _submit(asked: dict[str, Any]) -> str:
 
     flow = load_entry(asked["entry"])
     args, kwargs = arguments(flow, asked["inputs"])
-    flow = flow._with(tags=asked["tags"], key=asked["key"], pause_before=asked["pause_before"])
+    flow = flow._with(tags=asked["tags"], key=asked["key"], pause_before=asked["pause_before"], pool=asked["pool"])
     exec_id: str = asked["id"]
-    if not flow._submit(flow._given(args, kwargs), exec_id):
+    if not flow._leave(flow._given(args, kwargs), exec_id)[1]:
         bound = flow.signature().bind(args, kwargs)
         must_be_the_same(flow, describe(exec_id), asked["key"] or asked["request"], bound)
     return exec_id

@@ -1,6 +1,6 @@
 //! Commands that change something, and how an execution's end becomes an exit status.
 
-use crate::args::{Input, Resume};
+use crate::args::{Input, Resume, Run};
 use crate::output::Answer;
 use crate::tokens::logged;
 use crate::{Context, HostError, Job, render, values, who};
@@ -17,29 +17,28 @@ use std::io::IsTerminal;
 type Result<T> = std::result::Result<T, ManageError>;
 
 /// `run`
-pub fn run(
-    context: &mut Context<'_>,
-    target: &str,
-    pairs: &[String],
-    whole: Option<&str>,
-    tags: Vec<String>,
-    pause_before: Vec<String>,
-    key: Option<String>,
-) -> Result<Answer> {
+pub fn run(context: &mut Context<'_>, run: Run) -> Result<Answer> {
+    let Run { target, input, inputs: whole, tag: tags, pause_before, key, pool } = run;
     let mut inputs = Map::new();
     if let Some(text) = whole {
-        match manage::exact(text) {
+        match manage::exact(&text) {
             Ok(Json::Object(fields)) => inputs = fields,
             Ok(_) => return Err(ManageError::new("bad-json", "--inputs is not a JSON object", None)),
             Err(error) => return Err(ManageError::new("bad-json", format!("--inputs is not JSON: {error}"), None)),
         }
     }
-    inputs.extend(values::pairs("--input", pairs)?);
+    inputs.extend(values::pairs("--input", &input)?);
     for before in &pause_before {
         manage::check_before(before)?;
     }
-    let job = Job::Run { target: target.to_owned(), inputs, tags, pause_before: pause_before.clone(), key };
+    let job = Job::Run { target, inputs, tags, pause_before: pause_before.clone(), key, pool: pool.clone() };
     let id = carry_out(context, &job)?;
+    if let Some(pool) = pool {
+        let short = id.short();
+        let left = format!("left to the workers of the pool {pool}; see: kitaru show {short}");
+        let text = crate::output::clean(id.as_str());
+        return Ok(Answer { item: Some(item(context, &id)?), text, messages: vec![left], ..Answer::default() });
+    }
     let mut answer = ended(context, &id, &[])?;
     if matches!(answer.item.as_ref().map(|item| render::field(item, "status")).as_deref(), Some("completed" | "failed"))
     {

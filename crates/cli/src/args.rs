@@ -39,25 +39,7 @@ pub enum Output {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a flow: FILE.py:FLOW or module:FLOW.
-    Run {
-        /// FILE.py:FLOW or module:FLOW. The flow's name may be left out if there is one only.
-        target: String,
-        /// An argument, NAME=VALUE. VALUE is JSON where it parses, else a string.
-        #[arg(long, value_name = "NAME=VALUE")]
-        input: Vec<String>,
-        /// All arguments as a JSON object.
-        #[arg(long, value_name = "JSON")]
-        inputs: Option<String>,
-        /// A label.
-        #[arg(long)]
-        tag: Vec<String>,
-        /// Pause this run before a call: its key, a checkpoint's name, or `step 14`.
-        #[arg(long, value_name = "SELECTOR")]
-        pause_before: Vec<String>,
-        /// What the execution is known by: the same key starts once.
-        #[arg(long)]
-        key: Option<String>,
-    },
+    Run(Run),
     /// Look at executions and act on them.
     #[command(subcommand)]
     Executions(Executions),
@@ -212,15 +194,64 @@ pub enum LogForm {
     Off,
 }
 
+/// See [`Command::Run`].
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// FILE.py:FLOW or module:FLOW. The flow's name may be left out if there is one only.
+    pub target: String,
+    /// An argument, NAME=VALUE. VALUE is JSON where it parses, else a string.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub input: Vec<String>,
+    /// All arguments as a JSON object.
+    #[arg(long, value_name = "JSON")]
+    pub inputs: Option<String>,
+    /// A label.
+    #[arg(long)]
+    pub tag: Vec<String>,
+    /// Pause this run before a call: its key, a checkpoint's name, or `step 14`.
+    #[arg(long, value_name = "SELECTOR")]
+    pub pause_before: Vec<String>,
+    /// What the execution is known by: the same key starts once.
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Run nothing here: leave it to the workers of this pool (`kitaru worker` has the pool `default`).
+    #[arg(long, value_name = "NAME")]
+    pub pool: Option<String>,
+}
+
 /// See [`Command::Worker`].
 #[derive(Debug, clap::Args)]
 pub struct Worker {
     /// How many executions are carried on at once.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub at_once: u16,
+    /// A pool whose executions it begins, and takes up when they have lost their process. May be given several times.
+    #[arg(long, value_name = "NAME", default_value = kitaru_core::event::DEFAULT_POOL)]
+    pub pool: Vec<String>,
+    /// Only executions of these flows, separated by commas.
+    #[arg(long, value_name = "FLOW,…", value_delimiter = ',')]
+    pub flows: Vec<String>,
+    /// The most memory that the process of an execution may have, as 512MiB or 2GiB: one that takes more is ended, and its
+    /// execution paused.
+    #[arg(long, value_name = "SIZE", value_parser = a_size)]
+    pub memory_limit: Option<u64>,
     /// What it tells on stderr of what it does.
     #[arg(long, value_enum, default_value = "off")]
     pub log: LogForm,
+}
+
+/// So many bytes.
+fn a_size(text: &str) -> Result<u64, String> {
+    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let power = match unit {
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return Err("a whole number and KiB, MiB or GiB, as in 512MiB".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "a whole number and KiB, MiB or GiB, as in 512MiB".to_owned())?;
+    number.checked_mul(1 << power).filter(|bytes| *bytes > 0).ok_or_else(|| "that is no size of memory".to_owned())
 }
 
 /// See [`Command::Up`].

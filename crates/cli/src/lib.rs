@@ -56,6 +56,8 @@ pub enum Job {
         pause_before: Vec<String>,
         /// What the execution is known by.
         key: Option<String>,
+        /// The pool whose workers run it; `None`: it runs at once.
+        pool: Option<String>,
     },
     /// Go on with an execution.
     Resume {
@@ -234,9 +236,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     let store = Arc::clone(&place.store);
     let context = &mut Context { store, place, host, json: out.json, interrupted: false };
     match args.command {
-        Command::Run { target, input, inputs, tag, pause_before, key } => {
-            act::run(context, &target, &input, inputs.as_deref(), tag, pause_before, key)
-        }
+        Command::Run(run) => act::run(context, run),
         Command::Executions(one) => executions(context, one),
         Command::Ls(list) => look::list(context, &list),
         Command::Show { id } => look::get(context, &id),

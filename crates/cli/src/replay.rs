@@ -135,6 +135,7 @@ fn options(asked: &Replay) -> Result<ReplayOptions> {
         set,
         ask_again: asked.ask_again.clone(),
         tags: asked.tag.clone(),
+        pool: None,
         by: "cli".to_owned(),
     })
 }

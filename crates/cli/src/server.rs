@@ -9,7 +9,7 @@ use crate::output::{self, Answer};
 use crate::{Context, who_by};
 use kitaru_engine::manage::ManageError;
 use kitaru_server::log::{Form, Log};
-use kitaru_server::{Config, Rules, Scope, Stdio};
+use kitaru_server::{Config, Rules, Scope, Serves, Stdio};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -46,7 +46,9 @@ pub fn serve(context: &mut Context<'_>, listen: &Listen, at_once: u16) -> Result
 /// Carries executions on and serves nothing.
 pub fn work(context: &mut Context<'_>, asked: &Worker) -> Result<Answer, ManageError> {
     let nowhere = (std::net::Ipv4Addr::LOCALHOST.into(), 0);
-    let config = config(context, nowhere, asked.log, asked.at_once, Rules::default())?;
+    let mut config = config(context, nowhere, asked.log, asked.at_once, Rules::default())?;
+    config.serves = Serves { pools: asked.pool.clone(), flows: asked.flows.clone() };
+    config.memory = asked.memory_limit;
     let (json, address) = (context.json, context.place.address.clone());
     let pid = std::process::id();
     kitaru_server::work(&config, &mut || {
@@ -83,6 +85,8 @@ fn config(
         place: (place.address.clone(), place.home.clone(), place.normal),
         log: Log::new(form, output::say),
         at_once: at_once.into(),
+        serves: Serves::default(),
+        memory: None,
         rules,
     })
 }

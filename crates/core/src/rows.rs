@@ -111,6 +111,9 @@ pub struct ExecutionRow {
     pub key: Option<String>,
     /// Whether cancelling and pausing its parent leaves it alone.
     pub detached: bool,
+    /// The pool whose workers run it; `None`: whoever started it does.
+    #[serde(default)]
+    pub pool: Option<String>,
     /// Where its code is.
     pub entry: EntryPoint,
     /// Digest of the flow's code at creation.

@@ -157,6 +157,11 @@ impl Engine {
         Ok(Arc::new(Session::new(store, clock, Arc::clone(&self.codes), id.clone(), row.epoch, of, records)))
     }
 
+    /// The process is to end: its executions are handed over to others, each when what runs of it has ended.
+    pub fn hand_over(&self, by: &str) {
+        self.heartbeat.hand_over(by);
+    }
+
     /// What this process keeps of code digests.
     pub fn codes(&self) -> &Codes {
         &self.codes

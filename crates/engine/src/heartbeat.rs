@@ -56,6 +56,18 @@ impl Heartbeat {
     }
 }
 
+impl Heartbeat {
+    /// Has all that it cares for handed over to other processes, each when what runs of it has ended.
+    pub fn hand_over(&self, by: &str) {
+        let watched = self.watched.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open: Vec<_> = watched.sessions.iter().filter_map(Weak::upgrade).collect();
+        drop(watched);
+        for session in open {
+            session.hand_over(by);
+        }
+    }
+}
+
 impl Drop for Heartbeat {
     fn drop(&mut self) {
         self.watched.1.notify_all();

@@ -9,7 +9,7 @@ use kitaru_core::rows::BreakpointRow;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
 use kitaru_store::store::Result;
 use kitaru_store::wire::{Write, Wrote};
-use kitaru_store::{Claim, Created, Guard, LogLine, Queries, Store, StoreError};
+use kitaru_store::{Assign, Claim, Created, Guard, LogLine, Queries, Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -68,6 +68,10 @@ impl Store for Rehearsal {
 
     fn renew(&self, _: &[(ExecutionId, Epoch)], _: Millis) -> Result<Vec<ExecutionId>> {
         Ok(Vec::new())
+    }
+
+    fn assign(&self, _: Assign) -> Result<Vec<ExecutionId>> {
+        Err(refused())
     }
 
     fn load(&self, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {

@@ -47,6 +47,7 @@ impl Desk {
             fork: None,
             key: None,
             detached: false,
+            pool: None,
             pause_before: pause_before.iter().map(|one| (*one).to_owned()).collect(),
             tags: Vec::new(),
         };

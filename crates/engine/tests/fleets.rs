@@ -43,6 +43,7 @@ impl Desk {
             fork: None,
             key: None,
             detached: false,
+            pool: None,
             pause_before: Vec::new(),
             tags: Vec::new(),
         };

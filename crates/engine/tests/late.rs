@@ -20,6 +20,7 @@ fn asked(home: &std::path::Path, on_timeout: &str) -> (Arc<dyn Store>, Execution
         fork: None,
         key: None,
         detached: false,
+        pool: None,
         pause_before: Vec::new(),
         tags: Vec::new(),
     };

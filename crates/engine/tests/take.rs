@@ -63,6 +63,7 @@ fn create(store: &dyn Store) -> ExecutionId {
         fork: None,
         key: None,
         detached: false,
+        pool: None,
         pause_before: Vec::new(),
         tags: Vec::new(),
     };

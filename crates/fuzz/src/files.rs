@@ -51,6 +51,7 @@ fn made() -> Result<Base, Box<dyn std::error::Error>> {
         fork: None,
         key: None,
         detached: false,
+        pool: None,
         pause_before: Vec::new(),
         tags: Vec::new(),
     }))];

@@ -64,6 +64,7 @@ impl Engine {
             fork: None,
             key,
             detached,
+            pool: None,
             pause_before,
             tags,
         };
@@ -74,32 +75,51 @@ impl Engine {
         }
     }
 
-    /// Creates an execution that nobody has taken; `false` when one with that identifier exists.
+    /// Leaves an execution to the workers of a pool. Returns its identifier, and whether it is new.
     #[allow(clippy::too_many_arguments)]
     fn submit(
         &self,
         py: Python<'_>,
-        id: String,
+        id: Option<String>,
         flow: String,
         inputs: String,
         entry: &str,
         code: Option<String>,
+        parent: Option<(String, String)>,
         tags: Vec<String>,
         key: Option<String>,
         pause_before: Vec<String>,
-    ) -> PyResult<bool> {
+        pool: String,
+    ) -> PyResult<(String, bool)> {
         let misuse = |error: serde_json::Error| raise_code(py, "misuse", &error.to_string());
-        let entry: EntryPoint = serde_json::from_str(entry).map_err(misuse)?;
-        let inputs = Value::json(inputs).map_err(misuse)?;
-        let (parent, fork, detached) = (None, None, false);
-        let created = Created { flow, inputs, entry, code, parent, fork, key, detached, pause_before, tags };
-        py.detach(|| self.engine.submit(&ExecutionId::new(id), created)).map_err(|error| raised(py, &error))
+        let created = Created {
+            flow,
+            inputs: Value::json(inputs).map_err(misuse)?,
+            entry: serde_json::from_str(entry).map_err(misuse)?,
+            code,
+            // What workers run is not stopped with whoever left it to them.
+            detached: parent.is_some(),
+            parent: parent.map(|(id, key)| Parent { id: ExecutionId::new(id), key }),
+            fork: None,
+            key,
+            pool: Some(pool),
+            pause_before,
+            tags,
+        };
+        let id = id.map_or_else(kitaru_engine::manage::new_id, ExecutionId::new);
+        let made = py.detach(|| self.engine.submit(&id, created)).map_err(|error| raised(py, &error))?;
+        Ok((id.to_string(), made))
     }
 
     /// Takes up an execution that nobody holds.
     fn take(&self, py: Python<'_>, id: String, code: Option<String>, why: &str) -> PyResult<Session> {
         let taken = py.detach(|| self.engine.take(&ExecutionId::new(id), code, why));
         taken.map(Session::new).map_err(|error| raised(py, &error))
+    }
+
+    /// The process is to end: its executions are handed over to others, each when what runs of it has ended.
+    fn hand_over(&self, by: &str) {
+        self.engine.hand_over(by);
     }
 
     /// An engine on the same store that writes nothing to it.
@@ -159,7 +179,7 @@ impl Engine {
                 "code": row.code,
                 "status": kitaru_core::lease::visible(row.status, hold), "reason": row.reason,
                 "held": hold == kitaru_core::lease::Hold::Held, "last_seq": row.last_seq, "result": result, "error": error,
-                "updated_at": row.updated_at, "detached": row.detached, "epoch": row.epoch,
+                "updated_at": row.updated_at, "detached": row.detached, "pool": row.pool, "epoch": row.epoch,
             })
             .to_string())
         });

@@ -45,6 +45,7 @@ fn read(text: &str, inspection: Option<&str>) -> manage::Result<(ReplayOptions, 
         set: asked.set,
         ask_again: asked.ask_again,
         tags: asked.tags,
+        pool: None,
         by: "python".to_owned(),
     };
     let inspection = inspection.map(serde_json::from_str).transpose().map_err(|error| misuse(error.to_string()))?;

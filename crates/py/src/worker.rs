@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::errors::raise_hinted;
 use kitaru_server::log::{Form, Log};
-use kitaru_server::{Config, Rules, Working};
+use kitaru_server::{Config, Rules, Serves, Working};
 use pyo3::prelude::*;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,16 @@ pub struct Worker {
 #[pymethods]
 impl Worker {
     #[new]
-    fn new(py: Python<'_>, engine: &Engine, store: &str, home: &str, normal: bool, at_once: usize) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        engine: &Engine,
+        store: &str,
+        home: &str,
+        normal: bool,
+        at_once: usize,
+        serves: (Vec<String>, Vec<String>),
+    ) -> PyResult<Self> {
+        let (pools, flows) = serves;
         let config = Config {
             host: Ipv4Addr::LOCALHOST.into(),
             port: 0,
@@ -25,6 +34,8 @@ impl Worker {
             place: (store.to_owned(), home.into(), normal),
             log: Log::new(Form::Off, warn),
             at_once,
+            serves: Serves { pools, flows },
+            memory: None,
             rules: Rules::default(),
         };
         match py.detach(|| Working::begin(&config, "embedded")) {

@@ -70,7 +70,7 @@ fn asked(store: &dyn Store, write: &Write) -> Result<Option<Asked>, StoreError> 
             Some(Asked { act: "addBreakpoint", target: None, given, made: None })
         }
         Write::RemoveBreakpoint(id) => of("removeBreakpoint", id.to_string(), json!({})),
-        Write::Renew(..) | Write::Log(..) | Write::KeepCode(..) => None,
+        Write::Renew(..) | Write::Assign(..) | Write::Log(..) | Write::KeepCode(..) => None,
     })
 }
 

@@ -1,16 +1,19 @@
-//! The local worker: executions that can go on are carried on, each in a process of its own with the interpreter that
-//! it was recorded with.
+//! The local worker: executions that can go on are carried on, each in a process that has no other at that time, with the
+//! interpreter that it was recorded with.
 //!
-//! Not here: which those are (`kitaru_engine::manage::due`), and user code: the other process loads it.
+//! Not here: looking for those (`look`), and user code: the other process loads it.
 
 use crate::log::Log;
+use crate::look::Bell;
 use crate::metrics::Metrics;
-use crate::process::{Place, Process, refusal};
+use crate::process::{Place, refusal};
 use crate::registry::Registered;
+use crate::warm::{End, Hand, Ring, Warm};
 use crate::{Config, Shared};
+use kitaru_core::event::DEFAULT_POOL;
 use kitaru_core::ids::takes;
 use kitaru_core::rows::{ExecutionRow, Status};
-use kitaru_core::{ExecutionId, Millis, Seq};
+use kitaru_core::{ExecutionId, Seq};
 use kitaru_engine::manage::{self, ManageError};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Store;
@@ -18,22 +21,13 @@ use serde_json::json;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Between two looks at what can go on, if nobody says so.
+/// Between two looks at what has ended, if nobody says so.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The same while nothing is carried on.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// Without a write, what is due by time alone is looked for so often.
-const PASSING: Duration = Duration::from_secs(1);
-
-/// Whoever was asked for an execution has so long to begin it before others do.
-const ASKED: Millis = 250;
-
-/// A look for what is due takes at most one part in so many of the time, however much there is to look at.
-const MOST: u32 = 20;
 
 /// A worker of this process.
 #[derive(Clone)]
@@ -41,32 +35,89 @@ pub struct Carrier {
     shared: Arc<Work>,
 }
 
-struct Work {
-    store: Arc<dyn Store>,
+pub(crate) struct Work {
+    pub(crate) store: Arc<dyn Store>,
     place: Place,
     at_once: usize,
-    log: Log,
+    pub(crate) serves: Serves,
+    memory: Option<u64>,
+    pub(crate) log: Log,
     metrics: Arc<Metrics>,
     registered: Option<Registered>,
     /// Nobody looks for what is due here: a process sees to whatever waited for its execution.
     is_on_call: bool,
+    /// Nothing more is begun.
+    draining: AtomicBool,
     stopped: AtomicBool,
     state: Mutex<State>,
     asked: Condvar,
+    /// Rung when there may be something to look for: a place is free, or something was asked for.
+    pub(crate) look: Bell,
+}
+
+/// What a worker is given.
+pub struct Setup {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// How its processes find the store.
+    pub place: Place,
+    /// How many executions are carried on at once.
+    pub at_once: usize,
+    /// Which.
+    pub serves: Serves,
+    /// How many bytes of memory a process may have; `None`: as many as there are.
+    pub memory: Option<u64>,
+    /// Who is told what becomes of them.
+    pub log: Log,
+}
+
+impl Setup {
+    fn of(config: &Config) -> Self {
+        let Config { store, place, at_once, serves, memory, log, .. } = config;
+        let (store, place, serves) = (Arc::clone(store), place.clone(), serves.clone());
+        Self { store, place, at_once: *at_once, serves, memory: *memory, log: *log }
+    }
+}
+
+/// Which executions a worker carries on: those of pools, and what belongs to none.
+#[derive(Clone, Debug)]
+pub struct Serves {
+    /// Names of pools.
+    pub pools: Vec<String>,
+    /// Names of flows; empty: whichever.
+    pub flows: Vec<String>,
+}
+
+impl Default for Serves {
+    fn default() -> Self {
+        Self { pools: vec![DEFAULT_POOL.to_owned()], flows: Vec::new() }
+    }
+}
+
+impl Serves {
+    /// Whether that one is for it, and its code is on this machine.
+    pub(crate) fn takes(&self, row: &ExecutionRow) -> bool {
+        is_here(row)
+            && row.pool.as_ref().is_none_or(|pool| self.pools.contains(pool))
+            && (self.flows.is_empty() || self.flows.contains(&row.flow))
+    }
 }
 
 #[derive(Default)]
 struct State {
     queue: VecDeque<(ExecutionRow, Going)>,
+    warm: Warm,
     under_way: HashMap<ExecutionId, Carried>,
     /// What could not go on, as of that event, and why: it is not tried again until there is another.
     stuck: HashMap<ExecutionId, (Seq, String)>,
 }
 
 struct Carried {
-    process: Process,
-    flow: String,
-    then: Option<ExecutionId>,
+    hand: Hand,
+    row: ExecutionRow,
+    going: Going,
+    /// Its process was ended for what it took.
+    killed: Option<String>,
 }
 
 /// What an execution that goes on is told of that.
@@ -81,11 +132,6 @@ pub struct Going {
 }
 
 impl Going {
-    /// Whether it is to begin, and not to go on.
-    fn is_first(&self) -> bool {
-        matches!(self.why.as_str(), "start" | "replay")
-    }
-
     /// For that reason.
     pub fn on(why: &str) -> Self {
         Self { why: why.to_owned(), on_drift: None, then: None }
@@ -117,45 +163,66 @@ impl Carrier {
         let registered = Registered::new(place, kind, config.at_once).inspect_err(|error| {
             log.complain("server-io", &format!("worker: it is not listed among the workers: {error}"));
         });
-        let carrier =
-            Self::working(&config.store, place.clone(), config.at_once, log, metrics, registered.ok().flatten(), false);
-        carrier.shared.take_in_unbegun(Millis::MAX);
+        let registered = registered.ok().flatten();
+        let carrier = Self::working(Setup::of(config), metrics, registered, false);
         let looks = Arc::clone(&carrier.shared);
-        tokio::task::spawn_blocking(move || looks.look_until_stopped());
+        tokio::task::spawn_blocking(move || crate::look::until_stopped(&looks));
         carrier
     }
 
     /// The same, that looks for nothing: it carries on what it is asked to.
-    pub fn on_call(store: &Arc<dyn Store>, place: Place, at_once: usize, log: Log) -> Self {
-        Self::working(store, place, at_once, log, Arc::default(), None, true)
+    pub fn on_call(setup: Setup) -> Self {
+        Self::working(setup, Arc::default(), None, true)
     }
 
-    fn working(
-        store: &Arc<dyn Store>,
-        place: Place,
-        at_once: usize,
-        log: Log,
-        metrics: Arc<Metrics>,
-        registered: Option<Registered>,
-        is_on_call: bool,
-    ) -> Self {
-        let (stopped, state, asked) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
-        let store = Arc::clone(store);
-        let work =
-            Arc::new(Work { store, place, at_once, log, metrics, registered, is_on_call, stopped, state, asked });
+    fn working(setup: Setup, metrics: Arc<Metrics>, registered: Option<Registered>, is_on_call: bool) -> Self {
+        let Setup { store, place, at_once, serves, memory, log } = setup;
+        let work = Arc::new(Work {
+            store,
+            place,
+            at_once,
+            serves,
+            memory,
+            log,
+            metrics,
+            registered,
+            is_on_call,
+            draining: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            state: Mutex::default(),
+            asked: Condvar::new(),
+            look: Bell::default(),
+        });
         let starts = Arc::clone(&work);
         tokio::task::spawn_blocking(move || {
-            while !starts.stopped.load(Ordering::Acquire) {
+            while !starts.is_stopped() {
                 starts.round();
             }
         });
         Self { shared: work }
     }
 
+    /// Nothing more is begun, and what pools have under way is handed over when what runs of it has ended. Returns how
+    /// much of that there is still.
+    pub fn drain(&self) -> usize {
+        let is_first = !self.shared.draining.swap(true, Ordering::AcqRel);
+        let mut state = self.shared.lock();
+        let of_pools = state.under_way.values_mut().filter(|carried| carried.row.pool.is_some());
+        let mut count = 0;
+        for carried in of_pools {
+            count += 1;
+            if is_first {
+                carried.hand.hand_over();
+            }
+        }
+        count
+    }
+
     /// Nothing more is begun. What is under way goes on to its end by itself.
     pub fn stop(&self) {
         self.shared.stopped.store(true, Ordering::Release);
         self.shared.asked.notify_all();
+        self.shared.look.ring();
         if let Some(registered) = &self.shared.registered {
             registered.withdraw();
         }
@@ -166,7 +233,7 @@ impl Carrier {
         self.stop();
         let mut state = self.shared.lock();
         for (row, going) in std::mem::take(&mut state.queue) {
-            self.shared.start(&mut state, row, &going);
+            self.shared.start(&mut state, row, going);
         }
     }
 
@@ -177,6 +244,12 @@ impl Carrier {
     }
 
     fn ask(&self, row: ExecutionRow, going: Going) {
+        if !self.shared.is_on_call && row.pool.is_some() && takes(row.epoch) == 0 {
+            // Others may begin it too: it is for who says so first.
+            if self.shared.free() == 0 || !self.shared.serves.takes(&row) || !crate::look::is_given(&self.shared, &row) {
+                return self.shared.look.ring();
+            }
+        }
         let mut state = self.shared.lock();
         state.stuck.remove(&row.id);
         state.queue.push_back((row, going));
@@ -200,123 +273,144 @@ impl Work {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> kitaru_core::Millis {
+    pub(crate) fn now(&self) -> kitaru_core::Millis {
         self.store.by_its_clock(SystemClock.now())
     }
 
-    fn look_until_stopped(&self) {
-        let (mut seen, mut last) = (None, Instant::now());
-        while !self.stopped.load(Ordering::Acquire) {
-            let version = self.store.version().ok();
-            if version == seen && last.elapsed() < PASSING {
-                std::thread::sleep(LOOK);
-                continue;
-            }
-            last = Instant::now();
-            match manage::due(self.store.as_ref(), self.now()) {
-                Ok(due) => {
-                    seen = version;
-                    self.queue(due);
-                    if self.take_in_unbegun(self.now().saturating_sub(ASKED)) {
-                        // Some are too young yet.
-                        seen = None;
-                    }
-                }
-                Err(error) => self.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code)),
-            }
-            std::thread::sleep(LOOK.max((last.elapsed() * MOST).min(PASSING * 10)));
-        }
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
     }
 
-    /// Has what was asked for by that time begin, wherever it was asked for. Whether there is more that is younger.
-    fn take_in_unbegun(&self, by: Millis) -> bool {
-        let rows = match manage::unbegun(self.store.as_ref()) {
-            Ok(rows) => rows,
-            Err(error) => {
-                self.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code));
-                return false;
-            }
-        };
-        let (old, young): (Vec<_>, Vec<_>) = rows.into_iter().filter(is_here).partition(|row| row.created_at <= by);
-        let going = |row: &ExecutionRow| Going::on(if row.base > 0 { "replay" } else { "start" });
-        self.take_in(old, going);
-        !young.is_empty()
+    /// Whether nothing more is to be begun.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.is_stopped() || self.draining.load(Ordering::Acquire)
     }
 
-    fn queue(&self, due: Vec<ExecutionRow>) {
-        self.take_in(due.into_iter().filter(is_here).collect(), |_| Going::on("due"));
+    /// For how many more there is a place.
+    pub(crate) fn free(&self) -> usize {
+        let state = self.lock();
+        self.at_once.saturating_sub(state.under_way.len() + state.queue.len())
     }
 
-    fn take_in(&self, rows: Vec<ExecutionRow>, going: impl Fn(&ExecutionRow) -> Going) {
+    /// Whether nothing is to be begun of it: it is under way, about to be, or could not go on as it stands.
+    pub(crate) fn knows(&self, row: &ExecutionRow) -> bool {
+        let state = self.lock();
+        state.under_way.contains_key(&row.id)
+            || state.queue.iter().any(|(one, _)| one.id == row.id)
+            || state.stuck.get(&row.id).is_some_and(|(seq, _)| *seq == row.last_seq)
+    }
+
+    /// Has these go on when there is a place.
+    pub(crate) fn take_in(&self, rows: Vec<ExecutionRow>, why: &str) {
         let mut state = self.lock();
-        for row in rows {
-            let is_known = state.under_way.contains_key(&row.id)
-                || state.queue.iter().any(|(one, _)| one.id == row.id)
-                || state.stuck.get(&row.id).is_some_and(|(seq, _)| *seq == row.last_seq);
-            if !is_known {
-                let going = going(&row);
-                state.queue.push_back((row, going));
-            }
-        }
+        state.queue.extend(rows.into_iter().map(|row| (row, Going::on(why))));
         self.asked.notify_all();
     }
 
     /// Hears who has ended, starts what can go on, and waits a little.
-    fn round(&self) {
+    fn round(self: &Arc<Self>) {
         let mut state = self.lock();
+        state.warm.tidy();
+        self.watch_memory(&mut state);
         self.reap(&mut state);
-        let queued = std::mem::take(&mut state.queue);
+        let queued = if self.is_leaving() { VecDeque::new() } else { std::mem::take(&mut state.queue) };
         for (row, going) in queued {
-            if going.is_first() && self.has_begun(&state, &row) {
-                continue;
-            }
             // One whose process is about to end may have been asked for again meanwhile.
             if state.under_way.len() >= self.at_once || state.under_way.contains_key(&row.id) {
                 state.queue.push_back((row, going));
                 continue;
             }
-            self.start(&mut state, row, &going);
+            self.start(&mut state, row, going);
         }
         if let Some(registered) = &self.registered {
             registered.tell(state.under_way.len(), state.queue.len());
         }
-        if !self.stopped.load(Ordering::Acquire) {
-            // Whoever asks for something rings; whoever ends does not.
+        if !self.is_stopped() {
+            // Whoever asks for something rings, and whoever ends does, but one that is killed.
             let nap = if state.under_way.is_empty() { IDLE } else { LOOK };
             drop(self.asked.wait_timeout(state, nap).unwrap_or_else(PoisonError::into_inner));
         }
     }
 
-    fn start(&self, state: &mut State, row: ExecutionRow, going: &Going) {
-        match self.begin(&row, going) {
-            Ok(carried) => {
-                self.metrics.has_begun();
-                self.log.act("begins", row.id.as_str(), &row.flow, None);
-                state.under_way.insert(row.id, carried);
-            }
-            Err(error) => {
-                let why = format!("{} cannot be started: {error}", row.entry.interpreter);
-                self.log.complain("flow-import", &format!("worker: {} {}: {why}", row.flow, row.id.short()));
-                self.metrics.was_refused();
-                state.stuck.insert(row.id, (row.last_seq, why));
-            }
+    /// Ends processes that have more memory than they may.
+    fn watch_memory(&self, state: &mut State) {
+        let Some(most) = self.memory else { return };
+        for carried in state.under_way.values_mut().filter(|carried| carried.killed.is_none()) {
+            let Some(has) = carried.hand.memory().filter(|has| *has > most) else { continue };
+            let mib = |bytes: u64| bytes >> 20;
+            carried.killed = Some(format!("its process was ended: it had {} MiB of {} MiB", mib(has), mib(most)));
+            carried.hand.kill();
         }
     }
 
-    /// Whether somebody has taken an execution up that was to begin: it is not to be begun again.
-    fn has_begun(&self, state: &State, row: &ExecutionRow) -> bool {
-        state.under_way.contains_key(&row.id)
-            || self.store.queries().execution(&row.id).is_ok_and(|row| takes(row.epoch) > 0)
+    fn start(self: &Arc<Self>, state: &mut State, row: ExecutionRow, going: Going) {
+        let (job, ring) = (self.job(&row, &going), self.ring());
+        match state.warm.give(&row.entry, &job, &self.place, &ring) {
+            Ok(hand) => {
+                self.metrics.has_begun();
+                self.log.act("begins", row.id.as_str(), &row.flow, None);
+                state.under_way.insert(row.id.clone(), Carried { hand, row, going, killed: None });
+            }
+            Err(error) => self.cannot_start(state, &row, &error),
+        }
     }
 
-    fn begin(&self, row: &ExecutionRow, going: &Going) -> std::io::Result<Carried> {
+    fn cannot_start(&self, state: &mut State, row: &ExecutionRow, error: &std::io::Error) {
+        let why = format!("{} cannot be started: {error}", row.entry.interpreter);
+        self.log.complain("flow-import", &format!("worker: {} {}: {why}", row.flow, row.id.short()));
+        self.metrics.was_refused();
+        self.leave(state, &row.id, "flow-import", &why);
+    }
+
+    /// Has the next round begin at once.
+    fn ring(self: &Arc<Self>) -> Ring {
+        let work = Arc::downgrade(self);
+        Arc::new(move || {
+            if let Some(work) = work.upgrade() {
+                // Taken, so that whoever is about to wait hears it.
+                drop(work.lock());
+                work.asked.notify_all();
+            }
+        })
+    }
+
+    fn job(&self, row: &ExecutionRow, going: &Going) -> serde_json::Value {
         let mut resume = json!({ "id": row.id, "entry": row.entry, "why": going.why });
         if let Some(on_drift) = &going.on_drift {
             resume["on_drift"] = (*on_drift).into();
         }
-        let job = json!({ "resume": resume, "sees_to_waiters": self.is_on_call, "asked_by": std::process::id() });
-        let process = Process::begin(&row.entry.interpreter, &job, &self.place)?;
-        Ok(Carried { process, flow: row.flow.clone(), then: going.then.clone() })
+        json!({ "resume": resume, "sees_to_waiters": self.is_on_call })
+    }
+
+    /// Leaves one alone that did not go on, until there is something new on record of it. One of a pool that its process
+    /// has not even taken up is paused: else it would go from worker to worker.
+    fn leave(&self, state: &mut State, id: &ExecutionId, code: &str, message: &str) {
+        let is_over = code == "memory-limit";
+        let begins = if is_over { "" } else { "no worker could begin it: " };
+        let why = format!("{begins}error[{code}]: {message}");
+        let complain = |code: &str, error: &str| {
+            self.log.complain(code, &format!("worker: {}: error[{code}]: {error}", id.short()));
+        };
+        let row = match self.store.queries().execution(id) {
+            Ok(row) => row,
+            Err(error) => return complain(error.code(), &error.to_string()),
+        };
+        let seen = manage::status(self.store.as_ref(), &row, self.now());
+        if (row.pool.is_some() || is_over) && seen == Status::Interrupted {
+            // Whatever took so much memory would again: what it costs to find out is for somebody to decide.
+            if row.status == Status::Running && !is_over {
+                // It was taken up, and its process is gone: another takes it up, which is counted.
+                self.look.ring();
+                return;
+            }
+            match manage::left_by_worker(self.store.as_ref(), &row, &why, self.now()) {
+                Ok(()) => return,
+                // Somebody has done something about it meanwhile.
+                Err(error) if error.code == "conflict" => return,
+                Err(error) => complain(&error.code, &error.to_string()),
+            }
+        }
+        state.stuck.insert(id.clone(), (row.last_seq, why));
     }
 
     fn take_up_if_left(&self, state: &mut State, id: &ExecutionId) {
@@ -332,39 +426,59 @@ impl Work {
         }
     }
 
-    fn reap(&self, state: &mut State) {
-        let mut ended = Vec::new();
-        for (id, carried) in &mut state.under_way {
-            if let Some(status) = carried.process.ended() {
-                ended.push((id.clone(), status));
-            }
-        }
-        for (id, status) in ended {
+    fn reap(self: &Arc<Self>, state: &mut State) {
+        let ended: Vec<_> = state
+            .under_way
+            .iter_mut()
+            .filter_map(|(id, carried)| carried.hand.ended().map(|(end, again)| (id.clone(), end, again)))
+            .collect();
+        for (id, end, again) in ended {
             let Some(carried) = state.under_way.remove(&id) else { continue };
-            if let Some(left) = &carried.then {
+            let Carried { hand, row, going, killed } = carried;
+            if again && !self.is_leaving() {
+                state.warm.keep(hand, self.at_once);
+            } else {
+                state.warm.leave(hand);
+            }
+            self.look.ring();
+            let refused = match end {
+                End::Told(told) => refusal(&told, 2),
+                End::Stale => {
+                    self.start_anew(state, row, going);
+                    continue;
+                }
+                End::Gone(status) => Some(match killed {
+                    Some(why) => ManageError::new("memory-limit", why, None),
+                    None => {
+                        let message = format!("its process ended with {status} and told nothing");
+                        ManageError::new("kitaru", message, None)
+                    }
+                }),
+            };
+            if let Some(left) = &going.then {
                 self.take_up_if_left(state, left);
             }
-            let refused = match carried.process.told() {
-                Some(told) => refusal(&told, 2),
-                None => {
-                    Some(ManageError::new("kitaru", format!("its process ended with {status} and told nothing"), None))
-                }
-            };
             let Some(ManageError { code, message, .. }) = refused else {
-                self.log.act("has ended with", id.as_str(), &carried.flow, None);
+                self.log.act("has ended with", id.as_str(), &row.flow, None);
                 continue;
             };
-            self.log.act("was refused", id.as_str(), &carried.flow, Some(&code));
+            self.log.act("was refused", id.as_str(), &row.flow, Some(&code));
             if matches!(code.as_str(), "held" | "conflict" | "fenced" | "already-ended") {
                 // Somebody else was faster.
                 continue;
             }
-            let why = format!("error[{code}]: {message}");
             self.metrics.was_refused();
-            self.log.complain(&code, &format!("worker: {} {}: {why}", carried.flow, id.short()));
-            if let Ok(row) = self.store.queries().execution(&id) {
-                state.stuck.insert(id, (row.last_seq, why));
-            }
+            self.log.complain(&code, &format!("worker: {} {}: error[{code}]: {message}", row.flow, id.short()));
+            self.leave(state, &id, &code, &message);
+        }
+    }
+
+    /// Its process had code that is no longer that on the disk: a new one begins it.
+    fn start_anew(self: &Arc<Self>, state: &mut State, row: ExecutionRow, going: Going) {
+        let (job, ring) = (self.job(&row, &going), self.ring());
+        match state.warm.give_new(&row.entry, &job, &self.place, &ring) {
+            Ok(hand) => drop(state.under_way.insert(row.id.clone(), Carried { hand, row, going, killed: None })),
+            Err(error) => self.cannot_start(state, &row, &error),
         }
     }
 }

@@ -27,6 +27,7 @@ mod leash;
 mod limits;
 mod links;
 pub mod log;
+mod look;
 mod mcp;
 mod metrics;
 mod openapi;
@@ -47,6 +48,7 @@ mod tls;
 mod tokens;
 mod values;
 mod waits;
+mod warm;
 mod work;
 
 pub use mcp::{Stdio, serve_stdio};
@@ -64,6 +66,7 @@ use log::Log;
 use metrics::Metrics;
 use problem::{Answer, Problem, answer};
 use route::{Route, get};
+pub use carry::Serves;
 pub use rules::{RATE, Rules};
 use serde_json::{Value as Json, json};
 use signals::Signals;
@@ -93,6 +96,10 @@ pub struct Config {
     pub log: Log,
     /// How many executions the local worker carries on at once; 0: there is no worker.
     pub at_once: usize,
+    /// Which those are.
+    pub serves: Serves,
+    /// How many bytes of memory the process of each may have; `None`: as many as there are.
+    pub memory: Option<u64>,
     /// Who may ask.
     pub rules: Rules,
 }

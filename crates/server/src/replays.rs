@@ -13,7 +13,7 @@ use crate::scope::{Caller, Scope};
 use crate::{Shared, start};
 use axum::extract::State;
 use kitaru_core::ExecutionId;
-use kitaru_core::event::Reuse;
+use kitaru_core::event::{DEFAULT_POOL, Reuse};
 use kitaru_core::rows::ExecutionRow;
 use kitaru_engine::manage::{self, Inspection, ManageError, Original, Planned, ReplayOptions};
 use schemars::JsonSchema;
@@ -86,6 +86,7 @@ impl Replay {
             set: self.set.clone().into_iter().collect(),
             ask_again: self.ask_again.clone(),
             tags: self.tags.clone(),
+            pool: Some(DEFAULT_POOL.to_owned()),
             by: by.to_owned(),
         }
     }

@@ -11,6 +11,7 @@ use crate::scope::Scope;
 use crate::{Shared, executions};
 use axum::extract::State;
 use kitaru_core::ExecutionId;
+use kitaru_core::event::DEFAULT_POOL;
 use kitaru_core::ids::takes;
 use kitaru_core::rows::ExecutionRow;
 use kitaru_engine::manage::{self, ManageError};
@@ -52,6 +53,8 @@ pub struct Start {
     /// Selectors of calls to pause before.
     #[serde(default)]
     pub pause_before: Vec<String>,
+    /// The pool whose workers run it; without one: `default`.
+    pub pool: Option<String>,
 }
 
 async fn start(State(shared): State<Shared>, key: IdempotencyKey, Given(asked): Given<Start>) -> Made {
@@ -79,6 +82,7 @@ pub fn begin(shared: &Shared, asked: Start, request: Option<String>) -> Result<E
     let start = json!({
         "id": id, "entry": flow.entry, "inputs": asked.inputs, "tags": asked.tags, "key": asked.key,
         "pause_before": asked.pause_before, "request": request,
+        "pool": asked.pool.as_deref().unwrap_or(DEFAULT_POOL),
     });
     let job = json!({ "start": start });
     let process = Process::begin(&flow.entry.interpreter, &job, carrier.place()).map_err(|error| {

@@ -1,6 +1,7 @@
 //! A worker without a server: `kitaru worker`, and one inside of an application.
 //!
-//! Not here: what a worker does (`carry`).
+//! Told to stop, `kitaru worker` hands over what pools have given it, each when what runs of it has ended, and is told
+//! twice to go at once. Not here: what a worker does (`carry`).
 
 use crate::carry::Carrier;
 use crate::metrics::Metrics;
@@ -13,6 +14,9 @@ use tokio::runtime::{Builder, Runtime};
 
 /// How long its threads have to end with their next look.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Between two looks whether all is handed over.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A worker that works until it is stopped or dropped.
 pub struct Working {
@@ -47,6 +51,13 @@ impl Drop for Working {
     }
 }
 
+/// Returns when all is handed over that is to be.
+async fn drained(carrier: &Carrier) {
+    while carrier.drain() > 0 {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// Works until SIGINT or SIGTERM. `say` is called when it does.
 pub fn work(config: &Config, say: &mut dyn FnMut()) -> Result<(), ManageError> {
     let mut working = Working::begin(config, "worker")?;
@@ -57,6 +68,10 @@ pub fn work(config: &Config, say: &mut dyn FnMut()) -> Result<(), ManageError> {
             config.log.event("works");
             signals.next().await;
             config.log.event("stops");
+            tokio::select! {
+                () = drained(&working.carrier) => {}
+                () = signals.next() => {}
+            }
             Ok::<(), ManageError>(())
         })?;
     }

@@ -9,7 +9,7 @@ use kitaru_core::rows::BreakpointRow;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
 use kitaru_store::store::Result;
 use kitaru_store::wire::{Write, Wrote};
-use kitaru_store::{Claim, Created, Guard, LogLine, Queries, Store, StoreError};
+use kitaru_store::{Assign, Claim, Created, Guard, LogLine, Queries, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -154,6 +154,10 @@ impl Store for Faulty {
 
     fn renew(&self, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>> {
         self.write(|| self.inner.renew(leases, until), |_, _| {})
+    }
+
+    fn assign(&self, wanted: Assign) -> Result<Vec<ExecutionId>> {
+        self.write(|| self.inner.assign(wanted), |_, _| {})
     }
 
     fn load(&self, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {

@@ -135,6 +135,7 @@ impl World {
             fork: None,
             key: None,
             detached: false,
+            pool: None,
             pause_before: Vec::new(),
             tags: Vec::new(),
         };

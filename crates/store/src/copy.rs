@@ -105,6 +105,7 @@ pub const TABLES: &[Table] = &[
             ("created_at", Int),
             ("updated_at", Int),
             ("stirred", Flag),
+            ("pool", Words),
         ],
     },
     Table {

@@ -31,8 +31,8 @@ pub use http::is_remote;
 pub use postgres::{hidden, is_postgres, migrate, version};
 pub use sqlite::forget_memory;
 pub use store::{
-    ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries,
-    Revision, Seen, StatisticsRow, Store, WaitFilter,
+    ArtifactRow, Assign, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries,
+    Revision, Seen, StatisticsRow, Store, WaitFilter, Wanted,
 };
 
 pub use upkeep::{Backup, Collected, Removal, Restored, Restoring, Upkeep};

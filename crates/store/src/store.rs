@@ -68,6 +68,37 @@ pub struct LogLine {
     pub text: String,
 }
 
+/// What a worker is about to begin, so that others begin something else meanwhile. It owns nothing by that: its process
+/// takes each up by a claim, and what it never takes up is given to others when the time has passed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assign {
+    /// Which.
+    pub wanted: Wanted,
+    /// At most so many.
+    pub limit: usize,
+    /// Now.
+    pub at: Millis,
+    /// How long the others leave them alone.
+    pub hold: Millis,
+}
+
+/// Which executions are wanted by [`Store::assign`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    /// Those of these that are not final.
+    These(Vec<ExecutionId>),
+    /// Those of pools that nobody has begun, or whose owner is gone or has let its lease pass, those first that are there
+    /// longest.
+    OfPools {
+        /// The pools.
+        pools: Vec<String>,
+        /// Names of their flows; empty: whichever.
+        flows: Vec<String>,
+        /// The machine on which the code is to be; what says nothing of that is taken anywhere.
+        host: String,
+    },
+}
+
 /// For those who run executions. Every verb is durable when it returns, unless it says otherwise.
 ///
 /// Events are given in order and get consecutive sequences. A store replaces large inline values by
@@ -95,6 +126,9 @@ pub trait Store: Send + Sync {
 
     /// Extends leases; returns those that are no longer ours.
     fn renew(&self, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>>;
+
+    /// Gives executions that nobody else is about to begin to whoever asks; returns which. Not awaited to the disk.
+    fn assign(&self, wanted: Assign) -> Result<Vec<ExecutionId>>;
 
     /// The events after `after`, at most `limit` (0: all). Those of a replay begin with those of its source, up to
     /// where it was forked.
@@ -237,8 +271,8 @@ pub struct ExecutionFilter {
     pub awaits: bool,
     /// Only those that are parked on this execution.
     pub awaits_on: Option<ExecutionId>,
-    /// Only those that nobody has taken up yet.
-    pub unbegun: bool,
+    /// Only those of this pool.
+    pub pool: Option<String>,
     /// Was started by this execution.
     pub parent: Option<ExecutionId>,
     /// Replays this execution.

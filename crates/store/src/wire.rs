@@ -7,7 +7,7 @@
 
 use crate::error::StoreError;
 use crate::store::{
-    ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Result, Revision,
+    ArtifactRow, Assign, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Result, Revision,
     StatisticsRow, WaitFilter,
 };
 use kitaru_core::lease::{Owner, Pulse};
@@ -31,6 +31,8 @@ pub enum Write {
     Post(ExecutionId, Millis, Guard, Vec<Body>),
     /// [`crate::Store::renew`].
     Renew(Vec<(ExecutionId, Epoch)>, Millis),
+    /// [`crate::Store::assign`].
+    Assign(Assign),
     /// [`crate::Store::log`].
     Log(ExecutionId, Vec<LogLine>),
     /// [`crate::Store::delete`].
@@ -74,9 +76,9 @@ impl Write {
         }
     }
 
-    /// Whether it must be on the disk when it returns.
+    /// Whether it must be on the disk when it returns. What a worker is about to begin is only a hint for others.
     pub fn is_durable(&self) -> bool {
-        !matches!(self, Self::Log(..) | Self::KeepCode(..))
+        !matches!(self, Self::Assign(..) | Self::Log(..) | Self::KeepCode(..))
     }
 }
 
@@ -89,8 +91,8 @@ pub enum Wrote {
     Number(u64),
     /// Whether there was something to remove.
     Removed(bool),
-    /// Of [`Write::Renew`]: what is lost.
-    Lost(Vec<ExecutionId>),
+    /// Of [`Write::Renew`]: what is lost; of [`Write::Assign`]: what is assigned.
+    These(Vec<ExecutionId>),
     /// Nothing more is to be said.
     Done,
 }

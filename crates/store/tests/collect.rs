@@ -66,6 +66,7 @@ fn created(fork: Option<(ExecutionId, u64)>) -> Body {
         fork,
         key: None,
         detached: false,
+        pool: None,
         pause_before: Vec::new(),
         tags: Vec::new(),
     }))

@@ -148,6 +148,7 @@ fn it_is_written_on() {
         })),
         key: None,
         detached: false,
+        pool: None,
         pause_before: Vec::new(),
         tags: Vec::new(),
     };

@@ -61,6 +61,7 @@ fn start(store: &dyn Store) -> ExecutionId {
         fork: None,
         key: None,
         detached: false,
+        pool: None,
         pause_before: Vec::new(),
         tags: Vec::new(),
     };
@@ -114,9 +115,30 @@ fn many_who_open_an_empty_database_at_once_fill_it_once() {
             scope.spawn(|| start(opened(&cluster.address("kitaru")).unwrap().as_ref()));
         }
     });
-    assert_eq!(run(&cluster, "SELECT version FROM kitaru.kitaru_format"), ["1"]);
+    assert_eq!(run(&cluster, "SELECT version FROM kitaru.kitaru_format"), ["2"]);
     assert_eq!(run(&cluster, "SELECT count(*) FROM kitaru.executions"), ["6"]);
-    assert_eq!(kitaru_store::migrate(&cluster.address("kitaru")).unwrap(), (Some(1), 1));
+    assert_eq!(kitaru_store::migrate(&cluster.address("kitaru")).unwrap(), (Some(2), 2));
+}
+
+/// What the second format has added is taken out again: an execution that was asked for and not begun is its workers'.
+#[test]
+fn a_store_of_the_first_format_is_refused_until_it_is_brought_up_to_date() {
+    let cluster = Cluster::quick();
+    let address = cluster.address("old");
+    let store = opened(&address).unwrap();
+    let held = start(store.as_ref());
+    let unbegun = ExecutionId::new("unbegun");
+    store.create(&unbegun, now(store.as_ref()), vec![created()], None).unwrap();
+    drop(store);
+    run(&cluster, "ALTER TABLE old.executions DROP COLUMN pool, DROP COLUMN assigned_until");
+    run(&cluster, "CREATE INDEX executions_unbegun ON old.executions (n) WHERE epoch & 4294967295 = 0");
+    run(&cluster, "DROP FUNCTION old.write_assign; UPDATE old.kitaru_format SET version = 1");
+    assert_eq!(code(&address), "store-older");
+    assert_eq!(kitaru_store::migrate(&address).unwrap(), (Some(1), 2));
+    let store = opened(&address).unwrap();
+    let pool = |id| store.queries().execution(id).unwrap().pool;
+    assert_eq!((pool(&held), pool(&unbegun)), (None, Some("default".to_owned())));
+    store.append(&held, now(store.as_ref()), 1, step("after")).unwrap();
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn start(store: &dyn Store) -> ExecutionId {
         fork: None,
         key: None,
         detached: false,
+        pool: None,
         pause_before: Vec::new(),
         tags: Vec::new(),
     };

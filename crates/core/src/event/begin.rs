@@ -29,6 +29,9 @@ pub struct EntryPoint {
     pub host: Option<String>,
 }
 
+/// The pool of what is left to workers without naming another.
+pub const DEFAULT_POOL: &str = "default";
+
 /// [`super::Body::Created`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Created {
@@ -55,6 +58,9 @@ pub struct Created {
     /// Whether cancelling and pausing its parent leaves it alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub detached: bool,
+    /// The pool whose workers run it; `None`: whoever started it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
     /// Selectors of calls to pause before, in this execution only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pause_before: Vec<String>,

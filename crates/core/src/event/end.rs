@@ -104,6 +104,11 @@ pub enum PauseReason {
         /// How many times.
         taken: u32,
     },
+    /// A worker could not begin it, or ended its process.
+    LeftByWorker {
+        /// Why.
+        why: String,
+    },
     /// Retries of a call ran out, and its flow asked to pause then.
     RetriesExhausted {
         /// The call's key.

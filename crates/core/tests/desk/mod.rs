@@ -86,6 +86,7 @@ pub fn created(code: Option<&str>) -> Created {
         fork: None,
         key: None,
         detached: false,
+        pool: None,
         pause_before: Vec::new(),
         tags: Vec::new(),
     }

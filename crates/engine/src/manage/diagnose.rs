@@ -6,6 +6,7 @@ use super::pending::{self, pending};
 use super::{Result, hold, next, status};
 use kitaru_core::Millis;
 use kitaru_core::event::{PauseReason, Stop};
+use kitaru_core::event::DEFAULT_POOL;
 use kitaru_core::ids::takes;
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallStatus, ExecutionRow, Status};
@@ -66,6 +67,10 @@ pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -
         Status::Paused => {
             Diagnosis { why: paused(store, row)?, who: Who::Person, wake_at: None, next: Some(next::after_pause(row)) }
         }
+        Status::Interrupted if row.pool.is_some() => {
+            let (why, worker) = for_workers(row);
+            Diagnosis { why, who: Who::Person, wake_at: None, next: Some(format!("{worker}   # where none is at work")) }
+        }
         Status::Interrupted => Diagnosis {
             why: match said(row) {
                 Some(text) => text,
@@ -97,6 +102,14 @@ pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -
         }
     }
     Ok(found)
+}
+
+/// What becomes of an execution that the workers of a pool are to begin, or take up, and what to do where there are none.
+pub(super) fn for_workers(row: &ExecutionRow) -> (String, String) {
+    let pool = row.pool.as_deref().unwrap_or(DEFAULT_POOL);
+    let before = if takes(row.epoch) == 0 { "" } else { "its process is gone; " };
+    let named = if pool == DEFAULT_POOL { String::new() } else { format!(" --pool {}", next::quoted(pool)) };
+    (format!("{before}a worker of the pool {pool} takes it up"), format!("kitaru worker{named}"))
 }
 
 /// The same, looking itself whether its time has come.

@@ -53,7 +53,7 @@ pub use replay::{
     plan_replay,
 };
 use resume::has_news;
-pub use resume::{Drift, Prepared, ResumeOptions, due, prepare, unbegun};
+pub use resume::{Drift, Prepared, ResumeOptions, due, left_by_worker, orphaned, prepare};
 pub use shape::shape;
 pub use stop::{Stopped, stop, stop_again};
 pub use tokens::{Refused, Scope, create_token, is_live, note_use, recognise, revoke_token, span_of, tokens};

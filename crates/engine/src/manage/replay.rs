@@ -33,6 +33,8 @@ pub struct ReplayOptions {
     pub ask_again: Vec<String>,
     /// Labels of the replay.
     pub tags: Vec<String>,
+    /// The pool whose workers run it; `None`: whoever asks does.
+    pub pool: Option<String>,
     /// Who asks.
     pub by: String,
 }
@@ -253,6 +255,7 @@ pub fn create_replay(
         tags: options.tags.clone(),
         key: None,
         detached: false,
+        pool: options.pool.clone(),
         pause_before: Vec::new(),
     }))];
     for (at, values) in &planned.given {

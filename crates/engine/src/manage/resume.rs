@@ -7,13 +7,15 @@ use super::family::{above, children, root_of};
 use super::fleet::{awaits, have_come};
 use super::pending::pending;
 use super::{ManageError, Result, hold, next, status};
-use kitaru_core::event::{CallHead, CallsDropped, DriftDecided, DriftDecision, PauseReason, Resumed};
-use kitaru_core::ids::takes;
+use kitaru_core::event::{CallHead, CallsDropped, DriftDecided, DriftDecision, PauseReason, Paused, Resumed};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status};
 use kitaru_core::{Body, ExecutionId, Millis, Seq};
 use kitaru_store::{ExecutionFilter, Guard, Page, Store, WaitFilter};
 use std::collections::HashSet;
+
+/// At most this many are looked at in a pool: those that run there are few.
+const ORPHANS: usize = 1_000;
 
 /// What to do with the call that an execution is paused at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,32 +162,29 @@ pub fn due(store: &dyn Store, now: Millis) -> Result<Vec<ExecutionRow>> {
     Ok(found)
 }
 
-/// Executions that somebody asked a server for and that nobody has begun: who was to begin them has ended, or has more to
-/// do. What a command or a client has made is not among them: it begins that itself.
-pub fn unbegun(store: &dyn Store) -> Result<Vec<ExecutionRow>> {
-    let filter = ExecutionFilter { unbegun: true, roots: true, ..ExecutionFilter::default() };
+/// Executions of those pools that lost their process before their lease was over: whoever looks on that machine knows it at
+/// once. Those whose lease is over are given out by [`Store::assign`].
+pub fn orphaned(store: &dyn Store, pools: &[String], now: Millis) -> Result<Vec<ExecutionRow>> {
     let mut found = Vec::new();
-    for row in store.queries().executions(&filter, Page { limit: 100_000, offset: 0 })? {
-        if takes(row.epoch) > 0 || row.entry.module.is_none() {
-            continue;
-        }
-        let first = store.queries().events(&row.id, &["created"])?;
-        let by = first.into_iter().find_map(|event| match event.body {
-            Body::Created(created) => created.fork.map(|fork| fork.by),
-            _ => None,
-        });
-        if by.is_none_or(|by| !begins_itself(&by)) {
-            found.push(row);
-        }
+    for pool in pools {
+        let open = vec![Status::Running, Status::Interrupted];
+        let filter = ExecutionFilter { status: open, pool: Some(pool.clone()), ..ExecutionFilter::default() };
+        let rows = store.queries().executions(&filter, Page { limit: ORPHANS, offset: 0 })?;
+        found.extend(rows.into_iter().filter(|row| {
+            row.owner.is_some() && row.lease_until > now && status(store, row, now) == Status::Interrupted
+        }));
     }
-    // Who asked first comes first.
-    found.reverse();
     Ok(found)
 }
 
-/// Whether whoever made an execution begins it: a command or a client does.
-fn begins_itself(by: &str) -> bool {
-    ["cli", "python"].iter().any(|means| by == *means || by.ends_with(&format!(" ({means})")))
+/// Pauses an execution, as it was seen, that a worker could not begin or whose process it has ended: nobody tries it again
+/// until somebody says so.
+pub fn left_by_worker(store: &dyn Store, row: &ExecutionRow, why: &str, now: Millis) -> Result<()> {
+    let text = format!("{why}; go on with: kitaru resume {}", row.id.short());
+    let reason = PauseReason::LeftByWorker { why: why.to_owned() };
+    let paused = Body::Paused(Box::new(Paused { reason, text, reused: Vec::new() }));
+    store.post(&row.id, now, Guard::Unchanged(row.epoch, row.last_seq), vec![paused])?;
+    Ok(())
 }
 
 /// Whether a parked execution has something to go on with.
@@ -322,6 +321,7 @@ fn decide(
         PauseReason::WaitChanged { .. }
         | PauseReason::RaceDiverged { .. }
         | PauseReason::NoProgress { .. }
+        | PauseReason::LeftByWorker { .. }
         | PauseReason::Requested { .. } => {}
     }
     match given {

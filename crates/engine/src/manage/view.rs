@@ -67,6 +67,7 @@ pub fn brief(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Json>
         "tags": row.tags,
         "key": row.key,
         "detached": row.detached,
+        "pool": row.pool,
         "usage": usage(&row.usage),
         "wake_at": row.wake_at.map(time),
         "owner": owner(store, row, now),
@@ -301,6 +302,11 @@ pub fn reason(store: &dyn Store, row: &ExecutionRow, seen: Status, now: Millis) 
         return Ok(reason);
     }
     Ok(match seen {
+        Status::Interrupted if row.pool.is_some() => {
+            let (why, worker) = super::diagnose::for_workers(row);
+            let text = format!("{why}; where none is at work: {worker}");
+            json!({ "code": if takes(row.epoch) == 0 { "not-started" } else { "owner-gone" }, "text": text })
+        }
         Status::Interrupted if takes(row.epoch) == 0 => {
             json!({ "code": "not-started", "text": format!("nobody has taken it up; go on with: kitaru resume {}", row.id.short()) })
         }

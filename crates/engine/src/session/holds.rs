@@ -8,7 +8,7 @@ use super::{Inner, Session, json};
 use crate::error::{EngineError, Result};
 use crate::manage::pending;
 use kitaru_core::breakpoint::{Breakpoints, Met};
-use kitaru_core::event::{PauseReason, Paused, Stop, StopRequested};
+use kitaru_core::event::{Interrupted, PauseReason, Paused, Stop, StopRequested};
 use kitaru_core::matcher::CallId;
 use kitaru_core::rows::BreakpointRow;
 use kitaru_core::{Body, ExecutionId, Seq, Value};
@@ -35,6 +35,8 @@ impl Holds {
 struct Held {
     reason: PauseReason,
     text: String,
+    /// Its process ends, and another takes it up: it is left interrupted, and not paused.
+    hands_over: bool,
 }
 
 /// An execution that was paused.
@@ -67,7 +69,15 @@ impl Session {
 
     /// Holds the flow for that reason, unless it is held already.
     pub fn hold(&self, reason: PauseReason, text: String) {
-        self.lock().hold(Held { reason, text });
+        self.lock().hold(Held { reason, text, hands_over: false });
+        self.changed.notify_all();
+    }
+
+    /// The same, because its process is to end: it is left for another to take up.
+    pub fn hand_over(&self, by: &str) {
+        let reason = PauseReason::Requested { by: by.to_owned(), with: None };
+        let text = format!("{by}: another process takes it up");
+        self.lock().hold(Held { reason, text, hands_over: true });
         self.changed.notify_all();
     }
 
@@ -115,14 +125,13 @@ impl Session {
             let Some(held) = inner.holds.held.clone().filter(|_| !cancelled) else { return Ok(None) };
             (inner.seen, held, inner.pass.matcher.reused())
         };
-        let Held { reason, text } = held;
-        let paused = Paused { reason: reason.clone(), text: text.clone(), reused };
-        match self.store.post(
-            &self.id,
-            self.now(),
-            Guard::Unchanged(self.epoch, last),
-            vec![Body::Paused(Box::new(paused))],
-        ) {
+        let Held { reason, text, hands_over } = held;
+        let ended = if hands_over {
+            Body::Interrupted(Interrupted { by: text.clone(), reused })
+        } else {
+            Body::Paused(Box::new(Paused { reason: reason.clone(), text: text.clone(), reused }))
+        };
+        match self.store.post(&self.id, self.now(), Guard::Unchanged(self.epoch, last), vec![ended]) {
             Ok(seq) => {
                 self.close();
                 let flow = self.lock().holds.flow.clone();
@@ -188,7 +197,8 @@ impl Inner {
     fn hold_as_asked(&mut self, short: &str) {
         let by = self.stop_by.clone();
         let text = format!("paused by {by}; go on with: kitaru resume {short}");
-        self.hold(Held { reason: PauseReason::Requested { by, with: self.stop_with.clone() }, text });
+        let reason = PauseReason::Requested { by, with: self.stop_with.clone() };
+        self.hold(Held { reason, text, hands_over: false });
     }
 
     fn hold(&mut self, held: Held) {
@@ -204,7 +214,7 @@ impl Inner {
         let text = pending::said(&met);
         let Met { call, before, id, problem } = met;
         let reason = PauseReason::Breakpoint { call: Box::new(call), inputs, before, id, problem };
-        self.hold(Held { reason, text });
+        self.hold(Held { reason, text, hands_over: false });
     }
 
     fn let_go(&mut self, short: &str) {

@@ -127,6 +127,7 @@ fn run(call: &Call, asked: Run) -> Result<Told> {
         tags: asked.tags,
         key: asked.key,
         pause_before: asked.pause_before,
+        pool: None,
     };
     let row = start::begin(&call.shared, start, None)?;
     let is_new = row.epoch == 0;

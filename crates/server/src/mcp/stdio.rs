@@ -4,7 +4,7 @@
 //! on to their end whatever becomes of this one. Not here: a server, and looking for what is due.
 
 use super::handler::Handler;
-use crate::carry::Carrier;
+use crate::carry::{Carrier, Serves, Setup};
 use crate::feed::Feed;
 use crate::log::Log;
 use crate::process::Place;
@@ -51,7 +51,14 @@ async fn run(config: Stdio) -> Result<(), ManageError> {
     let Stdio { store, place, log, at_once, allow, by } = config;
     let mut signals = Signals::new().map_err(|error| broken(&error))?;
     let feed = Feed::unread(Arc::clone(&store), log);
-    let carrier = Carrier::on_call(&store, place.clone(), at_once, log);
+    let carrier = Carrier::on_call(Setup {
+        store: Arc::clone(&store),
+        place: place.clone(),
+        at_once,
+        serves: Serves::default(),
+        memory: None,
+        log,
+    });
     let shared = Shared {
         store,
         place,

@@ -12,7 +12,7 @@ mod values;
 use crate::afar::{Away, Lane, Settings, Tries};
 use crate::error::StoreError;
 use crate::owners;
-use crate::store::{Claim, Created, Guard, LogLine, Queries, Result, Store};
+use crate::store::{Assign, Claim, Created, Guard, LogLine, Queries, Result, Store};
 use crate::wire::{self, Connect, Found, Hello, Read, Write, Writes, Wrote, odd};
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::BreakpointRow;
@@ -232,7 +232,14 @@ impl Store for Remote {
 
     fn renew(&self, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>> {
         match self.write(Write::Renew(leases.to_vec(), until))? {
-            Wrote::Lost(lost) => Ok(lost),
+            Wrote::These(lost) => Ok(lost),
+            _ => Err(odd()),
+        }
+    }
+
+    fn assign(&self, wanted: Assign) -> Result<Vec<ExecutionId>> {
+        match self.write(Write::Assign(wanted))? {
+            Wrote::These(assigned) => Ok(assigned),
             _ => Err(odd()),
         }
     }

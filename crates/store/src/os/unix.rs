@@ -261,6 +261,25 @@ pub fn stand_apart(command: &mut std::process::Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
+/// Ends a child that stands apart, with all processes of its group.
+pub fn kill_group(child: &mut std::process::Child) {
+    if let Ok(pid) = libc::pid_t::try_from(child.id())
+        && child.try_wait().is_ok_and(|status| status.is_none())
+    {
+        // SAFETY: no memory is touched; the child was not waited for, so the number is still its group's.
+        unsafe { libc::kill(-pid, libc::SIGKILL) };
+    }
+}
+
+/// How many bytes of memory a process has; `None`: that is not known here.
+pub fn memory(pid: u32) -> Option<u64> {
+    let pages = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = pages.split(' ').nth(1)?.parse().ok()?;
+    // SAFETY: no memory is touched.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    Some(pages * u64::try_from(size).ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

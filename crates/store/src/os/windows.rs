@@ -65,6 +65,17 @@ pub fn stand_apart(command: &mut std::process::Command) {
     std::os::windows::process::CommandExt::creation_flags(command, 0x0000_0200);
 }
 
+/// See the unix half. What the child has started stays.
+pub fn kill_group(child: &mut std::process::Child) {
+    // One that has ended already needs no end.
+    drop(child.kill());
+}
+
+/// See the unix half. It cannot be told.
+pub fn memory(_pid: u32) -> Option<u64> {
+    None
+}
+
 /// Nothing is known of processes.
 pub fn is_running(_pid: u32, _then: u64) -> Option<bool> {
     None

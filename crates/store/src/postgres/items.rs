@@ -1,11 +1,11 @@
-//! Writes as the database takes them: JSON for `once` (`migrations/0002-writing.sql`), payloads of events apart.
+//! Writes as the database takes them: JSON for `once` (`migrations/writing.sql`), payloads of events apart.
 //!
 //! What an event changes is decided by [`kitaru_core::project`]; a sequence that the database will give is told as its
 //! place. Not here: statements, and what is refused.
 
 use super::fault::{Fault, Result};
 use super::param::escaped;
-use crate::store::{Claim, Guard, Seen};
+use crate::store::{Assign, Claim, Guard, Seen, Wanted};
 use crate::values::{New, encode_ids};
 use crate::wire::Write;
 use kitaru_core::event::{CallKind, Usage};
@@ -125,6 +125,7 @@ fn item(one: &Write, payloads: &mut Vec<String>, dead: Option<&str>) -> Result<I
             let leases: Vec<Json> = leases.iter().map(|(id, epoch)| json!([id.as_str(), epoch])).collect();
             fields(json!({ "verb": "renew", "leases": leases, "until": until }))
         }
+        Write::Assign(assign) => fields(assigned(assign)),
         Write::Log(id, lines) => {
             let line = |line: &crate::LogLine| json!([line.at, line.call_key, line.stream, line.text]);
             let lines: Vec<Json> = lines.iter().map(line).collect();
@@ -140,6 +141,16 @@ fn item(one: &Write, payloads: &mut Vec<String>, dead: Option<&str>) -> Result<I
         Write::RemoveBreakpoint(id) => fields(json!({ "verb": "remove_breakpoint", "id": id })),
         Write::KeepCode(digest, parts) => fields(json!({ "verb": "keep_code", "digest": digest, "parts": parts })),
     })
+}
+
+fn assigned(assign: &Assign) -> Json {
+    let Assign { wanted, limit, at: _, hold } = assign;
+    match wanted {
+        Wanted::These(ids) => json!({ "verb": "assign", "ids": ids, "limit": limit, "hold": hold }),
+        Wanted::OfPools { pools, flows, host } => json!({
+            "verb": "assign", "pools": pools, "flows": flows, "host": host, "limit": limit, "hold": hold,
+        }),
+    }
 }
 
 fn fields(value: Json) -> Item {
@@ -179,6 +190,7 @@ fn create(
         "inputs": serde_json::to_string(&created.inputs)?,
         "key": created.key,
         "detached": created.detached,
+        "pool": created.pool,
     });
     item.extend(fields(more));
     record(&mut item, at, events, payloads, false)?;

@@ -56,7 +56,11 @@ pub fn executions(db: &Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
         let words = statuses.iter().map(|status| status.as_str().to_owned()).collect();
         chosen.has("status = ANY ($)", Param::Texts(words));
     }
-    let texts = [("flow = $", filter.flow.as_deref()), ("$ = ANY (tags)", filter.tag.as_deref())];
+    let texts = [
+        ("flow = $", filter.flow.as_deref()),
+        ("$ = ANY (tags)", filter.tag.as_deref()),
+        ("pool = $", filter.pool.as_deref()),
+    ];
     let ids = [("parent = $", &filter.parent), ("forked_from = $", &filter.forked_from)];
     for (condition, value) in texts.into_iter().chain([("key = $", filter.key.as_deref())]) {
         if let Some(value) = value {
@@ -89,9 +93,6 @@ pub fn executions(db: &Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
     }
     if let Some(other) = &filter.awaits_on {
         chosen.has(AWAITS_ON, other.as_str());
-    }
-    if filter.unbegun {
-        chosen.is("status = 'interrupted' AND epoch & 4294967295 = 0");
     }
     if filter.roots {
         chosen.is("parent IS NULL");

@@ -29,7 +29,7 @@ use crate::error::StoreError;
 use crate::inherited::Inherited;
 use crate::owners;
 use crate::store::{
-    ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
+    ArtifactRow, Assign, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
     StatisticsRow, Store, WaitFilter,
 };
 use crate::values::Values;
@@ -193,7 +193,14 @@ impl Store for Postgres {
 
     fn renew(&self, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>> {
         match self.write(Write::Renew(leases.to_vec(), until))? {
-            Wrote::Lost(lost) => Ok(lost),
+            Wrote::These(lost) => Ok(lost),
+            _ => Err(odd()),
+        }
+    }
+
+    fn assign(&self, wanted: Assign) -> Result<Vec<ExecutionId>> {
+        match self.write(Write::Assign(wanted))? {
+            Wrote::These(assigned) => Ok(assigned),
             _ => Err(odd()),
         }
     }

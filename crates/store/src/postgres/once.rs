@@ -264,8 +264,8 @@ fn answer(told: &Json) -> Result<Wrote> {
     if let Some(removed) = told["removed"].as_bool() {
         return Ok(Wrote::Removed(removed));
     }
-    if let Some(lost) = told["lost"].as_array() {
-        return Ok(Wrote::Lost(lost.iter().filter_map(Json::as_str).map(ExecutionId::new).collect()));
+    if let Some(these) = told["these"].as_array() {
+        return Ok(Wrote::These(these.iter().filter_map(Json::as_str).map(ExecutionId::new).collect()));
     }
     Err(crate::wire::odd())
 }

@@ -9,9 +9,11 @@ use super::fault::{Fault, Result};
 use super::param::{Columns, Param};
 use crate::error::StoreError;
 
-/// Migrations from version n to n + 1, in order.
-const MIGRATIONS: &[&str] =
-    &[concat!(include_str!("migrations/0001-tables.sql"), include_str!("migrations/0002-writing.sql"))];
+/// Migrations of the tables from version n to n + 1, in order.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001-tables.sql"), include_str!("migrations/0002-pools.sql")];
+
+/// The writing statements, as they are in the present version: made anew with each migration.
+const WRITING: &str = include_str!("migrations/writing.sql");
 
 /// The version that this code writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -79,6 +81,7 @@ pub fn migrate(db: &Conn, schema: &str, path: &str) -> Result<Option<u32>> {
         for step in MIGRATIONS.get(from as usize..).unwrap_or_default() {
             db.batch(step)?;
         }
+        db.batch(WRITING)?;
         db.execute("UPDATE kitaru_format SET version = $1", &[Param::from(u64::from(VERSION))])?;
         Ok(found)
     })

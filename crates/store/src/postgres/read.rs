@@ -52,7 +52,7 @@ pub fn events_of(db: &Conn, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Even
 pub const EXECUTION: &str = "SELECT id, flow, status, reason, wake_at, owner, epoch,
     CASE WHEN owner IS NULL THEN lease_until ELSE held_until(lease_until) END, parent, parent_key,
     forked_from, entry, code, tags, inputs, result, error, input_tokens, output_tokens, cost_usd, stop, fruitless,
-    last_seq, created_at, updated_at, base, key, detached, n FROM executions";
+    last_seq, created_at, updated_at, base, key, detached, n, pool FROM executions";
 
 pub fn execution_row(row: &Row) -> Result<ExecutionRow> {
     let status = row.text(2)?;
@@ -84,6 +84,7 @@ pub fn execution_row(row: &Row) -> Result<ExecutionRow> {
         key: row.opt_text(26)?,
         detached: row.flag(27)?,
         number: row.num(28)?,
+        pool: row.opt_text(29)?,
     })
 }
 

@@ -177,6 +177,7 @@ mod tests {
             fork,
             key: None,
             detached: false,
+            pool: None,
             pause_before: Vec::new(),
             tags: Vec::new(),
         };

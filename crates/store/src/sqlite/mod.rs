@@ -18,6 +18,7 @@ mod gate;
 mod keep;
 mod once;
 mod open;
+mod pools;
 mod read;
 mod restore;
 mod schema;
@@ -33,7 +34,7 @@ use crate::inherited::Inherited;
 use crate::os;
 use crate::owners::Owners;
 use crate::store::{
-    ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
+    ArtifactRow, Assign, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
     StatisticsRow, Store, WaitFilter,
 };
 use crate::values::Values;
@@ -232,6 +233,17 @@ impl Store for Sqlite {
         })?;
         let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(std::mem::take(&mut *lost))
+    }
+
+    fn assign(&self, wanted: Assign) -> Result<Vec<ExecutionId>> {
+        let assigned = Arc::new(Mutex::new(Vec::new()));
+        let found = Arc::clone(&assigned);
+        self.write(Durable::Later, move |db, _| {
+            *found.lock().unwrap_or_else(PoisonError::into_inner) = pools::assign(db, &wanted)?;
+            Ok(0)
+        })?;
+        let mut assigned = assigned.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(std::mem::take(&mut *assigned))
     }
 
     fn load(&self, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {

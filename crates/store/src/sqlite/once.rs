@@ -8,7 +8,7 @@ use super::feed::Numbers;
 use super::keep::{AGAIN, Referred};
 use super::read::must_exist;
 use super::writer::Durable;
-use super::{Sqlite, breakpoints, chunks, forks, write};
+use super::{Sqlite, breakpoints, chunks, forks, pools, write};
 use crate::error::StoreError;
 use crate::store::Created;
 use crate::wire::{Write, Wrote};
@@ -177,7 +177,8 @@ fn apply(db: &Connection, numbers: &mut Numbers, one: &Write) -> Result<Wrote> {
             Wrote::Number(write::append(db, numbers, id, n, *at, *epoch, events)?)
         }
         Write::Post(id, at, guard, events) => Wrote::Number(write::post(db, numbers, id, *at, guard, events)?),
-        Write::Renew(leases, until) => Wrote::Lost(write::renew(db, leases, *until)?),
+        Write::Renew(leases, until) => Wrote::These(write::renew(db, leases, *until)?),
+        Write::Assign(assign) => Wrote::These(pools::assign(db, assign)?),
         Write::Log(id, lines) => {
             write::log(db, numbers, must_exist(db, id)?, lines)?;
             Wrote::Done

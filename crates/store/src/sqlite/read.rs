@@ -80,7 +80,7 @@ pub fn events_of(db: &Connection, id: &ExecutionId, kinds: &[&str]) -> Result<Ve
 
 const EXECUTION: &str = "SELECT id, flow, status, reason, wake_at, owner, epoch, lease_until, parent, parent_key,
     forked_from, entry, code, tags, inputs, result, error, input_tokens, output_tokens, cost_usd, stop, fruitless,
-    last_seq, created_at, updated_at, base, key, detached, n FROM executions";
+    last_seq, created_at, updated_at, base, key, detached, n, pool FROM executions";
 
 fn execution_row(row: &Row<'_>) -> Result<ExecutionRow> {
     let status: String = row.get(2)?;
@@ -116,6 +116,7 @@ fn execution_row(row: &Row<'_>) -> Result<ExecutionRow> {
         base: row.get(25)?,
         key: row.get(26)?,
         detached: row.get(27)?,
+        pool: row.get(29)?,
         number: row.get(28)?,
     })
 }
@@ -165,10 +166,6 @@ pub type Statement = (String, Vec<Box<dyn ToSql>>);
 /// Whether a text stands in what an execution is called.
 const TEXT: &str = "(SELECT max(instr(lower(one), ?) > 0) FROM (SELECT flow AS one UNION ALL SELECT id
     UNION ALL SELECT coalesce(key, '') UNION ALL SELECT value FROM json_each(tags)))";
-
-/// What nobody has taken up: the remainder is how often somebody has ([`kitaru_core::ids::takes`]).
-const UNBEGUN: &str = "n IN (SELECT n FROM executions INDEXED BY executions_unbegun
-    WHERE status = 'interrupted' AND epoch & 4294967295 = 0)";
 
 /// Numbers come from indexes alone; only the page's rows are fetched.
 pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
@@ -221,8 +218,9 @@ pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
         conditions.push("n IN (SELECT n FROM awaits WHERE awaited = ?)".to_owned());
         values.push(Box::new(other.as_str().to_owned()));
     }
-    if filter.unbegun {
-        conditions.push(UNBEGUN.to_owned());
+    if let Some(pool) = &filter.pool {
+        conditions.push("pool = ?".to_owned());
+        values.push(Box::new(pool.clone()));
     }
     if let Some(parent) = &filter.parent {
         conditions.push("parent = ?".to_owned());

@@ -51,7 +51,11 @@ fn every_listing_is_served_by_an_index() {
     must_use(&store, &list(ExecutionFilter { awaits: true, ..all() }), &["awaits_n"]);
     let on = ExecutionFilter { awaits_on: Some(ExecutionId::new("x")), ..all() };
     must_use(&store, &list(on), &["SEARCH awaits USING PRIMARY KEY"]);
-    must_use(&store, &list(ExecutionFilter { unbegun: true, ..all() }), &["executions_unbegun"]);
+    let left = vec![Status::Running, Status::Interrupted];
+    let of_pool = ExecutionFilter { pool: Some("p".to_owned()), status: left, ..all() };
+    must_use(&store, &list(of_pool), &["INDEX executions_pool"]);
+    let steps = plan(&store, pools::OF_POOL);
+    assert!(steps.iter().all(|step| !step.contains("TEMP B-TREE")), "{steps:#?}");
     must_use(&store, &list(ExecutionFilter { due_by: Some(1), ..all() }), &["executions_wake"]);
     let indexes = ["executions_stirred", "executions_wake", "awaits_open", "executions_left"];
     must_use(&store, &format!("SELECT id FROM executions WHERE {}", due::CANDIDATES), &indexes);

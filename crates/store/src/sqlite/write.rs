@@ -37,8 +37,10 @@ pub fn create(
     let n: i64 = db
         .prepare_cached(
             "INSERT INTO executions (id, reversed, flow, status, epoch, lease_until, parent, parent_key, forked_from,
-                entry, code, tags, inputs, last_seq, created_at, updated_at, owner, base, key, detached)
-             VALUES (?1, ?2, ?3, 'interrupted', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16, ?17, ?18)
+                entry, code, tags, inputs, last_seq, created_at, updated_at, owner, base, key, detached,
+                pool)
+             VALUES (?1, ?2, ?3, 'interrupted', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16, ?17, ?18,
+                ?19)
              RETURNING n",
         )?
         .query_row(
@@ -60,7 +62,8 @@ pub fn create(
                 claim.map(|claim| serde_json::to_string(&claim.owner)).transpose()?,
                 base,
                 created.key,
-                created.detached
+                created.detached,
+                created.pool
             ],
             |row| row.get(0),
         )?;
@@ -83,7 +86,7 @@ pub fn claim(
     let taken: Option<(i64, Seq)> = db
         .prepare_cached(
             "UPDATE executions SET epoch = epoch + 1, owner = ?3, lease_until = ?4, last_seq = last_seq + ?5,
-                updated_at = ?6
+                updated_at = ?6, assigned_until = 0
              WHERE id = ?1 AND epoch = ?2 AND status NOT IN ('completed', 'cancelled') RETURNING n, last_seq",
         )?
         .query_row(

@@ -155,25 +155,6 @@ pub fn what_waits_for_less_than_an_end_is_always_looked_at(with: &Fixture) {
     assert!(is_stirred(with, &id, T));
 }
 
-pub fn what_nobody_has_begun_is_listed_until_somebody_does(with: &Fixture) {
-    let listed = || {
-        let filter = ExecutionFilter { unbegun: true, ..ExecutionFilter::default() };
-        let all = Page { limit: 1_000, offset: 0 };
-        with.store.queries().executions(&filter, all).unwrap().into_iter().map(|row| row.id).collect::<Vec<_>>()
-    };
-    let id = fresh();
-    with.store.create(&id, T, vec![created("later")], None).unwrap();
-    let begun = with.start("now");
-    assert!(listed().contains(&id) && !listed().contains(&begun));
-    let claim = with.claim();
-    let events = vec![taken(&claim.owner)];
-    with.store.claim(&id, T, 0, claim, events).unwrap();
-    assert!(!listed().contains(&id));
-    let gone = Body::Interrupted(Interrupted { by: "SIGTERM".to_owned(), reused: Vec::new() });
-    with.store.append(&id, T, 1, vec![gone]).unwrap();
-    assert!(!listed().contains(&id), "it was begun, and is resumed by whoever says so");
-}
-
 pub fn pages_of_the_inbox_follow_each_other_whatever_is_answered(with: &Fixture) {
     let before: usize = pages(with, 1_000).len();
     let mut ids: Vec<ExecutionId> = Vec::new();

@@ -21,6 +21,7 @@ pub fn created(flow: &str) -> Body {
         fork: None,
         key: None,
         detached: false,
+        pool: None,
         pause_before: Vec::new(),
         tags: Vec::new(),
     }))

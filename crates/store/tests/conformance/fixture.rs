@@ -46,6 +46,22 @@ impl Fixture {
         self.address.starts_with("postgres://")
     }
 
+    /// Whether it goes by a clock of its own, and not by the times that it is given.
+    pub fn has_own_clock(&self) -> bool {
+        self.address.starts_with("postgres://")
+    }
+
+    /// Whether it says itself on which machine an execution's code is.
+    pub fn names_hosts(&self) -> bool {
+        self.address.starts_with("http://")
+    }
+
+    /// The time by its clock.
+    pub fn now(&self) -> Millis {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        self.store.by_its_clock(Millis::try_from(since.as_millis()).unwrap())
+    }
+
     /// The same store by another handle.
     pub fn again(&self) -> Arc<dyn Store> {
         if self.address == MEMORY {

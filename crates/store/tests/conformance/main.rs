@@ -27,6 +27,7 @@ mod fold;
 mod forks;
 mod listing;
 mod once;
+mod pools;
 mod ownership;
 #[cfg(unix)]
 mod postgres;

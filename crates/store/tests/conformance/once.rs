@@ -4,7 +4,7 @@ use super::events::{completed, created, ended, taken, value};
 use super::{Fixture, LEASE, T, code, fresh};
 use kitaru_core::{Body, Digest, ExecutionId, Value};
 use kitaru_store::wire::{Write, Wrote};
-use kitaru_store::{Created, Guard, LogLine, Store, StoreError};
+use kitaru_store::{Assign, Created, Guard, LogLine, Store, StoreError, Wanted};
 
 fn step(id: &ExecutionId, key: &str) -> Write {
     Write::Append(id.clone(), T, 1, vec![ended(key, value("r"))])
@@ -34,6 +34,7 @@ fn one_of_each(with: &Fixture) -> Vec<Write> {
         Write::Post(posted, T, Guard::NotFinal, vec![ended("b", value("r"))]),
         Write::Claim(taken_up, T, 1, claim.clone(), vec![taken(&claim.owner)]),
         Write::Renew(vec![(held.clone(), 1), (fresh(), 1)], T + 2 * LEASE),
+        Write::Assign(Assign { wanted: Wanted::These(vec![held.clone(), fresh()]), limit: 9, at: T, hold: LEASE }),
         Write::Log(held, vec![line]),
         Write::Delete(ended_one, 1, last),
         Write::AddBreakpoint(breakpoint),
@@ -66,8 +67,9 @@ pub fn a_write_that_comes_twice_is_written_once_and_answered_alike(with: &Fixtur
         with.store.write_once("w", 1, writes.clone()).unwrap().into_iter().map(Result::unwrap).collect();
     assert_eq!(first[0], Wrote::Created(Created::New(1)));
     assert_eq!((&first[1], &first[2], &first[3]), (&Wrote::Number(3), &Wrote::Number(3), &Wrote::Number(2)));
-    assert!(matches!(&first[4], Wrote::Lost(lost) if lost.len() == 1));
-    assert_eq!((&first[6], &first[8]), (&Wrote::Done, &Wrote::Removed(false)));
+    assert!(matches!(&first[4], Wrote::These(lost) if lost.len() == 1));
+    assert!(matches!(&first[5], Wrote::These(assigned) if assigned.len() == 1));
+    assert_eq!((&first[7], &first[9]), (&Wrote::Done, &Wrote::Removed(false)));
     let seen = all(with.store.as_ref(), &writes);
     for by in [&with.store, &with.again()] {
         let again = by.write_once("w", 1, writes.clone()).unwrap();

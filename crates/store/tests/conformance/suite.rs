@@ -44,6 +44,12 @@ macro_rules! suite {
                 what_one_writer_sends_is_seen_by_others_as_any_write
                 values_that_are_not_there_are_asked_for_and_nothing_is_written
                 pieces_of_values_are_found_by_their_digests;
+            pools:
+                what_a_pool_has_is_given_once_the_oldest_first
+                what_was_given_and_not_taken_up_is_given_to_another_later
+                what_somebody_has_is_given_when_it_was_left_or_its_lease_is_over
+                what_is_on_another_machine_is_left_to_that_one
+                many_who_ask_at_once_are_given_each_something_else;
             verbs:
                 an_execution_is_created_once
                 a_new_execution_begins_with_created
@@ -95,7 +101,6 @@ macro_rules! suite {
                 a_parked_parent_is_stirred_by_what_becomes_of_its_children
                 what_waits_for_an_end_is_looked_at_when_that_comes
                 what_waits_for_less_than_an_end_is_always_looked_at
-                what_nobody_has_begun_is_listed_until_somebody_does
                 pages_of_the_inbox_follow_each_other_whatever_is_answered;
             fold:
                 rows_are_the_fold_of_the_journal

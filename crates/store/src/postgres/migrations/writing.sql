@@ -6,7 +6,7 @@
 -- 1099511627776 + place.
 
 -- Times are told by this clock.
-CREATE FUNCTION now_ms() RETURNS bigint LANGUAGE sql VOLATILE AS
+CREATE OR REPLACE FUNCTION now_ms() RETURNS bigint LANGUAGE sql VOLATILE AS
 $$ SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint $$;
 
 -- Numbers begin behind one that is never given.
@@ -14,7 +14,7 @@ SELECT nextval('revision');
 
 -- How far all is settled: what has a number up to `settled` is there for good, and nothing will come below it. `last` is
 -- the last number that was given, `writing` how many are about to write.
-CREATE FUNCTION settled(p_space integer, OUT settled bigint, OUT last bigint, OUT writing bigint, OUT now bigint)
+CREATE OR REPLACE FUNCTION settled(p_space integer, OUT settled bigint, OUT last bigint, OUT writing bigint, OUT now bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
     v_low bigint;
@@ -32,18 +32,18 @@ END $$;
 
 -- Until when an owner is believed whose lease ends then. While the database was away no lease could be extended: whoever
 -- held one when it went has as long again as a lease lasts to be heard of.
-CREATE FUNCTION held_until(p_lease bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION held_until(p_lease bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_started bigint := floor(extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint;
 BEGIN
     RETURN CASE WHEN p_lease > v_started - 600000 THEN greatest(p_lease, v_started + 15000) ELSE p_lease END;
 END $$;
 
-CREATE FUNCTION placed(p_seq bigint, p_first bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
+CREATE OR REPLACE FUNCTION placed(p_seq bigint, p_first bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
 $$ SELECT CASE WHEN p_seq >= 1099511627776 THEN p_seq - 1099511627776 + p_first ELSE p_seq END $$;
 
 -- To be called before the first number is taken: what has a number above this one may not be seen yet (see `feed.rs`).
-CREATE FUNCTION announce(p_space integer) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION announce(p_space integer) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT pg_try_advisory_xact_lock_shared(p_space, (pg_sequence_last_value('revision') & 2147483647)::integer) THEN
         RAISE 'somebody else holds an advisory lock of this store' USING ERRCODE = 'lock_not_available';
@@ -53,7 +53,7 @@ END $$;
 
 -- To be called when an execution has moved in a way that it, or one above it, may wait for. `p_anew`: its status has
 -- changed, so that what it was marked for is past.
-CREATE FUNCTION stir(p_n bigint, p_anew boolean) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION stir(p_n bigint, p_anew boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_at bigint := p_n;
 BEGIN
@@ -69,7 +69,7 @@ BEGIN
 END $$;
 
 -- What changes of calls' rows, each of another call.
-CREATE FUNCTION change_calls(p_n bigint, p_first bigint, p_rows jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION change_calls(p_n bigint, p_first bigint, p_rows jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     -- A row whose record is another one was dropped and runs anew: it is taken over, its usage keeps adding. A failed try
     -- (`retrying`) has no record of its own. What only begins (`running`, `waiting`) says nothing of attempts.
@@ -95,7 +95,7 @@ BEGIN
     RETURN true;
 END $$;
 
-CREATE FUNCTION change_execution(p_n bigint, p_one jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION change_execution(p_n bigint, p_one jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE executions AS e SET
         status = coalesce(p_one->>'status', e.status),
@@ -120,7 +120,7 @@ BEGIN
 END $$;
 
 -- The other changes of rows, each rare beside those of calls.
-CREATE FUNCTION change_other(p_n bigint, p_first bigint, p_at bigint, p_one jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION change_other(p_n bigint, p_first bigint, p_at bigint, p_one jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     CASE p_one->>'c'
     WHEN 'usage' THEN
@@ -162,7 +162,7 @@ BEGIN
 END $$;
 
 -- Writes events whose sequences are reserved, and what they change.
-CREATE FUNCTION record(p_n bigint, p_first bigint, p_epoch bigint, p_at bigint, p_one jsonb, p_payloads text[])
+CREATE OR REPLACE FUNCTION record(p_n bigint, p_first bigint, p_epoch bigint, p_at bigint, p_one jsonb, p_payloads text[])
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     v_from integer := (p_one->>'from')::integer;
@@ -197,7 +197,7 @@ BEGIN
 END $$;
 
 -- What an item refers to and is not there; null: all is. Whoever removes values waits for this transaction.
-CREATE FUNCTION lacks(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION lacks(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_lost jsonb;
 BEGIN
@@ -219,13 +219,13 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION unknown(p_id text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS
+CREATE OR REPLACE FUNCTION unknown(p_id text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS
 $$ SELECT jsonb_build_object('no', 'unknown', 'id', p_id) $$;
 
-CREATE FUNCTION conflict(p_why text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS
+CREATE OR REPLACE FUNCTION conflict(p_why text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS
 $$ SELECT jsonb_build_object('no', 'conflict', 'why', p_why) $$;
 
-CREATE FUNCTION write_append(p_one jsonb, p_payloads text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION write_append(p_one jsonb, p_payloads text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_id text := p_one->>'id';
     v_at bigint := (p_one->>'at')::bigint;
@@ -248,7 +248,7 @@ BEGIN
     RETURN to_jsonb(v_first);
 END $$;
 
-CREATE FUNCTION write_create(p_one jsonb, p_payloads text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION write_create(p_one jsonb, p_payloads text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_id text := p_one->>'id';
     v_epoch bigint := (p_one->>'epoch')::bigint;
@@ -273,12 +273,12 @@ BEGIN
         END IF;
     END IF;
     INSERT INTO executions (id, reversed, flow, status, epoch, lease_until, parent, parent_key, forked_from, entry, code,
-        tags, inputs, last_seq, created_at, updated_at, owner, base, key, detached)
+        tags, inputs, last_seq, created_at, updated_at, owner, base, key, detached, pool)
     VALUES (v_id, reverse(v_id), p_one->>'flow', 'interrupted', v_epoch, (p_one->>'lease')::bigint, p_one->>'parent',
         p_one->>'parent_key', v_source, p_one->>'entry', p_one->>'code',
         ARRAY(SELECT jsonb_array_elements_text(p_one->'tags')), p_one->>'inputs', v_base + (p_one->>'count')::bigint,
         (p_one->>'at')::bigint, (p_one->>'at')::bigint, p_one->>'owner', v_base, p_one->>'key',
-        (p_one->>'detached')::boolean)
+        (p_one->>'detached')::boolean, p_one->>'pool')
     ON CONFLICT (id) DO NOTHING RETURNING n INTO v_n;
     IF NOT FOUND THEN
         RETURN '{"exists": true}'::jsonb;
@@ -295,7 +295,7 @@ BEGIN
     RETURN jsonb_build_object('new', v_epoch);
 END $$;
 
-CREATE FUNCTION write_claim(p_one jsonb, p_payloads text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION write_claim(p_one jsonb, p_payloads text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_id text := p_one->>'id';
     v_epoch bigint := (p_one->>'epoch')::bigint;
@@ -307,7 +307,7 @@ BEGIN
     -- Nobody takes up what somebody else holds, whatever the clock of whoever asks says: by the clock here the lease must
     -- have run out, or whoever asks knows its owner to be gone.
     UPDATE executions AS e SET epoch = e.epoch + 1, owner = p_one->>'owner', lease_until = (p_one->>'lease')::bigint,
-        last_seq = e.last_seq + v_count, updated_at = v_at
+        last_seq = e.last_seq + v_count, updated_at = v_at, assigned_until = 0
     WHERE e.id = v_id AND e.epoch = v_epoch AND e.status NOT IN ('completed', 'cancelled')
         AND (e.owner IS NULL OR held_until(e.lease_until) <= now_ms() OR e.owner = p_one->>'dead')
     RETURNING e.n, e.last_seq INTO v_n, v_last;
@@ -322,7 +322,7 @@ BEGIN
 END $$;
 
 -- What is wrong with the guard of a post; null: it holds.
-CREATE FUNCTION guarded(p_id text, p_n bigint, p_epoch bigint, p_last bigint, p_guard jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION guarded(p_id text, p_n bigint, p_epoch bigint, p_last bigint, p_guard jsonb) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
     v_other jsonb;
@@ -351,7 +351,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION write_post(p_one jsonb, p_payloads text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION write_post(p_one jsonb, p_payloads text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_id text := p_one->>'id';
     v_at bigint := (p_one->>'at')::bigint;
@@ -379,7 +379,7 @@ BEGIN
     RETURN to_jsonb(v_last + 1);
 END $$;
 
-CREATE FUNCTION write_renew(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION write_renew(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_lost bigint[] := '{}';
     v_lease record;
@@ -394,12 +394,51 @@ BEGIN
             v_lost := array_append(v_lost, v_lease.place);
         END IF;
     END LOOP;
-    RETURN jsonb_build_object('lost', coalesce((
+    RETURN jsonb_build_object('these', coalesce((
         SELECT jsonb_agg(l.one->>0 ORDER BY l.place)
         FROM jsonb_array_elements(p_one->'leases') WITH ORDINALITY AS l(one, place) WHERE l.place = ANY (v_lost)), '[]'));
 END $$;
 
-CREATE FUNCTION write_log(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- Gives a worker what it is about to begin. What another one is just giving itself is passed over, and not waited for.
+CREATE OR REPLACE FUNCTION write_assign(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    v_now bigint := now_ms();
+    v_until bigint := v_now + (p_one->>'hold')::bigint;
+    v_left bigint := (p_one->>'limit')::bigint;
+    v_flows text[] := ARRAY(SELECT jsonb_array_elements_text(p_one->'flows'));
+    v_given text[] := '{}';
+    v_some text[];
+    v_pool text;
+BEGIN
+    IF p_one ? 'ids' THEN
+        UPDATE executions SET assigned_until = v_until WHERE n IN (
+            SELECT n FROM executions
+            WHERE id IN (SELECT one FROM jsonb_array_elements_text(p_one->'ids') WITH ORDINALITY AS i(one, place)
+                    WHERE place <= v_left)
+                AND assigned_until <= v_now AND status NOT IN ('completed', 'cancelled')
+            FOR NO KEY UPDATE SKIP LOCKED);
+        RETURN jsonb_build_object('these', coalesce((SELECT jsonb_agg(i.one ORDER BY i.place)
+            FROM jsonb_array_elements_text(p_one->'ids') WITH ORDINALITY AS i(one, place)
+            JOIN executions ON executions.id = i.one WHERE assigned_until = v_until), '[]'));
+    END IF;
+    FOR v_pool IN SELECT jsonb_array_elements_text(p_one->'pools') LOOP
+        WITH given AS (
+            UPDATE executions SET assigned_until = v_until WHERE n IN (
+                SELECT n FROM executions
+                WHERE pool = v_pool AND status IN ('running', 'interrupted') AND assigned_until <= v_now
+                    AND (owner IS NULL OR held_until(lease_until) <= v_now)
+                    AND (v_flows = '{}' OR flow = ANY (v_flows))
+                    AND coalesce(entry::jsonb->>'host', p_one->>'host') = p_one->>'host'
+                ORDER BY n LIMIT v_left FOR NO KEY UPDATE SKIP LOCKED)
+            RETURNING n, id)
+        SELECT coalesce(array_agg(id ORDER BY n), '{}') INTO v_some FROM given;
+        v_given := v_given || v_some;
+        v_left := v_left - coalesce(array_length(v_some, 1), 0);
+    END LOOP;
+    RETURN jsonb_build_object('these', to_jsonb(v_given));
+END $$;
+
+CREATE OR REPLACE FUNCTION write_log(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_n bigint;
     v_last bigint;
@@ -417,7 +456,7 @@ BEGIN
 END $$;
 
 -- Removes an execution that ended and has not changed, with all that nobody else reads.
-CREATE FUNCTION write_delete(p_id text, p_epoch bigint, p_last bigint, p_space integer) RETURNS jsonb
+CREATE OR REPLACE FUNCTION write_delete(p_id text, p_epoch bigint, p_last bigint, p_space integer) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
     v_n bigint;
@@ -450,7 +489,7 @@ BEGIN
     RETURN 'true'::jsonb;
 END $$;
 
-CREATE FUNCTION write_one(p_one jsonb, p_payloads text[], p_space integer) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION write_one(p_one jsonb, p_payloads text[], p_space integer) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_no jsonb;
     v_id bigint;
@@ -470,6 +509,7 @@ BEGIN
     WHEN 'claim' THEN RETURN write_claim(p_one, p_payloads);
     WHEN 'post' THEN RETURN write_post(p_one, p_payloads);
     WHEN 'renew' THEN RETURN write_renew(p_one);
+    WHEN 'assign' THEN RETURN write_assign(p_one);
     WHEN 'log' THEN RETURN write_log(p_one);
     WHEN 'delete' THEN
         RETURN write_delete(p_one->>'id', (p_one->>'epoch')::bigint, (p_one->>'last')::bigint, p_space);
@@ -491,7 +531,7 @@ END $$;
 
 -- Makes writes that may come twice: see `Store::write_once`. `p_known`: it may have come before, and is looked for first; two
 -- that bring the same stand in line for the writer's row. Else it is noticed at the end, where all of it is undone.
-CREATE FUNCTION once(p_writer text, p_number bigint, p_items jsonb, p_payloads text[], p_durable boolean, p_known boolean,
+CREATE OR REPLACE FUNCTION once(p_writer text, p_number bigint, p_items jsonb, p_payloads text[], p_durable boolean, p_known boolean,
     p_strict boolean, p_values boolean, p_space integer) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_last bigint;
@@ -550,7 +590,7 @@ BEGIN
 END $$;
 
 -- Removes an execution unless something needs it.
-CREATE FUNCTION remove_one(p_id text, p_epoch bigint, p_last bigint, p_space integer) RETURNS jsonb
+CREATE OR REPLACE FUNCTION remove_one(p_id text, p_epoch bigint, p_last bigint, p_space integer) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
     v_n bigint;

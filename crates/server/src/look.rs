@@ -1,0 +1,117 @@
+//! What a worker looks for in the store: what is due, what has lost its process, and what the pools have to begin.
+//!
+//! Several workers look at one store. What one of them is about to begin is given to it first ([`Store::assign`]), so that
+//! the others begin something else. Not here: beginning it (`carry`).
+
+use crate::carry::Work;
+use kitaru_core::Millis;
+use kitaru_core::rows::ExecutionRow;
+use kitaru_engine::manage::{self, ManageError};
+use kitaru_store::{Assign, Wanted};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Between two looks, if nobody rings.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Without a write, what is there by time alone is looked for so often.
+const PASSING: Duration = Duration::from_secs(1);
+
+/// A look for what is due takes at most one part in so many of the time, however much there is to look at.
+const MOST: u32 = 20;
+
+/// How long others leave alone what was given: as long as it takes to load an execution's code, or a little more.
+const HOLD: Millis = 30_000;
+
+/// Has whoever waits look at once.
+#[derive(Default)]
+pub struct Bell {
+    rung: Mutex<bool>,
+    news: Condvar,
+}
+
+impl Bell {
+    /// There may be something.
+    pub fn ring(&self) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.news.notify_all();
+    }
+
+    /// Waits until it rings, at most so long. Whether it did.
+    fn wait(&self, most: Duration) -> bool {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut rung, _) =
+            self.news.wait_timeout_while(rung, most, |rung| !*rung).unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *rung)
+    }
+}
+
+/// Looks until the worker is stopped.
+pub fn until_stopped(work: &Work) {
+    let (mut seen, mut last, mut rested) = (None, Instant::now(), Duration::ZERO);
+    let mut rung = true;
+    while !work.is_leaving() {
+        let version = work.store.version().ok();
+        let news = version != seen || last.elapsed() >= PASSING;
+        if !news && !rung {
+            rung = work.look.wait(LOOK);
+            continue;
+        }
+        let begun = Instant::now();
+        let mut looked = Ok(());
+        // However often it rings, the looks that take longer with what is parked keep their distance.
+        if news && last.elapsed() >= rested {
+            looked = look_for_what_goes_on(work);
+            (last, rested) = (begun, (begun.elapsed() * MOST).min(PASSING * 10));
+            if looked.is_ok() {
+                seen = version;
+            }
+        }
+        let looked = looked.and_then(|()| look_for_what_begins(work));
+        if let Err(error) = looked {
+            work.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code));
+        }
+        rung = work.look.wait(LOOK);
+    }
+}
+
+/// What is due, and what has lost its process.
+fn look_for_what_goes_on(work: &Work) -> Result<(), ManageError> {
+    let (store, now) = (work.store.as_ref(), work.now());
+    let ready = |rows: Vec<ExecutionRow>| -> Result<Vec<ExecutionRow>, ManageError> {
+        let rows: Vec<_> = rows.into_iter().filter(|row| work.serves.takes(row) && !work.knows(row)).collect();
+        given(work, rows)
+    };
+    work.take_in(ready(manage::due(store, now)?)?, "due");
+    work.take_in(ready(manage::orphaned(store, &work.serves.pools, now)?)?, "worker");
+    Ok(())
+}
+
+/// What the pools have to begin, as far as there is a place for it.
+fn look_for_what_begins(work: &Work) -> Result<(), ManageError> {
+    let limit = work.free();
+    if limit == 0 {
+        return Ok(());
+    }
+    let (pools, flows) = (work.serves.pools.clone(), work.serves.flows.clone());
+    let wanted = Wanted::OfPools { pools, flows, host: kitaru_store::os::host_name() };
+    let ids = work.store.assign(Assign { wanted, limit, at: work.now(), hold: HOLD })?;
+    let rows = ids.iter().map(|id| work.store.queries().execution(id)).collect::<Result<Vec<_>, _>>()?;
+    work.take_in(rows.into_iter().filter(|row| !work.knows(row)).collect(), "worker");
+    Ok(())
+}
+
+/// Which of them are given to this worker.
+fn given(work: &Work, rows: Vec<ExecutionRow>) -> Result<Vec<ExecutionRow>, ManageError> {
+    if rows.is_empty() {
+        return Ok(rows);
+    }
+    let wanted = Wanted::These(rows.iter().map(|row| row.id.clone()).collect());
+    let ids = work.store.assign(Assign { wanted, limit: rows.len(), at: work.now(), hold: HOLD })?;
+    Ok(rows.into_iter().filter(|row| ids.contains(&row.id)).collect())
+}
+
+/// Whether that one is given to this worker.
+pub fn is_given(work: &Work, row: &ExecutionRow) -> bool {
+    given(work, vec![row.clone()]).is_ok_and(|rows| !rows.is_empty())
+}
