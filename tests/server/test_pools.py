@@ -289,7 +289,7 @@ def test_the_command_leaves_an_execution_to_a_pool(desk: Lab, workers: Workers) 
 
 def value_of(lab: Lab, exec_id: str, call: str) -> Any:
     """What a call returned."""
-    source = f"from kitaru import KitaruClient as C; print(C().executions.call({exec_id!r}, {call!r}).output)"
+    source = f"from kitaru import KitaruClient as C; print(C().executions.call({exec_id!r}, {call!r}).load())"
     told = lab.python("-c", source)
     return told.ok().out.strip()
 
