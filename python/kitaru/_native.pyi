@@ -164,6 +164,33 @@ def manage_breakpoints(engine: Engine, flow: str | None) -> str:
 def manage_remove_breakpoint(engine: Engine, id: int) -> None:
     """Removes a breakpoint."""
 
+Standing: TypeAlias = tuple[Literal["begins", "given", "full", "rate", "closed", "unknown"], int, int]
+"""How a call stands at its limit, when it begins as far as is known, and how many are before it."""
+
+def ask_turn(session: Session, call: int, limit: str, priority: int) -> Standing:
+    """A call asks for its turn at a limit."""
+
+def turn(session: Session, call: int) -> Standing:
+    """How a call stands that waits for its turn, as far as this process knows."""
+
+def confirm_turn(session: Session, call: int) -> Standing:
+    """The same, asked anew; of one that begins it is the last word."""
+
+def leave_turn(session: Session, call: int) -> None:
+    """The call wants no turn any more."""
+
+def stand_aside(session: Session, call: int) -> None:
+    """The call keeps its place, and gets no turn before it asks again."""
+
+def end_turn(session: Session, call: int) -> None:
+    """The call's body has ended: its turn goes back with the next write."""
+
+def close_limit(session: Session, limit: str, pause: int, by: str, why: str) -> None:
+    """Closes a limit for all who share it, for so many milliseconds."""
+
+def limit_problem(name: str) -> str | None:
+    """What is wrong with the name of a limit, if anything is."""
+
 def manage_stop(engine: Engine, id: str, how: str, by: str, again: bool) -> bool:
     """Cancels (``cancel``) or pauses (``pause``). ``True``: it has stopped; ``False``: its process was asked to."""
 

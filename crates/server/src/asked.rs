@@ -56,7 +56,7 @@ fn asked(store: &dyn Store, write: &Write) -> Result<Option<Asked>, StoreError> 
             });
             of("resumeExecution", id.to_string(), json!({ "why": why }))
         }
-        Write::Append(id, _, _, events) => {
+        Write::Append(id, _, _, events, _) => {
             let answered = events.iter().find_map(|event| answer(event));
             answered.and_then(|(act, given)| of(act, id.to_string(), given))
         }

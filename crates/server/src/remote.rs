@@ -148,6 +148,8 @@ fn find(store: &dyn Store, read: Read, tail: &mut Vec<u8>) -> Result<Found> {
         }
         Read::Code(digest) => Found::Code(queries.code(&digest)?),
         Read::Health(deep) => Found::Health(queries.health(deep)?),
+        Read::Limits(what) if what.only_looks() => Found::Limits(store.limiting(what)?),
+        Read::Limits(_) => return Err(wire::odd()),
     })
 }
 
