@@ -14,7 +14,6 @@ from kitaru._run import Parked
 
 if TYPE_CHECKING:
     from kitaru._calls import Identified
-    from kitaru._native import Standing
 
 # The longest that a call sleeps before it looks again, in seconds; so late it notices that the flow is held or stopped.
 NAP = 0.25
@@ -67,7 +66,7 @@ class _Queued:
         self._priority: int = one.run.priority if priority is None else priority
         self._parked = Parked(-1 - one.call, one.name, one.frame)
         self._is_aside = False
-        self._standing: Standing = ("unknown", 0, 0)
+        self._standing: tuple[str, int, int] = ("unknown", 0, 0)
         # Whether that was told just now.
         self._is_fresh = False
         self.has_turn = False

@@ -46,8 +46,7 @@ impl Engine {
     pub fn with_clock(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         let codes = Arc::new(Codes::new(Arc::clone(&store)));
         let desk = Arc::new(Desk::new(Arc::clone(&store), Arc::clone(&clock)));
-        let heartbeat =
-            Heartbeat::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&codes), Arc::clone(&desk));
+        let heartbeat = Heartbeat::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&codes), Arc::clone(&desk));
         Self { store, clock, codes, desk, heartbeat, rehearsal: None }
     }
 

@@ -58,14 +58,7 @@ impl Store for Rehearsal {
         Err(refused())
     }
 
-    fn append_last(
-        &self,
-        id: &ExecutionId,
-        at: Millis,
-        _: Epoch,
-        events: Vec<Body>,
-        _: Vec<ScopeId>,
-    ) -> Result<Seq> {
+    fn append_last(&self, id: &ExecutionId, at: Millis, _: Epoch, events: Vec<Body>, _: Vec<ScopeId>) -> Result<Seq> {
         self.add(id, at, events)
     }
 

@@ -11,6 +11,7 @@ mod convert;
 mod engine;
 mod errors;
 mod fleet;
+mod limits;
 mod manage;
 mod replay;
 mod session;
@@ -32,6 +33,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(engine::forget_memory, module)?)?;
     manage::register(module)?;
     breakpoints::register(module)?;
+    limits::register(module)?;
     fleet::register(module)?;
     replay::register(module)?;
     turns::register(module)?;

@@ -28,8 +28,8 @@ pub use access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
 pub use afar::interrupt_by;
 pub use copy::{Copied, Copying, copy};
 pub use error::StoreError;
-pub use limits::{Limited, Limiting};
 pub use http::is_remote;
+pub use limits::{Limited, Limiting};
 pub use postgres::{hidden, is_postgres, migrate, version};
 pub use sqlite::forget_memory;
 pub use store::{

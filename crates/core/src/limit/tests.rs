@@ -101,8 +101,20 @@ fn rates_are_read_and_shown() {
     assert_eq!(shown("1/10s"), Ok((10_000_000, "1/10s".to_owned())));
     assert_eq!(shown("2/60s"), Ok((30_000_000, "2/m".to_owned())));
     assert_eq!(shown("10000/day"), Ok((8_640_000, "10000/d".to_owned())));
-    for bad in ["", "50", "/s", "0/s", "-1/s", "50/0s", "50/x", "1.5/s", "50/s/s", "9999999/s", "1/99999999999999999999d", "1/8d"]
-    {
+    for bad in [
+        "",
+        "50",
+        "/s",
+        "0/s",
+        "-1/s",
+        "50/0s",
+        "50/x",
+        "1.5/s",
+        "50/s/s",
+        "9999999/s",
+        "1/99999999999999999999d",
+        "1/8d",
+    ] {
         assert!(Rate::read(bad, 1).is_err(), "{bad}");
     }
     assert!(Rate::read("1/s", 0).is_err());

@@ -103,7 +103,7 @@ impl Session {
         let from = self.now();
         let until = from.saturating_add(pause.clamp(0, MOST_CLOSED));
         let closed = Closed { from, until, by: by.to_owned(), why: why.to_owned() };
-        self.store.limiting(Limiting::Close(limit.to_owned(), closed))?;
+        self.store.limiting(Limiting::Close { name: limit.to_owned(), closed, asked: false })?;
         Ok(())
     }
 

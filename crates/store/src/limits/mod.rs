@@ -135,7 +135,14 @@ pub enum Limiting {
     /// Forgets what was set.
     Remove(String),
     /// Closes a limit; turns whose time has not come are taken back.
-    Close(String, Closed),
+    Close {
+        /// Its name.
+        name: String,
+        /// Until when, and why.
+        closed: Closed,
+        /// Whether a person asked for it, and no provider.
+        asked: bool,
+    },
     /// Opens it again.
     Open(String),
     /// All limits.

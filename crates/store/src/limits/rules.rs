@@ -180,7 +180,7 @@ pub fn change<R: Rows>(rows: &R, what: &Limiting) -> Done<Limited, R> {
             Limited::Changed(true)
         }
         Limiting::Remove(name) => Limited::Changed(remove(rows, name)?),
-        Limiting::Close(name, closed) => Limited::Changed(close(rows, name, closed)?),
+        Limiting::Close { name, closed, .. } => Limited::Changed(close(rows, name, closed)?),
         Limiting::Open(name) => {
             let Some(known) = rows.limit(name)? else { return Ok(Limited::Changed(false)) };
             let mut limit = rows.hold(name)?;
@@ -286,12 +286,7 @@ impl Seen {
     }
 }
 
-fn standing<R: Rows>(
-    rows: &R,
-    ticket: &Ticket,
-    now: Millis,
-    gates: &mut BTreeMap<String, Seen>,
-) -> Done<Turn, R> {
+fn standing<R: Rows>(rows: &R, ticket: &Ticket, now: Millis, gates: &mut BTreeMap<String, Seen>) -> Done<Turn, R> {
     let Some(turn) = own(rows, ticket)? else { return Ok(Turn::Unknown) };
     match turn.state {
         State::Given => return Ok(Turn::Given(turn.at)),

@@ -47,7 +47,8 @@ pub fn ended(writes: &[Write]) -> Option<[Param; 3]> {
 /// See the module.
 pub struct Statements<'a>(pub &'a Conn);
 
-const LIMIT: &str = "SELECT name, at_once, rate, period, burst, set_by, set_at, due, closed_from, closed_until, closed_by,
+const LIMIT: &str =
+    "SELECT name, at_once, rate, period, burst, set_by, set_at, due, closed_from, closed_until, closed_by,
     closed_why, given, seen_at, looked_at FROM limits";
 
 /// Whether the execution of a turn is held as it was when the turn was asked for.
@@ -60,9 +61,9 @@ fn small(number: i64) -> Result<u32> {
 
 fn limit(row: &Row) -> Result<(String, Limit)> {
     let some = |at: usize| row.opt_int(at).map(|found| found.unwrap_or_default());
-    let rate = row.opt_int(2)?.map(|count| {
-        Ok::<_, Fault>(Rate { count: small(count)?, period: some(3)?, burst: small(some(4)?)? })
-    });
+    let rate = row
+        .opt_int(2)?
+        .map(|count| Ok::<_, Fault>(Rate { count: small(count)?, period: some(3)?, burst: small(some(4)?)? }));
     let closed = row.opt_int(8)?.map(|from| {
         let text = |at: usize| row.opt_text(at).map(Option::unwrap_or_default);
         Ok::<_, Fault>(Closed { from, until: some(9)?, by: text(10)?, why: text(11)? })
@@ -76,8 +77,7 @@ fn limit(row: &Row) -> Result<(String, Limit)> {
     Ok((row.text(0)?, Limit { gate, set, given: row.num(12)?, seen_at: row.int(13)?, looked_at: row.int(14)? }))
 }
 
-const TURN: &str =
-    "SELECT id, name, n, call, epoch, flow, called, rank, round, share, state, asked_at, at FROM turns";
+const TURN: &str = "SELECT id, name, n, call, epoch, flow, called, rank, round, share, state, asked_at, at FROM turns";
 
 fn turn(row: &Row) -> Result<TurnRow> {
     let call = row.bytes(3)?.try_into().map_err(|_| Fault::Odd("a turn has no call".to_owned()))?;
@@ -144,7 +144,8 @@ impl Rows for Statements<'_> {
     fn save(&self, name: &str, one: &Limit) -> Result<()> {
         let rate = one.gate.bounds.rate;
         let closed = one.gate.closed.as_ref();
-        let text = "UPDATE limits SET at_once = $2, rate = $3, period = $4, burst = $5, set_by = $6, set_at = $7, due = $8,
+        let text =
+            "UPDATE limits SET at_once = $2, rate = $3, period = $4, burst = $5, set_by = $6, set_at = $7, due = $8,
             closed_from = $9, closed_until = $10, closed_by = $11, closed_why = $12, given = $13, seen_at = $14,
             looked_at = $15 WHERE name = $1";
         let params = [
@@ -239,8 +240,7 @@ impl Rows for Statements<'_> {
     }
 
     fn next(&self, limit: &str) -> Result<Option<TurnRow>> {
-        let text =
-            format!("{TURN} WHERE state = 0 AND name = $1 AND {HELD} ORDER BY rank, round, share, id LIMIT 1");
+        let text = format!("{TURN} WHERE state = 0 AND name = $1 AND {HELD} ORDER BY rank, round, share, id LIMIT 1");
         self.0.find(&text, &[limit.into()])?.as_ref().map(turn).transpose()
     }
 

@@ -27,8 +27,8 @@ mod tls;
 use crate::access::Access;
 use crate::afar::{Ahead, Away, Lane, Settings, Tries};
 use crate::error::StoreError;
-use crate::limits::{Limited, Limiting};
 use crate::inherited::Inherited;
+use crate::limits::{Limited, Limiting};
 use crate::owners;
 use crate::store::{
     ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,

@@ -2,9 +2,9 @@
 //!
 //! Not awaited to the disk: when the machine goes down, all that had a turn is gone with it.
 
+use super::Sqlite;
 use super::fault::{Fault, Result};
 use super::writer::Durable;
-use super::Sqlite;
 use crate::limits::rules::{COUNTED, Limit, Rows, State, TurnRow, change, look};
 use crate::limits::{Holder, Limited, Limiting};
 use crate::wire::odd;
@@ -58,9 +58,8 @@ fn limit(row: &Row<'_>) -> rusqlite::Result<(String, Limit)> {
     let rate = rate.map(|count| Ok::<_, rusqlite::Error>(Rate { count, period: row.get(3)?, burst: row.get(4)? }));
     let set: Option<String> = row.get(5)?;
     let closed: Option<Millis> = row.get(8)?;
-    let closed = closed.map(|from| {
-        Ok::<_, rusqlite::Error>(Closed { from, until: row.get(9)?, by: row.get(10)?, why: row.get(11)? })
-    });
+    let closed = closed
+        .map(|from| Ok::<_, rusqlite::Error>(Closed { from, until: row.get(9)?, by: row.get(10)?, why: row.get(11)? }));
     let gate = Gate {
         bounds: Bounds { at_once: row.get(1)?, rate: rate.transpose()? },
         due: row.get(7)?,
@@ -225,9 +224,12 @@ impl Rows for Statements<'_> {
     }
 
     fn update(&self, one: &TurnRow) -> Result<()> {
-        self.0
-            .prepare_cached("UPDATE turns SET epoch = ?2, state = ?3, at = ?4 WHERE id = ?1")?
-            .execute(params![one.id, one.epoch, one.state as i64, one.at])?;
+        self.0.prepare_cached("UPDATE turns SET epoch = ?2, state = ?3, at = ?4 WHERE id = ?1")?.execute(params![
+            one.id,
+            one.epoch,
+            one.state as i64,
+            one.at
+        ])?;
         Ok(())
     }
 
