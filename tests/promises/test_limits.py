@@ -193,7 +193,7 @@ def test_a_turn_of_a_process_that_is_killed_is_free_again(lab: Lab) -> None:
     # Nothing is silent: it says what it waits for.
     running = [item for item in lab.items("ls") if item["status"] == "running"]
     assert len(running) == 2
-    whys = [lab.item("show", item["id"])["why"] for item in running]
+    whys = [lab.item("show", item["id"])["reason"] for item in running]
     assert any("ask waits for its turn at gpt, it is next, as many run as may" in why for why in whys), whys
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
@@ -286,7 +286,7 @@ def test_a_call_whose_turn_is_far_away_holds_no_process_and_keeps_its_place(lab:
     left = lab.item("run", "asks.py:asks", "--input", "who=left", code=75)
     assert left["status"] == "sleeping"
     shown = lab.item("show", left["id"])
-    assert "ask waits for its turn at gpt, it is next, the limit is closed" in shown["why"], shown["why"]
+    assert "ask waits for its turn at gpt, it is next, the limit is closed" in shown["reason"], shown["reason"]
     assert shown["wake_at"] is not None
     assert limit(lab, "gpt")["waiting"] == 1
     lab.kitaru("limits", "open", "gpt").ok()

@@ -16,8 +16,9 @@ pub type Micros = i64;
 
 /// How long before its time a turn is given, at most.
 pub const AHEAD: Micros = 500_000;
-/// How far the clocks of those who share a store may be apart before one of them counts as having jumped.
-const APART: Millis = 1_000;
+/// A time that is so long before one that was known is of a clock that was set back; a nearer one is of somebody whose
+/// clock is late, or who had to wait for the store.
+const APART: Millis = 10_000;
 /// The longest that a provider's word closes a limit: after that somebody tries again, and is told again.
 pub const MOST_CLOSED: Millis = 3_600_000;
 /// The longest name of a limit, in bytes.
@@ -26,7 +27,7 @@ pub const LONGEST_NAME: usize = 200;
 /// Until when nobody gets a turn, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
-    /// When it was closed. A time before that is of a clock that was set back.
+    /// When it was closed.
     pub from: Millis,
     /// Until when.
     pub until: Millis,
@@ -57,25 +58,36 @@ pub struct Gate {
     pub due: Micros,
     /// Set while it is closed.
     pub closed: Option<Closed>,
+    /// The latest time at which a turn was given.
+    pub clock: Millis,
 }
 
 impl Gate {
-    /// Mends what a clock that was set back, or other bounds, have left: nobody waits for a time that has been before.
-    pub fn mend(&mut self, now: Millis) {
-        if let Some(closed) = &mut self.closed {
-            if now + APART < closed.from {
+    /// What time counts as now, of what somebody's clock says. A clock that was set back makes nobody wait for a time that
+    /// has been before.
+    pub fn mend(&mut self, now: Millis) -> Millis {
+        let mut now = now;
+        if now + APART < self.clock {
+            if let Some(closed) = &mut self.closed {
                 closed.until = now + (closed.until - closed.from);
                 closed.from = now;
             }
-            if closed.until <= now {
-                self.closed = None;
-            }
+            self.due = self.due.min(now * 1000);
+            self.clock = now;
+        } else {
+            now = now.max(self.clock);
         }
-        if let Some(rate) = &self.bounds.rate {
-            // As far ahead as turns that were given can have brought it.
-            let most = now * 1000 + AHEAD + rate.distance() + rate.slack() + APART * 1000;
-            self.due = self.due.min(most);
+        if self.closed.as_ref().is_some_and(|closed| closed.until <= now) {
+            self.closed = None;
         }
+        now
+    }
+
+    /// Sets what it is. What has been given by a slower rate counts no longer than by the new one.
+    pub fn set(&mut self, bounds: Bounds, now: Millis) {
+        self.bounds = bounds;
+        let distance = bounds.rate.map_or(0, |rate| rate.distance());
+        self.due = self.due.min(now * 1000 + distance);
     }
 
     /// When the next turn is, were there a place. It is given from [`AHEAD`] before on.
@@ -99,6 +111,7 @@ impl Gate {
         if let Some(rate) = &self.bounds.rate {
             self.due = self.due.max(at) + rate.distance();
         }
+        self.clock = self.clock.max(now);
         Ok(at)
     }
 

@@ -9,7 +9,7 @@ fn gate(at_once: Option<u32>, rate: Option<&str>, burst: u32) -> Gate {
 
 /// All that are given at that time.
 fn given(gate: &mut Gate, now: Millis) -> Vec<Micros> {
-    gate.mend(now);
+    let now = gate.mend(now);
     std::iter::from_fn(|| gate.give(now, 0).ok()).collect()
 }
 
@@ -79,6 +79,12 @@ fn a_clock_that_is_set_back_makes_nobody_wait_for_a_time_that_has_been() {
     assert!(gate.next_at(back) <= (back + 2_000) * 1000);
     gate.mend(back + 2_000);
     assert!(!given(&mut gate, back + 4_000).is_empty());
+    // Whoever had to wait for the store says an earlier time, and gets no turn twice for it.
+    let mut late = self::gate(None, Some("50/s"), 1);
+    let first = given(&mut late, T);
+    let then = given(&mut late, T + 400);
+    assert!(given(&mut late, T - 5_000).is_empty());
+    assert_eq!(then.first().map(|at| at - first[first.len() - 1]), Some(20_000));
     // And forward: what was missed is not made up for.
     let forward = T + 86_400_000;
     assert_eq!(given(&mut gate, forward).iter().filter(|at| **at == forward * 1000).count(), 2);
@@ -88,8 +94,7 @@ fn a_clock_that_is_set_back_makes_nobody_wait_for_a_time_that_has_been() {
 fn a_slower_rate_that_is_made_faster_counts_from_now_on() {
     let mut gate = gate(None, Some("1/h"), 1);
     assert_eq!(given(&mut gate, T), [T * 1000]);
-    gate.bounds.rate = Some(Rate::read("50/s", 1).unwrap());
-    gate.mend(T + 10);
+    gate.set(Bounds { at_once: None, rate: Some(Rate::read("50/s", 1).unwrap()) }, T + 10);
     assert!(gate.next_at(T + 10) < (T + 2_000) * 1000);
 }
 

@@ -14,8 +14,6 @@ use std::collections::BTreeMap;
 pub const COUNTED: u64 = 10_000;
 /// How often holders are looked at, whoever asks.
 const LOOK_AFTER: Millis = 1_000;
-/// How exactly it is known when a call last asked.
-const SEEN: Millis = 60_000;
 /// A limit that nobody has set is forgotten when no call has named it for so long.
 const FORGET: Millis = 24 * 3_600_000;
 
@@ -43,8 +41,6 @@ pub struct Limit {
     pub gate: Gate,
     pub set: Option<(String, Millis)>,
     pub given: u64,
-    /// When a call last asked there.
-    pub seen_at: Millis,
     /// When somebody last looked whether its holders live.
     pub looked_at: Millis,
 }
@@ -128,7 +124,7 @@ pub fn look<R: Rows>(rows: &R, what: &Limiting) -> Done<Option<Limited>, R> {
             for ticket in tickets {
                 turns.push(standing(rows, ticket, *now, &mut gates)?);
             }
-            if gates.values().any(|known| known.is_due(*now)) {
+            if gates.values().any(|known| known.is_due()) {
                 return Ok(None);
             }
             Limited::Turns(turns)
@@ -174,8 +170,9 @@ pub fn change<R: Rows>(rows: &R, what: &Limiting) -> Done<Limited, R> {
         }
         Limiting::Set { name, bounds, by, at } => {
             let stored = rows.hold(name)?;
-            let mut limit = Limit { set: Some((by.clone(), *at)), seen_at: *at, ..stored.clone() };
-            limit.gate.bounds = *bounds;
+            let mut limit = Limit { set: Some((by.clone(), *at)), ..stored.clone() };
+            let now = limit.gate.mend(*at);
+            limit.gate.set(*bounds, now);
             pump(rows, name, limit, &stored, *at)?;
             Limited::Changed(true)
         }
@@ -239,17 +236,13 @@ fn ask<R: Rows>(rows: &R, one: &Ask, now: Millis) -> Done<Turn, R> {
             })?;
         }
     }
-    let mut limit = stored.clone();
-    if (now - limit.seen_at).abs() > SEEN {
-        limit.seen_at = now;
-    }
-    pump(rows, &one.limit, limit, &stored, now)?;
+    pump(rows, &one.limit, stored.clone(), &stored, now)?;
     standing(rows, ticket, now, &mut BTreeMap::new())
 }
 
 /// Gives all turns that are due, and keeps the limit where it has changed since it was stored.
 fn pump<R: Rows>(rows: &R, name: &str, mut limit: Limit, stored: &Limit, now: Millis) -> Done<(), R> {
-    limit.gate.mend(now);
+    let now = limit.gate.mend(now);
     let mut running = if limit.gate.bounds.at_once.is_some() { rows.running(name)? } else { 0 };
     while let Some(mut turn) = rows.next(name)? {
         let Ok(at) = limit.gate.give(now, running) else { break };
@@ -266,23 +259,24 @@ fn pump<R: Rows>(rows: &R, name: &str, mut limit: Limit, stored: &Limit, now: Mi
 struct Seen {
     gate: Gate,
     running: u64,
+    now: Millis,
 }
 
 impl Seen {
     fn of<R: Rows>(rows: &R, name: &str, now: Millis) -> Done<Self, R> {
         let mut gate = rows.limit(name)?.unwrap_or_default().gate;
-        gate.mend(now);
+        let now = gate.mend(now);
         let running = if gate.bounds.at_once.is_some() { rows.running(name)? } else { 0 };
-        Ok(Self { gate, running })
+        Ok(Self { gate, running, now })
     }
 
-    fn is_due(&self, now: Millis) -> bool {
-        self.gate.clone().give(now, self.running).is_ok()
+    fn is_due(&self) -> bool {
+        self.gate.clone().give(self.now, self.running).is_ok()
     }
 
     /// What whoever waits waits for.
-    fn holds(&self, now: Millis) -> Holds {
-        self.gate.clone().give(now, self.running).err().unwrap_or(Holds::Rate)
+    fn holds(&self) -> Holds {
+        self.gate.clone().give(self.now, self.running).err().unwrap_or(Holds::Rate)
     }
 }
 
@@ -298,7 +292,7 @@ fn standing<R: Rows>(rows: &R, ticket: &Ticket, now: Millis, gates: &mut BTreeMa
     }
     let before = rows.before(&turn)?;
     let Some(seen) = gates.get(&turn.limit) else { return Ok(Turn::Unknown) };
-    Ok(Turn::Waits { before, holds: seen.holds(now), expects: seen.gate.expects(now, before) })
+    Ok(Turn::Waits { before, holds: seen.holds(), expects: seen.gate.expects(seen.now, before) })
 }
 
 /// The turn of a ticket, if it is still that of this epoch.
@@ -334,7 +328,7 @@ fn holders<R: Rows>(rows: &R, name: &str, now: Millis) -> Done<Vec<Holder>, R> {
     rows.save(name, &limit)?;
     rows.prune(name)?;
     for (other, limit) in rows.limits()? {
-        let is_old = limit.set.is_none() && limit.gate.closed.is_none() && limit.seen_at < now - FORGET;
+        let is_old = limit.set.is_none() && limit.gate.closed.is_none() && limit.gate.clock < now - FORGET;
         if is_old && other != name {
             rows.forget(&other)?;
         }
@@ -360,16 +354,16 @@ fn remove<R: Rows>(rows: &R, name: &str) -> Done<bool, R> {
 
 fn close<R: Rows>(rows: &R, name: &str, closed: &Closed) -> Done<bool, R> {
     let mut limit = rows.hold(name)?;
-    limit.gate.mend(closed.from);
+    let now = limit.gate.mend(closed.from);
     if !limit.gate.close(closed.clone()) {
         return Ok(false);
     }
-    let taken = rows.take_back(name, closed.from * 1000)?;
+    let taken = rows.take_back(name, now * 1000)?;
     if let Some(rate) = &limit.gate.bounds.rate {
         limit.gate.due -= rate.distance().saturating_mul(Micros::try_from(taken).unwrap_or(Micros::MAX));
     }
     limit.given = limit.given.saturating_sub(taken);
-    limit.seen_at = closed.from;
+    limit.gate.clock = now;
     rows.save(name, &limit)?;
     Ok(true)
 }
@@ -403,8 +397,8 @@ fn waiting_of<R: Rows>(rows: &R, id: &ExecutionId, now: Millis) -> Done<Vec<Wait
         let before = rows.before(&turn)?;
         found.push(WaitingCall {
             before,
-            holds: seen.holds(now),
-            expects: seen.gate.expects(now, before),
+            holds: seen.holds(),
+            expects: seen.gate.expects(seen.now, before),
             aside: turn.state == State::Aside,
             asked_at: turn.asked_at,
             name: turn.name,

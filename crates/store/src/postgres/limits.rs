@@ -49,7 +49,7 @@ pub struct Statements<'a>(pub &'a Conn);
 
 const LIMIT: &str =
     "SELECT name, at_once, rate, period, burst, set_by, set_at, due, closed_from, closed_until, closed_by,
-    closed_why, given, seen_at, looked_at FROM limits";
+    closed_why, given, clock, looked_at FROM limits";
 
 /// Whether the execution of a turn is held as it was when the turn was asked for.
 const HELD: &str = "EXISTS (SELECT 1 FROM executions AS e WHERE e.n = turns.n AND e.epoch = turns.epoch
@@ -72,9 +72,10 @@ fn limit(row: &Row) -> Result<(String, Limit)> {
         bounds: Bounds { at_once: row.opt_int(1)?.map(small).transpose()?, rate: rate.transpose()? },
         due: row.int(7)?,
         closed: closed.transpose()?,
+        clock: row.int(13)?,
     };
     let set = row.opt_text(5)?.map(|by| Ok::<_, Fault>((by, some(6)?))).transpose()?;
-    Ok((row.text(0)?, Limit { gate, set, given: row.num(12)?, seen_at: row.int(13)?, looked_at: row.int(14)? }))
+    Ok((row.text(0)?, Limit { gate, set, given: row.num(12)?, looked_at: row.int(14)? }))
 }
 
 const TURN: &str = "SELECT id, name, n, call, epoch, flow, called, rank, round, share, state, asked_at, at FROM turns";
@@ -146,7 +147,7 @@ impl Rows for Statements<'_> {
         let closed = one.gate.closed.as_ref();
         let text =
             "UPDATE limits SET at_once = $2, rate = $3, period = $4, burst = $5, set_by = $6, set_at = $7, due = $8,
-            closed_from = $9, closed_until = $10, closed_by = $11, closed_why = $12, given = $13, seen_at = $14,
+            closed_from = $9, closed_until = $10, closed_by = $11, closed_why = $12, given = $13, clock = $14,
             looked_at = $15 WHERE name = $1";
         let params = [
             name.into(),
@@ -162,7 +163,7 @@ impl Rows for Statements<'_> {
             closed.map(|closed| closed.by.as_str()).into(),
             closed.map(|closed| closed.why.as_str()).into(),
             one.given.into(),
-            one.seen_at.into(),
+            one.gate.clock.into(),
             one.looked_at.into(),
         ];
         self.0.execute(text, &params).map(|_| ())

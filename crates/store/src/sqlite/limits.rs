@@ -51,7 +51,7 @@ pub fn ended(db: &Connection, n: i64, epoch: Epoch, calls: &[ScopeId]) -> Result
 pub struct Statements<'a>(pub &'a Connection);
 
 const LIMIT: &str = "name, at_once, rate, period, burst, set_by, set_at, due, closed_from, closed_until, closed_by,
-    closed_why, given, seen_at, looked_at";
+    closed_why, given, clock, looked_at";
 
 fn limit(row: &Row<'_>) -> rusqlite::Result<(String, Limit)> {
     let rate: Option<u32> = row.get(2)?;
@@ -64,9 +64,10 @@ fn limit(row: &Row<'_>) -> rusqlite::Result<(String, Limit)> {
         bounds: Bounds { at_once: row.get(1)?, rate: rate.transpose()? },
         due: row.get(7)?,
         closed: closed.transpose()?,
+        clock: row.get(13)?,
     };
     let set = set.map(|by| Ok::<_, rusqlite::Error>((by, row.get(6)?))).transpose()?;
-    Ok((row.get(0)?, Limit { gate, set, given: row.get(12)?, seen_at: row.get(13)?, looked_at: row.get(14)? }))
+    Ok((row.get(0)?, Limit { gate, set, given: row.get(12)?, looked_at: row.get(14)? }))
 }
 
 const TURN: &str = "id, name, n, call, epoch, flow, called, rank, round, share, state, asked_at, at";
@@ -122,7 +123,7 @@ impl Rows for Statements<'_> {
         self.0
             .prepare_cached(
                 "UPDATE limits SET at_once = ?2, rate = ?3, period = ?4, burst = ?5, set_by = ?6, set_at = ?7, due = ?8,
-                    closed_from = ?9, closed_until = ?10, closed_by = ?11, closed_why = ?12, given = ?13, seen_at = ?14,
+                    closed_from = ?9, closed_until = ?10, closed_by = ?11, closed_why = ?12, given = ?13, clock = ?14,
                     looked_at = ?15
                  WHERE name = ?1",
             )?
@@ -140,7 +141,7 @@ impl Rows for Statements<'_> {
                 closed.map(|closed| &closed.by),
                 closed.map(|closed| &closed.why),
                 one.given,
-                one.seen_at,
+                one.gate.clock,
                 one.looked_at
             ])?;
         Ok(())

@@ -13,7 +13,7 @@ CREATE TABLE limits (
     closed_by    TEXT,
     closed_why   TEXT,
     given        INTEGER NOT NULL DEFAULT 0,
-    seen_at      INTEGER NOT NULL DEFAULT 0,
+    clock        INTEGER NOT NULL DEFAULT 0,
     looked_at    INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 

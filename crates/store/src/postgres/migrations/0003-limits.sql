@@ -13,7 +13,7 @@ CREATE TABLE limits (
     closed_by    text,
     closed_why   text,
     given        bigint NOT NULL DEFAULT 0,
-    seen_at      bigint NOT NULL DEFAULT 0,
+    clock        bigint NOT NULL DEFAULT 0,
     looked_at    bigint NOT NULL DEFAULT 0
 );
 
