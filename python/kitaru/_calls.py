@@ -7,11 +7,13 @@ what its record does not settle (``_decisions``).
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _native
 from kitaru._context import Frame, is_cancel
 from kitaru._results import Kept, keep, restored
+from kitaru._spec import retry_after, status_of
 from kitaru._values import decode_error, encode_error, settle_error
 from kitaru.errors import (
     KitaruEncodeError,
@@ -86,6 +88,12 @@ class Hold:
     __slots__ = ()
 
 
+class Queue:
+    """Wait for the turn at the call's limit; send whether it has it, or the flow is held."""
+
+    __slots__ = ()
+
+
 class Rest:
     """Stay here: this is a rehearsal, and the body would run now."""
 
@@ -102,7 +110,7 @@ class Stopped(Exception):
         self.inner = inner
 
 
-Step = Turn | Body | Ended | Pause | Forever | Hold | Rest
+Step = Turn | Body | Ended | Pause | Forever | Hold | Queue | Rest
 
 
 class Identified:
@@ -253,7 +261,11 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
         from kitaru import _used_up
 
         yield from _used_up.asked(one)
+    queues = spec.limit is not None and not run.rehearses
     while True:
+        if queues and not (yield Queue()):
+            yield Hold()
+            continue
         try:
             begun = session.start(call, bound.text, spec.once, True)
             if begun is not None and begun[3] is not None:
@@ -266,6 +278,8 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
             raise run.refused(refusal) from None
         if begun is not None:
             break
+        if queues:
+            _native.end_turn(session, call)
         yield Hold()
     key, scope, failed, _ = begun
     if run.rehearses and not one.looks:
@@ -276,7 +290,12 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
         frame = Frame(run, scope, parent=one.frame, call=call, key=key, attempt=attempt)
         frame.once = spec.once
         try:
-            result = yield Body(frame)
+            try:
+                result = yield Body(frame)
+            finally:
+                if queues:
+                    # It goes back with what is written of the try.
+                    _native.end_turn(session, call)
         except Unwind:
             raise
         except BaseException as raised:
@@ -296,7 +315,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
             elif after is not _AT_ONCE:
                 yield from after
             run.check_new(one.frame)
-            while session.is_held:
+            while session.is_held or (queues and not (yield Queue())):
                 # Another try is a body too.
                 yield Hold()
             try:
@@ -309,6 +328,8 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
 
 
 _AT_ONCE: Any = object()
+# What a provider answers when it is asked too much.
+_ASKS_TO_WAIT = {429, 503, 529}
 
 
 def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Generator[Step, Any, Any]:
@@ -391,6 +412,8 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
             session.restart_body(call, True)
             return _AT_ONCE
         data = error_tuple(error)
+        if spec.limit is not None:
+            _quiet_all(one, frame, error)
         retry = spec.retry_pause(error, attempt)
         if retry is not None:
             until = session.now() + int(retry * 1000)
@@ -411,6 +434,15 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
     except KitaruError as refusal:
         raise run.refused(refusal) from None
     return None
+
+
+def _quiet_all(one: Identified, frame: Frame, error: Exception) -> None:
+    """A provider that asks to be left alone is, by all who share the limit."""
+    asked = retry_after(error)
+    if asked is not None and asked > 0 and status_of(error) in _ASKS_TO_WAIT and one.spec.limit is not None:
+        key, why = frame.key or one.name, f"{type(error).__name__}: Retry-After {asked:g} s"
+        by = f"{key} of {one.run.id[-8:]}"
+        _native.close_limit(one.run.session, one.spec.limit, math.ceil(min(asked, 1e9) * 1000), by, why)
 
 
 def _serve(one: Identified) -> Generator[Step, Any, Any]:
@@ -459,4 +491,4 @@ class KitaruValueNotStored(UserWarning):
     """A result was handed on but could not be stored."""
 
 
-__all__ = ["Body", "Ended", "Forever", "Hold", "Identified", "Pause", "Rest", "Turn", "identify", "steps"]
+__all__ = ["Body", "Ended", "Forever", "Hold", "Identified", "Pause", "Queue", "Rest", "Turn", "identify", "steps"]

@@ -246,6 +246,8 @@ def checkpoint(
     pickle: bool = False,
     rerunnable: bool = False,
     strict: bool = False,
+    limit: str | None = None,
+    priority: int | None = None,
 ) -> Callable[[Callable[P, R]], Checkpoint[P, R]]: ...
 def checkpoint(function: Any = None, /, **options: Any) -> Any:
     """Makes a function a checkpoint: in a flow, a finished call is kept and never made twice.
@@ -256,7 +258,9 @@ def checkpoint(function: Any = None, /, **options: Any) -> Any:
     ``reconcile`` that the effect must not happen twice; ``identity`` and ``ignore`` what tells calls apart;
     ``on_drift`` what happens when recorded inputs have changed (``"ask"``, ``"reuse"``, ``"rerun"``, ``"fail"``);
     ``on_failure="pause"`` pauses the flow when tries run out; ``pickle`` allows pickled results; ``rerunnable``
-    lets a call whose result could not be stored run again unasked; ``strict`` makes such a result an error.
+    lets a call whose result could not be stored run again unasked; ``strict`` makes such a result an error;
+    ``limit`` names what calls share that must not come too fast or too many at once (``kitaru limits``), and
+    ``priority`` says which of them go first (default: the flow's).
 
     Raises :class:`KitaruGeneratorError` for generator functions.
     """
@@ -286,6 +290,8 @@ _OPTIONS = frozenset(
         "pickle",
         "rerunnable",
         "strict",
+        "limit",
+        "priority",
     )
 )
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Rest, Stopped, Turn, steps
+from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Queue, Rest, Stopped, Turn, steps
 from kitaru._context import Frame, running_task
 from kitaru._run import Others, Parked
 from kitaru._turns import await_turn
@@ -60,6 +60,9 @@ def call_sync(one: Identified, body: Callable[[], Any]) -> Any:
                     await_turn(one.run, step.order)
             elif isinstance(step, Pause):
                 _pause_sync(one, step)
+            elif isinstance(step, Queue):
+                step = path.send(_queue().wait_sync(one))
+                continue
             elif isinstance(step, Hold):
                 hold_sync(one.run, one.frame, one.call)
             elif isinstance(step, Rest):
@@ -109,6 +112,9 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
                 await side.deliver(step.order)
             elif isinstance(step, Pause):
                 await _pause_async(one, step)
+            elif isinstance(step, Queue):
+                step = path.send(await _queue().wait_async(one))
+                continue
             elif isinstance(step, Hold):
                 await hold_async(one.run, one.frame, one.call)
             elif isinstance(step, Forever):
@@ -125,6 +131,13 @@ async def call_async(one: Identified, body: Callable[[], Awaitable[Any]]) -> Any
 
 
 _context.transparent(call_async)
+
+
+def _queue() -> Any:
+    """A room that few executions enter: it is imported by the first that does."""
+    from kitaru import _queue
+
+    return _queue
 
 
 # -- bodies -------------------------------------------------------------------------------------------
@@ -188,9 +201,8 @@ def _body_with_timeout(one: Identified, frame: Frame, body: Callable[[], Any]) -
 def _time_left(one: Identified, frame: Frame, started: float) -> float:
     """Seconds until a timeout of ours; time spent in waits does not count."""
     spec, now = one.spec, time.monotonic()
-    parked = frame.parked_for + sum(
-        now - parked.since for parked in list(one.run.parked.values()) if below(parked.frame, frame)
-    )
+    waiting = (*list(one.run.parked.values()), *list(one.run.queued.values()))
+    parked = frame.parked_for + sum(now - parked.since for parked in waiting if below(parked.frame, frame))
     left = float("inf")
     if spec.timeout is not None:
         left = started + spec.timeout + parked - now
@@ -380,9 +392,14 @@ def _resting(one: Identified, step: Rest) -> Parked:
 
 
 def _account(run: Run, parked: Parked) -> None:
-    spent = time.monotonic() - parked.since
     with run.lock:
         run.parked.pop(parked.call, None)
+    credit(run, parked)
+
+
+def credit(run: Run, parked: Parked) -> None:
+    """What was spent waiting counts for no timeout of ours."""
+    spent = time.monotonic() - parked.since
     frame: Frame | None = parked.frame
     while frame is not None:
         frame.parked_for += spent

@@ -18,6 +18,7 @@ from kitaru._entry import entry_point, is_importable
 from kitaru._given import given
 from kitaru._options import Chosen, chosen, split
 from kitaru._run import Run
+from kitaru._spec import judge_priority
 from kitaru._values import Signature
 from kitaru.errors import (
     KitaruGeneratorError,
@@ -52,6 +53,7 @@ class Flow(Generic[P, R]):
         on_drift: str = "ask",
         strict: bool = False,
         tags: tuple[str, ...] = (),
+        priority: int = 0,
     ) -> None:
         self._function = function
         # Whose code it is: of a method, not what it is bound to.
@@ -63,7 +65,9 @@ class Flow(Generic[P, R]):
         if on_drift not in ("ask", "reuse", "rerun", "fail"):
             raise KitaruUsageError(f"on_drift={on_drift!r}: it is 'ask', 'reuse', 'rerun' or 'fail'")
         self._on_drift = on_drift
+        judge_priority(priority)
         self._strict = strict
+        self._priority = priority
         self._chosen = chosen(Chosen(), tags=tags)
         self._here_only = not is_importable(function)
         self._signature: Signature | None = None
@@ -299,7 +303,8 @@ class Flow(Generic[P, R]):
     def _made(self, session: Session) -> Run:
         from kitaru import _config
 
-        run = Run(session, self.name, strict=self._strict or _config.is_strict(), on_drift=self._on_drift)
+        strict = self._strict or _config.is_strict()
+        run = Run(session, self.name, strict=strict, on_drift=self._on_drift, priority=self._priority)
         if (code := self.code()) is not None:
             run.keep_code(code, self._coded)
         run.here_only = self._here_only
@@ -345,14 +350,19 @@ class Flow(Generic[P, R]):
 def flow(function: Callable[P, R], /) -> Flow[P, R]: ...
 @overload
 def flow(
-    *, name: str | None = None, on_drift: str = "ask", strict: bool = False, tags: tuple[str, ...] = ()
+    *,
+    name: str | None = None,
+    on_drift: str = "ask",
+    strict: bool = False,
+    tags: tuple[str, ...] = (),
+    priority: int = 0,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 def flow(function: Any = None, /, **options: Any) -> Any:
     """Makes a function a flow: each call is an execution that survives crashes and can be resumed.
 
     ``name`` (default: the function's), ``on_drift`` (what happens when a recorded call is met with other inputs:
     ``"ask"``, ``"reuse"``, ``"rerun"``, ``"fail"``), ``strict`` (unrecorded calls and unencodable results are
-    errors), ``tags``.
+    errors), ``tags``, ``priority`` (whose calls go first at limits that they share: higher does).
     """
     if function is None:
         return lambda inner: Flow(inner, **options)

@@ -18,11 +18,17 @@ __all__ = [
     "Worker",
     "__version__",
     "answer_command",
+    "ask_turn",
     "blake3",
     "check_schema",
     "cli",
+    "close_limit",
+    "confirm_turn",
+    "end_turn",
     "forget_memory",
     "keyed_id",
+    "leave_turn",
+    "limit_problem",
     "manage_acted",
     "manage_add_breakpoint",
     "manage_answer",
@@ -30,18 +36,23 @@ __all__ = [
     "manage_artifacts",
     "manage_breakpoints",
     "manage_call",
+    "manage_close_limit",
     "manage_delete",
     "manage_diff",
     "manage_get",
+    "manage_limits",
     "manage_list",
     "manage_logs",
     "manage_must_not_circle",
     "manage_notes",
+    "manage_open_limit",
     "manage_plan",
     "manage_prepare",
     "manage_remove_breakpoint",
+    "manage_remove_limit",
     "manage_replay",
     "manage_root",
+    "manage_set_limit",
     "manage_standings",
     "manage_stirred",
     "manage_stop",
@@ -51,6 +62,8 @@ __all__ = [
     "manage_waiting",
     "recorded_codes",
     "schema_problem",
+    "stand_aside",
+    "turn",
 ]
 
 __version__: Final[str]
@@ -163,6 +176,50 @@ def manage_breakpoints(engine: Engine, flow: str | None) -> str:
 
 def manage_remove_breakpoint(engine: Engine, id: int) -> None:
     """Removes a breakpoint."""
+
+def manage_set_limit(
+    engine: Engine, name: str, at_once: int | None, rate: str | None, burst: int | None, by: str
+) -> str:
+    """Sets what a limit is. A JSON object, as all of these return."""
+
+def manage_limits(engine: Engine) -> str:
+    """All limits, as a JSON array."""
+
+def manage_close_limit(engine: Engine, name: str, lasts: str, why: str | None, by: str) -> str:
+    """Lets nobody begin there for so long."""
+
+def manage_open_limit(engine: Engine, name: str, by: str) -> str:
+    """Lets calls begin again."""
+
+def manage_remove_limit(engine: Engine, name: str, by: str) -> None:
+    """Forgets what was set."""
+
+_Standing: TypeAlias = tuple[Literal["begins", "given", "full", "rate", "closed", "unknown"], int, int]
+"""How a call stands at its limit, when it begins as far as is known, and how many are before it."""
+
+def ask_turn(session: Session, call: int, limit: str, priority: int) -> _Standing:
+    """A call asks for its turn at a limit."""
+
+def turn(session: Session, call: int) -> _Standing:
+    """How a call stands that waits for its turn, as far as this process knows."""
+
+def confirm_turn(session: Session, call: int) -> _Standing:
+    """The same, asked anew; of one that begins it is the last word."""
+
+def leave_turn(session: Session, call: int) -> None:
+    """The call wants no turn any more."""
+
+def stand_aside(session: Session, call: int) -> None:
+    """The call keeps its place, and gets no turn before it asks again."""
+
+def end_turn(session: Session, call: int) -> None:
+    """The call's body has ended: its turn goes back with the next write."""
+
+def close_limit(session: Session, limit: str, pause: int, by: str, why: str) -> None:
+    """Closes a limit for all who share it, for so many milliseconds."""
+
+def limit_problem(name: str) -> str | None:
+    """What is wrong with the name of a limit, if anything is."""
 
 def manage_stop(engine: Engine, id: str, how: str, by: str, again: bool) -> bool:
     """Cancels (``cancel``) or pauses (``pause``). ``True``: it has stopped; ``False``: its process was asked to."""

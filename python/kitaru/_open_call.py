@@ -6,9 +6,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Hold, Rest, Turn, identify, steps
+from kitaru._calls import Body, Ended, Forever, Hold, Queue, Rest, Turn, identify, steps
 from kitaru._checkpoint import _check_options, free_bound, watch
 from kitaru._drive import hold_async, hold_sync, rest_async, rest_sync
+from kitaru._queue import wait_async, wait_sync
 from kitaru._results import Kept, keep
 from kitaru._spec import Spec
 from kitaru._turns import await_turn
@@ -64,6 +65,9 @@ class OpenCall:
                     hold_sync(one.run, one.frame, one.call)
                 elif type(step) is Rest:
                     rest_sync(one, step)
+                elif type(step) is Queue:
+                    step = self._path.send(wait_sync(one))
+                    continue
                 step = next(self._path)
         except StopIteration as served:
             self.recorded, self.value = True, served.value
@@ -112,6 +116,9 @@ class OpenCall:
                     await hold_async(one.run, one.frame, one.call)
                 elif type(step) is Rest:
                     await rest_async(one, step)
+                elif type(step) is Queue:
+                    step = self._path.send(await wait_async(one))
+                    continue
                 step = next(self._path)
         except StopIteration as served:
             self.recorded, self.value = True, served.value

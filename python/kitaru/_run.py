@@ -104,11 +104,15 @@ class Run:
     rehearses = False
     """Whether recorded calls are served and no body runs: see ``_rehearsal``."""
 
-    def __init__(self, session: Session, flow: str, *, strict: bool = False, on_drift: str = "ask") -> None:
+    def __init__(
+        self, session: Session, flow: str, *, strict: bool = False, on_drift: str = "ask", priority: int = 0
+    ) -> None:
         self.session = session
         self.flow = flow
         self.strict = strict
         self.on_drift = on_drift
+        # Of its calls that have none of their own, at limits.
+        self.priority = priority
         self.pid = os.getpid()
         self.lock = threading.RLock()
         # Told when a thread of the flow begins to wait, and when a recorded outcome is handed to one.
@@ -130,6 +134,8 @@ class Run:
         # Bodies whose outcome is not on record yet, and the task or thread that will record it.
         self.bodies: dict[_context.Frame, asyncio.Task[Any] | int] = {}
         self.parked: dict[int, Parked] = {}
+        # Calls that wait for their turn at a limit.
+        self.queued: dict[int, Parked] = {}
         self.items_alive = 0
         self.threads_busy = 0
         self.item_threads: set[int] = set()

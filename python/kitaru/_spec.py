@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         pickle: bool
         rerunnable: bool
         strict: bool
+        limit: str | None
+        priority: int | None
 
 
 _TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 529}
@@ -52,12 +54,14 @@ class Spec:
         "function",
         "idle_timeout",
         "jitter",
+        "limit",
         "max_backoff",
         "name",
         "on_drift",
         "once",
         "pause_on_failure",
         "pickle",
+        "priority",
         "reconcile",
         "rerunnable",
         "retries",
@@ -89,6 +93,8 @@ class Spec:
         pickle: bool = False,
         rerunnable: bool = False,
         strict: bool = False,
+        limit: str | None = None,
+        priority: int | None = None,
         returns: Any = None,
         codec: Codec | None = None,
     ) -> None:
@@ -105,6 +111,8 @@ class Spec:
             reconcile=reconcile,
             on_drift=on_drift,
             on_failure=on_failure,
+            limit=limit,
+            priority=priority,
         )
         self.function = function
         self.name = name
@@ -124,6 +132,8 @@ class Spec:
         self.pickle = pickle
         self.rerunnable = rerunnable
         self.strict = strict
+        self.limit = limit
+        self.priority = priority
         self.returns = returns
         # How a result is turned into an encodable value and back, where the value itself has no codec.
         self.codec = codec
@@ -178,6 +188,8 @@ def judge(
     reconcile: Any = None,
     on_drift: Any = None,
     on_failure: Any = "raise",
+    limit: Any = None,
+    priority: Any = None,
     **_others: Any,
 ) -> None:
     """Refuses option values that mean nothing, before anything is paid for. Raises :class:`KitaruUsageError`."""
@@ -205,10 +217,28 @@ def judge(
         raise KitaruUsageError(
             f"retry_on={retry_on!r}: it is 'transient', an exception class, a tuple of them, or a function of the error"
         )
+    if limit is not None:
+        _judge_limit(limit)
+    if priority is not None:
+        judge_priority(priority)
     if reconcile is not None and effect != "once":
         raise KitaruUsageError("reconcile= goes with effect='once'")
     if getattr(getattr(reconcile, "__code__", None), "co_flags", 0) & 0x80:
         raise KitaruUsageError("reconcile= is a plain function; it cannot be awaited")
+
+
+def _judge_limit(limit: Any) -> None:
+    from kitaru import _native
+
+    problem = _native.limit_problem(limit) if isinstance(limit, str) else "it is the name of a limit, such as openai:gpt"
+    if problem is not None:
+        raise KitaruUsageError(f"limit={limit!r}: {problem}")
+
+
+def judge_priority(priority: Any) -> None:
+    """Refuses what is no priority. Raises :class:`KitaruUsageError`."""
+    if not isinstance(priority, int) or isinstance(priority, bool) or not -1000 <= priority <= 1000:
+        raise KitaruUsageError(f"priority={priority!r}: it is a whole number from -1000 to 1000; higher goes first")
 
 
 _UNKNOWN: Any = object()

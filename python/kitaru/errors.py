@@ -260,11 +260,12 @@ _NOT_FOUND = {
     "ambiguous-id",
     "unknown-artifact",
     "unknown-breakpoint",
+    "unknown-limit",
     "unknown-call",
     "unknown-execution",
     "unknown-wait",
 }
-_USAGE = {"bad-expression", "bad-json", "bad-selector", "several-waits", "usage"}
+_USAGE = {"bad-expression", "bad-json", "bad-limit", "bad-selector", "several-waits", "usage"}
 
 
 def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError:

@@ -71,7 +71,7 @@ class World:
 
     def state(self) -> list[Any]:
         """All that a request could have changed."""
-        tables = ("journal", "tokens", "links", "breakpoints", "audit")
+        tables = ("journal", "tokens", "links", "breakpoints", "limits", "audit")
         # When a token was used is not changed by whoever asks.
         hidden = {"tokens": "id, name, scope, expires_at, revoked_at"}
         return [self.lab.query(f"SELECT {hidden.get(table, '*')} FROM {table}") for table in tables]
@@ -98,6 +98,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     lab.write("agent.py", PROGRAM)
     exec_id = lab.item("run", "agent.py:research", "--input", f"topic={NASTY}", "--tag", NASTY, code=75)["id"]
     lab.kitaru("breakpoints", "add", "research", "--before", "gather").ok()
+    lab.kitaru("limits", "close", "openai:gpt", "--for", "1h", "--why", NASTY).ok()
     made = {scope: lab.item("tokens", "create", f"t-{scope}", "--scope", scope) for scope in SCOPES}
     tokens = {scope: item["token"] for scope, item in made.items()}
     for state in ("expired", "revoked"):
@@ -113,7 +114,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def filled(path: str, exec_id: str) -> str:
     """A path with something in each of its places."""
     known = {"id": exec_id, "key": "gather", "name": "draft", "flow": "research"}
-    path = path.replace("/breakpoints/{id}", "/breakpoints/1")
+    path = path.replace("/breakpoints/{id}", "/breakpoints/1").replace("/limits/{name}", "/limits/openai:gpt")
     return re.sub(r"\{(\w+)\}", lambda found: known[found[1]], path)
 
 
@@ -159,6 +160,7 @@ def test_a_route_lets_in_who_may_and_nobody_else(world: World, method: str, path
     # What is not there is refused by the route itself.
     for scope in SCOPES[needed:]:
         there = filled(path, "nobody").replace("/breakpoints/1", "/breakpoints/99")
+        there = there.replace("/limits/openai:gpt", "/limits/nobody")
         status, _, text = world.ask(method, there, Authorization=f"bearer {world.tokens[scope]}")
         assert status not in (401, 403, 421, 429), (scope, text)
 

@@ -59,6 +59,7 @@ READS = {
     "kitaru_plan_replay",
     "kitaru_compare",
     "kitaru_list_breakpoints",
+    "kitaru_list_limits",
 }
 OPERATES = {
     "kitaru_run",
@@ -69,6 +70,10 @@ OPERATES = {
     "kitaru_cancel",
     "kitaru_set_breakpoint",
     "kitaru_remove_breakpoint",
+    "kitaru_set_limit",
+    "kitaru_close_limit",
+    "kitaru_open_limit",
+    "kitaru_remove_limit",
 }
 SETS = {
     "read": READS,
@@ -77,7 +82,7 @@ SETS = {
     "admin": READS | {"kitaru_answer"} | OPERATES | {"kitaru_delete"},
 }
 RUNS_CODE = {"kitaru_answer", "kitaru_run", "kitaru_resume", "kitaru_retry", "kitaru_replay", "kitaru_plan_replay"}
-DESTROYS = {"kitaru_answer", "kitaru_cancel", "kitaru_delete", "kitaru_remove_breakpoint"}
+DESTROYS = {"kitaru_answer", "kitaru_cancel", "kitaru_delete", "kitaru_remove_breakpoint", "kitaru_remove_limit"}
 
 
 @pytest.fixture
@@ -297,6 +302,18 @@ def test_flows_are_run_and_failures_retried(known: Lab, one: Assistant) -> None:
     assert one.refused("kitaru_retry", execution_id=exec_id)["code"] == "already-ended"
     assert one.refused("kitaru_resume", execution_id=ids(known)["waiting"])["code"] == "waiting"
     assert one.refused("kitaru_resume", execution_id=failed, on_drift="ask")["code"] == "usage"
+
+
+def test_limits_are_set_seen_closed_opened_and_removed(one: Assistant) -> None:
+    made = one.call("kitaru_set_limit", limit="openai:gpt", at_once=3, rate="50/s")["data"]
+    assert (made["name"], made["at_once"], made["rate"], made["burst"]) == ("openai:gpt", 3, "50/s", 1)
+    closed = one.call("kitaru_close_limit", limit="openai:gpt", **{"for": "15m"}, why="they asked")["data"]
+    assert (closed["closed_why"], closed["running"]) == ("they asked", 0)
+    assert one.call("kitaru_list_limits")["data"]["limits"] == [closed]
+    assert one.call("kitaru_open_limit", limit="openai:gpt")["data"]["closed_until"] is None
+    assert one.call("kitaru_remove_limit", limit="openai:gpt")["data"] == {"removed": "openai:gpt"}
+    assert one.refused("kitaru_open_limit", limit="openai:gpt")["code"] == "unknown-limit"
+    assert one.refused("kitaru_set_limit", limit="openai:gpt", rate="fast")["code"] == "bad-limit"
 
 
 def test_breakpoints_are_set_met_changed_passed_and_removed(known: Lab, one: Assistant) -> None:

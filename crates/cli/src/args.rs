@@ -2,6 +2,7 @@
 
 use crate::asked::{Diff, Replay};
 use crate::guard::{Audit, Link, Listen, Tokens};
+use crate::limits::Limits;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -82,6 +83,9 @@ pub enum Command {
     /// Places to pause before.
     #[command(subcommand)]
     Breakpoints(Breakpoints),
+    /// How many calls run at once, and how fast they begin, by name.
+    #[command(subcommand)]
+    Limits(Limits),
     /// Show what an execution started, what it was started by, and its replays.
     Tree {
         /// Identifier of any execution of the tree.
@@ -501,6 +505,7 @@ impl Command {
             Self::Executions(Executions::Delete { .. }) => "executions.delete",
             Self::Executions(Executions::Cancel { .. }) | Self::Cancel { .. } => "executions.cancel",
             Self::Executions(Executions::Pause { .. }) | Self::Pause { .. } => "executions.pause",
+            Self::Limits(one) => one.name(),
             Self::Breakpoints(Breakpoints::Add(_)) => "breakpoints.add",
             Self::Breakpoints(Breakpoints::List { .. }) => "breakpoints.list",
             Self::Breakpoints(Breakpoints::Remove { .. }) => "breakpoints.remove",

@@ -16,6 +16,7 @@ mod diff;
 mod explain;
 mod guard;
 mod keep;
+mod limits;
 mod look;
 mod output;
 mod plan;
@@ -248,6 +249,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Cancel { id } => act::stop(context, &id, kitaru_core::event::Stop::Cancel),
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
         Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
+        Command::Limits(one) => limits::limits(context, &one),
         Command::Tree { id } => look::tree(context, &id),
         Command::Tokens(one) => tokens::tokens(context, &one),
         Command::Audit(audit) => tokens::audit(context, &audit),

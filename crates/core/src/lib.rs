@@ -24,6 +24,7 @@ pub mod event;
 pub mod fork;
 pub mod ids;
 pub mod lease;
+pub mod limit;
 pub mod matcher;
 pub mod pass;
 pub mod path;

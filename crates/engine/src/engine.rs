@@ -4,6 +4,7 @@
 
 use crate::clock::{Clock, StoreClock};
 use crate::codes::Codes;
+use crate::desk::Desk;
 use crate::error::{EngineError, Result};
 use crate::heartbeat::Heartbeat;
 use crate::manage::next;
@@ -28,6 +29,7 @@ pub struct Engine {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     codes: Arc<Codes>,
+    desk: Arc<Desk>,
     heartbeat: Heartbeat,
     /// Set where nothing is written: see [`Engine::rehearsing`].
     rehearsal: Option<Arc<Rehearsal>>,
@@ -43,8 +45,9 @@ impl Engine {
     /// An engine on `store` with that clock.
     pub fn with_clock(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         let codes = Arc::new(Codes::new(Arc::clone(&store)));
-        let heartbeat = Heartbeat::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&codes));
-        Self { store, clock, codes, heartbeat, rehearsal: None }
+        let desk = Arc::new(Desk::new(Arc::clone(&store), Arc::clone(&clock)));
+        let heartbeat = Heartbeat::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&codes), Arc::clone(&desk));
+        Self { store, clock, codes, desk, heartbeat, rehearsal: None }
     }
 
     /// An engine on the same store that reads it and writes nothing: what [`Engine::rehearse`] enters again adds to
@@ -154,7 +157,8 @@ impl Engine {
         records.fold(seq, now, &taken);
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         let of = (row.flow, row.entry.file);
-        Ok(Arc::new(Session::new(store, clock, Arc::clone(&self.codes), id.clone(), row.epoch, of, records)))
+        let (codes, desk) = (Arc::clone(&self.codes), Arc::clone(&self.desk));
+        Ok(Arc::new(Session::new(store, clock, codes, desk, id.clone(), row.epoch, of, records)))
     }
 
     /// The process is to end: its executions are handed over to others, each when what runs of it has ended.
@@ -243,7 +247,7 @@ impl Engine {
     ) -> Result<Arc<Session>> {
         let (store, clock, codes) = (Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.codes));
         let flow = of.0.clone();
-        let session = Arc::new(Session::new(store, clock, codes, id, epoch, of, records));
+        let session = Arc::new(Session::new(store, clock, codes, Arc::clone(&self.desk), id, epoch, of, records));
         self.heartbeat.watch(&session);
         // Looked for last: the heartbeat tells of those that are set from here on.
         match self.store.queries().breakpoints(Some(&flow)) {

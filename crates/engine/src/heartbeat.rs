@@ -1,10 +1,11 @@
 //! The one background thread of an engine: extends leases, writes what rides along when nothing else does and what
-//! nobody waits for, and tells sessions what other processes wrote for them.
+//! nobody waits for, tells sessions what other processes wrote for them, and looks how those stand that wait for a turn.
 //!
 //! It runs only while there are sessions. Not here: any decision about an execution.
 
 use crate::clock::Clock;
 use crate::codes::Codes;
+use crate::desk::Desk;
 use crate::engine::LEASE;
 use crate::session::Session;
 use kitaru_core::Millis;
@@ -30,13 +31,14 @@ pub struct Heartbeat {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     codes: Arc<Codes>,
+    desk: Arc<Desk>,
     watched: Arc<(Mutex<Watched>, Condvar)>,
 }
 
 impl Heartbeat {
     /// A heartbeat for sessions on `store`.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, codes: Arc<Codes>) -> Self {
-        Self { store, clock, codes, watched: Arc::default() }
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, codes: Arc<Codes>, desk: Arc<Desk>) -> Self {
+        Self { store, clock, codes, desk, watched: Arc::default() }
     }
 
     /// Cares for `session` until it closes or is dropped.
@@ -47,10 +49,10 @@ impl Heartbeat {
             return;
         }
         let (store, clock, shared) = (Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.watched));
-        let codes = Arc::clone(&self.codes);
+        let (codes, desk) = (Arc::clone(&self.codes), Arc::clone(&self.desk));
         let spawned = std::thread::Builder::new()
             .name("kitaru-heartbeat".to_owned())
-            .spawn(move || beat(store.as_ref(), clock.as_ref(), &codes, &shared));
+            .spawn(move || beat(store.as_ref(), clock.as_ref(), &codes, &desk, &shared));
         // Without a thread leases are still extended by the writer when an append finds them expired.
         watched.running = spawned.is_ok();
     }
@@ -74,7 +76,7 @@ impl Drop for Heartbeat {
     }
 }
 
-fn beat(store: &dyn Store, clock: &dyn Clock, codes: &Codes, shared: &(Mutex<Watched>, Condvar)) {
+fn beat(store: &dyn Store, clock: &dyn Clock, codes: &Codes, desk: &Desk, shared: &(Mutex<Watched>, Condvar)) {
     let mut seen = None;
     let mut renewed = clock.now();
     let mut told = renewed;
@@ -121,6 +123,7 @@ fn beat(store: &dyn Store, clock: &dyn Clock, codes: &Codes, shared: &(Mutex<Wat
             session.flush(now - FLUSH);
         }
         drop(sessions);
+        desk.beat(news);
         codes.flush();
         let watched = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
         drop(shared.1.wait_timeout(watched, store.look_every()));

@@ -7,6 +7,7 @@
 
 pub mod clock;
 pub mod codes;
+mod desk;
 pub mod engine;
 pub mod error;
 mod heartbeat;

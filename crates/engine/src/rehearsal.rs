@@ -6,10 +6,10 @@
 
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::BreakpointRow;
-use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
 use kitaru_store::store::Result;
 use kitaru_store::wire::{Write, Wrote};
-use kitaru_store::{Assign, Claim, Created, Guard, LogLine, Queries, Store, StoreError};
+use kitaru_store::{Assign, Claim, Created, Guard, Limited, Limiting, LogLine, Queries, Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -58,8 +58,12 @@ impl Store for Rehearsal {
         Err(refused())
     }
 
-    fn append(&self, id: &ExecutionId, at: Millis, _: Epoch, events: Vec<Body>) -> Result<Seq> {
+    fn append_last(&self, id: &ExecutionId, at: Millis, _: Epoch, events: Vec<Body>, _: Vec<ScopeId>) -> Result<Seq> {
         self.add(id, at, events)
+    }
+
+    fn limiting(&self, what: Limiting) -> Result<Limited> {
+        if what.only_looks() { self.inner.limiting(what) } else { Err(refused()) }
     }
 
     fn post(&self, id: &ExecutionId, at: Millis, _: Guard, events: Vec<Body>) -> Result<Seq> {

@@ -11,9 +11,11 @@ mod convert;
 mod engine;
 mod errors;
 mod fleet;
+mod limits;
 mod manage;
 mod replay;
 mod session;
+mod turns;
 mod values;
 mod worker;
 
@@ -31,7 +33,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(engine::forget_memory, module)?)?;
     manage::register(module)?;
     breakpoints::register(module)?;
+    limits::register(module)?;
     fleet::register(module)?;
     replay::register(module)?;
+    turns::register(module)?;
     values::register(module)
 }

@@ -10,7 +10,7 @@ use kitaru_core::rows::Status;
 use kitaru_core::{Body, ExecutionId};
 use kitaru_engine::manage::{self, Begun, ManageError, Target};
 use kitaru_store::wire::Write;
-use kitaru_store::{Store, StoreError};
+use kitaru_store::{Limiting, Store, StoreError};
 use serde_json::{Value, json};
 
 /// What is asked for by one write.
@@ -56,7 +56,7 @@ fn asked(store: &dyn Store, write: &Write) -> Result<Option<Asked>, StoreError> 
             });
             of("resumeExecution", id.to_string(), json!({ "why": why }))
         }
-        Write::Append(id, _, _, events) => {
+        Write::Append(id, _, _, events, _) => {
             let answered = events.iter().find_map(|event| answer(event));
             answered.and_then(|(act, given)| of(act, id.to_string(), given))
         }
@@ -136,6 +136,27 @@ pub fn begin_writes(shared: &Shared, caller: &Caller, writes: &[Write]) -> Resul
         noted.push(Noted { at, begun, made });
     }
     Ok(noted)
+}
+
+/// Puts on record what a person asks for of a limit. What calls do there is none of it.
+pub fn begin_limiting(shared: &Shared, caller: &Caller, what: &Limiting) -> Result<Option<Begun>, ManageError> {
+    let (act, name, given) = match what {
+        Limiting::Set { name, bounds, .. } => {
+            let rate = bounds.rate.map(|rate| rate.text());
+            let burst = bounds.rate.map(|rate| rate.burst);
+            ("setLimit", name, json!({ "at_once": bounds.at_once, "rate": rate, "burst": burst }))
+        }
+        Limiting::Close { name, closed, asked: true } => (
+            "closeLimit",
+            name,
+            json!({ "for": format!("{}s", (closed.until - closed.from) / 1000), "why": closed.why }),
+        ),
+        Limiting::Open(name) => ("openLimit", name, json!({})),
+        Limiting::Remove(name) => ("removeLimit", name, json!({})),
+        _ => return Ok(None),
+    };
+    let (store, actor) = (shared.store.as_ref(), caller.actor());
+    manage::begin_act(store, &actor, act, Target::Other(name), &given, shared.now()).map(Some)
 }
 
 /// Says what came of them.

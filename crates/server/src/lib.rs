@@ -10,6 +10,7 @@ mod access;
 mod acts;
 mod asked;
 mod audit;
+mod bounds;
 mod breakpoints;
 mod carry;
 mod connections;
@@ -216,6 +217,7 @@ fn routes() -> Vec<Route> {
     routes.extend(values::routes());
     routes.extend(waits::routes());
     routes.extend(breakpoints::routes());
+    routes.extend(bounds::routes());
     routes.extend(links::routes());
     routes.extend(tokens::routes());
     routes.extend(audit::routes());

@@ -17,9 +17,10 @@ use axum::response::{IntoResponse, Response};
 use kitaru_core::lease::Pulse;
 use kitaru_core::{Body, Digest, Epoch, ExecutionId, Millis, Value};
 use kitaru_engine::engine::LEASE;
+use kitaru_engine::manage;
 use kitaru_store::store::Result;
 use kitaru_store::wire::{self, Attached, Connect, Found, Hello, Piece, Read, Write, Writes};
-use kitaru_store::{ExecutionFilter, Page, Store, StoreError};
+use kitaru_store::{ExecutionFilter, Limiting, Page, Store, StoreError};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         post("/store/connect", Scope::Read, "storeConnect", connect),
         post("/store/read", Scope::Read, "storeRead", read),
+        post("/store/limits", Scope::Operate, "storeLimits", limits).unlogged(),
         post("/store/write", Scope::Operate, "storeWrite", write).unlogged(),
     ]
 }
@@ -148,6 +150,8 @@ fn find(store: &dyn Store, read: Read, tail: &mut Vec<u8>) -> Result<Found> {
         }
         Read::Code(digest) => Found::Code(queries.code(&digest)?),
         Read::Health(deep) => Found::Health(queries.health(deep)?),
+        Read::Limits(what) if what.only_looks() => Found::Limits(store.limiting(what)?),
+        Read::Limits(_) => return Err(wire::odd()),
     })
 }
 
@@ -178,6 +182,28 @@ async fn write(State(shared): State<Shared>, caller: Caller, Message(bytes): Mes
             shared.log.complain(&error.code, &message);
         }
         wire::pack(&told, &[], false)
+    })
+    .await
+}
+
+/// Limits, and turns at them. What is asked may be asked again.
+async fn limits(State(shared): State<Shared>, caller: Caller, Message(bytes): Message) -> Response {
+    answer(shared, move |shared| {
+        let (mut what, small): (Limiting, bool) = wire::unpack(&bytes, SMALL)?.head()?;
+        signed::sign_limit(&caller, &mut what);
+        let begun = match asked::begin_limiting(shared, &caller, &what) {
+            Ok(begun) => begun,
+            Err(error) => return wire::pack(&Err::<(), _>(StoreError::Busy(error.message)), &[], small),
+        };
+        let told = shared.store.limiting(what);
+        if let Some(begun) = begun {
+            let code = told.as_ref().map_or_else(StoreError::code, |_| "done");
+            if let Err(error) = manage::done(shared.store.as_ref(), &begun, code, None, shared.now()) {
+                let message = format!("the log of changes could not say what came of one: {}", error.message);
+                shared.log.complain(&error.code, &message);
+            }
+        }
+        wire::pack(&told, &[], small)
     })
     .await
 }

@@ -9,7 +9,7 @@ use kitaru_core::event::PauseReason;
 use kitaru_core::{Body, ExecutionId, Seq};
 use kitaru_store::store::Result;
 use kitaru_store::wire::Write;
-use kitaru_store::{Store, StoreError};
+use kitaru_store::{Limiting, Store, StoreError};
 
 /// What an engine may do something by.
 const MEANS: &[&str] = &["cli", "inline", "python"];
@@ -36,6 +36,18 @@ pub fn sign(store: &dyn Store, caller: &Caller, writes: &mut [Write]) -> Result<
         }
     }
     Ok(())
+}
+
+/// The same of what is asked of limits.
+pub fn sign_limit(caller: &Caller, what: &mut Limiting) {
+    let by = match what {
+        Limiting::Set { by, .. } => by,
+        Limiting::Close { closed, asked: true, .. } => &mut closed.by,
+        _ => return,
+    };
+    if caller.token.is_some() {
+        *by = named(&caller.by, by);
+    }
 }
 
 /// A caller's name, with by what it says that it did something.

@@ -6,10 +6,10 @@
 use crate::rng::Rng;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::BreakpointRow;
-use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
 use kitaru_store::store::Result;
 use kitaru_store::wire::{Write, Wrote};
-use kitaru_store::{Assign, Claim, Created, Guard, LogLine, Queries, Store, StoreError};
+use kitaru_store::{Assign, Claim, Created, Guard, Limited, Limiting, LogLine, Queries, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -140,12 +140,26 @@ impl Store for Faulty {
         )
     }
 
-    fn append(&self, id: &ExecutionId, at: Millis, epoch: Epoch, events: Vec<Body>) -> Result<Seq> {
+    fn append_last(
+        &self,
+        id: &ExecutionId,
+        at: Millis,
+        epoch: Epoch,
+        events: Vec<Body>,
+        turns: Vec<ScopeId>,
+    ) -> Result<Seq> {
         let asked = match self.shared().cheat {
             Cheat::None => epoch,
             Cheat::NoFence => self.inner.queries().execution(id)?.epoch,
         };
-        self.write(|| self.inner.append(id, at, asked, events), |shared, _| shared.wrote(id, epoch, &self.owner))
+        self.write(
+            || self.inner.append_last(id, at, asked, events, turns),
+            |shared, _| shared.wrote(id, epoch, &self.owner),
+        )
+    }
+
+    fn limiting(&self, what: Limiting) -> Result<Limited> {
+        self.write(|| self.inner.limiting(what), |_, _| {})
     }
 
     fn post(&self, id: &ExecutionId, at: Millis, guard: Guard, events: Vec<Body>) -> Result<Seq> {

@@ -188,6 +188,20 @@ pub const TABLES: &[Table] = &[
             ("hits", Int),
         ],
     },
+    // Turns belong to processes that are not there any more.
+    Table {
+        name: "limits",
+        key: 1,
+        columns: &[
+            ("name", Words),
+            ("at_once", Int),
+            ("rate", Int),
+            ("period", Int),
+            ("burst", Int),
+            ("set_by", Words),
+            ("set_at", Int),
+        ],
+    },
     Table { name: "codes", key: 1, columns: &[("digest", Words), ("parts", Words)] },
     Table {
         name: "tokens",

@@ -14,6 +14,7 @@ mod copy;
 pub mod error;
 mod http;
 mod inherited;
+pub mod limits;
 pub mod os;
 mod owners;
 mod postgres;
@@ -28,6 +29,7 @@ pub use afar::interrupt_by;
 pub use copy::{Copied, Copying, copy};
 pub use error::StoreError;
 pub use http::is_remote;
+pub use limits::{Limited, Limiting};
 pub use postgres::{hidden, is_postgres, migrate, version};
 pub use sqlite::forget_memory;
 pub use store::{

@@ -4,11 +4,12 @@
 
 use crate::access::Access;
 use crate::error::StoreError;
+use crate::limits::{Limited, Limiting};
 use crate::wire::{Write, Wrote};
 use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::lease::Owner;
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
-use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -118,7 +119,19 @@ pub trait Store: Send + Sync {
     /// Appends for the owner: only if the epoch is `epoch`, an owner is set and the lease has not expired at
     /// `at`, tested inside the statement that reserves the sequences. Returns the sequence of the first event.
     /// [`StoreError::Fenced`] otherwise. Concurrent callers share transactions (group commit).
-    fn append(&self, id: &ExecutionId, at: Millis, epoch: Epoch, events: Vec<Body>) -> Result<Seq>;
+    fn append(&self, id: &ExecutionId, at: Millis, epoch: Epoch, events: Vec<Body>) -> Result<Seq> {
+        self.append_last(id, at, epoch, events, Vec::new())
+    }
+
+    /// The same, with the turns at limits that those calls give back: in one transaction.
+    fn append_last(
+        &self,
+        id: &ExecutionId,
+        at: Millis,
+        epoch: Epoch,
+        events: Vec<Body>,
+        turns: Vec<ScopeId>,
+    ) -> Result<Seq>;
 
     /// Appends for whoever is not the owner, under a guard. Returns the sequence of the first event. A pause before a
     /// call whose breakpoint is gone is refused as a [`StoreError::Conflict`] too: one that does not stay stops one run.
@@ -168,6 +181,10 @@ pub trait Store: Send + Sync {
 
     /// Which of these chunks of values ([`Digest`] of their bytes) are kept, with their bytes if asked for.
     fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>>;
+
+    /// Limits by name, and the turns of calls at them. What is asked may be asked again, and is not awaited to the disk,
+    /// but for what somebody sets.
+    fn limiting(&self, what: Limiting) -> Result<Limited>;
 
     /// What that time of this machine's clock is by the clock of the store, which counts where machines share one.
     fn by_its_clock(&self, here: Millis) -> Millis {

@@ -6,17 +6,18 @@
 //! Not here: connections (`http/` and the server), and what a write means ([`crate::Store`]).
 
 use crate::error::StoreError;
+use crate::limits::{Limited, Limiting};
 use crate::store::{
     ArtifactRow, Assign, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Result, Revision,
     StatisticsRow, WaitFilter,
 };
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
-use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, ValueRef};
 use serde::{Deserialize, Serialize};
 
 /// Which protocol this is. Changed with whatever the other side would misread.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// One verb that writes, with what it is given.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,8 +26,8 @@ pub enum Write {
     Create(ExecutionId, Millis, Vec<Body>, Option<Claim>),
     /// [`crate::Store::claim`].
     Claim(ExecutionId, Millis, Epoch, Claim, Vec<Body>),
-    /// [`crate::Store::append`].
-    Append(ExecutionId, Millis, Epoch, Vec<Body>),
+    /// [`crate::Store::append_last`].
+    Append(ExecutionId, Millis, Epoch, Vec<Body>, Vec<ScopeId>),
     /// [`crate::Store::post`].
     Post(ExecutionId, Millis, Guard, Vec<Body>),
     /// [`crate::Store::renew`].
@@ -51,7 +52,7 @@ impl Write {
         match self {
             Self::Create(_, _, events, _)
             | Self::Claim(_, _, _, _, events)
-            | Self::Append(_, _, _, events)
+            | Self::Append(_, _, _, events, _)
             | Self::Post(_, _, _, events) => events,
             _ => &[],
         }
@@ -62,7 +63,7 @@ impl Write {
         match self {
             Self::Create(_, _, events, _)
             | Self::Claim(_, _, _, _, events)
-            | Self::Append(_, _, _, events)
+            | Self::Append(_, _, _, events, _)
             | Self::Post(_, _, _, events) => events,
             _ => &mut [],
         }
@@ -196,6 +197,8 @@ pub enum Read {
     Code(String),
     /// [`crate::Queries::health`].
     Health(bool),
+    /// [`crate::Store::limiting`], of what only looks.
+    Limits(Limiting),
 }
 
 /// What was found.
@@ -225,6 +228,7 @@ pub enum Found {
     Breakpoints(Vec<BreakpointRow>),
     Code(Option<String>),
     Health(Vec<(String, String)>),
+    Limits(Limited),
 }
 
 /// What a client is told when it connects.

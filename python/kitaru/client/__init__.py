@@ -19,6 +19,7 @@ from kitaru.client.items import (
     Call,
     Execution,
     Failure,
+    Limit,
     LogLine,
     Parent,
     Pending,
@@ -26,6 +27,7 @@ from kitaru.client.items import (
     Usage,
     Wait,
 )
+from kitaru.client.limits import Limits
 from kitaru.client.planned import (
     CallRecord,
     Change,
@@ -42,7 +44,7 @@ from kitaru.client.planned import (
 
 
 class KitaruClient:
-    """Executions, artifacts and breakpoints of a store: the configured one, or ``store`` in ``home``.
+    """Executions, artifacts, breakpoints and limits of a store: the configured one, or ``store`` in ``home``.
 
     Raises :class:`~kitaru.errors.KitaruStoreError` when the store cannot be opened.
     """
@@ -59,6 +61,7 @@ class KitaruClient:
         self.executions = Executions(engine, place)
         self.artifacts = Artifacts(engine, place)
         self.breakpoints = Breakpoints(engine)
+        self.limits = Limits(engine)
 
 
 __all__ = [
@@ -80,6 +83,8 @@ __all__ = [
     "Executions",
     "Failure",
     "KitaruClient",
+    "Limit",
+    "Limits",
     "LogLine",
     "Parent",
     "Pending",

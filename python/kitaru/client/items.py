@@ -70,6 +70,29 @@ class Breakpoint:
 
 
 @dataclasses.dataclass(frozen=True)
+class Limit:
+    """How many calls of that ``name`` run at once, and how fast they begin. Without ``at_once`` and ``rate`` nobody has
+    set it: calls name it, and it holds nothing back.
+
+    ``running``, ``waiting``: calls that have their turn, and that wait for it. ``given``: how many turns it has given.
+    ``closed_until``: nobody begins before.
+    """
+
+    name: str
+    at_once: int | None
+    rate: str | None
+    burst: int | None
+    running: int
+    waiting: int
+    given: int
+    closed_until: datetime.datetime | None
+    closed_by: str | None
+    closed_why: str | None
+    set_by: str | None
+    set_at: datetime.datetime | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Call:
     """One call of an execution. ``attempts`` is 0 for a wait, a sleep and an output that was put in by hand;
     ``reused``: the last pass was served it."""
@@ -311,6 +334,12 @@ def breakpoint_of(item: dict[str, Any]) -> Breakpoint:
     return Breakpoint(**{**item, "at": time_of(item["at"])})
 
 
+def limit_of(item: dict[str, Any]) -> Limit:
+    """A limit of its item."""
+    times = {name: time_or_none(item[name]) for name in ("closed_until", "set_at")}
+    return Limit(**{**item, **times})
+
+
 def wait_of(item: dict[str, Any]) -> Wait:
     """A wait of the engine's JSON."""
     return Wait(
@@ -370,5 +399,7 @@ def who() -> str:
 
 
 # They are recorded under the name that users know them by.
-for _kind in (Usage, ByHand, Breakpoint, Call, Pending, Wait, Failure, Parent, LogLine, Execution, Artifact, Tree):
+for _kind in (
+    *(Usage, ByHand, Breakpoint, Limit, Call, Pending, Wait, Failure, Parent, LogLine, Execution, Artifact, Tree),
+):
     _kind.__module__ = "kitaru.client"

@@ -63,7 +63,10 @@ pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -
             wake_at: row.wake_at,
             next: Some("kitaru resume --due".to_owned()),
         },
-        Status::Sleeping => Diagnosis { why: "sleeps".to_owned(), who: Who::Time, wake_at: row.wake_at, next: None },
+        Status::Sleeping => {
+            let why = super::waits_for(store, &row.id, now)?.unwrap_or_else(|| "sleeps".to_owned());
+            Diagnosis { why, who: Who::Time, wake_at: row.wake_at, next: None }
+        }
         Status::Paused => {
             Diagnosis { why: paused(store, row)?, who: Who::Person, wake_at: None, next: Some(next::after_pause(row)) }
         }
@@ -152,10 +155,13 @@ fn running(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Diagnos
         }
     } else if row.lease_until <= now && hold(store, row, now) == Hold::Held {
         format!("{owner} lives but gives no sign of life: stopped, or starved")
-    } else if busy.is_empty() {
-        format!("{owner} works on it")
     } else {
-        format!("{owner} works on {}", busy.join(", "))
+        match (busy.is_empty(), super::waits_for(store, &row.id, now)?) {
+            (true, None) => format!("{owner} works on it"),
+            (true, Some(turn)) => turn,
+            (false, None) => format!("{owner} works on {}", busy.join(", ")),
+            (false, Some(turn)) => format!("{owner} works on {}; {turn}", busy.join(", ")),
+        }
     };
     Ok(Diagnosis { why, who: Who::Process, wake_at: None, next: None })
 }

@@ -17,6 +17,7 @@ mod fleet;
 mod follow;
 mod gc;
 mod inbox;
+mod limits;
 mod links;
 mod list;
 pub mod next;
@@ -44,6 +45,10 @@ pub use fleet::{Standing, acted, have_come, must_not_circle, standings, stirred,
 pub use follow::{Following, follow};
 pub use gc::{Gc, GcOptions, age, gc, upkeep};
 pub use inbox::inbox;
+pub use limits::{
+    WantedLimit, close_limit, item as limit_item, limit, limits, open_limit, remove_limit, set_limit, waiting_calls,
+    waits_for,
+};
 pub use links::{answer_link, create_link, linked};
 pub use list::{Wanted, artifact, flows, list, newest, parse_status};
 pub use original::Original;

@@ -2,21 +2,24 @@
 //!
 //! A session's mutex guards the pass and what waits to be written; it is never held across a write.
 //! `calls` is the path of every call, `waits` that of questions and sleeps, `writing` the one door to the journal,
-//! `holds` keeps bodies from beginning, `ends` is how an execution leaves the process. Not here: user code, retries and their pauses, and whether a flow is quiet: those live where
+//! `holds` keeps bodies from beginning, `turns` has their turns at limits, `ends` is how an execution leaves the process. Not here: user code, retries and their pauses, and whether a flow is quiet: those live where
 //! the tasks and threads are, in Python.
 
 mod calls;
 mod ends;
 mod holds;
+mod turns;
 mod waits;
 mod writing;
 
 pub use calls::{Asked, Begun, Drifted, Ended, Given, Served, Started};
 pub use holds::Halted;
+pub use turns::Standing;
 pub use waits::{News, Question};
 
 use crate::clock::Clock;
 use crate::codes::Codes;
+use crate::desk::Desk;
 use crate::error::{EngineError, Result};
 use kitaru_core::event::{CallKind, Stop};
 use kitaru_core::matcher::CallId;
@@ -33,6 +36,8 @@ pub struct Session {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     codes: Arc<Codes>,
+    desk: Arc<Desk>,
+    flow: String,
     id: ExecutionId,
     epoch: Epoch,
     inner: Mutex<Inner>,
@@ -45,6 +50,8 @@ struct Inner {
     pass: Pass,
     queue: writing::Queue,
     logs: Vec<LogLine>,
+    /// Turns at limits that go back with the next write.
+    turns: Vec<ScopeId>,
     stop: Option<Stop>,
     stop_by: String,
     holds: holds::Holds,
@@ -59,6 +66,7 @@ impl Session {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         codes: Arc<Codes>,
+        desk: Arc<Desk>,
         id: ExecutionId,
         epoch: Epoch,
         (flow, file): (String, Option<String>),
@@ -69,9 +77,10 @@ impl Session {
             pass: Pass::new(records),
             queue: writing::Queue::default(),
             logs: Vec::new(),
+            turns: Vec::new(),
             stop: None,
             stop_by: String::new(),
-            holds: holds::Holds::new(flow, file),
+            holds: holds::Holds::new(flow.clone(), file),
             stop_with: None,
             seen,
             open_waits: 0,
@@ -80,6 +89,8 @@ impl Session {
             store,
             clock,
             codes,
+            desk,
+            flow,
             id,
             epoch,
             inner: Mutex::new(inner),
@@ -189,7 +200,7 @@ impl Session {
     pub fn flush(&self, before: Millis) {
         let due = {
             let inner = self.lock();
-            !inner.logs.is_empty() || inner.pass.is_due(before)
+            !inner.logs.is_empty() || !inner.turns.is_empty() || inner.pass.is_due(before)
         };
         if due && self.is_open() {
             // A failure here is met again, and told, by the next call that writes.

@@ -7,7 +7,8 @@
 use super::{Inner, Session};
 use crate::error::{EngineError, Result};
 use kitaru_core::matcher::CallId;
-use kitaru_core::{Body, Millis, Seq, Value};
+use kitaru_core::{Body, Millis, ScopeId, Seq, Value};
+use kitaru_store::limits::{Limiting, Ticket};
 use kitaru_store::{LogLine, StoreError};
 use std::collections::HashMap;
 use std::sync::PoisonError;
@@ -28,6 +29,7 @@ struct Pending {
     riding: Vec<Body>,
     starts: Vec<CallId>,
     bodies: Vec<Body>,
+    turns: Vec<ScopeId>,
 }
 
 /// Where one thread's part of a commit ends.
@@ -61,7 +63,9 @@ impl Session {
         let leader = Leader(self);
         let mut parts = Vec::with_capacity(group.len());
         let mut batch = Vec::new();
+        let mut turns = Vec::new();
         for mut one in group {
+            turns.append(&mut one.turns);
             parts.push(Part {
                 ticket: one.ticket,
                 starts: one.starts,
@@ -71,7 +75,7 @@ impl Session {
             batch.append(&mut one.riding);
             batch.append(&mut one.bodies);
         }
-        let (first, lost) = match self.commit(&batch, logs) {
+        let (first, lost) = match self.commit(&batch, logs, &turns) {
             Ok(written) => {
                 self.take_in(batch, written);
                 (Ok(written.0), Vec::new())
@@ -79,26 +83,43 @@ impl Session {
             Err(error) => (Err(error), batch),
         };
         let mut inner = self.lock();
+        let first_failed = first.is_err();
         inner.settle(parts, first, lost);
+        if first_failed {
+            // They go back with whatever is written next, or with the execution.
+            inner.turns.append(&mut turns);
+        }
         let own = inner.queue.done.remove(&ticket);
         drop(inner);
         drop(leader);
+        if !turns.is_empty() {
+            // Whoever waits for one of them in this process need not wait for a look at the store.
+            self.desk.beat(true);
+        }
         Ok(own.ok_or_else(|| EngineError::Misuse("a write was lost with the thread that made it".to_owned()))??)
     }
 
     /// Where the first of `batch` stands, and when it was written.
-    fn commit(&self, batch: &[Body], logs: Vec<LogLine>) -> std::result::Result<(Seq, Millis), StoreError> {
+    fn commit(
+        &self,
+        batch: &[Body],
+        logs: Vec<LogLine>,
+        turns: &[ScopeId],
+    ) -> std::result::Result<(Seq, Millis), StoreError> {
         if !logs.is_empty() {
             self.store.log(&self.id, logs)?;
         }
         if batch.is_empty() {
+            if !turns.is_empty() {
+                let ticket = |call: &ScopeId| Ticket { execution: self.id.clone(), epoch: self.epoch, call: *call };
+                self.store.limiting(Limiting::GiveBack(turns.iter().map(ticket).collect()))?;
+            }
             return Ok((0, 0));
         }
         let at = self.clock.now();
-        let first = match self.store.append(&self.id, at, self.epoch, batch.to_vec()) {
-            Err(StoreError::Fenced(_)) if self.lease_was_only_late()? => {
-                self.store.append(&self.id, self.clock.now(), self.epoch, batch.to_vec())
-            }
+        let append = |at| self.store.append_last(&self.id, at, self.epoch, batch.to_vec(), turns.to_vec());
+        let first = match append(at) {
+            Err(StoreError::Fenced(_)) if self.lease_was_only_late()? => append(self.clock.now()),
             other => other,
         };
         let first = first.inspect_err(|error| {
@@ -137,9 +158,10 @@ impl Session {
 impl Inner {
     fn enqueue(&mut self, bodies: Vec<Body>) -> u64 {
         let (riding, starts) = self.pass.riding();
+        let turns = std::mem::take(&mut self.turns);
         self.queue.last_ticket += 1;
         let ticket = self.queue.last_ticket;
-        self.queue.pending.push(Pending { ticket, riding, starts, bodies });
+        self.queue.pending.push(Pending { ticket, riding, starts, bodies, turns });
         ticket
     }
 

@@ -1,7 +1,7 @@
 //! MCP: what the server does for people and programs, as tools of an AI assistant, over stdio and over HTTP.
 //!
 //! `tool` is what a tool is, a file a subject has the tools (`looking`, `reading`, `stuck`, `answering`, `acting`,
-//! `replaying`, `breakpoints`), `told` how results and refusals look, `bounded` how large they may be. `settle` waits
+//! `replaying`, `breakpoints`, `limits`), `told` how results and refusals look, `bounded` how large they may be. `settle` waits
 //! where that is asked for. `handler` speaks the protocol, with `resources` and `prompts`; `http` and `stdio` carry it.
 //! Every tool calls what the routes call. Deliberately not here: the protocol itself (rmcp) and anything that a route
 //! could not do.
@@ -12,6 +12,7 @@ mod bounded;
 mod breakpoints;
 mod handler;
 mod http;
+mod limits;
 mod looking;
 mod prompts;
 mod reading;
@@ -40,6 +41,7 @@ fn tools() -> Vec<Tool> {
     tools.extend(acting::tools());
     tools.extend(replaying::tools());
     tools.extend(breakpoints::tools());
+    tools.extend(limits::tools());
     tools
 }
 

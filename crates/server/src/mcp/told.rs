@@ -117,6 +117,7 @@ fn way_out(code: &str) -> Option<&'static str> {
         "unknown-call" => "kitaru_list_calls has the calls of the execution",
         "unknown-artifact" => "kitaru_list_artifacts has the names",
         "unknown-flow" => "kitaru_list_flows has the flows",
+        "unknown-limit" => "kitaru_list_limits has those that there are",
         "unknown-breakpoint" => "kitaru_list_breakpoints has those that are set",
         "unknown-wait" | "several-waits" => {
             "kitaru_list_waits has the open questions with their keys; pass one as `wait`"

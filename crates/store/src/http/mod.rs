@@ -11,12 +11,13 @@ mod values;
 
 use crate::afar::{Away, Lane, Settings, Tries};
 use crate::error::StoreError;
+use crate::limits::{Limited, Limiting};
 use crate::owners;
 use crate::store::{Assign, Claim, Created, Guard, LogLine, Queries, Result, Store};
 use crate::wire::{self, Connect, Found, Hello, Read, Write, Writes, Wrote, odd};
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::BreakpointRow;
-use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
 use link::{Failed, Link};
 use std::net::IpAddr;
 use std::path::Path;
@@ -222,8 +223,34 @@ impl Store for Remote {
         self.write(Write::Claim(id.clone(), at, expected, claim, events))?.number()
     }
 
-    fn append(&self, id: &ExecutionId, at: Millis, epoch: Epoch, events: Vec<Body>) -> Result<Seq> {
-        self.write(Write::Append(id.clone(), at, epoch, events))?.number()
+    fn append_last(
+        &self,
+        id: &ExecutionId,
+        at: Millis,
+        epoch: Epoch,
+        events: Vec<Body>,
+        turns: Vec<ScopeId>,
+    ) -> Result<Seq> {
+        self.write(Write::Append(id.clone(), at, epoch, events, turns))?.number()
+    }
+
+    fn limiting(&self, what: Limiting) -> Result<Limited> {
+        if what.only_looks() {
+            return match self.look(&Read::Limits(what))? {
+                Found::Limits(limited) => Ok(limited),
+                _ => Err(odd()),
+            };
+        }
+        let message = wire::pack(&(&what, self.far), &[], self.far)?;
+        let mut tries = Tries::default();
+        loop {
+            let answer = self.ask("limits", &message, None)?;
+            match wire::unpack(&answer, MOST)?.head::<Result<Limited>>()? {
+                // Whatever came of it, it may be asked again.
+                Err(StoreError::Busy(why)) => self.away.pause(&mut tries, &why, None)?,
+                told => return told,
+            }
+        }
     }
 
     fn post(&self, id: &ExecutionId, at: Millis, guard: Guard, events: Vec<Body>) -> Result<Seq> {

@@ -21,7 +21,7 @@ const ACT: &str = "SELECT id, at, by, token, origin, act, target, given, before,
 
 impl Postgres {
     /// Writes what others must notice. `work` is told whether it may have been done before.
-    fn noticed<T>(&self, work: impl Fn(&Conn, bool) -> Result<T>) -> store::Result<T> {
+    pub(super) fn noticed<T>(&self, work: impl Fn(&Conn, bool) -> Result<T>) -> store::Result<T> {
         let tried = Cell::new(false);
         self.again(|db| {
             let again = tried.replace(true);

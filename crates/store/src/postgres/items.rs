@@ -99,7 +99,7 @@ type Item = Map<String, Json>;
 
 fn item(one: &Write, payloads: &mut Vec<String>, dead: Option<&str>) -> Result<Item> {
     Ok(match one {
-        Write::Append(id, at, epoch, events) => {
+        Write::Append(id, at, epoch, events, _) => {
             let mut item = head("append", id, *at);
             item.insert("epoch".to_owned(), json!(epoch));
             record(&mut item, *at, events, payloads, true)?;

@@ -15,6 +15,7 @@ mod fault;
 mod feed;
 mod forks;
 mod items;
+mod limits;
 mod listing;
 mod once;
 mod open;
@@ -27,6 +28,7 @@ use crate::access::Access;
 use crate::afar::{Ahead, Away, Lane, Settings, Tries};
 use crate::error::StoreError;
 use crate::inherited::Inherited;
+use crate::limits::{Limited, Limiting};
 use crate::owners;
 use crate::store::{
     ArtifactRow, Assign, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
@@ -40,7 +42,7 @@ use conn::{Conn, Pool};
 use fault::Fault;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
-use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, Value, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,8 +185,19 @@ impl Store for Postgres {
         self.write(Write::Claim(id.clone(), at, expected, claim, events))?.number()
     }
 
-    fn append(&self, id: &ExecutionId, at: Millis, epoch: Epoch, events: Vec<Body>) -> Result<Seq> {
-        self.write(Write::Append(id.clone(), at, epoch, events))?.number()
+    fn append_last(
+        &self,
+        id: &ExecutionId,
+        at: Millis,
+        epoch: Epoch,
+        events: Vec<Body>,
+        turns: Vec<ScopeId>,
+    ) -> Result<Seq> {
+        self.write(Write::Append(id.clone(), at, epoch, events, turns))?.number()
+    }
+
+    fn limiting(&self, what: Limiting) -> Result<Limited> {
+        self.limits(&what)
     }
 
     fn post(&self, id: &ExecutionId, at: Millis, guard: Guard, events: Vec<Body>) -> Result<Seq> {

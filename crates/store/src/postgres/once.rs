@@ -8,6 +8,7 @@ use super::Postgres;
 use super::chunks;
 use super::fault::{self, Fault};
 use super::items::{self, Items, Referred};
+use super::limits;
 use super::param::{Columns, Param, unescaped};
 use crate::afar::{Tries, now};
 use crate::error::StoreError;
@@ -21,6 +22,12 @@ use std::sync::Arc;
 
 /// How often values are put beside the journal anew because a part of them has just been removed.
 const AGAIN: usize = 5;
+
+/// Writes of calls that have ended, with the turns at limits that they give back: in one transaction, by one statement. A
+/// turn is of one epoch, so that nobody gives back what another has by now.
+const ENDED: &str = "WITH ended AS (DELETE FROM turns AS t USING executions AS e, unnest($10::text[], $11::bigint[],
+        $12::bytea[]) AS g(id, epoch, call) WHERE e.id = g.id AND t.n = e.n AND t.call = g.call AND t.epoch = g.epoch)
+    SELECT once($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9)::text";
 
 /// What came of each write.
 pub type Answers = Vec<Result<Wrote>>;
@@ -43,7 +50,8 @@ impl Postgres {
         let durable = writes.iter().any(Write::is_durable);
         self.put(&mut referred)?;
         let items = items::items(&writes, &referred, &dead).map_err(|fault| fault.told(&self.path))?;
-        let answers = match self.ask(writer, number, &items, durable, strict) {
+        let ended = limits::ended(&writes);
+        let answers = match self.ask(writer, number, &items, ended, durable, strict) {
             // One of them is what no statement takes: nothing was written, and each goes alone.
             Err(StoreError::Io { .. }) if writes.len() > 1 => {
                 let told = writes.into_iter().enumerate().map(|(at, one)| self.alone(writer, number, at, one, strict));
@@ -106,10 +114,18 @@ impl Postgres {
     }
 
     /// Sends one request until it is answered.
-    fn ask(&self, writer: &str, number: u64, items: &Items, durable: bool, strict: bool) -> Result<Told> {
+    fn ask(
+        &self,
+        writer: &str,
+        number: u64,
+        items: &Items,
+        ended: Option<[Param; 3]>,
+        durable: bool,
+        strict: bool,
+    ) -> Result<Told> {
         // Whoever else has writers of such names may send again what was written.
         let mut known = strict || writer.contains('/');
-        let mut params = [
+        let mut params = vec![
             Param::from(writer),
             Param::from(number),
             Param::Text(Some(items.json.clone())),
@@ -120,11 +136,14 @@ impl Postgres {
             Param::Bool(items.values),
             Param::Small(self.space),
         ];
-        let text = "SELECT once($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9)::text";
+        let text = if ended.is_some() { ENDED } else { "SELECT once($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9)::text" };
+        params.extend(ended.into_iter().flatten());
         let mut tries = Tries::default();
         let told: Json = loop {
             let sent = now();
-            params[5] = Param::Bool(known);
+            if let Some(place) = params.get_mut(5) {
+                *place = Param::Bool(known);
+            }
             let told = self.pool.with(|db| {
                 let row = db.prepared(text, &params)?.into_iter().next();
                 let row = row.ok_or_else(|| Fault::Odd("a statement that has one row has none".to_owned()))?;

@@ -10,7 +10,10 @@ use super::param::{Columns, Param};
 use crate::error::StoreError;
 
 /// Migrations of the tables from version n to n + 1, in order.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001-tables.sql"), include_str!("migrations/0002-pools.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001-tables.sql"),
+    concat!(include_str!("migrations/0002-pools.sql"), include_str!("migrations/0002-limits.sql")),
+];
 
 /// The writing statements, as they are in the present version: made anew with each migration.
 const WRITING: &str = include_str!("migrations/writing.sql");

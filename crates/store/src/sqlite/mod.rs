@@ -16,6 +16,7 @@ mod feed;
 mod forks;
 mod gate;
 mod keep;
+mod limits;
 mod once;
 mod open;
 mod pools;
@@ -31,6 +32,7 @@ use crate::Options;
 use crate::access::Access;
 use crate::error::StoreError;
 use crate::inherited::Inherited;
+use crate::limits::{Limited, Limiting};
 use crate::os;
 use crate::owners::Owners;
 use crate::store::{
@@ -43,7 +45,7 @@ pub use fault::Fault;
 use feed::Numbers;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
-use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
+use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, ValueRef};
 pub use restore::restore;
 use rusqlite::Connection;
 use std::collections::HashMap;
@@ -209,10 +211,24 @@ impl Store for Sqlite {
         Ok(epoch)
     }
 
-    fn append(&self, id: &ExecutionId, at: Millis, epoch: Epoch, events: Vec<Body>) -> Result<Seq> {
+    fn append_last(
+        &self,
+        id: &ExecutionId,
+        at: Millis,
+        epoch: Epoch,
+        events: Vec<Body>,
+        turns: Vec<ScopeId>,
+    ) -> Result<Seq> {
         let n = self.number(id)?;
         let id = id.clone();
-        self.write_events(events, move |db, numbers, events| write::append(db, numbers, &id, n, at, epoch, events))
+        self.write_events(events, move |db, numbers, events| {
+            limits::ended(db, n, epoch, &turns)?;
+            write::append(db, numbers, &id, n, at, epoch, events)
+        })
+    }
+
+    fn limiting(&self, what: Limiting) -> Result<Limited> {
+        self.limits(what)
     }
 
     fn post(&self, id: &ExecutionId, at: Millis, guard: Guard, events: Vec<Body>) -> Result<Seq> {

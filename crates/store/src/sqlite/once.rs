@@ -8,7 +8,7 @@ use super::feed::Numbers;
 use super::keep::{AGAIN, Referred};
 use super::read::must_exist;
 use super::writer::Durable;
-use super::{Sqlite, breakpoints, chunks, forks, pools, write};
+use super::{Sqlite, breakpoints, chunks, forks, limits, pools, write};
 use crate::error::StoreError;
 use crate::store::Created;
 use crate::wire::{Write, Wrote};
@@ -172,8 +172,9 @@ fn apply(db: &Connection, numbers: &mut Numbers, one: &Write) -> Result<Wrote> {
         Write::Claim(id, at, expected, claim, events) => {
             Wrote::Number(write::claim(db, numbers, id, *at, *expected, claim, events)?)
         }
-        Write::Append(id, at, epoch, events) => {
+        Write::Append(id, at, epoch, events, turns) => {
             let n = must_exist(db, id)?;
+            limits::ended(db, n, *epoch, turns)?;
             Wrote::Number(write::append(db, numbers, id, n, *at, *epoch, events)?)
         }
         Write::Post(id, at, guard, events) => Wrote::Number(write::post(db, numbers, id, *at, guard, events)?),

@@ -295,7 +295,11 @@ CREATE INDEX executions_unbegun ON executions (n) WHERE status = 'interrupted' A
 ALTER TABLE feed ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
 UPDATE feed SET at = unixepoch() * 1000;
 ",
-    concat!(include_str!("pools.sql")),
+    concat!(
+        include_str!("pools.sql"),
+        // Limits by name, and turns at them.
+        include_str!("limits.sql"),
+    ),
 ];
 
 /// The version that this code writes.

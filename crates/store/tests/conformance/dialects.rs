@@ -94,7 +94,7 @@ fn write(luck: &mut Luck, store: &dyn Store, at: Millis) -> Write {
         }
         7..=11 => {
             let count = 1 + luck.below(4);
-            Write::Append(one, at, epoch, bodies(luck, count))
+            Write::Append(one, at, epoch, bodies(luck, count), Vec::new())
         }
         12..=14 => {
             let guard = match luck.below(4) {

@@ -25,6 +25,7 @@ mod fixture;
 mod fleets;
 mod fold;
 mod forks;
+mod limits;
 mod listing;
 mod once;
 mod pools;

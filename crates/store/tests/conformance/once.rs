@@ -7,7 +7,7 @@ use kitaru_store::wire::{Write, Wrote};
 use kitaru_store::{Assign, Created, Guard, LogLine, Store, StoreError, Wanted};
 
 fn step(id: &ExecutionId, key: &str) -> Write {
-    Write::Append(id.clone(), T, 1, vec![ended(key, value("r"))])
+    Write::Append(id.clone(), T, 1, vec![ended(key, value("r"))], Vec::new())
 }
 
 /// Each verb that writes, on executions of its own.
@@ -86,7 +86,7 @@ pub fn a_write_that_comes_twice_is_written_once_and_answered_alike(with: &Fixtur
 
 pub fn what_is_refused_leaves_the_others_and_is_refused_alike(with: &Fixture) {
     let (id, other) = (with.start("refused"), with.start("other"));
-    let late = Write::Append(id.clone(), T + LEASE, 1, vec![ended("late", value("r"))]);
+    let late = Write::Append(id.clone(), T + LEASE, 1, vec![ended("late", value("r"))], Vec::new());
     let writes = vec![step(&id, "a"), late, step(&fresh(), "unknown"), step(&other, "b")];
     let told = |answers: Vec<Result<Wrote, kitaru_store::StoreError>>| -> Vec<String> {
         answers.into_iter().map(|one| one.map_or_else(|error| error.code().to_owned(), |_| "ok".to_owned())).collect()
@@ -155,13 +155,13 @@ pub fn values_that_are_not_there_are_asked_for_and_nothing_is_written(with: &Fix
     let (id, large) = (with.start("missing"), value(&"never sent ".repeat(1000)));
     let reference = with.store.reference(&large).unwrap();
     let named = ended("a", Value::Stored(reference));
-    let writes = |body: Body| vec![step(&id, "before"), Write::Append(id.clone(), T, 1, vec![body])];
+    let writes = |body: Body| vec![step(&id, "before"), Write::Append(id.clone(), T, 1, vec![body], Vec::new())];
     let refused = with.store.write_once("w", 1, writes(named.clone())).unwrap_err();
     assert!(matches!(&refused, StoreError::Missing(digests) if *digests == [reference.digest]), "{refused}");
     assert_eq!(with.bodies(&id).len(), 2);
     with.store.write_once("w", 1, writes(ended("a", large.clone()))).unwrap();
     let other = with.start("known");
-    with.store.write_once("w", 2, vec![Write::Append(other.clone(), T, 1, vec![named])]).unwrap();
+    with.store.write_once("w", 2, vec![Write::Append(other.clone(), T, 1, vec![named], Vec::new())]).unwrap();
     assert_eq!(with.bodies(&other).len(), 3);
     assert_eq!(with.store.value(&reference).unwrap(), large.inline().unwrap());
 }

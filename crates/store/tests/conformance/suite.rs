@@ -87,6 +87,15 @@ macro_rules! suite {
                 a_breakpoint_is_listed_by_flow_until_it_is_removed
                 a_breakpoint_that_does_not_stay_stops_one_run
                 what_a_code_digest_is_made_of_is_kept_once;
+            limits:
+                so_many_run_at_once_and_an_end_makes_room_in_its_own_transaction
+                a_rate_is_one_schedule_for_all_who_ask
+                executions_and_flows_take_turns_and_priority_goes_first
+                a_closed_limit_quiets_all_also_those_whose_turn_was_about_to_come
+                a_turn_goes_with_its_execution
+                whoever_stands_aside_keeps_its_place_and_holds_nobody_up
+                a_limit_is_set_anew_while_calls_run_and_removed
+                a_deleted_execution_leaves_no_turn;
             feed:
                 what_is_written_is_told_in_the_order_of_its_commits
                 what_is_refused_is_not_told_and_numbers_go_on
