@@ -35,6 +35,8 @@ mod listing;
 mod once;
 #[path = "../../store/tests/conformance/ownership.rs"]
 mod ownership;
+#[path = "../../store/tests/conformance/schedules.rs"]
+mod schedules;
 #[path = "../../store/tests/conformance/values.rs"]
 mod values;
 #[path = "../../store/tests/conformance/verbs.rs"]

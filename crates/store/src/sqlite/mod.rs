@@ -20,6 +20,7 @@ mod once;
 mod open;
 mod read;
 mod restore;
+mod schedules;
 mod schema;
 mod statistics;
 mod upkeep;
@@ -42,6 +43,7 @@ pub use fault::Fault;
 use feed::Numbers;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
+use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
 pub use restore::restore;
 use rusqlite::Connection;
@@ -282,6 +284,19 @@ impl Store for Sqlite {
         Ok(found > 0)
     }
 
+    fn keep_schedule(&self, schedule: Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()> {
+        self.write(Durable::Now, move |db, _| schedules::keep(db, &schedule, look_at, seen).map(|()| 0))?;
+        self.posted();
+        Ok(())
+    }
+
+    fn remove_schedule(&self, name: &str, seen: u64) -> Result<bool> {
+        let name = name.to_owned();
+        let found = self.write(Durable::Now, move |db, _| schedules::remove(db, &name, seen).map(u64::from))?;
+        self.posted();
+        Ok(found > 0)
+    }
+
     fn keep_code(&self, digest: &str, parts: &str) -> Result<()> {
         let (digest, parts) = (digest.to_owned(), parts.to_owned());
         self.write(Durable::Later, move |db, _| breakpoints::keep_code(db, &digest, &parts).map(|()| 0)).map(|_| ())
@@ -404,6 +419,10 @@ impl Queries for Sqlite {
 
     fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>> {
         self.read(|db| breakpoints::list(db, flow))
+    }
+
+    fn schedules(&self, by: Option<Millis>) -> Result<Vec<Schedule>> {
+        self.read(|db| schedules::list(db, by))
     }
 
     fn events(&self, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Event>> {

@@ -295,6 +295,7 @@ CREATE INDEX executions_unbegun ON executions (n) WHERE status = 'interrupted' A
 ALTER TABLE feed ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
 UPDATE feed SET at = unixepoch() * 1000;
 ",
+    concat!(include_str!("schedules.sql")),
 ];
 
 /// The version that this code writes.

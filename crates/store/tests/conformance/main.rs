@@ -30,6 +30,7 @@ mod once;
 mod ownership;
 #[cfg(unix)]
 mod postgres;
+mod schedules;
 mod upkeep;
 mod values;
 mod verbs;

@@ -81,6 +81,10 @@ macro_rules! suite {
                 a_breakpoint_is_listed_by_flow_until_it_is_removed
                 a_breakpoint_that_does_not_stay_stops_one_run
                 what_a_code_digest_is_made_of_is_kept_once;
+            schedules:
+                a_schedule_is_kept_changed_and_removed_by_its_version
+                schedules_are_found_when_they_are_to_be_looked_at
+                of_several_that_change_a_schedule_one_does;
             feed:
                 what_is_written_is_told_in_the_order_of_its_commits
                 what_is_refused_is_not_told_and_numbers_go_on
