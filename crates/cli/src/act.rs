@@ -26,15 +26,7 @@ pub fn run(
     pause_before: Vec<String>,
     key: Option<String>,
 ) -> Result<Answer> {
-    let mut inputs = Map::new();
-    if let Some(text) = whole {
-        match manage::exact(text) {
-            Ok(Json::Object(fields)) => inputs = fields,
-            Ok(_) => return Err(ManageError::new("bad-json", "--inputs is not a JSON object", None)),
-            Err(error) => return Err(ManageError::new("bad-json", format!("--inputs is not JSON: {error}"), None)),
-        }
-    }
-    inputs.extend(values::pairs("--input", pairs)?);
+    let inputs = inputs(pairs, whole)?;
     for before in &pause_before {
         manage::check_before(before)?;
     }
@@ -50,6 +42,20 @@ pub fn run(
     }
     wake(context, &id, &mut answer)?;
     Ok(answer)
+}
+
+/// A flow's arguments, as they were typed.
+pub fn inputs(pairs: &[String], whole: Option<&str>) -> Result<Map<String, Json>> {
+    let mut inputs = Map::new();
+    if let Some(text) = whole {
+        match manage::exact(text) {
+            Ok(Json::Object(fields)) => inputs = fields,
+            Ok(_) => return Err(ManageError::new("bad-json", "--inputs is not a JSON object", None)),
+            Err(error) => return Err(ManageError::new("bad-json", format!("--inputs is not JSON: {error}"), None)),
+        }
+    }
+    inputs.extend(values::pairs("--input", pairs)?);
+    Ok(inputs)
 }
 
 /// `resume`, `retry`

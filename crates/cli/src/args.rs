@@ -100,6 +100,9 @@ pub enum Command {
     /// Places to pause before.
     #[command(subcommand)]
     Breakpoints(Breakpoints),
+    /// Flows that start by the clock.
+    #[command(subcommand)]
+    Schedules(crate::schedules::Schedules),
     /// Show what an execution started, what it was started by, and its replays.
     Tree {
         /// Identifier of any execution of the tree.
@@ -476,6 +479,7 @@ impl Command {
             Self::Executions(Executions::Tree { .. }) | Self::Tree { .. } => "executions.tree",
             Self::Waits(Waits::List { .. }) => "waits.list",
             Self::Waits(Waits::Link(_)) => "waits.link",
+            Self::Schedules(one) => one.name(),
             Self::Tokens(one) => one.name(),
             Self::Audit(_) => "audit",
             Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",

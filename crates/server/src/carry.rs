@@ -8,8 +8,10 @@ use crate::metrics::Metrics;
 use crate::process::{Place, Process, refusal};
 use crate::registry::Registered;
 use crate::{Config, Shared};
+use kitaru_core::event::EntryPoint;
 use kitaru_core::ids::takes;
 use kitaru_core::rows::{ExecutionRow, Status};
+use kitaru_core::schedule::Schedule;
 use kitaru_core::{ExecutionId, Millis, Seq};
 use kitaru_engine::manage::{self, ManageError};
 use kitaru_engine::{Clock, SystemClock};
@@ -50,6 +52,8 @@ struct Work {
     registered: Option<Registered>,
     /// Nobody looks for what is due here: a process sees to whatever waited for its execution.
     is_on_call: bool,
+    /// Whether the store lies behind a server.
+    is_remote: bool,
     stopped: AtomicBool,
     state: Mutex<State>,
     asked: Condvar,
@@ -106,7 +110,11 @@ pub fn go_on(shared: &Shared, row: &ExecutionRow, going: Going) -> Result<String
 /// Whether the code of an execution is on this machine: what another one has recorded through a server is carried on
 /// there.
 fn is_here(row: &ExecutionRow) -> bool {
-    row.entry.host.as_ref().is_none_or(|host| *host == kitaru_store::os::host_name())
+    is_at_home(&row.entry)
+}
+
+fn is_at_home(entry: &EntryPoint) -> bool {
+    entry.host.as_ref().is_none_or(|host| *host == kitaru_store::os::host_name())
 }
 
 impl Carrier {
@@ -141,8 +149,9 @@ impl Carrier {
     ) -> Self {
         let (stopped, state, asked) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
         let store = Arc::clone(store);
+        let is_remote = kitaru_store::is_remote(&place.0);
         let work =
-            Arc::new(Work { store, place, at_once, log, metrics, registered, is_on_call, stopped, state, asked });
+            Arc::new(Work { is_remote, store, place, at_once, log, metrics, registered, is_on_call, stopped, state, asked });
         let starts = Arc::clone(&work);
         tokio::task::spawn_blocking(move || {
             while !starts.stopped.load(Ordering::Acquire) {
@@ -213,6 +222,7 @@ impl Work {
                 continue;
             }
             last = Instant::now();
+            self.tick();
             match manage::due(self.store.as_ref(), self.now()) {
                 Ok(due) => {
                     seen = version;
@@ -225,6 +235,32 @@ impl Work {
                 Err(error) => self.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code)),
             }
             std::thread::sleep(LOOK.max((last.elapsed() * MOST).min(PASSING * 10)));
+        }
+    }
+
+    /// Sees to schedules: what it creates is taken in as anything that nobody has begun.
+    fn tick(&self) {
+        let complain = |code: &str, why: &str| self.log.complain(code, &format!("worker: {why}"));
+        // What was added on another machine is started there, unless all share one store.
+        let is_mine = |one: &Schedule| !self.is_remote || one.spec.entry.host.is_some() && is_at_home(&one.spec.entry);
+        match manage::tick(self.store.as_ref(), self.now(), is_mine) {
+            Ok(told) => {
+                for (schedule, id) in told.created {
+                    self.log.act("starts a tick with", id.as_str(), &schedule.spec.flow, None);
+                }
+                for (name, error) in told.failed {
+                    complain(&error.code, &format!("schedule {name}: error[{}]: {error}", error.code));
+                }
+            }
+            Err(error) => complain(&error.code, &format!("schedules: error[{}]: {error}", error.code)),
+        }
+    }
+
+    /// Puts on record that an execution could not begin, where a schedule has started it.
+    fn note_refusal(&self, row: &ExecutionRow, why: &str) {
+        if let Err(error) = manage::tick_refused(self.store.as_ref(), row, why) {
+            let message = format!("worker: {}: error[{}]: {error}", row.id.short(), error.code);
+            self.log.complain(&error.code, &message);
         }
     }
 
@@ -298,6 +334,7 @@ impl Work {
                 let why = format!("{} cannot be started: {error}", row.entry.interpreter);
                 self.log.complain("flow-import", &format!("worker: {} {}: {why}", row.flow, row.id.short()));
                 self.metrics.was_refused();
+                self.note_refusal(&row, &why);
                 state.stuck.insert(row.id, (row.last_seq, why));
             }
         }
@@ -363,6 +400,7 @@ impl Work {
             self.metrics.was_refused();
             self.log.complain(&code, &format!("worker: {} {}: {why}", carried.flow, id.short()));
             if let Ok(row) = self.store.queries().execution(&id) {
+                self.note_refusal(&row, &why);
                 state.stuck.insert(id, (row.last_seq, why));
             }
         }

@@ -116,7 +116,7 @@ fn many_who_open_an_empty_database_at_once_fill_it_once() {
     });
     assert_eq!(run(&cluster, "SELECT version FROM kitaru.kitaru_format"), ["2"]);
     assert_eq!(run(&cluster, "SELECT count(*) FROM kitaru.executions"), ["6"]);
-    assert_eq!(kitaru_store::migrate(&cluster.address("kitaru")).unwrap(), (Some(1), 1));
+    assert_eq!(kitaru_store::migrate(&cluster.address("kitaru")).unwrap(), (Some(2), 2));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Not here: what becomes of their ticks ([`super::ticks`]), and loading a flow to bind its inputs (the host does).
 
-use super::{ManageError, Result, new_id, quoted};
+use super::{ManageError, Result, new_id};
 use kitaru_core::event::EntryPoint;
 use kitaru_core::schedule::{Overlap, Paused, Schedule, Spec, State, Times, resumed};
 use kitaru_core::{Digest, Millis, Value};
@@ -81,8 +81,7 @@ pub fn add_schedule(store: &dyn Store, new: NewSchedule, by: &str, now: Millis) 
     match store.keep_schedule(one.clone(), one.look_at(&times), None) {
         Ok(()) => find(store, &one.name),
         Err(StoreError::Conflict(why)) => {
-            let shown = quoted(&one.name);
-            let hint = format!("kitaru schedules remove {shown}, or give this one another --name");
+            let hint = format!("kitaru schedules remove {}, or give this one another --name", one.name);
             Err(ManageError::new("schedule-exists", why, Some(hint)))
         }
         Err(error) => Err(error.into()),
@@ -194,12 +193,8 @@ pub fn troubles(store: &dyn Store) -> Result<Vec<(String, String)>> {
             format!("its last tick could not begin: {}", refused.why)
         });
         let Some(why) = paused.map(|why| format!("it is paused: {why}")).or(refused) else { continue };
-        let name = quoted(&one.name);
-        let next = if one.state.paused.is_some() {
-            format!("kitaru schedules resume {name}")
-        } else {
-            format!("kitaru schedules show {name}")
-        };
+        let verb = if one.state.paused.is_some() { "resume" } else { "show" };
+        let next = format!("kitaru schedules {verb} {}", one.name);
         found.push((format!("schedule {}: {why}", one.name), next));
     }
     Ok(found)

@@ -23,8 +23,6 @@ const LONG: usize = 400;
 /// What a look at the schedules came to.
 #[derive(Debug, Default)]
 pub struct Ticked {
-    /// When the next tick comes, if all stays as it is.
-    pub next: Option<Millis>,
     /// What was created.
     pub created: Vec<(Schedule, ExecutionId)>,
     /// What went wrong, with the schedule. Others are none the worse for it.
@@ -39,10 +37,6 @@ pub fn tick(store: &dyn Store, now: Millis, mine: impl Fn(&Schedule) -> bool) ->
         if let Err(error) = advance(store, one, now, &mut told) {
             told.failed.push((name, error));
         }
-    }
-    for one in store.queries().schedules(None)?.into_iter().filter(|one| mine(one)) {
-        let next = times_of(&one.spec.cron, &one.spec.timezone).ok().and_then(|times| one.look_at(&times));
-        told.next = told.next.into_iter().chain(next.filter(|next| *next > now)).min();
     }
     Ok(told)
 }
