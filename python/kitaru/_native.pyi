@@ -25,6 +25,7 @@ __all__ = [
     "keyed_id",
     "manage_acted",
     "manage_add_breakpoint",
+    "manage_add_schedule",
     "manage_answer",
     "manage_artifact",
     "manage_artifacts",
@@ -40,9 +41,13 @@ __all__ = [
     "manage_plan",
     "manage_prepare",
     "manage_remove_breakpoint",
+    "manage_remove_schedule",
     "manage_replay",
     "manage_root",
+    "manage_schedule",
+    "manage_schedules",
     "manage_standings",
+    "manage_steer_schedule",
     "manage_stirred",
     "manage_stop",
     "manage_tree",
@@ -163,6 +168,21 @@ def manage_breakpoints(engine: Engine, flow: str | None) -> str:
 
 def manage_remove_breakpoint(engine: Engine, id: int) -> None:
     """Removes a breakpoint."""
+
+def manage_add_schedule(engine: Engine, asked: str, by: str) -> str:
+    """Adds a schedule, given as a JSON object. The schedule as a JSON object."""
+
+def manage_schedules(engine: Engine) -> str:
+    """All schedules, by name, as a JSON array."""
+
+def manage_schedule(engine: Engine, name: str) -> str:
+    """One schedule as a JSON object."""
+
+def manage_steer_schedule(engine: Engine, name: str, pause: bool, by: str) -> str:
+    """Pauses a schedule, or has it tick again. The schedule as a JSON object."""
+
+def manage_remove_schedule(engine: Engine, name: str, by: str) -> None:
+    """Removes a schedule."""
 
 def manage_stop(engine: Engine, id: str, how: str, by: str, again: bool) -> bool:
     """Cancels (``cancel``) or pauses (``pause``). ``True``: it has stopped; ``False``: its process was asked to."""

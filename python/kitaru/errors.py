@@ -252,6 +252,7 @@ _STATE = {
     "key-conflict",
     "no-progress",
     "paused",
+    "schedule-exists",
     "stopping",
     "wait-cycle",
     "waiting",
@@ -260,11 +261,12 @@ _NOT_FOUND = {
     "ambiguous-id",
     "unknown-artifact",
     "unknown-breakpoint",
+    "unknown-schedule",
     "unknown-call",
     "unknown-execution",
     "unknown-wait",
 }
-_USAGE = {"bad-expression", "bad-json", "bad-selector", "several-waits", "usage"}
+_USAGE = {"bad-expression", "bad-json", "bad-schedule", "bad-selector", "several-waits", "usage"}
 
 
 def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError:

@@ -14,6 +14,7 @@ mod fleet;
 mod manage;
 mod replay;
 mod session;
+mod schedules;
 mod values;
 mod worker;
 
@@ -33,5 +34,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     breakpoints::register(module)?;
     fleet::register(module)?;
     replay::register(module)?;
+    schedules::register(module)?;
     values::register(module)
 }

@@ -39,6 +39,7 @@ mod remote;
 mod replays;
 mod route;
 mod rules;
+mod schedules;
 mod scope;
 mod signals;
 mod signed;
@@ -209,6 +210,7 @@ fn routes() -> Vec<Route> {
     routes.extend(values::routes());
     routes.extend(waits::routes());
     routes.extend(breakpoints::routes());
+    routes.extend(schedules::routes());
     routes.extend(links::routes());
     routes.extend(tokens::routes());
     routes.extend(audit::routes());

@@ -39,10 +39,11 @@ from kitaru.client.planned import (
     Side,
     Sum,
 )
+from kitaru.client.schedules import Schedule, Schedules, Tick
 
 
 class KitaruClient:
-    """Executions, artifacts and breakpoints of a store: the configured one, or ``store`` in ``home``.
+    """Executions, artifacts, breakpoints and schedules of a store: the configured one, or ``store`` in ``home``.
 
     Raises :class:`~kitaru.errors.KitaruStoreError` when the store cannot be opened.
     """
@@ -59,6 +60,7 @@ class KitaruClient:
         self.executions = Executions(engine, place)
         self.artifacts = Artifacts(engine, place)
         self.breakpoints = Breakpoints(engine)
+        self.schedules = Schedules(engine)
 
 
 __all__ = [
@@ -85,8 +87,11 @@ __all__ = [
     "Pending",
     "Plan",
     "PlannedCall",
+    "Schedule",
+    "Schedules",
     "Side",
     "Sum",
+    "Tick",
     "Tree",
     "Usage",
     "Wait",

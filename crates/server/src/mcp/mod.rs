@@ -16,6 +16,7 @@ mod looking;
 mod prompts;
 mod reading;
 mod replaying;
+mod scheduling;
 mod resources;
 mod schema;
 mod settle;
@@ -40,6 +41,7 @@ fn tools() -> Vec<Tool> {
     tools.extend(acting::tools());
     tools.extend(replaying::tools());
     tools.extend(breakpoints::tools());
+    tools.extend(scheduling::tools());
     tools
 }
 

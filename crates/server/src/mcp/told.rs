@@ -118,6 +118,8 @@ fn way_out(code: &str) -> Option<&'static str> {
         "unknown-artifact" => "kitaru_list_artifacts has the names",
         "unknown-flow" => "kitaru_list_flows has the flows",
         "unknown-breakpoint" => "kitaru_list_breakpoints has those that are set",
+        "unknown-schedule" => "kitaru_list_schedules has those that are there",
+        "schedule-exists" => "give this one another name, or ask your user whether the other may go",
         "unknown-wait" | "several-waits" => {
             "kitaru_list_waits has the open questions with their keys; pass one as `wait`"
         }
