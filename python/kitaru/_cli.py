@@ -108,6 +108,15 @@ class Host:
         _adopt(engine, store, home, normal)
         return _found(lambda: _inspect.inspected(json.loads(job)))
 
+    def bind(self, job: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
+        """Binds the arguments of a flow that is named: see :func:`kitaru._runner.bind`."""
+        import json
+
+        from kitaru import _runner
+
+        _adopt(engine, store, home, normal)
+        return _found(lambda: _runner.bind(json.loads(job)))
+
     def check(self, target: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
         """Rehearses the open executions of a flow: see :func:`kitaru._check.check`."""
         from kitaru import _check
@@ -248,6 +257,8 @@ def child() -> int:
             from kitaru import _inspect
 
             _elsewhere.tell(told, _found(lambda: _inspect.inspect(wanted["inspect"])))
+        elif "bind" in wanted:
+            _elsewhere.tell(told, _found(lambda: _runner.bind(wanted["bind"])))
         elif "rehearse" in wanted:
             from kitaru import _check
 

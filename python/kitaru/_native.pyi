@@ -31,6 +31,7 @@ __all__ = [
     "limit_problem",
     "manage_acted",
     "manage_add_breakpoint",
+    "manage_add_schedule",
     "manage_answer",
     "manage_artifact",
     "manage_artifacts",
@@ -50,10 +51,14 @@ __all__ = [
     "manage_prepare",
     "manage_remove_breakpoint",
     "manage_remove_limit",
+    "manage_remove_schedule",
     "manage_replay",
     "manage_root",
+    "manage_schedule",
+    "manage_schedules",
     "manage_set_limit",
     "manage_standings",
+    "manage_steer_schedule",
     "manage_stirred",
     "manage_stop",
     "manage_tree",
@@ -220,6 +225,21 @@ def close_limit(session: Session, limit: str, pause: int, by: str, why: str) -> 
 
 def limit_problem(name: str) -> str | None:
     """What is wrong with the name of a limit, if anything is."""
+
+def manage_add_schedule(engine: Engine, asked: str, by: str) -> str:
+    """Adds a schedule, given as a JSON object. The schedule as a JSON object."""
+
+def manage_schedules(engine: Engine) -> str:
+    """All schedules, by name, as a JSON array."""
+
+def manage_schedule(engine: Engine, name: str) -> str:
+    """One schedule as a JSON object."""
+
+def manage_steer_schedule(engine: Engine, name: str, pause: bool, by: str) -> str:
+    """Pauses a schedule, or has it tick again. The schedule as a JSON object."""
+
+def manage_remove_schedule(engine: Engine, name: str, by: str) -> None:
+    """Removes a schedule."""
 
 def manage_stop(engine: Engine, id: str, how: str, by: str, again: bool) -> bool:
     """Cancels (``cancel``) or pauses (``pause``). ``True``: it has stopped; ``False``: its process was asked to."""

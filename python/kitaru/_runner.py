@@ -302,6 +302,17 @@ def _submit(asked: dict[str, Any]) -> str:
     return exec_id
 
 
+def bind(asked: dict[str, Any]) -> dict[str, Any]:
+    """Loads a flow, by ``target`` or by a recorded ``entry``, and binds its ``inputs``, plain JSON.
+
+    Returns its name, ``flow``, its ``entry`` point and the bound ``inputs`` as a JSON text, as executions record them.
+    Raises :class:`KitaruInputsError` for inputs that do not fit.
+    """
+    flow = load_target(asked["target"]) if "target" in asked else load_entry(asked["entry"])
+    given = flow._given(*arguments(flow, asked["inputs"]))
+    return {"flow": flow.name, "entry": _entry.entry_point(flow._function), "inputs": given.text}
+
+
 def finish(flow: Flow[Any, Any], run: Run, given: Given) -> Ran:
     """Runs an execution that this process has taken."""
     return _finished(flow, run.id, lambda: flow._enter(run, given), run)

@@ -252,6 +252,7 @@ _STATE = {
     "key-conflict",
     "no-progress",
     "paused",
+    "schedule-exists",
     "stopping",
     "wait-cycle",
     "waiting",
@@ -261,11 +262,20 @@ _NOT_FOUND = {
     "unknown-artifact",
     "unknown-breakpoint",
     "unknown-limit",
+    "unknown-schedule",
     "unknown-call",
     "unknown-execution",
     "unknown-wait",
 }
-_USAGE = {"bad-expression", "bad-json", "bad-limit", "bad-selector", "several-waits", "usage"}
+_USAGE = {
+    "bad-expression",
+    "bad-json",
+    "bad-limit",
+    "bad-schedule",
+    "bad-selector",
+    "several-waits",
+    "usage",
+}
 
 
 def from_engine(code: str, message: str, hint: str | None = None) -> KitaruError:

@@ -19,15 +19,7 @@ type Result<T> = std::result::Result<T, ManageError>;
 /// `run`
 pub fn run(context: &mut Context<'_>, run: Run) -> Result<Answer> {
     let Run { target, input, inputs: whole, tag: tags, pause_before, key, pool } = run;
-    let mut inputs = Map::new();
-    if let Some(text) = whole {
-        match manage::exact(&text) {
-            Ok(Json::Object(fields)) => inputs = fields,
-            Ok(_) => return Err(ManageError::new("bad-json", "--inputs is not a JSON object", None)),
-            Err(error) => return Err(ManageError::new("bad-json", format!("--inputs is not JSON: {error}"), None)),
-        }
-    }
-    inputs.extend(values::pairs("--input", &input)?);
+    let inputs = inputs(&input, whole.as_deref())?;
     for before in &pause_before {
         manage::check_before(before)?;
     }
@@ -49,6 +41,20 @@ pub fn run(context: &mut Context<'_>, run: Run) -> Result<Answer> {
     }
     wake(context, &id, &mut answer)?;
     Ok(answer)
+}
+
+/// A flow's arguments, as they were typed.
+pub fn inputs(pairs: &[String], whole: Option<&str>) -> Result<Map<String, Json>> {
+    let mut inputs = Map::new();
+    if let Some(text) = whole {
+        match manage::exact(text) {
+            Ok(Json::Object(fields)) => inputs = fields,
+            Ok(_) => return Err(ManageError::new("bad-json", "--inputs is not a JSON object", None)),
+            Err(error) => return Err(ManageError::new("bad-json", format!("--inputs is not JSON: {error}"), None)),
+        }
+    }
+    inputs.extend(values::pairs("--input", pairs)?);
+    Ok(inputs)
 }
 
 /// `resume`, `retry`

@@ -86,6 +86,9 @@ pub enum Command {
     /// How many calls run at once, and how fast they begin, by name.
     #[command(subcommand)]
     Limits(Limits),
+    /// Flows that start by the clock.
+    #[command(subcommand)]
+    Schedules(crate::schedules::Schedules),
     /// Show what an execution started, what it was started by, and its replays.
     Tree {
         /// Identifier of any execution of the tree.
@@ -512,6 +515,7 @@ impl Command {
             Self::Executions(Executions::Tree { .. }) | Self::Tree { .. } => "executions.tree",
             Self::Waits(Waits::List { .. }) => "waits.list",
             Self::Waits(Waits::Link(_)) => "waits.link",
+            Self::Schedules(one) => one.name(),
             Self::Tokens(one) => one.name(),
             Self::Audit(_) => "audit",
             Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",

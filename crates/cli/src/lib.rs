@@ -22,6 +22,7 @@ mod output;
 mod plan;
 mod render;
 mod replay;
+mod schedules;
 mod server;
 mod store;
 mod tokens;
@@ -36,7 +37,7 @@ use kitaru_engine::manage::{Check, Inspection, ManageError};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::{Options, Restoring, Store, Synchronous};
 use output::{Answer, Out};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -131,6 +132,17 @@ pub struct FlowAt {
     pub file: Option<String>,
 }
 
+/// A flow with arguments that fit it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct BoundAt {
+    /// Its name.
+    pub flow: String,
+    /// Where its code is.
+    pub entry: EntryPoint,
+    /// Its bound arguments, a JSON text.
+    pub inputs: String,
+}
+
 /// Runs user code.
 pub trait Host {
     /// Makes a place known to whatever this process starts.
@@ -152,6 +164,10 @@ pub trait Host {
     /// Loads `FILE.py:FLOW` or `module:FLOW`, to say which flow that is. What its module prints goes to stderr if
     /// `json`.
     fn flow(&mut self, target: &str, json: bool, place: &Place) -> Result<FlowAt, HostError>;
+
+    /// Loads a flow and binds its arguments, so that those which do not fit are refused. `job`: an object with `target` and
+    /// `inputs`.
+    fn bind(&mut self, job: &serde_json::Value, place: &Place) -> Result<BoundAt, HostError>;
 
     /// Rehearses the open executions of `FILE.py:FLOW` or `module:FLOW`: an object with `flow`, `executions` and
     /// `others`.
@@ -250,6 +266,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Pause { id } => act::stop(context, &id, kitaru_core::event::Stop::Pause),
         Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
         Command::Limits(one) => limits::limits(context, &one),
+        Command::Schedules(one) => schedules::schedules(context, &one),
         Command::Tree { id } => look::tree(context, &id),
         Command::Tokens(one) => tokens::tokens(context, &one),
         Command::Audit(audit) => tokens::audit(context, &audit),

@@ -228,12 +228,18 @@ pub fn doctor(context: &mut Context<'_>, deep: bool) -> Result<Answer> {
         lines.push(String::new());
         lines.push(format!("{} due with nobody to wake them: kitaru resume --due", due.len()));
     }
+    let troubles = manage::troubles(store)?;
+    for (why, next) in &troubles {
+        lines.push(String::new());
+        lines.extend([clean(why), format!("    {next}")]);
+    }
     let health: serde_json::Map<String, Json> =
         health.into_iter().map(|(name, value)| (name, Json::String(value))).collect();
     let due: Vec<Json> = due.iter().map(|row| json!(row.id)).collect();
+    let schedules: Vec<Json> = troubles.iter().map(|(why, next)| json!({ "why": why, "next": next })).collect();
     // Without `--deep` nothing was walked: then nothing is said of it.
     let checked = if deep || !sound { Json::Bool(sound) } else { Json::Null };
-    let item = json!({ "sound": checked, "store": health, "open": open, "due": due });
+    let item = json!({ "sound": checked, "store": health, "open": open, "due": due, "schedules": schedules });
     let mut messages = Vec::new();
     if !sound {
         messages.push("error[store-damaged]: the store's own check found damage, see above".to_owned());

@@ -5,7 +5,7 @@
 //! call by call, [`delivery`] decides in which order recorded results are handed out, and [`pass`] is one run
 //! of a flow over all of them: what it asks, what is to be written. A replay begins with [`plan`] and
 //! [`selector`]: what is reused and what runs; [`fork`] is what it then keeps of its source. [`breakpoint`] finds the
-//! calls to pause before.
+//! calls to pause before; [`schedule`] says which ticks of a schedule are due and what becomes of them.
 //!
 //! Deliberately not here: clocks, randomness, threads, I/O, SQL. Times come in as [`Millis`] arguments.
 
@@ -32,6 +32,7 @@ pub mod plan;
 pub mod project;
 pub mod records;
 pub mod rows;
+pub mod schedule;
 pub mod selector;
 pub mod table;
 pub mod value;

@@ -6,6 +6,7 @@
 
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::BreakpointRow;
+use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
 use kitaru_store::store::Result;
 use kitaru_store::wire::{Write, Wrote};
@@ -120,6 +121,14 @@ impl Store for Rehearsal {
     }
 
     fn remove_breakpoint(&self, _: u64) -> Result<bool> {
+        Err(refused())
+    }
+
+    fn keep_schedule(&self, _: Schedule, _: Option<Millis>, _: Option<u64>) -> Result<()> {
+        Err(refused())
+    }
+
+    fn remove_schedule(&self, _: &str, _: u64) -> Result<bool> {
         Err(refused())
     }
 

@@ -1,7 +1,7 @@
 //! The command line for Python's console script: words in, exit status out.
 
 use crate::engine::Engine;
-use kitaru_cli::{FlowAt, Host, HostError, Job, Place, Ran, Told as TellEach};
+use kitaru_cli::{BoundAt, FlowAt, Host, HostError, Job, Place, Ran, Told as TellEach};
 use kitaru_core::ExecutionId;
 use kitaru_engine::manage::Inspection;
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -123,6 +123,10 @@ impl Host for PythonHost<'_, '_> {
     fn inspect(&mut self, job: &Job, place: &Place) -> Result<Inspection, HostError> {
         let job = serde_json::to_string(job).map_err(|error| refused("misuse", error.to_string()))?;
         self.look("inspect", &job, place)
+    }
+
+    fn bind(&mut self, job: &serde_json::Value, place: &Place) -> Result<BoundAt, HostError> {
+        self.look("bind", &job.to_string(), place)
     }
 
     fn check(&mut self, target: &str, place: &Place) -> Result<serde_json::Value, HostError> {

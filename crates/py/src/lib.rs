@@ -15,6 +15,7 @@ mod limits;
 mod manage;
 mod replay;
 mod session;
+mod schedules;
 mod turns;
 mod values;
 mod worker;
@@ -36,6 +37,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     limits::register(module)?;
     fleet::register(module)?;
     replay::register(module)?;
+    schedules::register(module)?;
     turns::register(module)?;
     values::register(module)
 }

@@ -70,6 +70,20 @@ fn asked(store: &dyn Store, write: &Write) -> Result<Option<Asked>, StoreError> 
             Some(Asked { act: "addBreakpoint", target: None, given, made: None })
         }
         Write::RemoveBreakpoint(id) => of("removeBreakpoint", id.to_string(), json!({})),
+        Write::KeepSchedule(one, _, None) => {
+            let given = json!({ "flow": one.spec.flow, "name": one.name, "tags": one.spec.tags });
+            Some(Asked { act: "addSchedule", target: None, given, made: None })
+        }
+        Write::KeepSchedule(one, _, Some(_)) => {
+            let known = store.queries().schedules(None)?.into_iter().find(|known| known.name == one.name);
+            match known.map(|known| (known.state.paused.is_some(), one.state.paused.as_ref())) {
+                Some((true, None)) => of("resumeSchedule", one.name.clone(), json!({})),
+                // What it does itself is no change that somebody asked for.
+                Some((false, Some(paused))) if paused.by != "kitaru" => of("pauseSchedule", one.name.clone(), json!({})),
+                _ => None,
+            }
+        }
+        Write::RemoveSchedule(name, _) => of("removeSchedule", name.clone(), json!({})),
         Write::Renew(..) | Write::Assign(..) | Write::Log(..) | Write::KeepCode(..) => None,
     })
 }
@@ -129,7 +143,7 @@ pub fn begin_writes(shared: &Shared, caller: &Caller, writes: &[Write]) -> Resul
         let Some(Asked { act, target, given, made }) = asked(store, write)? else { continue };
         let target = match (write, target.as_deref()) {
             (_, None) => Target::Nothing,
-            (Write::RemoveBreakpoint(_), Some(named)) => Target::Other(named),
+            (Write::RemoveBreakpoint(_) | Write::KeepSchedule(..) | Write::RemoveSchedule(..), Some(named)) => Target::Other(named),
             (_, Some(named)) => Target::Execution(named),
         };
         let begun = manage::begin_act(store, &actor, act, target, &given, shared.now())?;

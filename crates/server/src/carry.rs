@@ -10,7 +10,7 @@ use crate::process::{Place, refusal};
 use crate::registry::Registered;
 use crate::warm::{End, Hand, Ring, Warm};
 use crate::{Config, Shared};
-use kitaru_core::event::DEFAULT_POOL;
+use kitaru_core::event::{DEFAULT_POOL, EntryPoint};
 use kitaru_core::ids::takes;
 use kitaru_core::rows::{ExecutionRow, Status};
 use kitaru_core::{ExecutionId, Seq};
@@ -48,6 +48,8 @@ pub(crate) struct Work {
     is_on_call: bool,
     /// Nothing more is begun.
     draining: AtomicBool,
+    /// Whether the store lies behind a server.
+    pub(crate) is_remote: bool,
     stopped: AtomicBool,
     state: Mutex<State>,
     asked: Condvar,
@@ -152,7 +154,11 @@ pub fn go_on(shared: &Shared, row: &ExecutionRow, going: Going) -> Result<String
 /// Whether the code of an execution is on this machine: what another one has recorded through a server is carried on
 /// there.
 fn is_here(row: &ExecutionRow) -> bool {
-    row.entry.host.as_ref().is_none_or(|host| *host == kitaru_store::os::host_name())
+    is_at_home(&row.entry)
+}
+
+pub(crate) fn is_at_home(entry: &EntryPoint) -> bool {
+    entry.host.as_ref().is_none_or(|host| *host == kitaru_store::os::host_name())
 }
 
 impl Carrier {
@@ -178,6 +184,7 @@ impl Carrier {
     fn working(setup: Setup, metrics: Arc<Metrics>, registered: Option<Registered>, is_on_call: bool) -> Self {
         let Setup { store, place, at_once, serves, memory, log } = setup;
         let work = Arc::new(Work {
+            is_remote: kitaru_store::is_remote(&place.0),
             store,
             place,
             at_once,
@@ -355,6 +362,14 @@ impl Work {
         }
     }
 
+    /// Puts on record that an execution could not begin, where a schedule has started it.
+    fn note_refusal(&self, row: &ExecutionRow, why: &str) {
+        if let Err(error) = manage::tick_refused(self.store.as_ref(), row, why) {
+            let message = format!("worker: {}: error[{}]: {error}", row.id.short(), error.code);
+            self.log.complain(&error.code, &message);
+        }
+    }
+
     fn cannot_start(&self, state: &mut State, row: &ExecutionRow, error: &std::io::Error) {
         let why = format!("{} cannot be started: {error}", row.entry.interpreter);
         self.log.complain("flow-import", &format!("worker: {} {}: {why}", row.flow, row.id.short()));
@@ -395,6 +410,9 @@ impl Work {
             Ok(row) => row,
             Err(error) => return complain(error.code(), &error.to_string()),
         };
+        if !is_over {
+            self.note_refusal(&row, &why);
+        }
         let seen = manage::status(self.store.as_ref(), &row, self.now());
         if (row.pool.is_some() || is_over) && seen == Status::Interrupted {
             // Whatever took so much memory would again: what it costs to find out is for somebody to decide.

@@ -41,6 +41,7 @@ mod remote;
 mod replays;
 mod route;
 mod rules;
+mod schedules;
 mod scope;
 mod signals;
 mod signed;
@@ -218,6 +219,7 @@ fn routes() -> Vec<Route> {
     routes.extend(waits::routes());
     routes.extend(breakpoints::routes());
     routes.extend(bounds::routes());
+    routes.extend(schedules::routes());
     routes.extend(links::routes());
     routes.extend(tokens::routes());
     routes.extend(audit::routes());

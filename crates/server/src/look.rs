@@ -3,9 +3,10 @@
 //! Several workers look at one store. What one of them is about to begin is given to it first ([`Store::assign`]), so that
 //! the others begin something else. Not here: beginning it (`carry`).
 
-use crate::carry::Work;
+use crate::carry::{Work, is_at_home};
 use kitaru_core::Millis;
 use kitaru_core::rows::ExecutionRow;
+use kitaru_core::schedule::Schedule;
 use kitaru_engine::manage::{self, ManageError};
 use kitaru_store::{Assign, Wanted};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -75,8 +76,27 @@ pub fn until_stopped(work: &Work) {
     }
 }
 
+/// Sees to schedules: what it creates belongs to a pool that nobody has begun.
+fn tick(work: &Work) {
+    let complain = |code: &str, why: &str| work.log.complain(code, &format!("worker: {why}"));
+    // What was added on another machine is started there, unless all share one store.
+    let is_mine = |one: &Schedule| !work.is_remote || one.spec.entry.host.is_some() && is_at_home(&one.spec.entry);
+    match manage::tick(work.store.as_ref(), work.now(), is_mine) {
+        Ok(told) => {
+            for (schedule, id) in told.created {
+                work.log.act("starts a tick with", id.as_str(), &schedule.spec.flow, None);
+            }
+            for (name, error) in told.failed {
+                complain(&error.code, &format!("schedule {name}: error[{}]: {error}", error.code));
+            }
+        }
+        Err(error) => complain(&error.code, &format!("schedules: error[{}]: {error}", error.code)),
+    }
+}
+
 /// What is due, and what has lost its process.
 fn look_for_what_goes_on(work: &Work) -> Result<(), ManageError> {
+    tick(work);
     let (store, now) = (work.store.as_ref(), work.now());
     let ready = |rows: Vec<ExecutionRow>| -> Result<Vec<ExecutionRow>, ManageError> {
         let rows: Vec<_> = rows.into_iter().filter(|row| work.serves.takes(row) && !work.knows(row)).collect();

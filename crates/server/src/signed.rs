@@ -6,6 +6,7 @@
 
 use crate::scope::Caller;
 use kitaru_core::event::PauseReason;
+use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, ExecutionId, Seq};
 use kitaru_store::store::Result;
 use kitaru_store::wire::Write;
@@ -22,6 +23,10 @@ pub fn sign(store: &dyn Store, caller: &Caller, writes: &mut [Write]) -> Result<
     for write in writes {
         if let Write::AddBreakpoint(row) = write {
             row.by = named(&caller.by, &row.by);
+            continue;
+        }
+        if let Write::KeepSchedule(one, _, seen) = write {
+            keep_schedule(store, caller, one, seen.is_some())?;
             continue;
         }
         let Some(id) = write.execution().cloned() else { continue };
@@ -48,6 +53,24 @@ pub fn sign_limit(caller: &Caller, what: &mut Limiting) {
     if caller.token.is_some() {
         *by = named(&caller.by, by);
     }
+}
+
+/// What a schedule was added with never changes, and who pauses it stands there.
+fn keep_schedule(store: &dyn Store, caller: &Caller, one: &mut Schedule, is_known: bool) -> Result<()> {
+    if !is_known {
+        one.spec.by = named(&caller.by, &one.spec.by);
+    }
+    let known = store.queries().schedules(None)?.into_iter().find(|known| is_known && known.name == one.name);
+    let before = known.as_ref().and_then(|known| known.state.paused.clone());
+    if let Some(paused) = one.state.paused.as_mut().filter(|paused| before.as_ref() != Some(paused))
+        && paused.by != "kitaru"
+    {
+        paused.by = named(&caller.by, &paused.by);
+    }
+    if let Some(known) = known {
+        one.spec = known.spec;
+    }
+    Ok(())
 }
 
 /// A caller's name, with by what it says that it did something.

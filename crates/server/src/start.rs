@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// How long the flow's code may take to load.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 type Result<T> = std::result::Result<T, ManageError>;
 

@@ -37,6 +37,8 @@ mod once;
 mod ownership;
 #[path = "../../store/tests/conformance/pools.rs"]
 mod pools;
+#[path = "../../store/tests/conformance/schedules.rs"]
+mod schedules;
 #[path = "../../store/tests/conformance/values.rs"]
 mod values;
 #[path = "../../store/tests/conformance/verbs.rs"]

@@ -6,6 +6,7 @@
 use crate::rng::Rng;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::BreakpointRow;
+use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
 use kitaru_store::store::Result;
 use kitaru_store::wire::{Write, Wrote};
@@ -200,6 +201,14 @@ impl Store for Faulty {
 
     fn remove_breakpoint(&self, id: u64) -> Result<bool> {
         self.write(|| self.inner.remove_breakpoint(id), |_, _| {})
+    }
+
+    fn keep_schedule(&self, schedule: Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()> {
+        self.write(|| self.inner.keep_schedule(schedule, look_at, seen), |_, ()| {})
+    }
+
+    fn remove_schedule(&self, name: &str, seen: u64) -> Result<bool> {
+        self.write(|| self.inner.remove_schedule(name, seen), |_, _| {})
     }
 
     fn keep_code(&self, digest: &str, parts: &str) -> Result<()> {

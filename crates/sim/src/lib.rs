@@ -8,8 +8,10 @@
 #![deny(clippy::disallowed_methods)]
 
 mod check;
-mod faults;
-mod rng;
+#[doc(hidden)]
+pub mod faults;
+#[doc(hidden)]
+pub mod rng;
 mod worker;
 mod world;
 

@@ -202,6 +202,11 @@ pub const TABLES: &[Table] = &[
             ("set_at", Int),
         ],
     },
+    Table {
+        name: "schedules",
+        key: 1,
+        columns: &[("name", Words), ("version", Int), ("look_at", Int), ("decided", Int), ("body", Words)],
+    },
     Table { name: "codes", key: 1, columns: &[("digest", Words), ("parts", Words)] },
     Table {
         name: "tokens",

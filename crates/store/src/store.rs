@@ -9,6 +9,7 @@ use crate::wire::{Write, Wrote};
 use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::lease::Owner;
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
+use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -169,6 +170,13 @@ pub trait Store: Send + Sync {
 
     /// Removes a breakpoint; `false`: there is none of that number.
     fn remove_breakpoint(&self, id: u64) -> Result<bool>;
+
+    /// Keeps a schedule with its version, which is to be looked at by then. `seen`: the version that it had; `None`: it is
+    /// new. [`StoreError::Conflict`] where another was faster, or one of that name is there already.
+    fn keep_schedule(&self, schedule: Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()>;
+
+    /// Removes a schedule if it has that version; `false`: there is none of that name and version.
+    fn remove_schedule(&self, name: &str, seen: u64) -> Result<bool>;
 
     /// Keeps what a code digest is made of, to say later what changed: a JSON text. Not awaited to the disk.
     fn keep_code(&self, digest: &str, parts: &str) -> Result<()>;
@@ -436,6 +444,9 @@ pub trait Queries: Send + Sync {
 
     /// Breakpoints, of one flow or of all, in the order in which they were set.
     fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>>;
+
+    /// Schedules by name. `by`: only those that are to be looked at by then, and those that were decided later than that.
+    fn schedules(&self, by: Option<Millis>) -> Result<Vec<Schedule>>;
 
     /// The events of these kinds ([`Body::kind`]) that an execution wrote itself, oldest first: of a replay, none of its
     /// source's.

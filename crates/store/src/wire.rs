@@ -13,6 +13,7 @@ use crate::store::{
 };
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
+use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, ValueRef};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,10 @@ pub enum Write {
     AddBreakpoint(BreakpointRow),
     /// [`crate::Store::remove_breakpoint`].
     RemoveBreakpoint(u64),
+    /// [`crate::Store::keep_schedule`].
+    KeepSchedule(Box<Schedule>, Option<Millis>, Option<u64>),
+    /// [`crate::Store::remove_schedule`].
+    RemoveSchedule(String, u64),
     /// [`crate::Store::keep_code`].
     KeepCode(String, String),
 }
@@ -191,6 +196,8 @@ pub enum Read {
     Tags,
     /// [`crate::Queries::breakpoints`].
     Breakpoints(Option<String>),
+    /// [`crate::Queries::schedules`].
+    Schedules(Option<Millis>),
     /// [`crate::Queries::events`].
     Events(ExecutionId, Vec<String>),
     /// [`crate::Queries::code`].
@@ -226,6 +233,7 @@ pub enum Found {
     Statistics(Vec<StatisticsRow>),
     Tags(Vec<(String, u64)>),
     Breakpoints(Vec<BreakpointRow>),
+    Schedules(Vec<Schedule>),
     Code(Option<String>),
     Health(Vec<(String, String)>),
     Limits(Limited),

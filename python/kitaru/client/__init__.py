@@ -41,10 +41,12 @@ from kitaru.client.planned import (
     Side,
     Sum,
 )
+from kitaru.client.schedules import Schedule, Schedules, Tick
 
 
 class KitaruClient:
     """Executions, artifacts, breakpoints and limits of a store: the configured one, or ``store`` in ``home``.
+    """Executions, artifacts, breakpoints and schedules of a store: the configured one, or ``store`` in ``home``.
 
     Raises :class:`~kitaru.errors.KitaruStoreError` when the store cannot be opened.
     """
@@ -62,6 +64,7 @@ class KitaruClient:
         self.artifacts = Artifacts(engine, place)
         self.breakpoints = Breakpoints(engine)
         self.limits = Limits(engine)
+        self.schedules = Schedules(engine)
 
 
 __all__ = [
@@ -90,8 +93,11 @@ __all__ = [
     "Pending",
     "Plan",
     "PlannedCall",
+    "Schedule",
+    "Schedules",
     "Side",
     "Sum",
+    "Tick",
     "Tree",
     "Usage",
     "Wait",

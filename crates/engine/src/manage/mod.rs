@@ -26,9 +26,11 @@ pub mod pending;
 mod planned;
 mod replay;
 mod resume;
+mod schedules;
 pub mod secrets;
 mod shape;
 mod stop;
+mod ticks;
 mod tokens;
 mod tree;
 pub mod view;
@@ -59,8 +61,12 @@ pub use replay::{
 };
 use resume::has_news;
 pub use resume::{Drift, Prepared, ResumeOptions, due, left_by_worker, orphaned, prepare};
+pub use schedules::{
+    NewSchedule, add_schedule, pause_schedule, remove_schedule, resume_schedule, schedule, schedules, times_of, troubles,
+};
 pub use shape::shape;
 pub use stop::{Stopped, stop, stop_again};
+pub use ticks::{Ticked, tick, tick_refused};
 pub use tokens::{Refused, Scope, create_token, is_live, note_use, recognise, revoke_token, span_of, tokens};
 pub use tree::tree;
 

@@ -7,9 +7,12 @@ use kitaru_core::event::{CallKind, ErrorData, Override, Usage};
 use kitaru_core::ids::takes;
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{BreakpointRow, CallRow, ExecutionRow, Status, WaitRow};
+use kitaru_core::schedule::{Fate, Schedule};
 use kitaru_core::value::plain;
 use kitaru_core::{Body, Millis, Value};
-use kitaru_store::{ArtifactRow, ExecutionFilter, LinkRow, LogLine, Page, StatisticsRow, Store, TokenRow, WaitFilter};
+use kitaru_store::{ArtifactRow, ExecutionFilter, LinkRow, LogLine, Page, StatisticsRow, Store, TokenRow, WaitFilter,
+};
+use kitaru_store::StoreError;
 use serde_json::{Value as Json, json};
 
 /// Milliseconds since the epoch as ISO 8601 in UTC.
@@ -53,6 +56,61 @@ pub(super) fn usage(usage: &Usage) -> Json {
         "cost_usd": (usage.cost_usd * 1e9).round() / 1e9,
     })
 }
+
+/// A schedule: what was asked for, when it ticks next, and what became of its last ticks, newest first.
+pub fn schedule(store: &dyn Store, one: &Schedule, now: Millis) -> Result<Json> {
+    let (spec, state) = (&one.spec, &one.state);
+    let times = super::times_of(&spec.cron, &spec.timezone)?;
+    let mut from = state.until;
+    let next = std::iter::from_fn(|| {
+        let tick = times.next(from)?;
+        from = tick;
+        Some(json!({ "at": time(tick), "local": times.wall(tick) }))
+    });
+    let next: Vec<Json> = if state.paused.is_some() { Vec::new() } else { next.take(NEXT).collect() };
+    let last = state.last.as_ref().map(|last| -> Result<Json> {
+        let id = one.execution(last.tick);
+        let seen = match store.queries().execution(&id) {
+            Ok(row) => Some(status(store, &row, now).as_str()),
+            Err(StoreError::NotFound(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(json!({ "tick": time(last.tick), "execution": id, "status": seen }))
+    });
+    let ticks: Vec<Json> = state
+        .notes
+        .iter()
+        .rev()
+        .map(|note| {
+            let execution = (note.fate == Fate::Started).then(|| one.execution(note.tick));
+            json!({
+                "fate": note.fate.as_str(), "from": time(note.from), "tick": time(note.tick), "count": note.count,
+                "at": time(note.at), "why": note.why, "execution": execution,
+            })
+        })
+        .collect();
+    Ok(json!({
+        "name": one.name,
+        "flow": spec.flow,
+        "cron": spec.cron,
+        "timezone": spec.timezone,
+        "overlap": spec.overlap.as_str(),
+        "backfill": spec.backfill,
+        "inputs": super::exact(&spec.inputs).map_or(Json::String(spec.inputs.clone()), plain),
+        "tags": spec.tags,
+        "by": spec.by,
+        "added_at": time(spec.added_at),
+        "paused": state.paused.as_ref().map(|one| json!({ "by": one.by, "at": time(one.at), "why": one.why })),
+        "problem": state.refused.as_ref().map(|refused| refused.why.clone()),
+        "next": next,
+        "last": last.transpose()?,
+        "waiting": state.waiting.iter().map(|tick| time(*tick)).collect::<Vec<_>>(),
+        "ticks": ticks,
+    }))
+}
+
+/// How many ticks of a schedule are told before they come.
+const NEXT: usize = 5;
 
 /// An execution without its values and calls: what a table needs, and no more is read for it.
 pub fn brief(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Json> {

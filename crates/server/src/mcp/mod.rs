@@ -17,6 +17,7 @@ mod looking;
 mod prompts;
 mod reading;
 mod replaying;
+mod scheduling;
 mod resources;
 mod schema;
 mod settle;
@@ -42,6 +43,7 @@ fn tools() -> Vec<Tool> {
     tools.extend(replaying::tools());
     tools.extend(breakpoints::tools());
     tools.extend(limits::tools());
+    tools.extend(scheduling::tools());
     tools
 }
 

@@ -119,6 +119,8 @@ fn way_out(code: &str) -> Option<&'static str> {
         "unknown-flow" => "kitaru_list_flows has the flows",
         "unknown-limit" => "kitaru_list_limits has those that there are",
         "unknown-breakpoint" => "kitaru_list_breakpoints has those that are set",
+        "unknown-schedule" => "kitaru_list_schedules has those that are there",
+        "schedule-exists" => "give this one another name, or ask your user whether the other may go",
         "unknown-wait" | "several-waits" => {
             "kitaru_list_waits has the open questions with their keys; pass one as `wait`"
         }

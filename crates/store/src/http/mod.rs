@@ -17,6 +17,7 @@ use crate::store::{Assign, Claim, Created, Guard, LogLine, Queries, Result, Stor
 use crate::wire::{self, Connect, Found, Hello, Read, Write, Writes, Wrote, odd};
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::BreakpointRow;
+use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
 use link::{Failed, Link};
 use std::net::IpAddr;
@@ -312,6 +313,21 @@ impl Store for Remote {
 
     fn remove_breakpoint(&self, id: u64) -> Result<bool> {
         match self.write(Write::RemoveBreakpoint(id))? {
+            Wrote::Removed(removed) => Ok(removed),
+            _ => Err(odd()),
+        }
+    }
+
+    fn keep_schedule(&self, mut schedule: Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()> {
+        if seen.is_none() {
+            // As with executions: whoever starts it looks for its code where it is.
+            schedule.spec.entry.host = Some(crate::os::host_name());
+        }
+        self.done(Write::KeepSchedule(Box::new(schedule), look_at, seen))
+    }
+
+    fn remove_schedule(&self, name: &str, seen: u64) -> Result<bool> {
+        match self.write(Write::RemoveSchedule(name.to_owned(), seen))? {
             Wrote::Removed(removed) => Ok(removed),
             _ => Err(odd()),
         }

@@ -7,6 +7,7 @@ use crate::store::{
 };
 use crate::wire::{Found, Read, odd};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
+use kitaru_core::schedule::Schedule;
 use kitaru_core::{Event, ExecutionId, Millis};
 
 /// What was found, if it is of the kind that was asked for.
@@ -86,6 +87,10 @@ impl Queries for Remote {
 
     fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>> {
         found!(self, Read::Breakpoints(flow.map(str::to_owned)), Found::Breakpoints(rows) => rows)
+    }
+
+    fn schedules(&self, by: Option<Millis>) -> Result<Vec<Schedule>> {
+        found!(self, Read::Schedules(by), Found::Schedules(rows) => rows)
     }
 
     fn events(&self, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Event>> {

@@ -226,7 +226,7 @@ impl Copying for Postgres {
             db.transaction("BEGIN", |db| {
                 let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
                 db.batch(&format!("LOCK TABLE {} IN EXCLUSIVE MODE", names.join(", ")))?;
-                for name in ["executions", "journal", "tokens", "audit", "breakpoints", "limits"] {
+                for name in ["executions", "journal", "tokens", "audit", "breakpoints", "limits", "schedules"] {
                     if db.find(&format!("SELECT 1 FROM {name} LIMIT 1"), &[])?.is_some() {
                         return Err(Fault::Refused(not_empty()));
                     }

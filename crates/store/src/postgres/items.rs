@@ -139,6 +139,11 @@ fn item(one: &Write, payloads: &mut Vec<String>, dead: Option<&str>) -> Result<I
             "condition": row.condition, "by": row.by, "at": row.at,
         })),
         Write::RemoveBreakpoint(id) => fields(json!({ "verb": "remove_breakpoint", "id": id })),
+        Write::KeepSchedule(one, look_at, seen) => fields(json!({
+            "verb": "keep_schedule", "name": one.name, "version": one.version, "look_at": look_at,
+            "decided": one.state.until, "body": serde_json::to_string(one)?, "seen": seen,
+        })),
+        Write::RemoveSchedule(name, seen) => fields(json!({ "verb": "remove_schedule", "name": name, "seen": seen })),
         Write::KeepCode(digest, parts) => fields(json!({ "verb": "keep_code", "digest": digest, "parts": parts })),
     })
 }

@@ -42,6 +42,7 @@ use conn::{Conn, Pool};
 use fault::Fault;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
+use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
 use std::path::Path;
 use std::sync::Arc;
@@ -256,6 +257,17 @@ impl Store for Postgres {
         }
     }
 
+    fn keep_schedule(&self, schedule: Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()> {
+        self.done(Write::KeepSchedule(Box::new(schedule), look_at, seen))
+    }
+
+    fn remove_schedule(&self, name: &str, seen: u64) -> Result<bool> {
+        match self.write(Write::RemoveSchedule(name.to_owned(), seen))? {
+            Wrote::Removed(removed) => Ok(removed),
+            _ => Err(odd()),
+        }
+    }
+
     fn keep_code(&self, digest: &str, parts: &str) -> Result<()> {
         self.done(Write::KeepCode(digest.to_owned(), parts.to_owned()))
     }
@@ -386,6 +398,10 @@ impl Queries for Postgres {
 
     fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>> {
         self.read(|db| read::breakpoints(db, flow))
+    }
+
+    fn schedules(&self, by: Option<Millis>) -> Result<Vec<Schedule>> {
+        self.read(|db| read::schedules(db, by))
     }
 
     fn events(&self, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Event>> {

@@ -12,7 +12,11 @@ use crate::error::StoreError;
 /// Migrations of the tables from version n to n + 1, in order.
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001-tables.sql"),
-    concat!(include_str!("migrations/0002-pools.sql"), include_str!("migrations/0002-limits.sql")),
+    concat!(
+        include_str!("migrations/0002-pools.sql"),
+        include_str!("migrations/0002-limits.sql"),
+        include_str!("migrations/0002-schedules.sql"),
+    ),
 ];
 
 /// The writing statements, as they are in the present version: made anew with each migration.

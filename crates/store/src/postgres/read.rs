@@ -9,7 +9,8 @@ use crate::error::StoreError;
 use crate::store::{ArtifactRow, LogLine};
 use kitaru_core::event::{Parent, Usage};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
-use kitaru_core::{Event, ExecutionId};
+use kitaru_core::schedule::Schedule;
+use kitaru_core::{Event, ExecutionId, Millis};
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
@@ -233,6 +234,18 @@ pub fn breakpoints(db: &Conn, flow: Option<&str>) -> Result<Vec<BreakpointRow>> 
         })
     };
     db.query(text, &[flow.into()])?.iter().map(one).collect()
+}
+
+/// See [`crate::Queries::schedules`].
+pub fn schedules(db: &Conn, by: Option<Millis>) -> Result<Vec<Schedule>> {
+    let rows = match by {
+        None => db.query("SELECT body FROM schedules ORDER BY name", &[])?,
+        Some(by) => {
+            let text = "SELECT body FROM schedules WHERE look_at <= $1 OR decided > $1 ORDER BY name";
+            db.query(text, &[by.into()])?
+        }
+    };
+    rows.iter().map(|row| Ok(serde_json::from_str(&row.text(0)?)?)).collect()
 }
 
 pub fn code(db: &Conn, digest: &str) -> Result<Option<String>> {

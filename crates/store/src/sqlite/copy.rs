@@ -126,7 +126,8 @@ const NUMBERS: &str = "
 fn is_empty(db: &Connection) -> Result<bool> {
     let text = "SELECT NOT EXISTS (SELECT 1 FROM executions) AND NOT EXISTS (SELECT 1 FROM journal)
         AND NOT EXISTS (SELECT 1 FROM tokens) AND NOT EXISTS (SELECT 1 FROM audit)
-        AND NOT EXISTS (SELECT 1 FROM breakpoints) AND NOT EXISTS (SELECT 1 FROM limits)";
+        AND NOT EXISTS (SELECT 1 FROM breakpoints) AND NOT EXISTS (SELECT 1 FROM limits)
+        AND NOT EXISTS (SELECT 1 FROM schedules)";
     Ok(db.query_row(text, [], |row| row.get(0))?)
 }
 

@@ -22,6 +22,7 @@ mod open;
 mod pools;
 mod read;
 mod restore;
+mod schedules;
 mod schema;
 mod statistics;
 mod upkeep;
@@ -45,6 +46,7 @@ pub use fault::Fault;
 use feed::Numbers;
 use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
+use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, ValueRef};
 pub use restore::restore;
 use rusqlite::Connection;
@@ -310,6 +312,19 @@ impl Store for Sqlite {
         Ok(found > 0)
     }
 
+    fn keep_schedule(&self, schedule: Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()> {
+        self.write(Durable::Now, move |db, _| schedules::keep(db, &schedule, look_at, seen).map(|()| 0))?;
+        self.posted();
+        Ok(())
+    }
+
+    fn remove_schedule(&self, name: &str, seen: u64) -> Result<bool> {
+        let name = name.to_owned();
+        let found = self.write(Durable::Now, move |db, _| schedules::remove(db, &name, seen).map(u64::from))?;
+        self.posted();
+        Ok(found > 0)
+    }
+
     fn keep_code(&self, digest: &str, parts: &str) -> Result<()> {
         let (digest, parts) = (digest.to_owned(), parts.to_owned());
         self.write(Durable::Later, move |db, _| breakpoints::keep_code(db, &digest, &parts).map(|()| 0)).map(|_| ())
@@ -432,6 +447,10 @@ impl Queries for Sqlite {
 
     fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>> {
         self.read(|db| breakpoints::list(db, flow))
+    }
+
+    fn schedules(&self, by: Option<Millis>) -> Result<Vec<Schedule>> {
+        self.read(|db| schedules::list(db, by))
     }
 
     fn events(&self, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Event>> {

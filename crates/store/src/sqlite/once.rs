@@ -8,7 +8,7 @@ use super::feed::Numbers;
 use super::keep::{AGAIN, Referred};
 use super::read::must_exist;
 use super::writer::Durable;
-use super::{Sqlite, breakpoints, chunks, forks, limits, pools, write};
+use super::{Sqlite, breakpoints, chunks, forks, limits, pools, schedules, write};
 use crate::error::StoreError;
 use crate::store::Created;
 use crate::wire::{Write, Wrote};
@@ -190,6 +190,11 @@ fn apply(db: &Connection, numbers: &mut Numbers, one: &Write) -> Result<Wrote> {
         }
         Write::AddBreakpoint(row) => Wrote::Number(breakpoints::add(db, row)?),
         Write::RemoveBreakpoint(id) => Wrote::Removed(breakpoints::remove(db, *id)?),
+        Write::KeepSchedule(one, look_at, seen) => {
+            schedules::keep(db, one, *look_at, *seen)?;
+            Wrote::Done
+        }
+        Write::RemoveSchedule(name, seen) => Wrote::Removed(schedules::remove(db, name, *seen)?),
         Write::KeepCode(digest, parts) => {
             breakpoints::keep_code(db, digest, parts)?;
             Wrote::Done

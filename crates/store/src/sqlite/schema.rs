@@ -299,6 +299,7 @@ UPDATE feed SET at = unixepoch() * 1000;
         include_str!("pools.sql"),
         // Limits by name, and turns at them.
         include_str!("limits.sql"),
+        include_str!("schedules.sql"),
     ),
 ];
 

@@ -79,7 +79,7 @@ fn write(luck: &mut Luck, store: &dyn Store, at: Millis) -> Write {
     let row = store.queries().execution(&one).ok();
     let epoch = row.as_ref().map_or(0, |row| row.epoch).saturating_sub(u64::from(luck.one_in(8)));
     let last = row.as_ref().map_or(0, |row| row.last_seq).saturating_sub(u64::from(luck.one_in(6)));
-    match luck.below(20) {
+    match luck.below(23) {
         0..=3 => {
             let mut events = vec![first(luck, store, at_one)];
             let count = luck.below(3);
@@ -132,6 +132,13 @@ fn write(luck: &mut Luck, store: &dyn Store, at: Millis) -> Write {
             at,
             hits: 0,
         }),
+        20 | 21 => {
+            let (version, seen) = (luck.below(3), (!luck.one_in(2)).then(|| luck.below(3)));
+            let name = if luck.one_in(2) { "nightly" } else { "zweit\0" };
+            let look_at = luck.one_in(2).then_some(at);
+            Write::KeepSchedule(Box::new(super::schedules::schedule(name, version, at)), look_at, seen)
+        }
+        22 => Write::RemoveSchedule("nightly".to_owned(), luck.below(3)),
         _ => Write::RemoveBreakpoint(1 + luck.below(4)),
     }
 }
@@ -171,6 +178,9 @@ fn everything(with: &Fixture) -> Vec<String> {
     ] {
         found.push(format!("{filter:?}: {}", bare(queries.executions(&filter, all))));
         found.push(bare(queries.executions(&filter, Page { limit: 2, offset: 1 })));
+    }
+    for by in [None, Some(T + 100)] {
+        found.push(format!("schedules: {}", told(queries.schedules(by))));
     }
     found.push(format!("stirred: {}", bare(queries.stirred(T + 1))));
     for at in 0..EXECUTIONS {

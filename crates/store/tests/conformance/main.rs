@@ -32,6 +32,7 @@ mod pools;
 mod ownership;
 #[cfg(unix)]
 mod postgres;
+mod schedules;
 mod upkeep;
 mod values;
 mod verbs;

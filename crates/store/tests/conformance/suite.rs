@@ -96,6 +96,10 @@ macro_rules! suite {
                 whoever_stands_aside_keeps_its_place_and_holds_nobody_up
                 a_limit_is_set_anew_while_calls_run_and_removed
                 a_deleted_execution_leaves_no_turn;
+            schedules:
+                a_schedule_is_kept_changed_and_removed_by_its_version
+                schedules_are_found_when_they_are_to_be_looked_at
+                of_several_that_change_a_schedule_one_does;
             feed:
                 what_is_written_is_told_in_the_order_of_its_commits
                 what_is_refused_is_not_told_and_numbers_go_on

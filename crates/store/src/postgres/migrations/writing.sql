@@ -489,6 +489,25 @@ BEGIN
     RETURN 'true'::jsonb;
 END $$;
 
+CREATE OR REPLACE FUNCTION write_schedule(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_one->>'seen' IS NULL THEN
+        INSERT INTO schedules (name, version, look_at, decided, body)
+        VALUES (p_one->>'name', (p_one->>'version')::bigint, (p_one->>'look_at')::bigint, (p_one->>'decided')::bigint,
+            p_one->>'body') ON CONFLICT (name) DO NOTHING;
+    ELSE
+        UPDATE schedules SET version = (p_one->>'version')::bigint, look_at = (p_one->>'look_at')::bigint,
+            decided = (p_one->>'decided')::bigint, body = p_one->>'body'
+        WHERE name = p_one->>'name' AND version = (p_one->>'seen')::bigint;
+    END IF;
+    IF NOT FOUND THEN
+        RETURN conflict(CASE WHEN p_one->>'seen' IS NULL THEN format('there is a schedule %s already', p_one->>'name')
+            ELSE format('the schedule %s has changed meanwhile', p_one->>'name') END);
+    END IF;
+    PERFORM nextval('revision');
+    RETURN 'true'::jsonb;
+END $$;
+
 CREATE OR REPLACE FUNCTION write_one(p_one jsonb, p_payloads text[], p_space integer) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_no jsonb;
@@ -521,6 +540,11 @@ BEGIN
         RETURN to_jsonb(v_id);
     WHEN 'remove_breakpoint' THEN
         DELETE FROM breakpoints WHERE id = (p_one->>'id')::bigint RETURNING id INTO v_id;
+        PERFORM nextval('revision');
+        RETURN jsonb_build_object('removed', v_id IS NOT NULL);
+    WHEN 'keep_schedule' THEN RETURN write_schedule(p_one);
+    WHEN 'remove_schedule' THEN
+        DELETE FROM schedules WHERE name = p_one->>'name' AND version = (p_one->>'seen')::bigint RETURNING version INTO v_id;
         PERFORM nextval('revision');
         RETURN jsonb_build_object('removed', v_id IS NOT NULL);
     WHEN 'keep_code' THEN
