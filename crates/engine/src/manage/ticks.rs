@@ -8,7 +8,7 @@
 
 use super::schedules::{change, keep, times_of};
 use super::{ManageError, Result, status, stop};
-use kitaru_core::event::{Created, Stop};
+use kitaru_core::event::{Created, DEFAULT_POOL, Stop};
 use kitaru_core::ids::takes;
 use kitaru_core::rows::{ExecutionRow, Status};
 use kitaru_core::schedule::{Refused, Schedule, Standing, State, decide, tick_of};
