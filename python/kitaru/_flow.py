@@ -123,8 +123,8 @@ class Flow(Generic[P, R]):
 
         ``key``: what the execution is known by; the same key starts once, and whoever comes later gets that
         execution's result. ``tags``: labels to find it by. ``detached``: inside a flow, an execution that is not
-        cancelled or paused with it, and that it does not wait for. ``pause_before``: calls to pause before. ``pool``: of
-        :meth:`submit`, whose workers run it.
+        cancelled or paused with it, and that it does not wait for. ``pause_before``: calls to pause before. ``pool``:
+        of :meth:`submit`, whose workers run it.
 
         Raises :class:`KitaruUsageError` for values that mean nothing.
         """

@@ -23,8 +23,8 @@ class worker:  # it is used like a function: `with kitaru.worker():`
 
     ``at_once``: how many executions at the most. ``pools``: whose executions it begins, and takes up when they have
     lost their process; ``flows``: only executions of these, by name. Each runs in a process of its own, with the
-    interpreter that it was started with; what is under way when the block ends goes on to its end by itself. What cannot
-    go on is told to ``logging.getLogger("kitaru.worker")``. Several workers may work on one store.
+    interpreter that it was started with; what is under way when the block ends goes on to its end by itself. What
+    cannot go on is told to ``logging.getLogger("kitaru.worker")``. Several workers may work on one store.
     """
 
     def __init__(self, *, at_once: int = 8, pools: Sequence[str] = ("default",), flows: Sequence[str] = ()) -> None:

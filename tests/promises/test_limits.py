@@ -265,7 +265,10 @@ def own(name: str) -> str:
 if __name__ == "__main__":
     globals()[sys.argv[1]](*(json_or(text) for text in sys.argv[2:]))
 """
-).replace("from world import did", "from world import did\nimport json\n\ndef json_or(text):\n    return int(text) if text.isdigit() else text")
+).replace(
+    "from world import did",
+    "from world import did\nimport json\n\ndef json_or(text):\n    return int(text) if text.isdigit() else text",
+)
 
 
 def test_executions_take_turns_and_priority_goes_first(lab: Lab) -> None:

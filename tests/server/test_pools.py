@@ -265,7 +265,9 @@ def test_a_worker_that_is_told_to_stop_ends_the_call_and_hands_over(desk: Lab, w
 
 
 def test_one_that_takes_too_much_memory_is_ended_and_paused(desk: Lab, workers: Workers) -> None:
-    desk.write("agent.py", AGENT.replace('return did(f"step {n}")', 'b = b"x" * (600 << 20); time.sleep(60); return len(b)'))
+    desk.write(
+        "agent.py", AGENT.replace('return did(f"step {n}")', 'b = b"x" * (600 << 20); time.sleep(60); return len(b)')
+    )
     (exec_id,) = submit(desk, "agent")
     workers.start("--memory-limit", "300MiB")
     until(lambda: status(desk, exec_id) == "paused")

@@ -183,7 +183,8 @@ fn next(item: &Json) -> String {
 }
 
 fn last(item: &Json) -> String {
-    match (item.pointer("/last/execution").and_then(Json::as_str), item.pointer("/last/status").and_then(Json::as_str)) {
+    match (item.pointer("/last/execution").and_then(Json::as_str), item.pointer("/last/status").and_then(Json::as_str))
+    {
         (Some(id), status) => {
             let short = id.get(id.len().saturating_sub(8)..).unwrap_or(id);
             format!("{short} {}", status.unwrap_or("gone"))
@@ -211,7 +212,11 @@ fn show(context: &mut Context<'_>, name: &str) -> Result<Answer> {
         format!(
             "  overlap {}, {}; added by {}",
             text("overlap"),
-            if item["backfill"] == true { "missed ticks are made up for" } else { "of missed ticks the latest is made up for" },
+            if item["backfill"] == true {
+                "missed ticks are made up for"
+            } else {
+                "of missed ticks the latest is made up for"
+            },
             text("by")
         ),
         format!("  inputs {}", render::cut(&item["inputs"].to_string(), 80)),

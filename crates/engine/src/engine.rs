@@ -210,8 +210,7 @@ impl Engine {
 
     /// Who holds an execution.
     pub fn hold(&self, row: &ExecutionRow) -> Hold {
-        let pulse = row.owner.as_ref().map_or(lease::Pulse::Dead, |owner| self.store.pulse(owner));
-        lease::hold(row.owner.is_some(), pulse, row.lease_until, self.clock.now())
+        crate::manage::hold(self.store.as_ref(), row, self.clock.now())
     }
 
     fn must_be_free(&self, row: &ExecutionRow) -> Result<()> {

@@ -160,6 +160,10 @@ impl Store for Rehearsal {
         self.inner.pulse(owner)
     }
 
+    fn goes_by_leases(&self) -> bool {
+        self.inner.goes_by_leases()
+    }
+
     fn leave(&self) {
         self.inner.leave();
     }

@@ -253,7 +253,8 @@ impl Carrier {
     fn ask(&self, row: ExecutionRow, going: Going) {
         if !self.shared.is_on_call && row.pool.is_some() && takes(row.epoch) == 0 {
             // Others may begin it too: it is for who says so first.
-            if self.shared.free() == 0 || !self.shared.serves.takes(&row) || !crate::look::is_given(&self.shared, &row) {
+            if self.shared.free() == 0 || !self.shared.serves.takes(&row) || !crate::look::is_given(&self.shared, &row)
+            {
                 return self.shared.look.ring();
             }
         }

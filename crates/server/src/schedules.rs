@@ -4,6 +4,7 @@
 //! it and binds the inputs, so that those which do not fit are refused. Not here: what becomes of ticks
 //! (`kitaru_engine::manage`).
 
+use crate::Shared;
 use crate::executions::items;
 use crate::given::{At, Given, Nothing};
 use crate::problem::{Answer, Made, answer, made};
@@ -11,7 +12,6 @@ use crate::process::{Process, refusal};
 use crate::route::{Route, delete, get, post};
 use crate::scope::{Caller, Scope};
 use crate::start::{PATIENCE, no_worker};
-use crate::Shared;
 use axum::extract::State;
 use kitaru_core::schedule::Overlap;
 use kitaru_engine::manage::{self, ManageError, NewSchedule, view};

@@ -62,7 +62,17 @@ fn serve(home: &TempDir) -> SocketAddr {
     let host = "127.0.0.1".parse().unwrap();
     let log = kitaru_server::log::Log::new(kitaru_server::log::Form::Off, |_| {});
     let rules = kitaru_server::Rules::default();
-    let config = kitaru_server::Config { host, port: 0, store, place, log, at_once: 0, serves: kitaru_server::Serves::default(), memory: None, rules };
+    let config = kitaru_server::Config {
+        host,
+        port: 0,
+        store,
+        place,
+        log,
+        at_once: 0,
+        serves: kitaru_server::Serves::default(),
+        memory: None,
+        rules,
+    };
     let (told, address) = channel();
     std::thread::spawn(move || kitaru_server::serve(config, &mut |address| told.send(address).unwrap()).unwrap());
     address.recv().unwrap()

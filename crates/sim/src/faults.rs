@@ -246,6 +246,10 @@ impl Store for Faulty {
         if self.shared().living.contains(&owner.nonce) { Pulse::Alive } else { Pulse::Dead }
     }
 
+    fn goes_by_leases(&self) -> bool {
+        self.inner.goes_by_leases()
+    }
+
     fn leave(&self) {
         self.inner.leave();
     }

@@ -11,6 +11,7 @@
 mod cluster;
 
 use kitaru_core::event::{Completed, EntryPoint, Taken};
+use kitaru_core::rows::Status;
 use kitaru_core::schedule::{Overlap, Schedule, Times};
 use kitaru_core::{Body, Millis, Value};
 use kitaru_engine::manage::{NewSchedule, Ticked, add_schedule, schedule, tick};
@@ -71,7 +72,8 @@ impl World {
     /// All servers look at once. What fails is left to others.
     fn look(&self, now: Millis) -> usize {
         let told: Vec<_> = std::thread::scope(|scope| {
-            let all: Vec<_> = self.servers.iter().map(|one| scope.spawn(|| tick(one.as_ref(), now, |_| true))).collect();
+            let all: Vec<_> =
+                self.servers.iter().map(|one| scope.spawn(|| tick(one.as_ref(), now, |_| true))).collect();
             all.into_iter().map(|one| one.join().unwrap()).collect()
         });
         for failed in told.iter().flatten().flat_map(|told: &Ticked| &told.failed) {
@@ -82,7 +84,9 @@ impl World {
 
     /// Runs all that nobody has begun to its end.
     fn work(&self, now: Millis) {
-        let filter = ExecutionFilter { unbegun: true, ..ExecutionFilter::default() };
+        let unbegun = vec![Status::Interrupted];
+        let filter =
+            ExecutionFilter { pool: Some("default".to_owned()), status: unbegun, ..ExecutionFilter::default() };
         for row in self.store.queries().executions(&filter, ALL).unwrap() {
             let owner = self.store.owner().unwrap();
             let claim = Claim { owner: owner.clone(), lease_until: now + 15_000 };

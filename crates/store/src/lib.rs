@@ -33,8 +33,8 @@ pub use limits::{Limited, Limiting};
 pub use postgres::{hidden, is_postgres, migrate, version};
 pub use sqlite::forget_memory;
 pub use store::{
-    ArtifactRow, Assign, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries,
-    Revision, Seen, StatisticsRow, Store, WaitFilter, Wanted,
+    ArtifactRow, Assign, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page,
+    Queries, Revision, Seen, StatisticsRow, Store, WaitFilter, Wanted,
 };
 
 pub use upkeep::{Backup, Collected, Removal, Restored, Restoring, Upkeep};

@@ -210,6 +210,12 @@ pub trait Store: Send + Sync {
     /// Whether that owner lives, as far as can be told from here.
     fn pulse(&self, owner: &Owner) -> kitaru_core::lease::Pulse;
 
+    /// Whether an owner that lives is believed no longer than its lease: where machines share the store, others cannot tell
+    /// whether it does, and take over then.
+    fn goes_by_leases(&self) -> bool {
+        false
+    }
+
     /// The queries.
     fn queries(&self) -> &dyn Queries;
 

@@ -576,6 +576,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Limits by name: those that are set, and those that calls have named.
+         * @description Scope: read.
+         */
+        get: operations["listLimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/limits/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set what a limit is, in place of what it was.
+         * @description Scope: operate.
+         */
+        post: operations["setLimit"];
+        /**
+         * Forget what was set: calls that name it are not held back.
+         * @description Scope: operate.
+         */
+        delete: operations["removeLimit"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/limits/{name}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let nobody begin there for some time. What runs goes on.
+         * @description Scope: operate.
+         */
+        post: operations["closeLimit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/limits/{name}/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let calls begin again.
+         * @description Scope: operate.
+         */
+        post: operations["openLimit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -590,6 +674,94 @@ export interface paths {
         get: operations["getOpenapi"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All schedules, by name.
+         * @description Scope: read.
+         */
+        get: operations["listSchedules"];
+        put?: never;
+        /**
+         * Start a flow that has run on this store before at the times of a cron expression.
+         * @description Scope: operate.
+         */
+        post: operations["addSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One schedule: its next ticks, and what became of the last.
+         * @description Scope: read.
+         */
+        get: operations["getSchedule"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a schedule. Its executions stay.
+         * @description Scope: operate.
+         */
+        delete: operations["removeSchedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a schedule tick no more until it is resumed. What it has begun goes on.
+         * @description Scope: operate.
+         */
+        post: operations["pauseSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a schedule tick again, from its next time on.
+         * @description Scope: operate.
+         */
+        post: operations["resumeSchedule"];
         delete?: never;
         options?: never;
         head?: never;
@@ -757,6 +929,8 @@ export interface components {
             key: string | null;
             owner: components["schemas"]["Process"] | null;
             parent: components["schemas"]["Parent"] | null;
+            /** @description The pool whose workers run it. */
+            pool: string | null;
             reason: components["schemas"]["Reason"] | null;
             status: components["schemas"]["Status"];
             tags: string[];
@@ -780,6 +954,8 @@ export interface components {
             key: string | null;
             owner: components["schemas"]["Process"] | null;
             parent: components["schemas"]["Parent"] | null;
+            /** @description The pool whose workers run it. */
+            pool: string | null;
             reason: components["schemas"]["Reason"] | null;
             status: components["schemas"]["Status"];
             tags: string[];
@@ -1008,6 +1184,8 @@ export interface components {
             owner: components["schemas"]["Process"] | null;
             parent: components["schemas"]["Parent"] | null;
             pending: Record<string, never> | null;
+            /** @description The pool whose workers run it. */
+            pool: string | null;
             reason: components["schemas"]["Reason"] | null;
             replay: components["schemas"]["ReplayOf"] | null;
             result: unknown;
@@ -1032,6 +1210,8 @@ export interface components {
             key: string | null;
             owner: components["schemas"]["Process"] | null;
             parent: components["schemas"]["Parent"] | null;
+            /** @description The pool whose workers run it. */
+            pool: string | null;
             reason: components["schemas"]["Reason"] | null;
             status: components["schemas"]["Status"];
             tags: string[];
@@ -1080,6 +1260,24 @@ export interface components {
         };
         Journal: {
             items: components["schemas"]["Event"][];
+        };
+        /** @description A limit. Without `at_once` and `rate` nobody has set it: calls name it, and it holds nothing back. */
+        Limit: {
+            at_once: number | null;
+            burst: number | null;
+            closed_by: string | null;
+            closed_until: string | null;
+            closed_why: string | null;
+            given: number;
+            name: string;
+            rate: string | null;
+            running: number;
+            set_at: string | null;
+            set_by: string | null;
+            waiting: number;
+        };
+        Limits: {
+            items: components["schemas"]["Limit"][];
         };
         /** @description A link that answers one question, once, without a token. */
         Link: {
@@ -1193,6 +1391,12 @@ export interface components {
         Removed: {
             removed: number;
         };
+        RemovedLimit: {
+            removed: string;
+        };
+        RemovedSchedule: {
+            removed: string;
+        };
         Replayed: {
             /** Format: date-time */
             created_at: string;
@@ -1206,6 +1410,8 @@ export interface components {
             owner: components["schemas"]["Process"] | null;
             parent: components["schemas"]["Parent"] | null;
             plan: components["schemas"]["Plan"];
+            /** @description The pool whose workers run it. */
+            pool: string | null;
             reason: components["schemas"]["Reason"] | null;
             status: components["schemas"]["Status"];
             tags: string[];
@@ -1227,6 +1433,62 @@ export interface components {
             reuse: string;
             source: string;
             upto: number;
+        };
+        /** @description A flow that starts by the clock. */
+        Schedule: {
+            /** Format: date-time */
+            added_at: string;
+            backfill: boolean;
+            by: string;
+            cron: string;
+            flow: string;
+            inputs: components["schemas"]["Anything"];
+            /** @description The last tick that has an execution. `status` is null where that was deleted. */
+            last: {
+                execution: string;
+                status: string | null;
+                /** Format: date-time */
+                tick: string;
+            } | null;
+            name: string;
+            /** @description The next ticks, by UTC and by the wall clock of the zone. */
+            next: {
+                /** Format: date-time */
+                at: string;
+                local: string;
+            }[];
+            /** @enum {string} */
+            overlap: "skip" | "queue" | "cancel";
+            /** @description Set while it is paused; `kitaru` is the schedule itself. */
+            paused: {
+                /** Format: date-time */
+                at: string;
+                by: string;
+                why: string | null;
+            } | null;
+            /** @description Why the execution of the last tick could not begin. */
+            problem: string | null;
+            tags: string[];
+            /** @description What became of the last ticks, newest first; several in a row that went the same way are one. */
+            ticks: {
+                /** Format: date-time */
+                at: string;
+                count: number;
+                execution: string | null;
+                /** @enum {string} */
+                fate: "started" | "queued" | "skipped" | "missed" | "failed";
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                tick: string;
+                why: string | null;
+            }[];
+            timezone: string;
+            /** @description Ticks whose turn comes when the execution before them has ended. */
+            waiting: string[];
+        };
+        Schedules: {
+            items: components["schemas"]["Schedule"][];
         };
         /** @description Times are from creation to the last event. `running` is both what runs and what lost its process. */
         Statistics: {
@@ -1258,6 +1520,8 @@ export interface components {
             key: string | null;
             owner: components["schemas"]["Process"] | null;
             parent: components["schemas"]["Parent"] | null;
+            /** @description The pool whose workers run it. */
+            pool: string | null;
             reason: components["schemas"]["Reason"] | null;
             status: components["schemas"]["Status"];
             stopped: boolean;
@@ -1306,6 +1570,8 @@ export interface components {
             marked: boolean;
             owner?: components["schemas"]["Process"] | null;
             parent?: components["schemas"]["Parent"] | null;
+            /** @description The pool whose workers run it. */
+            pool?: string | null;
             reason?: components["schemas"]["Reason"] | null;
             relation: string | null;
             status?: components["schemas"]["Status"];
@@ -1416,6 +1682,8 @@ export type Flows = components['schemas']['Flows'];
 export type FlowShape = components['schemas']['FlowShape'];
 export type Health = components['schemas']['Health'];
 export type Journal = components['schemas']['Journal'];
+export type Limit = components['schemas']['Limit'];
+export type Limits = components['schemas']['Limits'];
 export type Link = components['schemas']['Link'];
 export type LocalWorker = components['schemas']['LocalWorker'];
 export type LogLine = components['schemas']['LogLine'];
@@ -1429,8 +1697,12 @@ export type Process = components['schemas']['Process'];
 export type Raised = components['schemas']['Raised'];
 export type Reason = components['schemas']['Reason'];
 export type Removed = components['schemas']['Removed'];
+export type RemovedLimit = components['schemas']['RemovedLimit'];
+export type RemovedSchedule = components['schemas']['RemovedSchedule'];
 export type Replayed = components['schemas']['Replayed'];
 export type ReplayOf = components['schemas']['ReplayOf'];
+export type Schedule = components['schemas']['Schedule'];
+export type Schedules = components['schemas']['Schedules'];
 export type Statistics = components['schemas']['Statistics'];
 export type Status = components['schemas']['Status'];
 export type Stopped = components['schemas']['Stopped'];
@@ -1742,6 +2014,8 @@ export interface operations {
                      * @default []
                      */
                     pause_before?: string[];
+                    /** @description The pool whose workers run it; without one: `default`. */
+                    pool?: string | null;
                     /**
                      * @description Labels.
                      * @default []
@@ -2640,6 +2914,189 @@ export interface operations {
             };
         };
     };
+    listLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setLimit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uint32
+                     * @description How many calls run at once.
+                     */
+                    at_once?: number | null;
+                    /**
+                     * Format: uint32
+                     * @description How many of them may begin together after a pause (1).
+                     */
+                    burst?: number | null;
+                    /** @description How many begin in a time: `50/s`, `3000/m`, `500/h`, `1/10s`. Evenly apart. */
+                    rate?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limit"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeLimit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedLimit"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    closeLimit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description For how long: `90s`, `15m`, `24h`. */
+                    for: string;
+                    /** @description Why, for those who wonder. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limit"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openLimit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limit"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getOpenapi: {
         parameters: {
             query?: never;
@@ -2656,6 +3113,229 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Anything"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSchedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedules"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Whether ticks that were missed while nobody worked are made up for: the latest 100 at the most, one after the
+                     *     other. Without it only the latest is.
+                     * @default false
+                     */
+                    backfill?: boolean;
+                    /** @description When: minute, hour, day of the month, month, day of the week; or `@hourly`, `@daily`, `@weekly`, `@monthly`. */
+                    cron: string;
+                    /** @description Name of the flow. */
+                    flow: string;
+                    /**
+                     * @description The flow's arguments by name.
+                     * @default {}
+                     */
+                    inputs?: {
+                        [key: string]: unknown;
+                    };
+                    /** @description What it is called; without it as the flow. */
+                    name?: string | null;
+                    /** @description What a tick does while the execution of the one before has not ended. */
+                    overlap?: "skip" | "queue" | "cancel";
+                    /**
+                     * @description Labels of its executions.
+                     * @default []
+                     */
+                    tags?: string[];
+                    /** @description The time zone of these times, such as `Europe/Berlin`; without it UTC. */
+                    timezone?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedSchedule"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
                 };
             };
             /** @description Refused. */

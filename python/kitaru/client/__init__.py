@@ -45,8 +45,8 @@ from kitaru.client.schedules import Schedule, Schedules, Tick
 
 
 class KitaruClient:
-    """Executions, artifacts, breakpoints and limits of a store: the configured one, or ``store`` in ``home``.
-    """Executions, artifacts, breakpoints and schedules of a store: the configured one, or ``store`` in ``home``.
+    """Executions, artifacts, breakpoints, limits and schedules of a store: the configured one, or ``store`` in
+    ``home``.
 
     Raises :class:`~kitaru.errors.KitaruStoreError` when the store cannot be opened.
     """

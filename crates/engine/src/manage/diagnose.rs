@@ -5,8 +5,8 @@
 use super::pending::{self, pending};
 use super::{Result, hold, next, status};
 use kitaru_core::Millis;
-use kitaru_core::event::{PauseReason, Stop};
 use kitaru_core::event::DEFAULT_POOL;
+use kitaru_core::event::{PauseReason, Stop};
 use kitaru_core::ids::takes;
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallStatus, ExecutionRow, Status};
@@ -72,7 +72,12 @@ pub fn diagnose(store: &dyn Store, row: &ExecutionRow, due: bool, now: Millis) -
         }
         Status::Interrupted if row.pool.is_some() => {
             let (why, worker) = for_workers(row);
-            Diagnosis { why, who: Who::Person, wake_at: None, next: Some(format!("{worker}   # where none is at work")) }
+            Diagnosis {
+                why,
+                who: Who::Person,
+                wake_at: None,
+                next: Some(format!("{worker}   # where none is at work")),
+            }
         }
         Status::Interrupted => Diagnosis {
             why: match said(row) {

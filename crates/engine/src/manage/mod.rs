@@ -62,7 +62,8 @@ pub use replay::{
 use resume::has_news;
 pub use resume::{Drift, Prepared, ResumeOptions, due, left_by_worker, orphaned, prepare};
 pub use schedules::{
-    NewSchedule, add_schedule, pause_schedule, remove_schedule, resume_schedule, schedule, schedules, times_of, troubles,
+    NewSchedule, add_schedule, pause_schedule, remove_schedule, resume_schedule, schedule, schedules, times_of,
+    troubles,
 };
 pub use shape::shape;
 pub use stop::{Stopped, stop, stop_again};
@@ -143,7 +144,10 @@ pub fn new_id() -> ExecutionId {
 
 /// Who holds an execution now.
 pub fn hold(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Hold {
-    let pulse = row.owner.as_ref().map_or(Pulse::Dead, |owner| store.pulse(owner));
+    let pulse = match row.owner.as_ref().map_or(Pulse::Dead, |owner| store.pulse(owner)) {
+        Pulse::Alive if store.goes_by_leases() => Pulse::Unknown,
+        pulse => pulse,
+    };
     lease::hold(row.owner.is_some(), pulse, row.lease_until, now)
 }
 

@@ -10,9 +10,8 @@ use kitaru_core::rows::{BreakpointRow, CallRow, ExecutionRow, Status, WaitRow};
 use kitaru_core::schedule::{Fate, Schedule};
 use kitaru_core::value::plain;
 use kitaru_core::{Body, Millis, Value};
-use kitaru_store::{ArtifactRow, ExecutionFilter, LinkRow, LogLine, Page, StatisticsRow, Store, TokenRow, WaitFilter,
-};
 use kitaru_store::StoreError;
+use kitaru_store::{ArtifactRow, ExecutionFilter, LinkRow, LogLine, Page, StatisticsRow, Store, TokenRow, WaitFilter};
 use serde_json::{Value as Json, json};
 
 /// Milliseconds since the epoch as ISO 8601 in UTC.

@@ -31,8 +31,8 @@ use crate::inherited::Inherited;
 use crate::limits::{Limited, Limiting};
 use crate::owners;
 use crate::store::{
-    ArtifactRow, Assign, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
-    StatisticsRow, Store, WaitFilter,
+    ArtifactRow, Assign, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result,
+    Revision, StatisticsRow, Store, WaitFilter,
 };
 use crate::values::Values;
 use crate::wire::{Write, Wrote, odd};
@@ -297,6 +297,10 @@ impl Store for Postgres {
 
     fn pulse(&self, owner: &Owner) -> Pulse {
         owners::by_process(owner)
+    }
+
+    fn goes_by_leases(&self) -> bool {
+        true
     }
 
     fn leave(&self) {

@@ -37,8 +37,8 @@ use crate::limits::{Limited, Limiting};
 use crate::os;
 use crate::owners::Owners;
 use crate::store::{
-    ArtifactRow, Assign, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
-    StatisticsRow, Store, WaitFilter,
+    ArtifactRow, Assign, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result,
+    Revision, StatisticsRow, Store, WaitFilter,
 };
 use crate::values::Values;
 use crate::wire::{Write, Wrote};

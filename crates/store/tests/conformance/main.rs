@@ -28,8 +28,8 @@ mod forks;
 mod limits;
 mod listing;
 mod once;
-mod pools;
 mod ownership;
+mod pools;
 #[cfg(unix)]
 mod postgres;
 mod schedules;

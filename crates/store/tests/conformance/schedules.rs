@@ -49,9 +49,13 @@ pub fn a_schedule_is_kept_changed_and_removed_by_its_version(with: &Fixture) {
 pub fn schedules_are_found_when_they_are_to_be_looked_at(with: &Fixture) {
     let (store, of) = (with.store.as_ref(), fresh());
     let name = |what: &str| format!("{what}-{of}");
-    for (what, look_at, until) in
-        [("a-due", Some(T - 1), T), ("b-now", Some(T), T), ("c-later", Some(T + 1), T), ("d-paused", None, T), ("e-ahead", None, T + 1)]
-    {
+    for (what, look_at, until) in [
+        ("a-due", Some(T - 1), T),
+        ("b-now", Some(T), T),
+        ("c-later", Some(T + 1), T),
+        ("d-paused", None, T),
+        ("e-ahead", None, T + 1),
+    ] {
         store.keep_schedule(schedule(&name(what), 1, until), look_at, None).unwrap();
     }
     let found = |by| -> Vec<String> {
@@ -78,7 +82,13 @@ pub fn of_several_that_change_a_schedule_one_does(with: &Fixture) {
                         Err(error) => assert_eq!(error.code(), "conflict"),
                     }
                     // The next round begins when this one is over.
-                    while store.queries().schedules(None).unwrap().iter().any(|one| one.name == name && one.version <= round) {
+                    while store
+                        .queries()
+                        .schedules(None)
+                        .unwrap()
+                        .iter()
+                        .any(|one| one.name == name && one.version <= round)
+                    {
                         std::thread::yield_now();
                     }
                 }
