@@ -230,7 +230,9 @@ def judge(
 def _judge_limit(limit: Any) -> None:
     from kitaru import _native
 
-    problem = _native.limit_problem(limit) if isinstance(limit, str) else "it is the name of a limit, such as openai:gpt"
+    problem = (
+        _native.limit_problem(limit) if isinstance(limit, str) else "it is the name of a limit, such as openai:gpt"
+    )
     if problem is not None:
         raise KitaruUsageError(f"limit={limit!r}: {problem}")
 

@@ -576,6 +576,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Limits by name: those that are set, and those that calls have named.
+         * @description Scope: read.
+         */
+        get: operations["listLimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/limits/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set what a limit is, in place of what it was.
+         * @description Scope: operate.
+         */
+        post: operations["setLimit"];
+        /**
+         * Forget what was set: calls that name it are not held back.
+         * @description Scope: operate.
+         */
+        delete: operations["removeLimit"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/limits/{name}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let nobody begin there for some time. What runs goes on.
+         * @description Scope: operate.
+         */
+        post: operations["closeLimit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/limits/{name}/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let calls begin again.
+         * @description Scope: operate.
+         */
+        post: operations["openLimit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -1081,6 +1165,24 @@ export interface components {
         Journal: {
             items: components["schemas"]["Event"][];
         };
+        /** @description A limit. Without `at_once` and `rate` nobody has set it: calls name it, and it holds nothing back. */
+        Limit: {
+            at_once: number | null;
+            burst: number | null;
+            closed_by: string | null;
+            closed_until: string | null;
+            closed_why: string | null;
+            given: number;
+            name: string;
+            rate: string | null;
+            running: number;
+            set_at: string | null;
+            set_by: string | null;
+            waiting: number;
+        };
+        Limits: {
+            items: components["schemas"]["Limit"][];
+        };
         /** @description A link that answers one question, once, without a token. */
         Link: {
             execution_id: string;
@@ -1192,6 +1294,9 @@ export interface components {
         };
         Removed: {
             removed: number;
+        };
+        RemovedLimit: {
+            removed: string;
         };
         Replayed: {
             /** Format: date-time */
@@ -1416,6 +1521,8 @@ export type Flows = components['schemas']['Flows'];
 export type FlowShape = components['schemas']['FlowShape'];
 export type Health = components['schemas']['Health'];
 export type Journal = components['schemas']['Journal'];
+export type Limit = components['schemas']['Limit'];
+export type Limits = components['schemas']['Limits'];
 export type Link = components['schemas']['Link'];
 export type LocalWorker = components['schemas']['LocalWorker'];
 export type LogLine = components['schemas']['LogLine'];
@@ -1429,6 +1536,7 @@ export type Process = components['schemas']['Process'];
 export type Raised = components['schemas']['Raised'];
 export type Reason = components['schemas']['Reason'];
 export type Removed = components['schemas']['Removed'];
+export type RemovedLimit = components['schemas']['RemovedLimit'];
 export type Replayed = components['schemas']['Replayed'];
 export type ReplayOf = components['schemas']['ReplayOf'];
 export type Statistics = components['schemas']['Statistics'];
@@ -2627,6 +2735,189 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setLimit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uint32
+                     * @description How many calls run at once.
+                     */
+                    at_once?: number | null;
+                    /**
+                     * Format: uint32
+                     * @description How many of them may begin together after a pause (1).
+                     */
+                    burst?: number | null;
+                    /** @description How many begin in a time: `50/s`, `3000/m`, `500/h`, `1/10s`. Evenly apart. */
+                    rate?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limit"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeLimit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedLimit"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    closeLimit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description For how long: `90s`, `15m`, `24h`. */
+                    for: string;
+                    /** @description Why, for those who wonder. */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limit"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openLimit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limit"];
                 };
             };
             /** @description Refused. */

@@ -23,9 +23,7 @@ class Limits:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def set(
-        self, name: str, *, at_once: int | None = None, rate: str | None = None, burst: int | None = None
-    ) -> Limit:
+    def set(self, name: str, *, at_once: int | None = None, rate: str | None = None, burst: int | None = None) -> Limit:
         """Sets what a limit is, in place of what it was: ``at_once`` calls that run, ``rate`` (``"50/s"``,
         ``"3000/m"``, ``"1/10s"``) that begin, evenly apart, and at most ``burst`` together after a pause.
 
