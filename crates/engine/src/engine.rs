@@ -9,7 +9,7 @@ use crate::error::{EngineError, Result};
 use crate::heartbeat::Heartbeat;
 use crate::manage::next;
 use crate::rehearsal::Rehearsal;
-use crate::session::Session;
+use crate::session::{Means, Session};
 
 use kitaru_core::event::{CallReleased, Created, Interrupted, PauseReason, Paused, Taken};
 use kitaru_core::lease::{self, Hold, Owner, Take};
@@ -155,10 +155,8 @@ impl Engine {
         let taken = Body::Taken(Taken { owner, code, why: "rehearsal".to_owned() });
         let seq = self.store.append(id, now, row.epoch, vec![taken.clone()])?;
         records.fold(seq, now, &taken);
-        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         let of = (row.flow, row.entry.file);
-        let (codes, desk) = (Arc::clone(&self.codes), Arc::clone(&self.desk));
-        Ok(Arc::new(Session::new(store, clock, codes, desk, id.clone(), row.epoch, of, records)))
+        Ok(Arc::new(Session::new(self.means(), id.clone(), row.epoch, of, records)))
     }
 
     /// The process is to end: its executions are handed over to others, each when what runs of it has ended.
@@ -220,6 +218,11 @@ impl Engine {
         }
     }
 
+    fn means(&self) -> Means {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        Means { store, clock, codes: Arc::clone(&self.codes), desk: Arc::clone(&self.desk) }
+    }
+
     fn pause_fruitless<T>(&self, row: &ExecutionRow) -> Result<T> {
         let taken = row.fruitless;
         let text = format!(
@@ -244,9 +247,8 @@ impl Engine {
         of: (String, Option<String>),
         records: Records,
     ) -> Result<Arc<Session>> {
-        let (store, clock, codes) = (Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.codes));
         let flow = of.0.clone();
-        let session = Arc::new(Session::new(store, clock, codes, Arc::clone(&self.desk), id, epoch, of, records));
+        let session = Arc::new(Session::new(self.means(), id, epoch, of, records));
         self.heartbeat.watch(&session);
         // Looked for last: the heartbeat tells of those that are set from here on.
         match self.store.queries().breakpoints(Some(&flow)) {

@@ -169,8 +169,8 @@ pub fn begin_limiting(shared: &Shared, caller: &Caller, what: &Limiting) -> Resu
             name,
             json!({ "for": format!("{}s", (closed.until - closed.from) / 1000), "why": closed.why }),
         ),
-        Limiting::Open(name) => ("openLimit", name, json!({})),
-        Limiting::Remove(name) => ("removeLimit", name, json!({})),
+        Limiting::Open(name, _) => ("openLimit", name, json!({})),
+        Limiting::Remove(name, _) => ("removeLimit", name, json!({})),
         _ => return Ok(None),
     };
     let (store, actor) = (shared.store.as_ref(), caller.actor());

@@ -49,10 +49,8 @@ fn now(store: &dyn Store) -> Millis {
     store.by_its_clock(apart::now())
 }
 
-fn start(store: &dyn Store) -> ExecutionId {
-    let id = ExecutionId::new(uuid::Uuid::now_v7().to_string());
-    let owner = store.owner().unwrap();
-    let created = Created {
+fn created() -> Body {
+    Body::Created(Box::new(Created {
         flow: "f".to_owned(),
         inputs: Value::of(&()).unwrap(),
         entry: EntryPoint::default(),
@@ -64,10 +62,15 @@ fn start(store: &dyn Store) -> ExecutionId {
         pool: None,
         pause_before: Vec::new(),
         tags: Vec::new(),
-    };
+    }))
+}
+
+fn start(store: &dyn Store) -> ExecutionId {
+    let id = ExecutionId::new(uuid::Uuid::now_v7().to_string());
+    let owner = store.owner().unwrap();
     let taken = Taken { owner: owner.clone(), code: None, why: "start".to_owned() };
     let claim = Claim { owner, lease_until: now(store) + LEASE };
-    store.create(&id, now(store), vec![Body::Created(Box::new(created)), Body::Taken(taken)], Some(claim)).unwrap();
+    store.create(&id, now(store), vec![created(), Body::Taken(taken)], Some(claim)).unwrap();
     id
 }
 
@@ -132,7 +135,8 @@ fn a_store_of_the_first_format_is_refused_until_it_is_brought_up_to_date() {
     drop(store);
     run(&cluster, "ALTER TABLE old.executions DROP COLUMN pool, DROP COLUMN assigned_until");
     run(&cluster, "CREATE INDEX executions_unbegun ON old.executions (n) WHERE epoch & 4294967295 = 0");
-    run(&cluster, "DROP FUNCTION old.write_assign; UPDATE old.kitaru_format SET version = 1");
+    run(&cluster, "DROP TABLE old.limits, old.turns, old.schedules; DROP FUNCTION old.write_assign");
+    run(&cluster, "UPDATE old.kitaru_format SET version = 1");
     assert_eq!(code(&address), "store-older");
     assert_eq!(kitaru_store::migrate(&address).unwrap(), (Some(1), 2));
     let store = opened(&address).unwrap();

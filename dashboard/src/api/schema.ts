@@ -1394,9 +1394,12 @@ export interface components {
         RemovedLimit: {
             removed: string;
         };
+<<<<<<< HEAD
         RemovedSchedule: {
             removed: string;
         };
+=======
+>>>>>>> limits
         Replayed: {
             /** Format: date-time */
             created_at: string;
@@ -1698,7 +1701,10 @@ export type Raised = components['schemas']['Raised'];
 export type Reason = components['schemas']['Reason'];
 export type Removed = components['schemas']['Removed'];
 export type RemovedLimit = components['schemas']['RemovedLimit'];
+<<<<<<< HEAD
 export type RemovedSchedule = components['schemas']['RemovedSchedule'];
+=======
+>>>>>>> limits
 export type Replayed = components['schemas']['Replayed'];
 export type ReplayOf = components['schemas']['ReplayOf'];
 export type Schedule = components['schemas']['Schedule'];

@@ -101,14 +101,14 @@ pub fn close_limit(
 /// Lets calls begin again.
 pub fn open_limit(store: &dyn Store, name: &str, now: Millis) -> Result<LimitRow> {
     limit(store, name, now)?;
-    changed(store.limiting(Limiting::Open(name.to_owned()))?)?;
+    changed(store.limiting(Limiting::Open(name.to_owned(), now))?)?;
     limit(store, name, now)
 }
 
 /// Forgets what was set: calls that name it are not held back.
 pub fn remove_limit(store: &dyn Store, name: &str, now: Millis) -> Result<()> {
     limit(store, name, now)?;
-    changed(store.limiting(Limiting::Remove(name.to_owned()))?).map(drop)
+    changed(store.limiting(Limiting::Remove(name.to_owned(), now))?).map(drop)
 }
 
 /// A limit as every surface shows it.

@@ -46,6 +46,15 @@ pub struct Session {
     closed: AtomicBool,
 }
 
+/// What all sessions of an engine work with.
+#[derive(Clone)]
+pub(crate) struct Means {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub codes: Arc<Codes>,
+    pub desk: Arc<Desk>,
+}
+
 struct Inner {
     pass: Pass,
     queue: writing::Queue,
@@ -63,10 +72,7 @@ struct Inner {
 
 impl Session {
     pub(crate) fn new(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        codes: Arc<Codes>,
-        desk: Arc<Desk>,
+        Means { store, clock, codes, desk }: Means,
         id: ExecutionId,
         epoch: Epoch,
         (flow, file): (String, Option<String>),

@@ -133,7 +133,7 @@ pub enum Limiting {
         at: Millis,
     },
     /// Forgets what was set.
-    Remove(String),
+    Remove(String, Millis),
     /// Closes a limit; turns whose time has not come are taken back.
     Close {
         /// Its name.
@@ -144,7 +144,7 @@ pub enum Limiting {
         asked: bool,
     },
     /// Opens it again.
-    Open(String),
+    Open(String, Millis),
     /// All limits.
     List(Millis),
     /// Calls of an execution that wait for a turn.

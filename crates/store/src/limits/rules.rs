@@ -8,12 +8,14 @@ use super::{Ask, Holder, LimitRow, Limited, Limiting, Ticket, Turn, WaitingCall}
 use crate::error::StoreError;
 use kitaru_core::limit::{Closed, Gate, Holds, Micros};
 use kitaru_core::{Epoch, ExecutionId, Millis, ScopeId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many places are counted before a call: further behind, that is all that is said.
 pub const COUNTED: u64 = 10_000;
 /// How often holders are looked at, whoever asks.
 const LOOK_AFTER: Millis = 1_000;
+/// The places of more calls than these are read together.
+const MANY: usize = 32;
 /// A limit that nobody has set is forgotten when no call has named it for so long.
 const FORGET: Millis = 24 * 3_600_000;
 
@@ -104,11 +106,15 @@ pub trait Rows {
     fn running(&self, limit: &str) -> Done<u64, Self>;
     /// How many wait before that one, at most [`COUNTED`].
     fn before(&self, turn: &TurnRow) -> Done<u64, Self>;
+    /// All that wait, at most [`COUNTED`], in the order of their turns.
+    fn order(&self, limit: &str) -> Done<Vec<i64>, Self>;
     /// Takes turns back that begin later. Returns how many.
     fn take_back(&self, limit: &str, after: Micros) -> Done<u64, Self>;
     /// Removes turns that nobody holds any more, and places of what has ended.
     fn prune(&self, limit: &str) -> Done<(), Self>;
     fn holders(&self, limit: &str) -> Done<Vec<Holder>, Self>;
+    /// Executions that sleep because a call of theirs stands aside there wake now.
+    fn wake(&self, limit: &str, now: Millis) -> Done<(), Self>;
     /// Frees the turns of an execution at that epoch, and puts aside what waits.
     fn gone(&self, id: &ExecutionId, epoch: Epoch) -> Done<(), Self>;
 }
@@ -120,15 +126,20 @@ pub fn look<R: Rows>(rows: &R, what: &Limiting) -> Done<Option<Limited>, R> {
         Limiting::Of(id, now) => Limited::Waiting(waiting_of(rows, id, *now)?),
         Limiting::Look(tickets, now) => {
             let mut turns = Vec::with_capacity(tickets.len());
-            let mut gates = BTreeMap::new();
+            let mut gates = Gates::new(*now, tickets.len());
             for ticket in tickets {
-                turns.push(standing(rows, ticket, *now, &mut gates)?);
+                turns.push(standing(rows, ticket, &mut gates)?);
             }
-            if gates.values().any(|known| known.is_due()) {
+            if gates.known.values().any(|known| known.is_due()) {
                 return Ok(None);
             }
             Limited::Turns(turns)
         }
+        Limiting::Holders(name, now) => match rows.limit(name)? {
+            // Somebody has just looked.
+            Some(limit) if (now - limit.looked_at).abs() < LOOK_AFTER => Limited::Holders(Vec::new()),
+            _ => return Ok(None),
+        },
         _ => return Ok(None),
     }))
 }
@@ -142,8 +153,8 @@ pub fn change<R: Rows>(rows: &R, what: &Limiting) -> Done<Limited, R> {
                 let stored = rows.hold(&name)?;
                 pump(rows, &name, stored.clone(), &stored, *now)?;
             }
-            let mut gates = BTreeMap::new();
-            let turns = tickets.iter().map(|ticket| standing(rows, ticket, *now, &mut gates));
+            let mut gates = Gates::new(*now, tickets.len());
+            let turns = tickets.iter().map(|ticket| standing(rows, ticket, &mut gates));
             Limited::Turns(turns.collect::<Result<_, _>>()?)
         }
         Limiting::GiveBack(tickets) => {
@@ -174,16 +185,24 @@ pub fn change<R: Rows>(rows: &R, what: &Limiting) -> Done<Limited, R> {
             let now = limit.gate.mend(*at);
             limit.gate.set(*bounds, now);
             pump(rows, name, limit, &stored, *at)?;
+            rows.wake(name, *at)?;
             Limited::Changed(true)
         }
-        Limiting::Remove(name) => Limited::Changed(remove(rows, name)?),
+        Limiting::Remove(name, now) => {
+            rows.wake(name, *now)?;
+            Limited::Changed(remove(rows, name)?)
+        }
         Limiting::Close { name, closed, .. } => Limited::Changed(close(rows, name, closed)?),
-        Limiting::Open(name) => {
-            let Some(known) = rows.limit(name)? else { return Ok(Limited::Changed(false)) };
-            let mut limit = rows.hold(name)?;
+        Limiting::Open(name, now) => {
+            if rows.limit(name)?.is_none() {
+                return Ok(Limited::Changed(false));
+            }
+            let stored = rows.hold(name)?;
+            let mut limit = stored.clone();
             limit.gate.closed = None;
-            rows.save(name, &limit)?;
-            Limited::Changed(known.gate.closed.is_some())
+            pump(rows, name, limit, &stored, *now)?;
+            rows.wake(name, *now)?;
+            Limited::Changed(stored.gate.closed.is_some())
         }
         Limiting::List(_) | Limiting::Of(..) => return Err(crate::wire::odd().into()),
     })
@@ -237,7 +256,7 @@ fn ask<R: Rows>(rows: &R, one: &Ask, now: Millis) -> Done<Turn, R> {
         }
     }
     pump(rows, &one.limit, stored.clone(), &stored, now)?;
-    standing(rows, ticket, now, &mut BTreeMap::new())
+    standing(rows, ticket, &mut Gates::new(now, 1))
 }
 
 /// Gives all turns that are due, and keeps the limit where it has changed since it was stored.
@@ -260,6 +279,8 @@ struct Seen {
     gate: Gate,
     running: u64,
     now: Millis,
+    /// How many are before each that waits.
+    places: Option<HashMap<i64, u64>>,
 }
 
 impl Seen {
@@ -267,7 +288,7 @@ impl Seen {
         let mut gate = rows.limit(name)?.unwrap_or_default().gate;
         let now = gate.mend(now);
         let running = if gate.bounds.at_once.is_some() { rows.running(name)? } else { 0 };
-        Ok(Self { gate, running, now })
+        Ok(Self { gate, running, now, places: None })
     }
 
     fn is_due(&self) -> bool {
@@ -280,18 +301,39 @@ impl Seen {
     }
 }
 
-fn standing<R: Rows>(rows: &R, ticket: &Ticket, now: Millis, gates: &mut BTreeMap<String, Seen>) -> Done<Turn, R> {
+/// The limits that some calls wait at, each looked at once.
+struct Gates {
+    now: Millis,
+    /// Whether so many are asked for that their places are better read together.
+    many: bool,
+    known: BTreeMap<String, Seen>,
+}
+
+impl Gates {
+    fn new(now: Millis, tickets: usize) -> Self {
+        Self { now, many: tickets > MANY, known: BTreeMap::new() }
+    }
+}
+
+fn standing<R: Rows>(rows: &R, ticket: &Ticket, gates: &mut Gates) -> Done<Turn, R> {
     let Some(turn) = own(rows, ticket)? else { return Ok(Turn::Unknown) };
     match turn.state {
         State::Given => return Ok(Turn::Given(turn.at)),
         State::Aside => return Ok(Turn::Unknown),
         State::Waits => {}
     }
-    if !gates.contains_key(&turn.limit) {
-        gates.insert(turn.limit.clone(), Seen::of(rows, &turn.limit, now)?);
+    if !gates.known.contains_key(&turn.limit) {
+        let mut seen = Seen::of(rows, &turn.limit, gates.now)?;
+        if gates.many {
+            seen.places = Some(rows.order(&turn.limit)?.into_iter().zip(0..).collect());
+        }
+        gates.known.insert(turn.limit.clone(), seen);
     }
-    let before = rows.before(&turn)?;
-    let Some(seen) = gates.get(&turn.limit) else { return Ok(Turn::Unknown) };
+    let Some(seen) = gates.known.get(&turn.limit) else { return Ok(Turn::Unknown) };
+    let before = match &seen.places {
+        Some(places) => places.get(&turn.id).copied().unwrap_or(COUNTED),
+        None => rows.before(&turn)?,
+    };
     Ok(Turn::Waits { before, holds: seen.holds(), expects: seen.gate.expects(seen.now, before) })
 }
 
@@ -309,8 +351,8 @@ pub fn give_back<R: Rows>(rows: &R, ticket: &Ticket) -> Done<(), R> {
     }
 }
 
-fn limits_of<R: Rows>(rows: &R, tickets: &[Ticket]) -> Done<std::collections::BTreeSet<String>, R> {
-    let mut found = std::collections::BTreeSet::new();
+fn limits_of<R: Rows>(rows: &R, tickets: &[Ticket]) -> Done<BTreeSet<String>, R> {
+    let mut found = BTreeSet::new();
     for ticket in tickets {
         if let Some(turn) = own(rows, ticket)?.filter(|turn| turn.state == State::Waits) {
             found.insert(turn.limit);

@@ -256,6 +256,11 @@ impl Rows for Statements<'_> {
         self.count(text, &[vec![one.limit.as_str().into()], place.to_vec()].concat())
     }
 
+    fn order(&self, limit: &str) -> Result<Vec<i64>> {
+        let text = "SELECT id FROM turns WHERE state = 0 AND name = $1 ORDER BY rank, round, share, id LIMIT $2";
+        self.0.query(text, &[limit.into(), COUNTED.into()])?.iter().map(|row| row.int(0)).collect()
+    }
+
     fn take_back(&self, limit: &str, after: Micros) -> Result<u64> {
         let text = "UPDATE turns SET state = 0 WHERE state = 1 AND name = $1 AND at > $2";
         self.0.execute(text, &[limit.into(), after.into()])
@@ -278,6 +283,12 @@ impl Rows for Statements<'_> {
             Ok(Holder { execution: ExecutionId::new(row.text(0)?), epoch: row.num(1)?, owner, lease_until })
         };
         self.0.query(text, &[limit.into()])?.iter().map(holder).collect()
+    }
+
+    fn wake(&self, limit: &str, now: Millis) -> Result<()> {
+        let text = "UPDATE executions SET wake_at = $2 WHERE status IN ('sleeping', 'waiting') AND wake_at > $2
+            AND n IN (SELECT n FROM turns WHERE name = $1 AND state = 2)";
+        self.0.execute(text, &[limit.into(), now.into()]).map(|_| ())
     }
 
     fn gone(&self, id: &ExecutionId, epoch: Epoch) -> Result<()> {

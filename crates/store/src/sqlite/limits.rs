@@ -21,7 +21,7 @@ impl Sqlite {
         }
         // Who has set a limit is told when that is kept.
         let durable = match what {
-            Limiting::Set { .. } | Limiting::Remove(_) => Durable::Now,
+            Limiting::Set { .. } | Limiting::Remove(..) => Durable::Now,
             _ => Durable::Later,
         };
         let told = Arc::new(Mutex::new(None));
@@ -265,6 +265,15 @@ impl Rows for Statements<'_> {
         Ok(select.query_row(params![one.limit, one.rank, one.round, one.share, one.id, COUNTED], |row| row.get(0))?)
     }
 
+    fn order(&self, limit: &str) -> Result<Vec<i64>> {
+        let mut select = self.0.prepare_cached(
+            "SELECT id FROM turns INDEXED BY turns_waiting WHERE state = 0 AND name = ?1
+             ORDER BY rank, round, share, id LIMIT ?2",
+        )?;
+        let found = select.query_map(params![limit, COUNTED], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        Ok(found)
+    }
+
     fn take_back(&self, limit: &str, after: Micros) -> Result<u64> {
         let mut update =
             self.0.prepare_cached("UPDATE turns SET state = 0 WHERE state = 1 AND name = ?1 AND at > ?2")?;
@@ -299,6 +308,16 @@ impl Rows for Statements<'_> {
             });
         }
         Ok(found)
+    }
+
+    fn wake(&self, limit: &str, now: Millis) -> Result<()> {
+        self.0
+            .prepare_cached(
+                "UPDATE executions SET wake_at = ?2 WHERE status IN ('sleeping', 'waiting') AND wake_at > ?2
+                    AND n IN (SELECT n FROM turns WHERE name = ?1 AND state = 2)",
+            )?
+            .execute(params![limit, now])?;
+        Ok(())
     }
 
     fn gone(&self, id: &ExecutionId, epoch: Epoch) -> Result<()> {

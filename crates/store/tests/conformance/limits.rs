@@ -214,7 +214,7 @@ pub fn a_closed_limit_quiets_all_also_those_whose_turn_was_about_to_come(with: &
     let closed = Closed { from: T, until: T + 60_000, by: "u".to_owned(), why: "429".to_owned() };
     asker.store.limiting(Limiting::Close { name: unset.limit.clone(), closed, asked: false }).unwrap();
     assert!(!is_given(&unset.ask(&other, "u", T)));
-    asker.store.limiting(Limiting::Open(unset.limit.clone())).unwrap();
+    asker.store.limiting(Limiting::Open(unset.limit.clone(), T)).unwrap();
     assert_eq!(unset.ask(&other, "u", T), NOW);
     assert_eq!(unset.row().set, None);
 }
@@ -302,14 +302,14 @@ pub fn a_limit_is_set_anew_while_calls_run_and_removed(with: &Fixture) {
     assert_eq!(asker.look(&[ticket(&id, 1, "d")], T), [NOW], "it is given when there is more room");
     assert_eq!(asker.row().set, Some(("cli".to_owned(), T)));
     assert_eq!(asker.row().bounds, Bounds { at_once: Some(2), rate: None });
-    assert_eq!(asker.store.limiting(Limiting::Remove(asker.limit.clone())).unwrap(), Limited::Changed(true));
+    assert_eq!(asker.store.limiting(Limiting::Remove(asker.limit.clone(), T)).unwrap(), Limited::Changed(true));
     assert_eq!((asker.row().set, asker.row().running), (None, 2), "those that run are still seen");
     assert_eq!(asker.ask(&id, "e", T), NOW);
     for one in ["c", "d", "e"] {
         asker.gives_back(&id, one);
     }
-    assert_eq!(asker.store.limiting(Limiting::Remove(asker.limit.clone())).unwrap(), Limited::Changed(true));
-    assert_eq!(asker.store.limiting(Limiting::Remove(asker.limit.clone())).unwrap(), Limited::Changed(false));
+    assert_eq!(asker.store.limiting(Limiting::Remove(asker.limit.clone(), T)).unwrap(), Limited::Changed(true));
+    assert_eq!(asker.store.limiting(Limiting::Remove(asker.limit.clone(), T)).unwrap(), Limited::Changed(false));
     // The same by another handle.
     set(asker.store, &asker.limit, None, Some("7/m"));
     let again = Asker { store: with.again().as_ref(), limit: asker.limit.clone() }.row();
