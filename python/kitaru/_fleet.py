@@ -233,13 +233,21 @@ def _followed(exec_id: str) -> Iterator[tuple[bool, Any]]:
             yield True, outcome(known)
             return
         root = _native.manage_root(_config.engine(), exec_id)
-        if not known["held"] and (root == exec_id or not describe(root)["held"]):
+        top = known if root == exec_id else describe(root)
+        if not known["held"] and not top["held"] and not _is_for_workers(top):
             if known["status"] == "interrupted":
                 short = root[-8:]
                 text = f"{known['flow']} ({exec_id[-8:]}) is interrupted; go on with: kitaru resume {short}"
                 raise KitaruPaused(text, exec_id=exec_id, reason=known["reason"])
             raise parked(known)
         yield False, None
+
+
+def _is_for_workers(known: dict[str, Any]) -> bool:
+    """Whether an execution that nobody holds goes on by itself: workers have its pool, and nobody is asked."""
+    if known["pool"] is None or known["status"] == "paused":
+        return False
+    return known["status"] != "waiting" or not (known["reason"] or {}).get("waits")
 
 
 # -- inside a flow --------------------------------------------------------------------------------------

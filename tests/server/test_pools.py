@@ -296,6 +296,17 @@ def value_of(lab: Lab, exec_id: str, call: str) -> Any:
     return told.ok().out.strip()
 
 
+def test_whoever_has_the_handle_waits_for_the_workers(desk: Lab, workers: Workers) -> None:
+    desk.write("waits.py", "from agent import agent, asks\nprint(agent.submit(2).wait(60))\nprint(asks.submit().wait(60))")
+    waiting = desk.spawn(PYTHON, "waits.py")
+    until(lambda: desk.items("ls"))
+    workers.start()
+    out, err = waiting.communicate(timeout=60)
+    assert out == "['step 0', 'step 1']\n"
+    # Nobody waits for an answer of somebody else.
+    assert "Go on?" in err or "is waiting" in err, err
+
+
 def test_a_key_starts_once_and_other_inputs_are_refused(desk: Lab) -> None:
     program = "from agent import agent; print(agent.submit({}, key='order 1').exec_id)"
     first = desk.python("-c", program.format(3)).ok().out

@@ -60,6 +60,8 @@ fn standing(store: &dyn Store, row: &ExecutionRow, now: Millis) -> std::result::
         // It goes on with the execution above it.
         Status::Paused if is_paused_with(row) => return Ok(Standing::Pending),
         Status::Paused => return Ok(Standing::Paused),
+        // Workers take it up, unasked.
+        Status::Interrupted if row.pool.is_some() => return Ok(Standing::Pending),
         Status::Interrupted => return Ok(Standing::Interrupted),
         _ => {}
     }
