@@ -309,7 +309,7 @@ fn open(args: &Args) -> Result<Place, ManageError> {
     let normal = from("KITARU_SYNCHRONOUS").is_some_and(|level| level.eq_ignore_ascii_case("normal"));
     let token_file = args.token_file.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
     let synchronous = if normal { Synchronous::Normal } else { Synchronous::Full };
-    let options = Options { synchronous, token_file: token_file.clone() };
+    let options = Options { synchronous, token_file: token_file.clone(), ..Options::default() };
     let opened = kitaru_store::open(&store, &home, &options)?;
     Ok(Place { store: opened, address: store, home, normal, token_file })
 }

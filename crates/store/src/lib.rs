@@ -17,6 +17,7 @@ mod inherited;
 pub mod os;
 mod owners;
 mod postgres;
+mod seal;
 mod sqlite;
 pub mod store;
 mod upkeep;
@@ -57,6 +58,8 @@ pub struct Options {
     pub synchronous: Synchronous,
     /// The file with the token that a server is shown, in place of what the environment says.
     pub token_file: Option<PathBuf>,
+    /// The file with the keys by which the store is sealed, in place of what `KITARU_KEYS` says.
+    pub keys: Option<PathBuf>,
 }
 
 /// JSON texts up to this many bytes stay in their event.
