@@ -223,7 +223,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     }
     if let Command::Restore { folder, force, keep_tokens } = &args.command {
         // Before the store is opened: it may be damaged, and is not to be there.
-        return keep::restore(&args, folder, Restoring { force: *force, keep_tokens: *keep_tokens });
+        return keep::restore(&args, folder, Restoring { force: *force, keep_tokens: *keep_tokens, keys: None });
     }
     if let Command::Store(one) = &args.command {
         // Before the store is opened: it may be of an earlier version, and is not to be filled for a look.

@@ -14,6 +14,7 @@ mod copy;
 pub mod error;
 mod http;
 mod inherited;
+mod keyring;
 pub mod os;
 mod owners;
 mod postgres;
@@ -26,9 +27,12 @@ pub mod wire;
 
 pub use access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
 pub use afar::interrupt_by;
-pub use copy::{Copied, Copying, copy};
+pub use copy::{Copied, Copying, Large, copy};
 pub use error::StoreError;
 pub use http::is_remote;
+pub use keyring::{InUse, Keyring, Reached, Resealed};
+pub use seal::keys;
+pub use seal::KeyId;
 pub use postgres::{hidden, is_postgres, migrate, version};
 pub use sqlite::forget_memory;
 pub use store::{
@@ -60,6 +64,8 @@ pub struct Options {
     pub token_file: Option<PathBuf>,
     /// The file with the keys by which the store is sealed, in place of what `KITARU_KEYS` says.
     pub keys: Option<PathBuf>,
+    /// A store that is plain stays so, whatever keys there are: for those who only look.
+    pub stays_plain: bool,
 }
 
 /// JSON texts up to this many bytes stay in their event.

@@ -3,6 +3,7 @@
 use super::conn::Conn;
 use super::fault::{Fault, Result};
 use super::param::{Columns, Param};
+use crate::seal::{Sealing, named};
 use crate::values::{Chunk, Part, Place, decode_ids};
 use kitaru_core::{Digest, ValueRef};
 use std::collections::{HashMap, HashSet};
@@ -42,6 +43,8 @@ pub fn insert(db: &Conn, chunks: &[&Chunk]) -> Result<()> {
 
 fn part(row: &Row, at: usize) -> Result<Part> {
     Ok(Part {
+        digest: Digest(row.digest(at + 4)?),
+        sealed: row.flag(at + 5)?,
         len: row.num(at)?,
         stored: row.num(at + 1)?,
         zstd: row.flag(at + 2)?,
@@ -52,7 +55,8 @@ fn part(row: &Row, at: usize) -> Result<Part> {
 
 /// Those of these chunks that are stored.
 pub fn pieces(db: &Conn, digests: &[Digest]) -> Result<Vec<Option<Part>>> {
-    let text = "SELECT digest, len, stored, zstd, data FROM chunks WHERE digest = ANY ($1)";
+    let text = "SELECT digest, len, stored, zstd, data, digest, sealed IS NOT NULL FROM chunks
+        WHERE digest = ANY ($1)";
     let mut found: HashMap<[u8; 32], Row> = HashMap::new();
     for row in db.query(text, &[named(digests)])? {
         found.insert(row.digest(0)?, row);
@@ -71,16 +75,27 @@ pub fn ids(db: &Conn, chunks: &[Chunk]) -> Result<Vec<i64>> {
 }
 
 /// The chunks of a value, in order. None: there is no such value.
-pub fn parts(db: &Conn, reference: &ValueRef) -> Result<Vec<Part>> {
+pub fn parts(db: &Conn, seal: &Sealing<'_>, reference: &ValueRef) -> Result<Vec<Part>> {
+    for name in named::names(seal, named::VALUE, reference.digest) {
+        let found = parts_of(db, &name)?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The same by the name of its row.
+pub fn parts_of(db: &Conn, name: &Digest) -> Result<Vec<Part>> {
     let text = "SELECT chunks FROM blobs WHERE digest = $1";
-    let Some(row) = db.find(text, &[Param::Bytes(reference.digest.0.to_vec())])? else { return Ok(Vec::new()) };
+    let Some(row) = db.find(text, &[Param::Bytes(name.0.to_vec())])? else { return Ok(Vec::new()) };
     let ids = decode_ids(&row.bytes(0)?);
-    let text = "SELECT id, len, stored, zstd, data FROM chunks WHERE id = ANY ($1)";
+    let text = "SELECT id, len, stored, zstd, data, digest, sealed IS NOT NULL FROM chunks WHERE id = ANY ($1)";
     let mut found: HashMap<i64, Row> = HashMap::new();
     for row in db.query(text, &[Param::Ints(ids.clone())])? {
         found.insert(row.int(0)?, row);
     }
-    let missing = || Fault::Odd(format!("value {}: a part of it is not there", reference.digest));
+    let missing = || Fault::Odd(format!("value {name}: a part of it is not there"));
     ids.iter().map(|id| part(found.get(id).ok_or_else(missing)?, 1)).collect()
 }
 

@@ -7,9 +7,10 @@ use super::{Postgres, chunks};
 use crate::copy::{Cell, Copying, Fill, Kind, Row, Sink, TABLES, Table, not_empty};
 use crate::error::StoreError;
 use crate::store;
-use crate::values::{Chunk, Values, encode_ids};
+use crate::seal::Seal;
+use crate::values::{Chunk, Large, Values, encode_ids};
 use kitaru_core::value::Text;
-use kitaru_core::{Digest, ValueRef};
+use kitaru_core::Digest;
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -177,6 +178,7 @@ fn insert(db: &Conn, table: &Table, all: &[Row]) -> Result<()> {
 struct Taking<'a> {
     db: &'a Conn,
     values: &'a Values,
+    seal: &'a Seal,
     path: &'a str,
 }
 
@@ -187,13 +189,14 @@ impl Sink for Taking<'_> {
 
     fn value(&mut self, text: &Arc<Text>) -> store::Result<()> {
         let told = |fault: Fault| fault.told(self.path);
-        let new = self.values.prepare(text, |digests| chunks::has(self.db, digests).map_err(told))?;
+        let new = self.values.prepare(text, &self.seal.now(), |digests| chunks::has(self.db, digests).map_err(told))?;
         let parts: Vec<&Chunk> = new.chunks.iter().collect();
         chunks::insert(self.db, &parts).map_err(told)?;
         let ids = chunks::ids(self.db, &new.chunks).map_err(told)?;
-        let text = "INSERT INTO blobs (digest, len, chunks) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING";
-        let digest = Param::Bytes(new.reference.digest.0.to_vec());
-        let params = [digest, new.reference.len.into(), Param::Bytes(encode_ids(&ids))];
+        let text = "INSERT INTO blobs (digest, len, chunks, sealed) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (digest) DO NOTHING";
+        let (digest, sealed) = (Param::Bytes(new.name.0.to_vec()), Param::Bool(new.key.is_some()));
+        let params = [digest, new.reference.len.into(), Param::Bytes(encode_ids(&ids)), sealed];
         self.db.execute(text, &params).map(|_| ()).map_err(told)
     }
 }
@@ -212,11 +215,18 @@ impl Copying for Postgres {
         self.read(|db| rows(db, table, after, limit))
     }
 
-    fn stored(&self) -> store::Result<Vec<ValueRef>> {
+    fn stored(&self) -> store::Result<Vec<Large>> {
         self.read(|db| {
-            let one = |row: &tokio_postgres::Row| Ok(ValueRef { digest: Digest(row.digest(0)?), len: row.num(1)? });
-            db.query("SELECT digest, len FROM blobs ORDER BY digest", &[])?.iter().map(one).collect()
+            let one = |row: &tokio_postgres::Row| {
+                Ok(Large { name: Digest(row.digest(0)?), len: row.num(1)?, keyed: row.flag(2)? })
+            };
+            db.query("SELECT digest, len, sealed FROM blobs ORDER BY digest", &[])?.iter().map(one).collect()
         })
+    }
+
+    fn large(&self, large: &Large) -> store::Result<String> {
+        let parts = self.read(|db| chunks::parts_of(db, &large.name))?;
+        self.values.read_large(large, parts, &self.seal.now(), std::path::Path::new(&self.path))
     }
 
     fn take_in(&self, fill: Fill<'_>) -> store::Result<()> {
@@ -232,7 +242,7 @@ impl Copying for Postgres {
                     }
                 }
                 db.query("SELECT announce($1)", &[Param::Small(self.space)])?;
-                let mut taking = Taking { db, values: &self.values, path: &self.path };
+                let mut taking = Taking { db, values: &self.values, seal: &self.seal, path: &self.path };
                 fill(&mut taking)?;
                 db.batch(NUMBERS)
             })

@@ -28,6 +28,7 @@ use crate::afar::{Ahead, Away, Lane, Settings, Tries};
 use crate::error::StoreError;
 use crate::inherited::Inherited;
 use crate::owners;
+use crate::seal::Seal;
 use crate::store::{
     ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
     StatisticsRow, Store, WaitFilter,
@@ -62,6 +63,8 @@ pub struct Postgres {
     /// How far the clock of the database is ahead.
     ahead: Ahead,
     values: Values,
+    /// The store's keys.
+    seal: Arc<Seal>,
     /// Names the schema in locks.
     space: i32,
     path: String,
@@ -100,6 +103,7 @@ impl Postgres {
             lanes: [Lane::new(4), Lane::new(2), Lane::new(1)],
             away: Away::new(&path, &Settings::from_env()?),
             ahead: Ahead::default(),
+            seal: Arc::new(Seal::new(path.clone(), None)),
             values: Values::in_rows(),
             space: 0,
             path,
@@ -160,8 +164,8 @@ impl Postgres {
     }
 
     fn text_of(&self, reference: &ValueRef) -> Result<String> {
-        let parts = self.read(|db| chunks::parts(db, reference))?;
-        self.values.read(reference, parts, Path::new(&self.path))
+        let parts = self.read(|db| chunks::parts(db, &self.seal.now(), reference))?;
+        self.values.read(reference, parts, &self.seal.now(), Path::new(&self.path))
     }
 }
 
@@ -246,8 +250,8 @@ impl Store for Postgres {
 
     fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
         let found = self.read(|db| chunks::pieces(db, digests))?;
-        let path = Path::new(&self.path);
-        found.into_iter().map(|part| part.map(|part| self.values.bytes_of(part, path)).transpose()).collect()
+        let (path, seal) = (Path::new(&self.path), self.seal.now());
+        found.into_iter().map(|part| part.map(|part| self.values.bytes_of(part, &seal, path)).transpose()).collect()
     }
 
     fn by_its_clock(&self, here: Millis) -> Millis {

@@ -183,7 +183,7 @@ impl Postgres {
             match value {
                 Value::Stored(reference) => referred.copied.push(reference.digest),
                 Value::Inline(text) if text.get().len() > values::INLINE => {
-                    let new = self.values.prepare(text, |digests| self.read(|db| chunks::has(db, digests)))?;
+                    let new = self.values.prepare(text, &self.seal.now(), |digests| self.read(|db| chunks::has(db, digests)))?;
                     *value = Value::Stored(new.reference);
                     referred.new.push(new);
                 }

@@ -10,8 +10,10 @@ use super::param::{Columns, Param};
 use crate::error::StoreError;
 
 /// Migrations from version n to n + 1, in order.
-const MIGRATIONS: &[&str] =
-    &[concat!(include_str!("migrations/0001-tables.sql"), include_str!("migrations/0002-writing.sql"))];
+const MIGRATIONS: &[&str] = &[
+    concat!(include_str!("migrations/0001-tables.sql"), include_str!("migrations/0002-writing.sql")),
+    include_str!("migrations/0003-seal.sql"),
+];
 
 /// The version that this code writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;

@@ -6,7 +6,9 @@
 
 mod cipher;
 pub mod keys;
+pub mod named;
 mod place;
+pub mod rows;
 
 use crate::error::StoreError;
 use cipher::{Cipher, key_of};
@@ -261,14 +263,20 @@ impl Sealing<'_> {
         self.state.as_ref().map(|state| state.record.keys.clone()).unwrap_or_default()
     }
 
+    /// In a few words.
+    pub fn told(&self) -> String {
+        let Some(state) = self.state.as_deref() else { return "no".to_owned() };
+        let others = state.record.keys.len() - 1;
+        match (state.inner.all, others) {
+            (true, 0) => format!("by {}", state.writes),
+            (true, _) => format!("by {}, and some by {others} before it", state.writes),
+            (false, _) => format!("by {}, and some is plain", state.writes),
+        }
+    }
+
     /// Whether something may be plain that should be sealed.
     pub fn has_plain(&self) -> bool {
         self.state.as_ref().is_some_and(|state| !state.inner.all)
-    }
-
-    /// The name of the record that is followed: a write by another one is refused.
-    pub fn record(&self) -> Option<&Record> {
-        self.state.as_ref().map(|state| &state.record)
     }
 
     /// What stands for a digest of a `kind` of thing, where the database sees it: the digest of a short text tells it.

@@ -87,7 +87,7 @@ fn keys_change_and_what_older_ones_sealed_opens_until_it_is_over() {
 fn a_record_is_followed_only_as_it_was_made() {
     let home = tempfile::tempdir().unwrap();
     let seal = begun(home.path(), false);
-    let record = seal.now().record().cloned().unwrap();
+    let record = seal.now().state.unwrap().record.clone();
     assert_eq!(Record::of(&record.names(), record.state.clone()).as_ref(), Some(&record));
     for at in 0..record.state.len() {
         let mut wrong = record.clone();

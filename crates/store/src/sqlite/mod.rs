@@ -19,8 +19,11 @@ mod keep;
 mod once;
 mod open;
 mod read;
+mod reseal;
+mod reseal_chunks;
 mod restore;
 mod schema;
+pub mod seal;
 mod statistics;
 mod upkeep;
 mod write;
@@ -31,12 +34,13 @@ use crate::access::Access;
 use crate::error::StoreError;
 use crate::inherited::Inherited;
 use crate::os;
+use crate::seal::{Seal, keys, named};
 use crate::owners::Owners;
 use crate::store::{
     ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
     StatisticsRow, Store, WaitFilter,
 };
-use crate::values::Values;
+use crate::values::{Part, Values};
 use crate::wire::{Write, Wrote};
 pub use fault::Fault;
 use feed::Numbers;
@@ -44,7 +48,7 @@ use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, Seq, ValueRef};
 pub use restore::restore;
-use rusqlite::Connection;
+use seal::Db;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,10 +59,12 @@ use writer::{Durable, Writer};
 pub struct Sqlite {
     writer: Writer,
     /// `None`: the store is in memory, where there is one connection only.
-    reader: Option<Mutex<Inherited<Connection>>>,
+    reader: Option<Mutex<Inherited<Db>>>,
     numbers: Mutex<HashMap<ExecutionId, i64>>,
     owners: Arc<Owners>,
     values: Values,
+    /// The store's keys.
+    seal: Arc<Seal>,
     path: PathBuf,
     /// The file that was opened, by more than its name.
     file: Option<(u64, u64)>,
@@ -80,7 +86,8 @@ impl Sqlite {
         network: impl Fn(&Path) -> Option<&'static str>,
     ) -> Result<Self> {
         let home = open::folder(home, &network)?;
-        let opened = open::open(path, options, network)?;
+        let keys = options.keys.clone().or_else(keys::named);
+        let opened = open::open(path, options, keys, network)?;
         let full = options.synchronous == crate::Synchronous::Full;
         Ok(Self {
             writer: Writer::new(opened.writer, Some(opened.gate), opened.path.clone(), full),
@@ -88,11 +95,49 @@ impl Sqlite {
             numbers: Mutex::default(),
             owners: Owners::of(&home)?,
             values: Values::in_folder(open::beside(&opened.path, ".packs")),
+            seal: opened.seal,
             file: os::file_id(&opened.path).ok(),
             path: opened.path,
             pid: std::process::id(),
             posts: AtomicU64::new(0),
         })
+    }
+
+    /// The text of a value: where its parts stand, and what they are together. They may be moved in between, when they are
+    /// sealed anew.
+    fn value_of(
+        &self,
+        mut parts: impl FnMut(&Db) -> rusqlite::Result<Vec<Part>>,
+        read: impl Fn(Vec<Part>) -> Result<String>,
+    ) -> Result<String> {
+        let mut look = || self.read(|db| Ok(parts(db)?));
+        let found = look()?;
+        let places = |parts: &[Part]| parts.iter().map(Part::standing).collect::<Vec<_>>();
+        let before = places(&found);
+        match read(found) {
+            Ok(text) => Ok(text),
+            Err(error) => {
+                if seal::is_stale(&error) {
+                    self.follow()?;
+                }
+                let again = look()?;
+                if places(&again) == before && !seal::is_stale(&error) { Err(error) } else { read(again) }
+            }
+        }
+    }
+
+    /// The bytes of a part of a value.
+    fn piece(&self, digest: Digest) -> Result<Option<Vec<u8>>> {
+        for _ in 0..2 {
+            let names = named::names(&self.seal.now(), named::CHUNK, digest);
+            let found = self.read(|db| Ok(chunks::pieces(db, &names)?))?;
+            let Some(part) = found.into_iter().flatten().next() else { return Ok(None) };
+            match self.values.bytes_of(part, &self.seal.now(), &self.path) {
+                Err(error) if seal::is_stale(&error) => self.follow()?,
+                other => return other.map(Some),
+            }
+        }
+        Ok(None)
     }
 
     /// Refuses a forked child before it touches a connection, or a lock that a thread of its parent may have held.
@@ -106,18 +151,35 @@ impl Sqlite {
     fn write(
         &self,
         durable: Durable,
-        work: impl FnOnce(&Connection, &mut Numbers) -> fault::Result<u64> + Send + 'static,
+        work: impl FnOnce(&Db, &mut Numbers) -> fault::Result<u64> + Send + 'static,
     ) -> Result<u64> {
         self.here()?;
         self.writer.run(durable, work)
     }
 
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> fault::Result<T>) -> Result<T> {
+    fn read<T>(&self, mut query: impl FnMut(&Db) -> fault::Result<T>) -> Result<T> {
         self.here()?;
-        let told = |db: &Connection| query(db).map_err(|fault| fault.told(Some(db), &self.path));
-        match &self.reader {
+        let mut told = |db: &Db| query(db).map_err(|fault| fault.told(Some(db), &self.path));
+        let mut read = || match &self.reader {
             Some(reader) => told(&reader.lock().unwrap_or_else(PoisonError::into_inner)),
-            None => self.writer.with(told),
+            None => self.writer.with(&mut told),
+        };
+        match read() {
+            // Somebody else has sealed it, or changed its key, since this handle last looked.
+            Err(error) if seal::is_stale(&error) => {
+                self.follow()?;
+                read()
+            }
+            other => other,
+        }
+    }
+
+    /// Looks at the record of keys again.
+    fn follow(&self) -> Result<()> {
+        let follow = |db: &Db| db.follow().map_err(|fault| fault.told(Some(db), &self.path));
+        match &self.reader {
+            Some(reader) => follow(&reader.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => self.writer.with(follow),
         }
     }
 
@@ -148,7 +210,7 @@ impl Sqlite {
 impl Drop for Sqlite {
     fn drop(&mut self) {
         if self.here().is_ok() {
-            self.writer.with(open::before_close);
+            self.writer.with(|db| open::before_close(db));
         }
     }
 }
@@ -169,8 +231,11 @@ pub fn in_memory(home: &Path) -> Result<Arc<Sqlite>> {
         return Ok(Arc::clone(known));
     }
     let path = PathBuf::from("memory:");
+    // It is nowhere but in this process: it has no keys.
+    let db = Db::plain(open::in_memory(&path)?, &path);
     let made = Arc::new(Sqlite {
-        writer: Writer::new(open::in_memory(&path)?, None, path.clone(), false),
+        seal: Arc::clone(&db.seal),
+        writer: Writer::new(db, None, path.clone(), false),
         reader: None,
         numbers: Mutex::default(),
         owners: Owners::of(&open::folder(home, &os::network_file_system)?)?,
@@ -243,8 +308,9 @@ impl Store for Sqlite {
     }
 
     fn value(&self, reference: &ValueRef) -> Result<String> {
-        let parts = self.read(|db| Ok(chunks::parts(db, reference)?))?;
-        self.values.read(reference, parts, &self.path)
+        self.value_of(|db| chunks::parts(db, reference), |parts| {
+            self.values.read(reference, parts, &self.seal.now(), &self.path)
+        })
     }
 
     fn log(&self, id: &ExecutionId, lines: Vec<LogLine>) -> Result<()> {
@@ -256,7 +322,7 @@ impl Store for Sqlite {
         self.here()?;
         // On the writing connection it counts the commits of other connections only.
         let others: u64 = self.writer.with(|db| {
-            let read = |db: &Connection| db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0));
+            let read = |db: &Db| db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0));
             read(db).map_err(|error| Fault::Sql(error).told(Some(db), &self.path))
         })?;
         Ok(others.wrapping_add(self.posts.load(Ordering::Acquire)))
@@ -292,8 +358,7 @@ impl Store for Sqlite {
     }
 
     fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
-        let found = self.read(|db| Ok(chunks::pieces(db, digests)?))?;
-        found.into_iter().map(|part| part.map(|part| self.values.bytes_of(part, &self.path)).transpose()).collect()
+        digests.iter().map(|digest| self.piece(*digest)).collect()
     }
 
     fn owner(&self) -> Result<Owner> {
@@ -319,6 +384,10 @@ impl Store for Sqlite {
 
     fn upkeep(&self) -> Option<&dyn crate::Upkeep> {
         Some(self)
+    }
+
+    fn keyring(&self) -> Option<&dyn crate::Keyring> {
+        self.reader.as_ref().map(|_| self as &dyn crate::Keyring)
     }
 
     fn copying(&self) -> Option<&dyn crate::Copying> {
@@ -415,7 +484,7 @@ impl Queries for Sqlite {
     }
 
     fn health(&self, deep: bool) -> Result<Vec<(String, String)>> {
-        let setting = |db: &Connection, name: &str| {
+        let setting = |db: &Db, name: &str| {
             open::pragma(db, name).map_err(|error| Fault::Sql(error).told(Some(db), &self.path))
         };
         self.here()?;
@@ -435,6 +504,7 @@ impl Queries for Sqlite {
         }
         found.push(("pack_bytes".to_owned(), self.values.bytes().to_string()));
         found.push(("commits".to_owned(), self.writer.commits().to_string()));
+        found.push(("sealed".to_owned(), self.seal.now().told()));
         if deep {
             // On the reading connection, so that nobody waits for it.
             let name = "integrity_check";

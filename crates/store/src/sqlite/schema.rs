@@ -295,6 +295,8 @@ CREATE INDEX executions_unbegun ON executions (n) WHERE status = 'interrupted' A
 ALTER TABLE feed ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
 UPDATE feed SET at = unixepoch() * 1000;
 ",
+    // What sealing needs (`crate::seal`).
+    include_str!("seal.sql"),
 ];
 
 /// The version that this code writes.

@@ -42,10 +42,10 @@ pub fn health_reads_settings_back(with: &Fixture) {
     assert_eq!((get("integrity_check"), get("value_check")), (Some("ok"), Some("ok")));
     assert!(shallow.iter().all(|(name, _)| !name.ends_with("_check")), "a short look does not walk the store");
     if get("path").is_some_and(|path| path.starts_with("postgres://")) {
-        assert_eq!((get("format"), get("synchronous_commit")), (Some("1"), Some("on")));
+        assert_eq!((get("format"), get("synchronous_commit")), (Some("2"), Some("on")));
         return;
     }
-    assert_eq!(get("format"), Some("6"));
+    assert_eq!(get("format"), Some("7"));
     if get("path") != Some("memory:") {
         let settings = [("journal_mode", "wal"), ("synchronous", "2"), ("fullfsync", "1"), ("wal_bytes", "4194304")];
         for (name, value) in settings {
