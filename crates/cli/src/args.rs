@@ -133,6 +133,9 @@ pub enum Command {
     /// The store as a whole: what it is, bringing it up to date, copying it into another.
     #[command(subcommand)]
     Store(crate::store::Keep),
+    /// The keys by which the store is sealed.
+    #[command(subcommand)]
+    Keys(crate::keys::Keys),
     /// Who may ask a server, and for what.
     #[command(subcommand)]
     Tokens(Tokens),
@@ -485,6 +488,7 @@ impl Command {
             Self::Explain { .. } => "explain",
             Self::Doctor { .. } => "doctor",
             Self::Store(one) => one.name(),
+            Self::Keys(one) => one.name(),
             Self::Gc(_) => "gc",
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",

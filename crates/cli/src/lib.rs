@@ -16,6 +16,7 @@ mod diff;
 mod explain;
 mod guard;
 mod keep;
+mod keys;
 mod look;
 mod output;
 mod plan;
@@ -229,6 +230,10 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         // Before the store is opened: it may be of an earlier version, and is not to be filled for a look.
         return store::store(&args, one);
     }
+    if let Command::Keys(one) = &args.command {
+        // Before the store is opened: a plain one is not to be sealed for a look.
+        return keys::keys(&args, one);
+    }
     let place = open(&args)?;
     host.settle(&place).map_err(|error| ManageError::new(&error.code, error.message, error.hint))?;
     let store = Arc::clone(&place.store);
@@ -263,7 +268,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Worker(asked) => server::work(context, &asked),
         Command::Up(up) => server::serve(context, &up.listen, up.at_once),
         Command::Mcp(mcp) => server::mcp(context, &mcp),
-        Command::Explain { .. } | Command::Version | Command::Restore { .. } | Command::Store(_) => {
+        Command::Explain { .. } | Command::Version | Command::Restore { .. } | Command::Store(_) | Command::Keys(_) => {
             Ok(Answer::text(String::new()))
         }
     }
