@@ -41,7 +41,7 @@ def of(lab: Lab, flow: str) -> str:
 
 def test_all_of_it_is_shown(old: Lab) -> None:
     health = old.item("doctor", "--deep")["store"]
-    assert (health["format"], health["integrity_check"], health["value_check"]) == ("6", "ok", "ok")
+    assert (health["format"], health["integrity_check"], health["value_check"]) == ("7", "ok", "ok")
     listed = {row["flow"]: row["status"] for row in old.items("ls")}
     assert listed == {
         "completes": "completed",

@@ -80,6 +80,10 @@ class Lab:
         self.world = folder / "world.log"
         folder.mkdir(parents=True, exist_ok=True)
         self.write("world.py", WORLD)
+        self.keys = folder / "secret" / "keys"
+        if self.store == "sealed":
+            made = subprocess.run((served.KITARU, "keys", "new", "--file", str(self.keys)), capture_output=True, text=True)
+            assert made.returncode == 0, made.stderr
 
     def write(self, name: str, source: str) -> pathlib.Path:
         """A file in the folder."""
@@ -108,6 +112,8 @@ class Lab:
         """Where programs find the store."""
         if self.store == "local":
             return {"KITARU_HOME": str(self.home)}
+        if self.store == "sealed":
+            return {"KITARU_HOME": str(self.home), "KITARU_KEYS": str(self.keys)}
         if self.store == "postgres":
             return {"KITARU_HOME": str(self.home), "KITARU_STORE": cluster.shared().address(self.schema)}
         # Not the server's home: nothing but the address leads there.

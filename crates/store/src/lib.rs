@@ -83,7 +83,7 @@ pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Sto
         return http::connect(address, options.token_file.as_deref());
     }
     if postgres::is_postgres(address) {
-        return postgres::connect(address, options.synchronous == Synchronous::Normal);
+        return postgres::connect(address, options);
     }
     if address.contains("://") || address.is_empty() {
         return Err(StoreError::Address(address.to_owned()));

@@ -81,7 +81,7 @@ fn nothing_is_lost() {
         rows(&db)
     };
     let store = try_open(home.path()).unwrap();
-    assert_eq!(health(store.as_ref(), "format"), "6");
+    assert_eq!(health(store.as_ref(), "format"), "7");
     assert_eq!(
         (health(store.as_ref(), "integrity_check"), health(store.as_ref(), "value_check")),
         ("ok".into(), "ok".into())
@@ -200,7 +200,7 @@ fn a_process_that_dies_in_the_middle_leaves_it_as_it_was() {
             assert_eq!(rows(&db), before, "format {format}");
         }
         let store = try_open(home.path()).unwrap();
-        assert_eq!(health(store.as_ref(), "format"), "6");
+        assert_eq!(health(store.as_ref(), "format"), "7");
         assert_eq!(health(store.as_ref(), "integrity_check"), "ok");
         assert_eq!(rows(&Connection::open(home.path().join("kitaru.db")).unwrap()), before);
     }

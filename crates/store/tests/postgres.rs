@@ -114,9 +114,45 @@ fn many_who_open_an_empty_database_at_once_fill_it_once() {
             scope.spawn(|| start(opened(&cluster.address("kitaru")).unwrap().as_ref()));
         }
     });
-    assert_eq!(run(&cluster, "SELECT version FROM kitaru.kitaru_format"), ["1"]);
+    assert_eq!(run(&cluster, "SELECT version FROM kitaru.kitaru_format"), ["2"]);
     assert_eq!(run(&cluster, "SELECT count(*) FROM kitaru.executions"), ["6"]);
-    assert_eq!(kitaru_store::migrate(&cluster.address("kitaru")).unwrap(), (Some(1), 1));
+    assert_eq!(kitaru_store::migrate(&cluster.address("kitaru")).unwrap(), (Some(2), 2));
+}
+
+/// What the first version made, with one execution that awaits another.
+const FIRST: [&str; 2] =
+    [include_str!("../src/postgres/migrations/0001-tables.sql"), include_str!("../src/postgres/migrations/0002-writing.sql")];
+
+#[test]
+fn a_database_of_the_first_format_is_brought_up_to_date_when_somebody_says_so() {
+    let cluster = Cluster::quick();
+    let awaited = "00000000-0000-7000-8000-000000000001";
+    let reason = format!(r#"{{"awaits": [{{"least": 1, "executions": ["{awaited}"]}}], "executions": ["{awaited}"]}}"#);
+    run(&cluster, "CREATE SCHEMA first");
+    run(
+        &cluster,
+        &format!(
+            "SET search_path TO first; {} {}
+             CREATE TABLE kitaru_format (version bigint NOT NULL); INSERT INTO kitaru_format VALUES (1);
+             INSERT INTO executions (id, reversed, flow, status, reason, awaits, entry, tags, inputs, last_seq, created_at,
+                updated_at)
+             VALUES ('a', 'a', 'f', 'waiting', '{reason}', true, '{{\"module\":null,\"file\":null,\"qualname\":\"f\",
+                \"interpreter\":\"\",\"cwd\":\"\",\"path\":[],\"as_module\":false}}', '{{}}', '{{\"inline\":1}}', 0, 1, 1)",
+            FIRST[0], FIRST[1]
+        ),
+    );
+    let address = cluster.address("first");
+    assert_eq!(code(&address), "store-older");
+    assert_eq!(kitaru_store::migrate(&address).unwrap(), (Some(1), 2));
+    let store = opened(&address).unwrap();
+    let filter = kitaru_store::ExecutionFilter {
+        awaits_on: Some(ExecutionId::new(awaited)),
+        ..kitaru_store::ExecutionFilter::default()
+    };
+    let page = kitaru_store::Page { limit: 10, offset: 0 };
+    assert_eq!(store.queries().executions(&filter, page).unwrap().len(), 1);
+    let id = start(store.as_ref());
+    assert_eq!(store.load(&id, 0, 0).unwrap().len(), 2);
 }
 
 #[test]

@@ -9,19 +9,21 @@ use kitaru_core::{Digest, ValueRef};
 use std::collections::{HashMap, HashSet};
 use tokio_postgres::Row;
 
-fn named(digests: &[Digest]) -> Param {
+fn all_of(digests: &[Digest]) -> Param {
     Param::ManyBytes(digests.iter().map(|digest| digest.0.to_vec()).collect())
 }
 
 /// Which chunks are stored.
 pub fn has(db: &Conn, digests: &[Digest]) -> Result<Vec<bool>> {
-    let rows = db.query("SELECT digest FROM chunks WHERE digest = ANY ($1)", &[named(digests)])?;
+    let rows = db.query("SELECT digest FROM chunks WHERE digest = ANY ($1)", &[all_of(digests)])?;
     let found: HashSet<[u8; 32]> = rows.iter().map(|row| row.digest(0)).collect::<Result<_>>()?;
     Ok(digests.iter().map(|digest| found.contains(&digest.0)).collect())
 }
 
 /// Stores new chunks. It is not awaited to the disk: the commit that refers to them comes after it, and takes it along.
-pub fn insert(db: &Conn, chunks: &[&Chunk]) -> Result<()> {
+/// `false`: the store has other keys by now.
+pub fn insert(db: &Conn, chunks: &[&Chunk], space: i32, keys: &str) -> Result<bool> {
+    let mut sealed = None;
     let (mut digests, mut lens, mut packed, mut data) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for chunk in chunks {
         if let Place::Row(bytes) = &chunk.place {
@@ -29,16 +31,20 @@ pub fn insert(db: &Conn, chunks: &[&Chunk]) -> Result<()> {
             lens.push(i64::try_from(chunk.len).unwrap_or(i64::MAX));
             packed.push(chunk.zstd);
             data.push(bytes.clone());
+            sealed = named::key_name(chunk.sealed);
         }
     }
-    // Where two store the same at once, each waits for the other in one order.
-    let text = "WITH relaxed AS (SELECT set_config('synchronous_commit', 'off', true))
-        INSERT INTO chunks (digest, len, zstd, data, stored)
-        SELECT DISTINCT ON (new.digest) new.digest, new.len, new.zstd, new.data, octet_length(new.data)
-        FROM relaxed, unnest($1::bytea[], $2::bigint[], $3::boolean[], $4::bytea[]) AS new(digest, len, zstd, data)
-        ORDER BY new.digest ON CONFLICT (digest) DO NOTHING";
-    let params = [Param::ManyBytes(digests), Param::Ints(lens), Param::Bools(packed), Param::ManyBytes(data)];
-    db.execute(text, &params).map(|_| ())
+    let text = "SELECT put_chunks($1, $2, $3, $4, $5, $6, $7)";
+    let params = [
+        Param::Small(space),
+        keys.into(),
+        sealed.as_deref().into(),
+        Param::ManyBytes(digests),
+        Param::Ints(lens),
+        Param::Bools(packed),
+        Param::ManyBytes(data),
+    ];
+    db.one(text, &params)?.flag(0)
 }
 
 fn part(row: &Row, at: usize) -> Result<Part> {
@@ -58,7 +64,7 @@ pub fn pieces(db: &Conn, digests: &[Digest]) -> Result<Vec<Option<Part>>> {
     let text = "SELECT digest, len, stored, zstd, data, digest, sealed IS NOT NULL FROM chunks
         WHERE digest = ANY ($1)";
     let mut found: HashMap<[u8; 32], Row> = HashMap::new();
-    for row in db.query(text, &[named(digests)])? {
+    for row in db.query(text, &[all_of(digests)])? {
         found.insert(row.digest(0)?, row);
     }
     digests.iter().map(|digest| found.get(&digest.0).map(|row| part(row, 1)).transpose()).collect()
@@ -68,7 +74,7 @@ pub fn pieces(db: &Conn, digests: &[Digest]) -> Result<Vec<Option<Part>>> {
 pub fn ids(db: &Conn, chunks: &[Chunk]) -> Result<Vec<i64>> {
     let digests: Vec<Digest> = chunks.iter().map(|chunk| chunk.digest).collect();
     let mut found: HashMap<[u8; 32], i64> = HashMap::new();
-    for row in db.query("SELECT digest, id FROM chunks WHERE digest = ANY ($1)", &[named(&digests)])? {
+    for row in db.query("SELECT digest, id FROM chunks WHERE digest = ANY ($1)", &[all_of(&digests)])? {
         found.insert(row.digest(0)?, row.int(1)?);
     }
     Ok(digests.iter().map(|digest| found.get(&digest.0).copied().unwrap_or_default()).collect())
@@ -100,6 +106,7 @@ pub fn parts_of(db: &Conn, name: &Digest) -> Result<Vec<Part>> {
 }
 
 /// Whether there is such a value.
-pub fn is_there(db: &Conn, digest: &Digest) -> Result<bool> {
-    Ok(db.find("SELECT 1 FROM blobs WHERE digest = $1", &[Param::Bytes(digest.0.to_vec())])?.is_some())
+pub fn is_there(db: &Conn, seal: &Sealing<'_>, digest: &Digest) -> Result<bool> {
+    let names = all_of(&named::names(seal, named::VALUE, *digest));
+    Ok(db.find("SELECT 1 FROM blobs WHERE digest = ANY ($1)", &[names])?.is_some())
 }

@@ -18,6 +18,9 @@ const MIGRATIONS: &[&str] = &[
 /// The version that this code writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
 
+/// From this version on a store may be sealed.
+pub const SEALS: u32 = 2;
+
 /// The first version of PostgreSQL that has all that is needed.
 const NEEDED: u32 = 13;
 

@@ -263,6 +263,11 @@ impl Sealing<'_> {
         self.state.as_ref().map(|state| state.record.keys.clone()).unwrap_or_default()
     }
 
+    /// The names of the keys, as the record has them; empty: the store is plain.
+    pub fn names(&self) -> String {
+        self.state.as_ref().map(|state| state.record.names()).unwrap_or_default()
+    }
+
     /// In a few words.
     pub fn told(&self) -> String {
         let Some(state) = self.state.as_deref() else { return "no".to_owned() };

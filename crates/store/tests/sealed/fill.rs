@@ -120,8 +120,8 @@ pub fn fill(store: &dyn Store) -> Vec<ExecutionId> {
     store.log(&ids[2], vec![line(secret("line")), line(secret("another"))]).unwrap();
     store.keep_code(&format!("src:{}", Digest::of(b"code")), &serde_json::json!([secret("code")]).to_string()).unwrap();
     store.add_breakpoint(breakpoint()).unwrap();
-    // What is refused is kept with the number of whoever asked.
-    let odd = Write::Append(ExecutionId::new(secret("id")), T, 1, vec![]);
+    // What came of it is kept with the number of whoever asked.
+    let odd = Write::Append(ExecutionId::new("nobody"), T, 1, vec![]);
     store.write_once("writer", 1, vec![odd]).unwrap();
     guard(store, &ids[2]);
     ids
