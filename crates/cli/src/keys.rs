@@ -74,7 +74,8 @@ fn new(file: Option<PathBuf>) -> Result<Answer> {
     let made = files::make(&file, &today())?;
     let count = files::read(&file)?.len();
     let shown = file.display().to_string();
-    let mut messages = vec![format!("keep a copy of {shown} apart from the store: what it seals opens with nothing else")];
+    let mut messages =
+        vec![format!("keep a copy of {shown} apart from the store: what it seals opens with nothing else")];
     if is_named.as_deref() != Some(&file) {
         messages.push(format!("to seal a store with it: export KITARU_KEYS={shown}"));
     }
@@ -97,7 +98,8 @@ fn opened(args: &Args, stays: bool) -> Result<(Arc<dyn Store>, String)> {
 }
 
 fn ring<'a>(store: &'a dyn Store, shown: &str) -> Result<&'a dyn Keyring> {
-    let why = format!("the keys of {shown} are where it lies: a store behind a server is sealed there, one in memory never");
+    let why =
+        format!("the keys of {shown} are where it lies: a store behind a server is sealed there, one in memory never");
     store.keyring().ok_or_else(|| ManageError::new("usage", why, None))
 }
 

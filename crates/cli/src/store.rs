@@ -157,10 +157,12 @@ fn copy(args: &Args, (from, looks): (&str, &Options), (to, fills): (&str, &Optio
         Ok(kitaru_store::open(address, &home, options)?)
     };
     let (source, target) = (open(from, looks)?, open(to, fills)?);
-    let sealed = |store: &Arc<dyn Store>| Ok::<_, ManageError>(match store.keyring() {
-        Some(ring) => ring.in_use()?.writes,
-        None => None,
-    });
+    let sealed = |store: &Arc<dyn Store>| {
+        Ok::<_, ManageError>(match store.keyring() {
+            Some(ring) => ring.in_use()?.writes,
+            None => None,
+        })
+    };
     let (was, is) = (sealed(&source)?, sealed(&target)?);
     let now = source.by_its_clock(SystemClock.now());
     let copied = kitaru_store::copy(source.as_ref(), target.as_ref(), now)?;
@@ -185,5 +187,10 @@ fn copy(args: &Args, (from, looks): (&str, &Options), (to, fills): (&str, &Optio
     };
     let next =
         "the store that was copied is as it was: set KITARU_STORE to the copy, and use only one of them".to_owned();
-    Ok(Answer { item: Some(item), text: clean(&text), messages: how.into_iter().chain([next]).collect(), ..Answer::default() })
+    Ok(Answer {
+        item: Some(item),
+        text: clean(&text),
+        messages: how.into_iter().chain([next]).collect(),
+        ..Answer::default()
+    })
 }

@@ -5,9 +5,9 @@
 
 use crate::error::StoreError;
 use crate::store::{ExecutionFilter, Page, Result, Store};
+pub use crate::values::Large;
 use kitaru_core::lease::{Hold, hold};
 use kitaru_core::rows::Status;
-pub use crate::values::Large;
 use kitaru_core::value::Text;
 use kitaru_core::{Millis, Value};
 use std::sync::Arc;

@@ -31,9 +31,9 @@ pub use copy::{Copied, Copying, Large, copy};
 pub use error::StoreError;
 pub use http::is_remote;
 pub use keyring::{InUse, Keyring, Reached, Resealed};
-pub use seal::keys;
-pub use seal::KeyId;
 pub use postgres::{hidden, is_postgres, migrate, version};
+pub use seal::KeyId;
+pub use seal::keys;
 pub use sqlite::forget_memory;
 pub use store::{
     ArtifactRow, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries,

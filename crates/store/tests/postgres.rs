@@ -120,8 +120,10 @@ fn many_who_open_an_empty_database_at_once_fill_it_once() {
 }
 
 /// What the first version made, with one execution that awaits another.
-const FIRST: [&str; 2] =
-    [include_str!("../src/postgres/migrations/0001-tables.sql"), include_str!("../src/postgres/migrations/0002-writing.sql")];
+const FIRST: [&str; 2] = [
+    include_str!("../src/postgres/migrations/0001-tables.sql"),
+    include_str!("../src/postgres/migrations/0002-writing.sql"),
+];
 
 #[test]
 fn a_database_of_the_first_format_is_brought_up_to_date_when_somebody_says_so() {

@@ -140,17 +140,17 @@ impl Access for Postgres {
             ON CONFLICT (mark) DO UPDATE SET at = excluded.at RETURNING id";
         let bound = [act.by.as_str(), act.act.as_str(), act.from.as_str()];
         let params = |db: &Conn| {
-          [
-            act.at.into(),
-            act.by.as_str().into(),
-            act.token.as_deref().into(),
-            act.from.as_str().into(),
-            act.act.as_str().into(),
-            act.target.as_deref().into(),
-            db.kept(|| act_place("audit.given", act.at, bound), &act.given),
-            db.opt_kept(|| act_place("audit.before", act.at, bound), act.before.as_deref()),
-            mark.as_str().into(),
-          ]
+            [
+                act.at.into(),
+                act.by.as_str().into(),
+                act.token.as_deref().into(),
+                act.from.as_str().into(),
+                act.act.as_str().into(),
+                act.target.as_deref().into(),
+                db.kept(|| act_place("audit.given", act.at, bound), &act.given),
+                db.opt_kept(|| act_place("audit.before", act.at, bound), act.before.as_deref()),
+                mark.as_str().into(),
+            ]
         };
         self.written(|db| db.one(text, &params(db))?.num(0))
     }

@@ -7,11 +7,11 @@ use super::param::{Columns, Param, escaped, unescaped};
 use super::{Postgres, chunks};
 use crate::copy::{Cell, Copying, Fill, Kind, Row, Sink, TABLES, Table, not_empty};
 use crate::error::StoreError;
-use crate::store;
 use crate::seal::{self, Kept, Seal};
+use crate::store;
 use crate::values::{Chunk, Large, Values, encode_ids};
-use kitaru_core::value::Text;
 use kitaru_core::Digest;
+use kitaru_core::value::Text;
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -187,9 +187,8 @@ fn insert(db: &Conn, table: &Table, given_rows: &[Row]) -> Result<()> {
                 let waits = reason["waits"].as_array().into_iter().flatten().filter_map(Json::as_str);
                 Ok(Some(serde_json::to_string(&waits.map(escaped).collect::<Vec<_>>())?))
             });
-            let awaited = reasons.iter().map(|reason| {
-                Ok(Some(serde_json::to_string(&items::awaited(reason.get("awaits")))?))
-            });
+            let awaited =
+                reasons.iter().map(|reason| Ok(Some(serde_json::to_string(&items::awaited(reason.get("awaits")))?)));
             params.push(Param::SomeInts(awaits));
             params.push(Param::SomeTexts(parked.collect::<Result<_>>()?));
             given.push(("awaits".to_owned(), "bigint[]"));
@@ -286,7 +285,8 @@ impl Copying for Postgres {
                 }
                 self.must_have_keys(db)?;
                 db.query("SELECT announce($1)", &[Param::Small(self.space)])?;
-                let mut taking = Taking { db, values: &self.values, seal: &self.seal, path: &self.path, space: self.space };
+                let mut taking =
+                    Taking { db, values: &self.values, seal: &self.seal, path: &self.path, space: self.space };
                 fill(&mut taking)?;
                 db.batch(NUMBERS)
             })

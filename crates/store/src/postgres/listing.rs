@@ -113,7 +113,10 @@ const CANDIDATES: &str = "n IN (
  ORDER BY n DESC";
 
 pub fn candidates(db: &Conn, now: Millis) -> Result<Vec<ExecutionRow>> {
-    db.query(&format!("{EXECUTION} WHERE {CANDIDATES}"), &[now.into()])?.iter().map(|row| read::execution_row(db, row)).collect()
+    db.query(&format!("{EXECUTION} WHERE {CANDIDATES}"), &[now.into()])?
+        .iter()
+        .map(|row| read::execution_row(db, row))
+        .collect()
 }
 
 pub fn waits(db: &Conn, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>> {

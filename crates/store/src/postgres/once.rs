@@ -8,9 +8,9 @@ use super::Postgres;
 use super::chunks;
 use super::fault::{self, Fault};
 use super::items::{self, Items, Referred};
+use super::param::{Columns, Param, unescaped};
 use super::places::execution;
 use super::seal::is_stale;
-use super::param::{Columns, Param, unescaped};
 use crate::afar::{Tries, now};
 use crate::error::StoreError;
 use crate::seal::{Sealing, named};
@@ -81,7 +81,10 @@ impl Postgres {
             }
             // One of them is what no statement takes: nothing was written, and each goes alone.
             Err(StoreError::Io { .. }) if writes.len() > 1 => {
-                let told = std::mem::take(writes).into_iter().enumerate().map(|(at, one)| self.alone(writer, number, at, one, strict));
+                let told = std::mem::take(writes)
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, one)| self.alone(writer, number, at, one, strict));
                 return told.collect();
             }
             other => other?,

@@ -10,7 +10,7 @@ use super::fault::{Fault, Result};
 use super::param::{self, Columns, Param};
 use crate::copy::{Cell, Kind, Row, TABLES, Table};
 use crate::keyring::{InUse, Keyring, Reached, Resealed};
-use crate::seal::{Found, KeyId, Kept, Place, SEALED, Sealed, Sealing, named};
+use crate::seal::{Found, Kept, KeyId, Place, SEALED, Sealed, Sealing, named};
 use crate::store;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;

@@ -34,7 +34,12 @@ impl Conn {
     }
 
     /// The same, where there need not be any.
-    pub fn opt_json<T: DeserializeOwned>(&self, row: &Row, at: usize, place: impl FnOnce() -> Place) -> Result<Option<T>> {
+    pub fn opt_json<T: DeserializeOwned>(
+        &self,
+        row: &Row,
+        at: usize,
+        place: impl FnOnce() -> Place,
+    ) -> Result<Option<T>> {
         let Some(text) = param::get::<Option<&str>>(row, at)? else { return Ok(None) };
         // What it has of NUL is escaped by JSON itself.
         Ok(Some(match param::sealed(text)? {
@@ -85,10 +90,7 @@ impl Postgres {
     }
 
     /// Changes the record, while nobody writes. `made`: the new one, of the present; `None`: it stays.
-    pub(super) fn change_record(
-        &self,
-        made: impl Fn(&Conn) -> store::Result<Option<Record>>,
-    ) -> store::Result<bool> {
+    pub(super) fn change_record(&self, made: impl Fn(&Conn) -> store::Result<Option<Record>>) -> store::Result<bool> {
         let changed = self.again(|db| {
             db.transaction("BEGIN", |db| {
                 let key = (i64::from(self.space) << 8) | 3;

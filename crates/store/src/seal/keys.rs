@@ -171,7 +171,8 @@ mod tests {
         let secret = good.split(' ').nth(3).unwrap().trim();
         let digits = if secret.starts_with('0') { "1" } else { "0" };
         let wrong = good.replace(secret, &format!("{digits}{}", &secret[1..]));
-        for text in ["", "# nothing\n", &wrong, &good[..60], &format!("{good}{good}"), &format!("{secret}\n"), "\u{0}"] {
+        for text in ["", "# nothing\n", &wrong, &good[..60], &format!("{good}{good}"), &format!("{secret}\n"), "\u{0}"]
+        {
             fs::write(&path, text).unwrap();
             let error = read(&path).unwrap_err();
             assert_eq!(error.code(), "key-file", "{text:?}");

@@ -11,10 +11,10 @@ mod place;
 pub mod rows;
 
 use crate::error::StoreError;
-use cipher::{Cipher, key_of};
 pub use cipher::KeyId;
-use kitaru_core::Digest;
+use cipher::{Cipher, key_of};
 use keys::Key;
+use kitaru_core::Digest;
 pub use place::{Place, SEALED, Sealed};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -161,12 +161,8 @@ impl Seal {
             return Err(self.sealed(format!("with {named}, and KITARU_KEYS is not set: name the file that has it")));
         };
         let keys = keys::read(file)?;
-        let missing: Vec<String> = record
-            .keys
-            .iter()
-            .filter(|id| !keys.iter().any(|key| key.id == **id))
-            .map(ToString::to_string)
-            .collect();
+        let missing: Vec<String> =
+            record.keys.iter().filter(|id| !keys.iter().any(|key| key.id == **id)).map(ToString::to_string).collect();
         if !missing.is_empty() {
             let (missing, file) = (missing.join(" and "), file.display());
             return Err(self.sealed(format!("with {named}, and {file} has no {missing}: name the file that has it")));
@@ -184,7 +180,9 @@ impl Seal {
 
     fn newest(&self) -> Result<Key, StoreError> {
         let file = self.file.as_deref().ok_or_else(|| {
-            StoreError::Setting("KITARU_KEYS is not set: it names the file of keys (`kitaru keys new --file FILE`)".to_owned())
+            StoreError::Setting(
+                "KITARU_KEYS is not set: it names the file of keys (`kitaru keys new --file FILE`)".to_owned(),
+            )
         })?;
         let last = keys::read(file)?.pop();
         last.ok_or_else(|| StoreError::KeyFile { path: file.display().to_string(), why: "it has no key".to_owned() })
@@ -194,7 +192,8 @@ impl Seal {
     pub fn begin(&self, all: bool) -> Result<Record, StoreError> {
         let key = self.newest()?;
         let mut drawn = [0; 48];
-        getrandom::fill(&mut drawn).map_err(|error| StoreError::Io { path: self.path.clone(), why: error.to_string() })?;
+        getrandom::fill(&mut drawn)
+            .map_err(|error| StoreError::Io { path: self.path.clone(), why: error.to_string() })?;
         let (mut store, mut address) = ([0; 16], [0; 32]);
         store.copy_from_slice(&drawn[..16]);
         address.copy_from_slice(&drawn[16..]);
@@ -222,7 +221,8 @@ impl Seal {
         }
         let file = self.file.as_deref().ok_or_else(|| self.plain())?;
         let key = keys::read(file)?.into_iter().find(|key| key.id == state.writes);
-        let key = key.ok_or_else(|| self.sealed(format!("with {}, which {} no longer has", state.writes, file.display())))?;
+        let key =
+            key.ok_or_else(|| self.sealed(format!("with {}, which {} no longer has", state.writes, file.display())))?;
         Ok(Some(recorded(&key, vec![key.id], &Inner { all: true, ..state.inner.clone() })))
     }
 
@@ -321,7 +321,12 @@ impl Sealing<'_> {
     }
 
     /// Bytes of a column. `sealed`: the row says that they are.
-    pub fn open_bytes(&self, place: impl FnOnce() -> Place, sealed: bool, bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    pub fn open_bytes(
+        &self,
+        place: impl FnOnce() -> Place,
+        sealed: bool,
+        bytes: Vec<u8>,
+    ) -> Result<Vec<u8>, StoreError> {
         if sealed {
             return self.opened(&place(), &bytes);
         }

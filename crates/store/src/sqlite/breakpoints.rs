@@ -23,9 +23,7 @@ pub fn add(db: &Db, one: &BreakpointRow) -> Result<u64> {
             "INSERT INTO breakpoints (flow, file, before, every, condition, by, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              RETURNING id",
         )?
-        .query_row(params![one.flow, one.file, one.before, one.every, condition, one.by, one.at], |row| {
-            row.get(0)
-        })?;
+        .query_row(params![one.flow, one.file, one.before, one.every, condition, one.by, one.at], |row| row.get(0))?;
     Ok(id)
 }
 
@@ -65,7 +63,8 @@ pub fn keep_code(db: &Db, digest: &str, parts: &str) -> Result<()> {
     let seal = db.seal.now();
     let (digest, parts) = named::code(&seal, digest, parts);
     let parts = seal.text(|| named::code_place(&digest), &parts);
-    db.prepare_cached("INSERT OR IGNORE INTO codes (digest, parts) VALUES (?1, ?2)")?.execute(params![digest, parts])?;
+    db.prepare_cached("INSERT OR IGNORE INTO codes (digest, parts) VALUES (?1, ?2)")?
+        .execute(params![digest, parts])?;
     Ok(())
 }
 

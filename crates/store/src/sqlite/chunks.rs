@@ -75,7 +75,15 @@ pub fn pieces(db: &Db, digests: &[Digest]) -> rusqlite::Result<Vec<Option<Part>>
 fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
     let pack: Option<u64> = row.get(4)?;
     let place: Option<u64> = row.get(5)?;
-    Ok(Part { len: row.get(0)?, stored: row.get(1)?, zstd: row.get(2)?, data: row.get(3)?, pack: pack.zip(place), digest: Digest(row.get(6)?), sealed: row.get(7)? })
+    Ok(Part {
+        len: row.get(0)?,
+        stored: row.get(1)?,
+        zstd: row.get(2)?,
+        data: row.get(3)?,
+        pack: pack.zip(place),
+        digest: Digest(row.get(6)?),
+        sealed: row.get(7)?,
+    })
 }
 
 /// Refuses references to values that are not there: whatever they were read from has gone meanwhile.

@@ -8,8 +8,8 @@
 //! Not here: which executions go (the engine says), and removing them ([`super::forks`]).
 
 use super::fault::{Fault, Result};
-use super::seal::Db;
 use super::feed::Numbers;
+use super::seal::Db;
 use super::writer::Durable;
 use super::{Sqlite, chunks};
 use crate::seal::{Sealing, named};
@@ -208,8 +208,9 @@ fn parts(db: &Db, marks: &Marks, after: i64, loose: &mut Vec<Candidate>) -> Resu
 fn catch_up(db: &Db, marks: &mut Marks) -> Result<()> {
     let mut found = Vec::new();
     let mut last = db.prepare_cached("SELECT last_seq, status FROM executions WHERE n = ?1")?;
-    let mut events =
-        db.prepare_cached("SELECT payload, place FROM journal WHERE place > (?1 << 32 | ?2) AND place < (?1 + 1) << 32")?;
+    let mut events = db.prepare_cached(
+        "SELECT payload, place FROM journal WHERE place > (?1 << 32 | ?2) AND place < (?1 + 1) << 32",
+    )?;
     let mut read = |n: i64, seen: i64, upto: i64| -> Result<()> {
         if upto > seen {
             let mut rows = events.query(params![n, seen])?;

@@ -78,6 +78,8 @@ impl Sqlite {
     }
 
     fn prepare(&self, text: &Arc<kitaru_core::value::Text>) -> Result<New> {
-        self.values.prepare(text, &self.seal.now(), |digests| self.read(|db| chunks::has_chunks(db, digests).map_err(Fault::from)))
+        self.values.prepare(text, &self.seal.now(), |digests| {
+            self.read(|db| chunks::has_chunks(db, digests).map_err(Fault::from))
+        })
     }
 }

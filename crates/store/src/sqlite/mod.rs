@@ -34,8 +34,8 @@ use crate::access::Access;
 use crate::error::StoreError;
 use crate::inherited::Inherited;
 use crate::os;
-use crate::seal::{Seal, keys, named};
 use crate::owners::Owners;
+use crate::seal::{Seal, keys, named};
 use crate::store::{
     ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
     StatisticsRow, Store, WaitFilter,
@@ -308,9 +308,10 @@ impl Store for Sqlite {
     }
 
     fn value(&self, reference: &ValueRef) -> Result<String> {
-        self.value_of(|db| chunks::parts(db, reference), |parts| {
-            self.values.read(reference, parts, &self.seal.now(), &self.path)
-        })
+        self.value_of(
+            |db| chunks::parts(db, reference),
+            |parts| self.values.read(reference, parts, &self.seal.now(), &self.path),
+        )
     }
 
     fn log(&self, id: &ExecutionId, lines: Vec<LogLine>) -> Result<()> {
@@ -484,9 +485,8 @@ impl Queries for Sqlite {
     }
 
     fn health(&self, deep: bool) -> Result<Vec<(String, String)>> {
-        let setting = |db: &Db, name: &str| {
-            open::pragma(db, name).map_err(|error| Fault::Sql(error).told(Some(db), &self.path))
-        };
+        let setting =
+            |db: &Db, name: &str| open::pragma(db, name).map_err(|error| Fault::Sql(error).told(Some(db), &self.path));
         self.here()?;
         let mut found = vec![("path".to_owned(), self.path.display().to_string())];
         // Settings belong to a connection: the one that writes is the one that matters.

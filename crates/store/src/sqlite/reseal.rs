@@ -5,13 +5,13 @@
 //! begins anew and passes over what it has done. Not here: the ciphers (`crate::seal`), and parts of large values
 //! (`reseal_chunks`).
 
+use super::Sqlite;
 use super::fault::{Fault, Result};
 use super::seal::{self, Db};
 use super::writer::Durable;
-use super::Sqlite;
 use crate::copy::Cell;
 use crate::keyring::{InUse, Keyring, Reached, Resealed};
-use crate::seal::{Found, KeyId, Kept, Place, SEALED, Sealed, named};
+use crate::seal::{Found, Kept, KeyId, Place, SEALED, Sealed, named};
 use crate::store;
 use kitaru_core::Digest;
 use rusqlite::types::ValueRef as Stored;
@@ -22,8 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const SOME: usize = 200;
 
 /// What this dialect alone has.
-const WRITERS: Sealed =
-    Sealed { table: "writers", order: &["n"], bound: &["id", "number"], columns: &["answers"] };
+const WRITERS: Sealed = Sealed { table: "writers", order: &["n"], bound: &["id", "number"], columns: &["answers"] };
 
 /// What comes after the tables.
 const CODES: usize = SEALED.len() + 1;
@@ -112,7 +111,8 @@ fn reseal(db: &Db, one: &Sealed, row: &[Cell]) -> Result<()> {
         });
     }
     let from = row.len();
-    let set: Vec<String> = one.columns.iter().enumerate().map(|(at, name)| format!("{name} = ?{}", from + at + 1)).collect();
+    let set: Vec<String> =
+        one.columns.iter().enumerate().map(|(at, name)| format!("{name} = ?{}", from + at + 1)).collect();
     let text = format!("UPDATE {} SET {} WHERE ({key}) = ({marks})", one.table, set.join(", "));
     db.prepare_cached(&text)?.execute(params_from_iter(row.iter().chain(&sealed)))?;
     Ok(())
@@ -148,7 +148,8 @@ fn reseal_code(db: &Db, row: &[Cell]) -> Result<()> {
     let seal = db.seal.now();
     let (keyed, parts) = named::code(&seal, &digest, &parts);
     let parts = seal.text(|| named::code_place(&keyed), &parts);
-    db.prepare_cached("INSERT OR REPLACE INTO codes (digest, parts) VALUES (?1, ?2)")?.execute(params![keyed, parts])?;
+    db.prepare_cached("INSERT OR REPLACE INTO codes (digest, parts) VALUES (?1, ?2)")?
+        .execute(params![keyed, parts])?;
     if keyed != name {
         db.prepare_cached("DELETE FROM codes WHERE digest = ?1")?.execute([name])?;
     }
@@ -181,7 +182,12 @@ type Work = fn(&Db, &[Cell]) -> Result<()>;
 
 impl Sqlite {
     /// Changes some rows in one transaction, as long as that key writes.
-    fn reseal_rows(&self, id: KeyId, rows: Vec<Vec<Cell>>, work: impl Fn(&Db, &[Cell]) -> Result<()> + Send + 'static) -> store::Result<u64> {
+    fn reseal_rows(
+        &self,
+        id: KeyId,
+        rows: Vec<Vec<Cell>>,
+        work: impl Fn(&Db, &[Cell]) -> Result<()> + Send + 'static,
+    ) -> store::Result<u64> {
         self.write(Durable::Later, move |db, _| {
             if db.seal.now().writes() != Some(id) {
                 // Somebody else has changed it meanwhile: the walk goes on with that one.

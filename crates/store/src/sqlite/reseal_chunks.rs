@@ -132,7 +132,9 @@ impl Sqlite {
         let len = self.path.metadata().map_err(|error| crate::error::from_io(&self.path, &error))?.len();
         if len > SMALL && !whole {
             let shown = self.path.display();
-            return Ok(Some(format!("{shown} is large: what was plain may stand in its unused parts until it is scrubbed")));
+            return Ok(Some(format!(
+                "{shown} is large: what was plain may stand in its unused parts until it is scrubbed"
+            )));
         }
         let told = |db: &Db, error: rusqlite::Error| super::Fault::Sql(error).told(Some(db), &self.path);
         let busy: i64 = self.writer.alone(|db| {

@@ -63,7 +63,12 @@ impl Db {
     }
 
     /// A column without a copy of it, where it is plain.
-    pub fn opened<'a>(&self, row: &'a Row<'_>, at: usize, place: impl FnOnce() -> Place) -> Result<Option<Cow<'a, str>>> {
+    pub fn opened<'a>(
+        &self,
+        row: &'a Row<'_>,
+        at: usize,
+        place: impl FnOnce() -> Place,
+    ) -> Result<Option<Cow<'a, str>>> {
         let found = match row.get_ref(at)? {
             Stored::Null => return Ok(None),
             Stored::Blob(bytes) => Found::Sealed(bytes),

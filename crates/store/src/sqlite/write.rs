@@ -236,15 +236,7 @@ pub fn log(db: &Db, numbers: &mut Numbers, n: i64, lines: &[crate::LogLine]) -> 
 }
 
 /// Writes events whose sequences are reserved, and what they change.
-fn record(
-    db: &Db,
-    numbers: &mut Numbers,
-    n: i64,
-    first: Seq,
-    epoch: Epoch,
-    at: Millis,
-    events: &[Body],
-) -> Result<()> {
+fn record(db: &Db, numbers: &mut Numbers, n: i64, first: Seq, epoch: Epoch, at: Millis, events: &[Body]) -> Result<()> {
     let mut insert = db.prepare_cached(
         "INSERT INTO journal (place, kind, call_key, payload, epoch, at, revision)
          VALUES (?1 << 32 | ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

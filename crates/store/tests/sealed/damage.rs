@@ -76,8 +76,12 @@ fn what_was_cut_changed_or_replaced_by_something_plain_is_noticed() {
             format!("substr({column}, 1, length({column}) - 1)"),
             format!("substr({column}, 1, 30)"),
             // A bit of the nonce, the text, the tag.
-            format!("CAST(substr({column}, 1, 12) || (CASE WHEN substr({column}, 13, 1) = x'00' THEN x'01' ELSE x'00' END) || substr({column}, 14) AS BLOB)"),
-            format!("CAST(substr({column}, 1, length({column}) - 1) || (CASE WHEN substr({column}, -1) = x'00' THEN x'01' ELSE x'00' END) AS BLOB)"),
+            format!(
+                "CAST(substr({column}, 1, 12) || (CASE WHEN substr({column}, 13, 1) = x'00' THEN x'01' ELSE x'00' END) || substr({column}, 14) AS BLOB)"
+            ),
+            format!(
+                "CAST(substr({column}, 1, length({column}) - 1) || (CASE WHEN substr({column}, -1) = x'00' THEN x'01' ELSE x'00' END) AS BLOB)"
+            ),
             "'\"plain\"'".to_owned(),
             "x''".to_owned(),
         ] {
@@ -90,7 +94,11 @@ fn what_was_cut_changed_or_replaced_by_something_plain_is_noticed() {
 
 #[test]
 fn a_record_of_keys_that_was_changed_or_removed_opens_nothing() {
-    for statements in ["UPDATE sealing SET state = x'0102'", "UPDATE sealing SET keys = 'x'", "UPDATE sealing SET keys = keys || ' ' || keys"] {
+    for statements in [
+        "UPDATE sealing SET state = x'0102'",
+        "UPDATE sealing SET keys = 'x'",
+        "UPDATE sealing SET keys = keys || ' ' || keys",
+    ] {
         assert_eq!(changed(statements).unwrap_err(), "store-damaged", "{statements}");
     }
     // Without one the store is taken for a plain one that is to be sealed, and what is in it opens with no key.

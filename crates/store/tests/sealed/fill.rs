@@ -1,7 +1,7 @@
 //! A store with something secret in every place that holds what users wrote, and all of it read back.
 
-use super::events::{self, answered, created, ended_as, error, head, taken};
 use super::T;
+use super::events::{self, answered, created, ended_as, error, head, taken};
 use kitaru_core::event::{
     AttemptFailed, Await, CallKind, CallStarted, Completed, Failed, Noted, Outcome, Suspended, Usage,
 };
@@ -57,7 +57,8 @@ fn failed(of: &str) -> kitaru_core::event::ErrorData {
 
 /// Fills a store. Returns executions to look at.
 pub fn fill(store: &dyn Store) -> Vec<ExecutionId> {
-    let ids: Vec<ExecutionId> = (0..4).map(|at| ExecutionId::new(format!("00000000-0000-7000-8000-00000000000{at}"))).collect();
+    let ids: Vec<ExecutionId> =
+        (0..4).map(|at| ExecutionId::new(format!("00000000-0000-7000-8000-00000000000{at}"))).collect();
     for id in &ids {
         let mut first = created("flow");
         if let Body::Created(one) = &mut first {
@@ -115,7 +116,10 @@ pub fn fill(store: &dyn Store) -> Vec<ExecutionId> {
     };
     append(&ids[2], vec![parked(vec!["open".to_owned()])]);
     let awaits = vec![Await { least: 1, executions: vec![ids[2].clone()], ends: true }];
-    append(&ids[3], vec![Body::Suspended(Suspended { waits: vec![], wake_at: None, sleeping: false, awaits, reused: vec![] })]);
+    append(
+        &ids[3],
+        vec![Body::Suspended(Suspended { waits: vec![], wake_at: None, sleeping: false, awaits, reused: vec![] })],
+    );
     let line = |text: String| LogLine { at: T, call_key: None, stream: "stdout".to_owned(), text };
     store.log(&ids[2], vec![line(secret("line")), line(secret("another"))]).unwrap();
     store.keep_code(&format!("src:{}", Digest::of(b"code")), &serde_json::json!([secret("code")]).to_string()).unwrap();
@@ -129,7 +133,9 @@ pub fn fill(store: &dyn Store) -> Vec<ExecutionId> {
 
 fn answer() -> Body {
     match answered("w") {
-        Body::WaitAnswered(one) => Body::WaitAnswered(kitaru_core::event::WaitAnswered { value: value("answer"), ..one }),
+        Body::WaitAnswered(one) => {
+            Body::WaitAnswered(kitaru_core::event::WaitAnswered { value: value("answer"), ..one })
+        }
         other => other,
     }
 }

@@ -9,7 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 fn files(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut files: Vec<_> = std::fs::read_dir(home.path().join("store")).unwrap().map(|one| one.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(home.path().join("store")).unwrap().map(|one| one.unwrap().path()).collect();
     files.retain(|path| path.is_file() && !path.to_string_lossy().ends_with("-shm"));
     files.sort();
     files.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
@@ -139,7 +140,17 @@ fn writers_and_readers_notice_nothing_of_a_rotation() {
             for at in 0..200u64 {
                 let large = kitaru_core::Value::of(&super::fill::large(at, 3_000 + 500 * at as usize)).unwrap();
                 store.append(&id, T, 1, vec![events::ended(&format!("c{at}"), large)]).unwrap();
-                store.log(&id, vec![kitaru_store::LogLine { at: T, call_key: None, stream: "log".to_owned(), text: format!("{at}") }]).unwrap();
+                store
+                    .log(
+                        &id,
+                        vec![kitaru_store::LogLine {
+                            at: T,
+                            call_key: None,
+                            stream: "log".to_owned(),
+                            text: format!("{at}"),
+                        }],
+                    )
+                    .unwrap();
             }
         });
         let reader = scope.spawn(|| {

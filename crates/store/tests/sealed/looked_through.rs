@@ -54,8 +54,28 @@ fn nothing_secret_stands_in_the_files_of_a_sealed_store_and_all_of_it_in_a_plain
     assert_eq!(found(&plain.path().join("store")).len() > digests().len(), true);
     let text = told(one.as_ref(), &ids);
     for place in [
-        "inputs", "given", "effective", "attempt", "raised", "message", "traceback", "note", "artifact", "result",
-        "failed", "question", "schema", "data", "answer", "line", "another", "code", "condition", "given", "before", "after",
+        "inputs",
+        "given",
+        "effective",
+        "attempt",
+        "raised",
+        "message",
+        "traceback",
+        "note",
+        "artifact",
+        "result",
+        "failed",
+        "question",
+        "schema",
+        "data",
+        "answer",
+        "line",
+        "another",
+        "code",
+        "condition",
+        "given",
+        "before",
+        "after",
     ] {
         assert!(text.contains(&format!("{SECRET} {place}")), "{place} is read back");
     }
@@ -81,7 +101,8 @@ fn a_plain_store_is_sealed_from_the_first_write_with_keys_on_and_whole_when_it_w
     assert_eq!(found(&home.path().join("store")), Vec::<String>::new());
     assert_eq!(sealed.queries().health(true).unwrap().last().unwrap().1, "ok");
     // What was plain is found by its content: nothing is stored twice.
-    let (collected, chunks) = (sealed.upkeep().unwrap().collect(None).unwrap(), sealed.queries().health(false).unwrap());
+    let (collected, chunks) =
+        (sealed.upkeep().unwrap().collect(None).unwrap(), sealed.queries().health(false).unwrap());
     assert_eq!((collected.values, collected.chunks), (0, 0), "{chunks:?}");
 }
 

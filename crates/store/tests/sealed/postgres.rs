@@ -32,9 +32,17 @@ fn run(cluster: &Cluster, schema: &str, sql: &str) -> Vec<String> {
 
 /// Every row of every table.
 fn dumped(cluster: &Cluster, schema: &str) -> String {
-    let tables = run(cluster, schema, &format!("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = '{schema}'::regnamespace"));
+    let tables = run(
+        cluster,
+        schema,
+        &format!("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = '{schema}'::regnamespace"),
+    );
     assert!(tables.len() > 15);
-    tables.iter().flat_map(|table| run(cluster, schema, &format!("SELECT t::text FROM {table} AS t"))).collect::<Vec<_>>().join("\n")
+    tables
+        .iter()
+        .flat_map(|table| run(cluster, schema, &format!("SELECT t::text FROM {table} AS t")))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn secrets(dump: &str) -> usize {
@@ -49,7 +57,9 @@ fn stands_in(folder: &Path, text: &str) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(stands_in(&path, text));
-        } else if path.is_file() && std::fs::read(&path).unwrap().windows(text.len()).any(|window| window == text.as_bytes()) {
+        } else if path.is_file()
+            && std::fs::read(&path).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
+        {
             found.push(path);
         }
     }
