@@ -82,7 +82,9 @@ class Lab:
         self.write("world.py", WORLD)
         self.keys = folder / "secret" / "keys"
         if self.store == "sealed":
-            made = subprocess.run((served.KITARU, "keys", "new", "--file", str(self.keys)), capture_output=True, text=True)
+            made = subprocess.run(
+                (served.KITARU, "keys", "new", "--file", str(self.keys)), capture_output=True, text=True
+            )
             assert made.returncode == 0, made.stderr
 
     def write(self, name: str, source: str) -> pathlib.Path:

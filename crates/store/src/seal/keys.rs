@@ -36,7 +36,9 @@ impl std::fmt::Debug for Key {
 
 /// The file that the environment names.
 pub fn named() -> Option<PathBuf> {
-    std::env::var_os("KITARU_KEYS").filter(|path| !path.is_empty()).map(PathBuf::from)
+    let path = std::env::var_os("KITARU_KEYS").filter(|path| !path.is_empty()).map(PathBuf::from)?;
+    // It is read again later, and by processes that work elsewhere.
+    Some(std::path::absolute(&path).unwrap_or(path))
 }
 
 fn refused(path: &Path, why: impl Into<String>) -> StoreError {

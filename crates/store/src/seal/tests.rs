@@ -76,8 +76,11 @@ fn keys_change_and_what_older_ones_sealed_opens_until_it_is_over() {
     // Whoever has the old key alone is refused, and told what is missing.
     let old = home.path().join("old");
     let all = std::fs::read_to_string(home.path().join("keys")).unwrap();
-    std::fs::write(&old, all.replace(all.lines().last().unwrap(), "")).unwrap();
-    std::fs::set_permissions(&old, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    std::io::Write::write_all(
+        &mut crate::os::private_file(&old).unwrap(),
+        all.replace(all.lines().last().unwrap(), "").as_bytes(),
+    )
+    .unwrap();
     let error = Seal::new("test".to_owned(), Some(old)).follow(changed).unwrap_err();
     assert_eq!(error.code(), "store-sealed");
     assert!(error.to_string().contains(&key.id.to_string()), "{error}");

@@ -16,6 +16,7 @@ mod feed;
 mod forks;
 mod gate;
 mod keep;
+mod large;
 mod once;
 mod open;
 mod read;
@@ -35,12 +36,12 @@ use crate::error::StoreError;
 use crate::inherited::Inherited;
 use crate::os;
 use crate::owners::Owners;
-use crate::seal::{Seal, keys, named};
+use crate::seal::{Seal, keys};
 use crate::store::{
     ArtifactRow, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result, Revision,
     StatisticsRow, Store, WaitFilter,
 };
-use crate::values::{Part, Values};
+use crate::values::Values;
 use crate::wire::{Write, Wrote};
 pub use fault::Fault;
 use feed::Numbers;
@@ -101,43 +102,6 @@ impl Sqlite {
             pid: std::process::id(),
             posts: AtomicU64::new(0),
         })
-    }
-
-    /// The text of a value: where its parts stand, and what they are together. They may be moved in between, when they are
-    /// sealed anew.
-    fn value_of(
-        &self,
-        mut parts: impl FnMut(&Db) -> rusqlite::Result<Vec<Part>>,
-        read: impl Fn(Vec<Part>) -> Result<String>,
-    ) -> Result<String> {
-        let mut look = || self.read(|db| Ok(parts(db)?));
-        let found = look()?;
-        let places = |parts: &[Part]| parts.iter().map(Part::standing).collect::<Vec<_>>();
-        let before = places(&found);
-        match read(found) {
-            Ok(text) => Ok(text),
-            Err(error) => {
-                if seal::is_stale(&error) {
-                    self.follow()?;
-                }
-                let again = look()?;
-                if places(&again) == before && !seal::is_stale(&error) { Err(error) } else { read(again) }
-            }
-        }
-    }
-
-    /// The bytes of a part of a value.
-    fn piece(&self, digest: Digest) -> Result<Option<Vec<u8>>> {
-        for _ in 0..2 {
-            let names = named::names(&self.seal.now(), named::CHUNK, digest);
-            let found = self.read(|db| Ok(chunks::pieces(db, &names)?))?;
-            let Some(part) = found.into_iter().flatten().next() else { return Ok(None) };
-            match self.values.bytes_of(part, &self.seal.now(), &self.path) {
-                Err(error) if seal::is_stale(&error) => self.follow()?,
-                other => return other.map(Some),
-            }
-        }
-        Ok(None)
     }
 
     /// Refuses a forked child before it touches a connection, or a lock that a thread of its parent may have held.
@@ -308,10 +272,7 @@ impl Store for Sqlite {
     }
 
     fn value(&self, reference: &ValueRef) -> Result<String> {
-        self.value_of(
-            |db| chunks::parts(db, reference),
-            |parts| self.values.read(reference, parts, &self.seal.now(), &self.path),
-        )
+        self.large_text(reference)
     }
 
     fn log(&self, id: &ExecutionId, lines: Vec<LogLine>) -> Result<()> {
