@@ -10,7 +10,7 @@ fn database(home: &Home) -> rusqlite::Connection {
 
 /// A store, changed by those statements while nobody has it open; what it tells then.
 fn changed(statements: &str) -> Result<String, String> {
-    let home = Home::new();
+    let home = Home::made();
     let ids = fill(home.sealed().as_ref());
     let count = database(&home).execute_batch(statements);
     count.unwrap();

@@ -28,10 +28,10 @@ fn only(home: &Home, keep: &[usize]) -> PathBuf {
 
 #[test]
 fn a_sealed_store_is_refused_without_its_key_before_anything_is_touched() {
-    let home = Home::new();
+    let home = Home::made();
     fill(home.sealed().as_ref());
     let before = files(&home);
-    let other = Home::new();
+    let other = Home::made();
     for keys in [None, Some(other.file())] {
         let error = home.open_with(keys).err().unwrap();
         assert_eq!(error.code(), "store-sealed");
@@ -45,7 +45,7 @@ fn a_sealed_store_is_refused_without_its_key_before_anything_is_touched() {
 
 #[test]
 fn whoever_has_a_plain_store_open_writes_nothing_plain_once_it_is_sealed() {
-    let home = Home::new();
+    let home = Home::made();
     let (early, id) = (home.plain(), ExecutionId::new("early"));
     early.create(&id, T, vec![events::created("flow")], None).unwrap();
     let sealed = home.sealed();
@@ -59,7 +59,7 @@ fn whoever_has_a_plain_store_open_writes_nothing_plain_once_it_is_sealed() {
 
 #[test]
 fn a_key_is_changed_while_others_have_the_store_open() {
-    let home = Home::new();
+    let home = Home::made();
     let (one, other) = (home.sealed(), home.sealed());
     let ids = fill(one.as_ref());
     let before = told(one.as_ref(), &ids);
@@ -89,7 +89,7 @@ fn a_key_is_changed_while_others_have_the_store_open() {
 #[test]
 fn a_rotation_that_is_cut_anywhere_goes_on() {
     for plain in [true, false] {
-        let home = Home::new();
+        let home = Home::made();
         let first = if plain { home.plain() } else { home.sealed() };
         let ids = fill(first.as_ref());
         let before = told(first.as_ref(), &ids);
@@ -129,7 +129,7 @@ fn a_rotation_that_is_cut_anywhere_goes_on() {
 
 #[test]
 fn writers_and_readers_notice_nothing_of_a_rotation() {
-    let home = Home::new();
+    let home = Home::made();
     let store = home.sealed();
     let claim = Claim { owner: store.owner().unwrap(), lease_until: T + 1_000_000 };
     let id = ExecutionId::new("busy");

@@ -46,12 +46,12 @@ pub fn reseal(store: &dyn kitaru_store::Store) -> u64 {
 
 #[test]
 fn nothing_secret_stands_in_the_files_of_a_sealed_store_and_all_of_it_in_a_plain_one() {
-    let (sealed, plain) = (Home::new(), Home::new());
+    let (sealed, plain) = (Home::made(), Home::made());
     let (one, other) = (sealed.sealed(), plain.plain());
     let (ids, others) = (fill(one.as_ref()), fill(other.as_ref()));
     assert_eq!(told(one.as_ref(), &ids), told(other.as_ref(), &others));
     assert_eq!(found(&sealed.path().join("store")), Vec::<String>::new());
-    assert_eq!(found(&plain.path().join("store")).len() > digests().len(), true);
+    assert!(found(&plain.path().join("store")).len() > digests().len());
     let text = told(one.as_ref(), &ids);
     for place in [
         "inputs",
@@ -85,7 +85,7 @@ fn nothing_secret_stands_in_the_files_of_a_sealed_store_and_all_of_it_in_a_plain
 
 #[test]
 fn a_plain_store_is_sealed_from_the_first_write_with_keys_on_and_whole_when_it_was_sealed_anew() {
-    let home = Home::new();
+    let home = Home::made();
     let plain = home.plain();
     let ids = fill(plain.as_ref());
     let before = told(plain.as_ref(), &ids);
@@ -108,7 +108,7 @@ fn a_plain_store_is_sealed_from_the_first_write_with_keys_on_and_whole_when_it_w
 
 #[test]
 fn a_backup_of_a_sealed_store_is_sealed_and_restores_with_its_keys_alone() {
-    let home = Home::new();
+    let home = Home::made();
     let store = home.sealed();
     let ids = fill(store.as_ref());
     let before = told(store.as_ref(), &ids);
@@ -131,7 +131,7 @@ fn a_backup_of_a_sealed_store_is_sealed_and_restores_with_its_keys_alone() {
 
 #[test]
 fn a_copy_is_sealed_by_the_keys_of_where_it_goes() {
-    let (plain, sealed, back) = (Home::new(), Home::new(), Home::new());
+    let (plain, sealed, back) = (Home::made(), Home::made(), Home::made());
     let first = plain.plain();
     let ids = fill(first.as_ref());
     let before = told(first.as_ref(), &ids);
@@ -142,7 +142,7 @@ fn a_copy_is_sealed_by_the_keys_of_where_it_goes() {
     let third = back.sealed();
     kitaru_store::copy(second.as_ref(), third.as_ref(), super::T * 2).unwrap();
     assert_eq!(told(third.as_ref(), &ids), before);
-    let fourth = Home::new();
+    let fourth = Home::made();
     let last = fourth.plain();
     kitaru_store::copy(third.as_ref(), last.as_ref(), super::T * 2).unwrap();
     assert_eq!(told(last.as_ref(), &ids), before);

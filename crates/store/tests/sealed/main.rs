@@ -29,7 +29,7 @@ pub struct Home {
 }
 
 impl Home {
-    pub fn new() -> Self {
+    pub fn made() -> Self {
         let home = Self { folder: tempfile::tempdir().unwrap() };
         home.key();
         home

@@ -69,7 +69,7 @@ fn stands_in(folder: &Path, text: &str) -> Vec<PathBuf> {
 #[test]
 fn what_is_promised_of_a_sealed_store_holds_in_postgres() {
     let cluster = Cluster::quick();
-    let home = super::Home::new();
+    let home = super::Home::made();
     nothing_secret_in_rows_and_files(&cluster, &home);
     a_plain_store_is_sealed(&cluster, &home);
     keys_that_are_missing_are_told(&cluster, &home);
@@ -95,7 +95,7 @@ fn nothing_secret_in_rows_and_files(cluster: &Cluster, home: &super::Home) {
     let unused = store.upkeep().unwrap().collect(None).unwrap();
     assert_eq!((unused.values, unused.chunks), (0, 0));
     // Copied out, and back under other keys.
-    let (other, copy) = (super::Home::new(), super::Home::new());
+    let (other, copy) = (super::Home::made(), super::Home::made());
     let local = other.sealed();
     kitaru_store::copy(store.as_ref(), local.as_ref(), T * 2).unwrap();
     assert_eq!(told(local.as_ref(), &ids), text);
@@ -138,7 +138,7 @@ fn a_plain_store_is_sealed(cluster: &Cluster, home: &super::Home) {
 fn keys_that_are_missing_are_told(cluster: &Cluster, home: &super::Home) {
     let address = cluster.address("sealed");
     assert_eq!(opened(&address, None).err().unwrap().code(), "store-sealed");
-    assert_eq!(opened(&address, Some(super::Home::new().file())).err().unwrap().code(), "store-sealed");
+    assert_eq!(opened(&address, Some(super::Home::made().file())).err().unwrap().code(), "store-sealed");
     let store = opened(&address, Some(home.file())).unwrap();
     let other = opened(&address, Some(home.file())).unwrap();
     home.key();
