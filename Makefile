@@ -25,7 +25,7 @@ else
 	cargo test --release --workspace --exclude kitaru-py
 endif
 
-# What is held against a store behind a server too, and against one that is killed all the time; `make nightly`: all.
+# What is held against a sealed store and one behind a server too, and against one that is killed all the time; `make nightly`: all.
 REMOTE := tests/promises/test_seed.py tests/promises/test_crash_at_38.py tests/promises/test_replay.py \
 	tests/promises/test_fleet_waiting.py tests/promises/test_breakpoints.py
 KILLED := tests/promises/test_seed.py tests/promises/test_crash_at_38.py tests/promises/test_fleet.py \
@@ -37,6 +37,7 @@ POSTGRES := tests/promises/test_seed.py tests/promises/test_crash_at_38.py tests
 test-python: build wheel .postgres $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .browser
 	$(PY) -m pytest
 	KITARU_TEST_STORE=postgres $(PY) -m pytest $(POSTGRES)
+	KITARU_TEST_STORE=sealed $(PY) -m pytest $(REMOTE)
 	KITARU_TEST_STORE=remote $(PY) -m pytest $(REMOTE)
 	KITARU_TEST_STORE=killed $(PY) -m pytest $(KILLED)
 
@@ -72,6 +73,7 @@ nightly: build .postgres $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .b
 	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 KITARU_EXAMPLES=300 KITARU_HOSTILE=2000 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
 	KITARU_TEST_STORE=postgres timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_CRASHES=60 KITARU_SEEDS=200 cargo test --release -p kitaru-store --test postgres --test conformance postgres
+	KITARU_TEST_STORE=sealed timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_TEST_STORE=remote timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_TEST_STORE=killed timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_SIM_SEEDS=5000 cargo test --release -p kitaru-sim

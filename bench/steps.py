@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -45,13 +47,23 @@ def measure(bench: Bench) -> list[Row]:
             file, function, *rest = command
             return float(bench.program(str(file), function, home, *rest))
 
+    def sealed(level: str) -> float:
+        with bench.home() as home:
+            keys = os.path.join(home, "keys")
+            command = os.path.join(os.path.dirname(sys.executable), "kitaru")
+            subprocess.run((command, "keys", "new", "--file", keys), check=True, capture_output=True)
+            found = bench.program(__file__, "ours", os.path.join(home, "store"), level, count, KITARU_KEYS=keys)
+            return float(found)
+
     found = bench.side_by_side(
         {
             "disk": lambda: side(RAW, "append", count, 200),
             "sqlite full": lambda: side(RAW, "rows", "FULL", count),
             "full": lambda: side(__file__, "ours", "full", count),
+            "sealed": lambda: sealed("full"),
             "sqlite normal": lambda: side(RAW, "rows", "NORMAL", count),
             "normal": lambda: side(__file__, "ours", "normal", count),
+            "sealed normal": lambda: sealed("normal"),
         }
     )
     micro = {name: median(values) * 1e6 for name, values in found.items()}
@@ -60,6 +72,8 @@ def measure(bench: Bench) -> list[Row]:
     to_sqlite = ratio(found["full"], found["sqlite full"])
     to_disk = ratio(found["full"], found["disk"])
     normal = ratio(found["normal"], found["sqlite normal"])
+    to_plain = ratio(found["sealed"], found["full"])
+    to_plain_normal = ratio(found["sealed normal"], found["normal"])
     return [
         Row(
             "durable no-op step, FULL, to raw SQLite's commit",
@@ -88,10 +102,26 @@ def measure(bench: Bench) -> list[Row]:
             {"raw SQLite NORMAL": micro["sqlite normal"]},
             normal,
         ),
+        Row(
+            "durable no-op step in a sealed store, FULL, to a plain one",
+            micro["sealed"],
+            "µs",
+            "at most 1.1 × plain",
+            to_plain <= 1.1,
+            {"plain": micro["full"]},
+            to_plain,
+        ),
+        Row(
+            "no-op step in a sealed store, NORMAL, to a plain one",
+            micro["sealed normal"],
+            "µs",
+            "at most 1.5 × plain",
+            to_plain_normal <= 1.5,
+            {"plain": micro["normal"]},
+            to_plain_normal,
+        ),
     ]
 
 
 if __name__ == "__main__":
-    import sys
-
     print(globals()[sys.argv[1]](*sys.argv[2:]))

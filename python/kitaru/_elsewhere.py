@@ -82,4 +82,7 @@ def environment(place: Place | None) -> dict[str, str]:
     from kitaru import _config
 
     store, home, synchronous = _config.place(*(place or (None, None)))
-    return {**os.environ, "KITARU_STORE": store, "KITARU_HOME": home, "KITARU_SYNCHRONOUS": synchronous}
+    keys = os.environ.get("KITARU_KEYS")
+    # It works in another folder.
+    found = {"KITARU_KEYS": os.path.abspath(keys)} if keys else {}
+    return {**os.environ, **found, "KITARU_STORE": store, "KITARU_HOME": home, "KITARU_SYNCHRONOUS": synchronous}

@@ -24,9 +24,9 @@ APART = (0.05, 0.9)
 
 
 def wanted() -> str:
-    """How labs keep their store: ``local``, ``postgres``, ``remote`` or ``killed``."""
+    """How labs keep their store: ``local``, ``sealed``, ``postgres``, ``remote`` or ``killed``."""
     how = os.environ.get("KITARU_TEST_STORE", "local")
-    assert how in ("local", "postgres", "remote", "killed"), how
+    assert how in ("local", "sealed", "postgres", "remote", "killed"), how
     return how
 
 

@@ -1,5 +1,6 @@
 //! What can be typed. Help, completion and the reference page are made of this.
 
+pub use crate::asked::Resume;
 use crate::asked::{Diff, Replay};
 use crate::guard::{Audit, Link, Listen, Tokens};
 use crate::limits::Limits;
@@ -122,6 +123,9 @@ pub enum Command {
     /// The store as a whole: what it is, bringing it up to date, copying it into another.
     #[command(subcommand)]
     Store(crate::store::Keep),
+    /// The keys by which the store is sealed.
+    #[command(subcommand)]
+    Keys(crate::keys::Keys),
     /// Who may ask a server, and for what.
     #[command(subcommand)]
     Tokens(Tokens),
@@ -468,30 +472,6 @@ pub struct Input {
     pub no_resume: bool,
 }
 
-/// `kitaru resume`
-#[derive(Debug, clap::Args)]
-pub struct Resume {
-    /// Identifier.
-    #[arg(required_unless_present = "due")]
-    pub id: Option<String>,
-    /// For a call that has other inputs than recorded, or changed them: reuse its result, or rerun it.
-    #[arg(long, value_parser = ["reuse", "rerun"])]
-    pub on_drift: Option<String>,
-    /// Run calls again: `failed`, or a call's key.
-    #[arg(long, value_name = "failed|KEY", allow_hyphen_values = true)]
-    pub rerun: Vec<String>,
-    /// At the call that it is paused at: give it another input (NAME.PATH=VALUE), or its output instead of running it
-    /// (output=VALUE). VALUE is JSON where it parses, else a string.
-    #[arg(long, value_name = "PATH=VALUE", allow_hyphen_values = true)]
-    pub set: Vec<String>,
-    /// The same with a value from a file.
-    #[arg(long, value_name = "PATH=FILE")]
-    pub set_file: Vec<String>,
-    /// Everything whose time has come, or whose answer is there.
-    #[arg(long, conflicts_with = "id")]
-    pub due: bool,
-}
-
 impl Command {
     /// The name that JSON answers carry.
     pub fn name(&self) -> &'static str {
@@ -525,6 +505,7 @@ impl Command {
             Self::Explain { .. } => "explain",
             Self::Doctor { .. } => "doctor",
             Self::Store(one) => one.name(),
+            Self::Keys(one) => one.name(),
             Self::Gc(_) => "gc",
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",

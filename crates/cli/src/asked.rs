@@ -1,4 +1,4 @@
-//! What can be typed after `replay` and `diff`.
+//! What can be typed after `replay`, `diff` and `resume`.
 
 use clap::Args;
 
@@ -112,4 +112,28 @@ mod tests {
             assert!(super::age(text).is_err(), "{text:?}");
         }
     }
+}
+
+/// `kitaru resume`
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// Identifier.
+    #[arg(required_unless_present = "due")]
+    pub id: Option<String>,
+    /// For a call that has other inputs than recorded, or changed them: reuse its result, or rerun it.
+    #[arg(long, value_parser = ["reuse", "rerun"])]
+    pub on_drift: Option<String>,
+    /// Run calls again: `failed`, or a call's key.
+    #[arg(long, value_name = "failed|KEY", allow_hyphen_values = true)]
+    pub rerun: Vec<String>,
+    /// At the call that it is paused at: give it another input (NAME.PATH=VALUE), or its output instead of running it
+    /// (output=VALUE). VALUE is JSON where it parses, else a string.
+    #[arg(long, value_name = "PATH=VALUE", allow_hyphen_values = true)]
+    pub set: Vec<String>,
+    /// The same with a value from a file.
+    #[arg(long, value_name = "PATH=FILE")]
+    pub set_file: Vec<String>,
+    /// Everything whose time has come, or whose answer is there.
+    #[arg(long, conflicts_with = "id")]
+    pub due: bool,
 }

@@ -69,7 +69,7 @@ pub fn backup(context: &mut Context<'_>, folder: &Path) -> Result<Answer> {
 /// `restore`
 pub fn restore(args: &Args, folder: &Path, how: Restoring) -> Result<Answer> {
     let (address, _) = crate::located(args)?;
-    let made = kitaru_store::restore(folder, &address, how, SystemClock.now()).map_err(|error| {
+    let made = kitaru_store::restore(folder, &address, how.clone(), SystemClock.now()).map_err(|error| {
         let mut refused = ManageError::from(error);
         if refused.code == "store-io" && !how.force && Path::new(&address).exists() {
             refused.hint = Some("kitaru restore --force puts the store that is there aside".to_owned());

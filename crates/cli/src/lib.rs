@@ -16,6 +16,7 @@ mod diff;
 mod explain;
 mod guard;
 mod keep;
+mod keys;
 mod limits;
 mod look;
 mod output;
@@ -242,11 +243,15 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     }
     if let Command::Restore { folder, force, keep_tokens } = &args.command {
         // Before the store is opened: it may be damaged, and is not to be there.
-        return keep::restore(&args, folder, Restoring { force: *force, keep_tokens: *keep_tokens });
+        return keep::restore(&args, folder, Restoring { force: *force, keep_tokens: *keep_tokens, keys: None });
     }
     if let Command::Store(one) = &args.command {
         // Before the store is opened: it may be of an earlier version, and is not to be filled for a look.
         return store::store(&args, one);
+    }
+    if let Command::Keys(one) = &args.command {
+        // Before the store is opened: a plain one is not to be sealed for a look.
+        return keys::keys(&args, one);
     }
     let place = open(&args)?;
     host.settle(&place).map_err(|error| ManageError::new(&error.code, error.message, error.hint))?;
@@ -282,7 +287,7 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Worker(asked) => server::work(context, &asked),
         Command::Up(up) => server::serve(context, &up.listen, up.at_once),
         Command::Mcp(mcp) => server::mcp(context, &mcp),
-        Command::Explain { .. } | Command::Version | Command::Restore { .. } | Command::Store(_) => {
+        Command::Explain { .. } | Command::Version | Command::Restore { .. } | Command::Store(_) | Command::Keys(_) => {
             Ok(Answer::text(String::new()))
         }
     }
@@ -328,7 +333,7 @@ fn open(args: &Args) -> Result<Place, ManageError> {
     let normal = from("KITARU_SYNCHRONOUS").is_some_and(|level| level.eq_ignore_ascii_case("normal"));
     let token_file = args.token_file.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
     let synchronous = if normal { Synchronous::Normal } else { Synchronous::Full };
-    let options = Options { synchronous, token_file: token_file.clone() };
+    let options = Options { synchronous, token_file: token_file.clone(), ..Options::default() };
     let opened = kitaru_store::open(&store, &home, &options)?;
     Ok(Place { store: opened, address: store, home, normal, token_file })
 }

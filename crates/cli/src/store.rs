@@ -10,7 +10,7 @@ use kitaru_engine::manage::{self, Actor, ManageError, Target};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::{Options, Store, hidden, is_postgres};
 use serde_json::{Value as Json, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, ManageError>;
@@ -30,6 +30,15 @@ pub enum Keep {
         /// An empty store: it is made, or filled.
         #[arg(long, value_name = "STORE")]
         to: String,
+        /// The keys of the store that is copied [default: KITARU_KEYS].
+        #[arg(long, value_name = "FILE")]
+        from_keys: Option<PathBuf>,
+        /// The keys that the copy is sealed by [default: KITARU_KEYS].
+        #[arg(long, value_name = "FILE")]
+        to_keys: Option<PathBuf>,
+        /// The copy is not sealed, whatever keys there are.
+        #[arg(long, conflicts_with = "to_keys")]
+        to_plain: bool,
     },
 }
 
@@ -49,11 +58,15 @@ pub fn store(args: &Args, one: &Keep) -> Result<Answer> {
     match one {
         Keep::Status => status(args),
         Keep::Migrate => migrate(args),
-        Keep::Copy { from, to } => copy(args, from, to),
+        Keep::Copy { from, to, from_keys, to_keys, to_plain } => {
+            let looks = Options { keys: from_keys.clone(), stays_plain: true, ..Options::default() };
+            let fills = Options { keys: to_keys.clone(), stays_plain: *to_plain, ..Options::default() };
+            copy(args, (from, &looks), (to, &fills))
+        }
     }
 }
 
-fn kind(address: &str) -> &'static str {
+pub fn kind(address: &str) -> &'static str {
     if is_postgres(address) {
         "postgres"
     } else if kitaru_store::is_remote(address) {
@@ -83,12 +96,16 @@ fn status(args: &Args) -> Result<Answer> {
         item["state"] = json!("empty");
         return Ok(answer(item, vec!["the first use makes it".to_owned()]));
     }
-    let opened = kitaru_store::open(&address, &home, &Options::default())?;
+    let options = Options { stays_plain: true, ..Options::default() };
+    let opened = kitaru_store::open(&address, &home, &options)?;
     let queries = opened.queries();
     let counts = queries.counts()?;
     let health = queries.health(false)?;
     if let Some((_, format)) = health.iter().find(|(name, _)| name == "format") {
         item["format"] = json!(format.parse::<u64>().ok());
+    }
+    if let Some((_, sealed)) = health.iter().find(|(name, _)| name == "sealed") {
+        item["sealed"] = json!(sealed);
     }
     item["state"] = json!("ready");
     item["executions"] = json!(counts.iter().map(|(.., count)| count).sum::<u64>());
@@ -127,7 +144,7 @@ fn migrate(args: &Args) -> Result<Answer> {
 }
 
 /// `store copy`
-fn copy(args: &Args, from: &str, to: &str) -> Result<Answer> {
+fn copy(args: &Args, (from, looks): (&str, &Options), (to, fills): (&str, &Options)) -> Result<Answer> {
     let (_, home) = crate::located(args)?;
     if kind(from) == "sqlite" && !Path::new(from).exists() {
         let why = format!("there is no store at {from}");
@@ -136,9 +153,17 @@ fn copy(args: &Args, from: &str, to: &str) -> Result<Answer> {
     if from == "memory:" || to == "memory:" {
         return Err(ManageError::new("usage", "a store in memory goes with its process", None));
     }
-    let open =
-        |address: &str| -> Result<Arc<dyn Store>> { Ok(kitaru_store::open(address, &home, &Options::default())?) };
-    let (source, target) = (open(from)?, open(to)?);
+    let open = |address: &str, options: &Options| -> Result<Arc<dyn Store>> {
+        Ok(kitaru_store::open(address, &home, options)?)
+    };
+    let (source, target) = (open(from, looks)?, open(to, fills)?);
+    let sealed = |store: &Arc<dyn Store>| {
+        Ok::<_, ManageError>(match store.keyring() {
+            Some(ring) => ring.in_use()?.writes,
+            None => None,
+        })
+    };
+    let (was, is) = (sealed(&source)?, sealed(&target)?);
     let now = source.by_its_clock(SystemClock.now());
     let copied = kitaru_store::copy(source.as_ref(), target.as_ref(), now)?;
     // The log of changes is what the source had: that it was copied is the first that comes after.
@@ -153,8 +178,19 @@ fn copy(args: &Args, from: &str, to: &str) -> Result<Answer> {
     );
     let item = json!({
         "from": from, "to": to, "executions": copied.executions, "events": copied.events, "values": copied.values,
+        "sealed": is,
     });
+    let how = match (was.is_some(), &is) {
+        (true, None) => Some("the copy is plain: whoever can read it reads all values".to_owned()),
+        (_, Some(key)) => Some(format!("the copy is sealed with key {key}")),
+        (false, None) => None,
+    };
     let next =
         "the store that was copied is as it was: set KITARU_STORE to the copy, and use only one of them".to_owned();
-    Ok(Answer { item: Some(item), text: clean(&text), messages: vec![next], ..Answer::default() })
+    Ok(Answer {
+        item: Some(item),
+        text: clean(&text),
+        messages: how.into_iter().chain([next]).collect(),
+        ..Answer::default()
+    })
 }

@@ -18,7 +18,7 @@ struct Base {
 }
 
 fn open(home: &Path) -> Result<Arc<dyn Store>, StoreError> {
-    let options = Options { synchronous: Synchronous::Normal, token_file: None };
+    let options = Options { synchronous: Synchronous::Normal, ..Options::default() };
     kitaru_store::open(&home.join("kitaru.db").display().to_string(), home, &options)
 }
 

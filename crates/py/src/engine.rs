@@ -27,7 +27,7 @@ impl Engine {
     fn new(py: Python<'_>, store: &str, home: &str, normal: bool) -> PyResult<Self> {
         let options = Options {
             synchronous: if normal { kitaru_store::Synchronous::Normal } else { kitaru_store::Synchronous::Full },
-            token_file: None,
+            ..Options::default()
         };
         let opened = py.detach(|| kitaru_store::open(store, Path::new(home), &options));
         match opened {

@@ -38,6 +38,7 @@ impl Process {
             .arg("1")
             .env("KITARU_STORE", store)
             .env("KITARU_HOME", home)
+            .envs(kitaru_store::keys::named().map(|file| ("KITARU_KEYS", file)))
             .env("KITARU_SYNCHRONOUS", if *normal { "normal" } else { "full" })
             // What it prints is kept with the execution.
             .stdin(Stdio::null())

@@ -50,7 +50,7 @@ fn every_promise_holds_in_every_world_in_memory() {
 fn every_promise_holds_in_every_world_on_a_file() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("kitaru.db");
-    let options = Options { synchronous: Synchronous::Normal, token_file: None };
+    let options = Options { synchronous: Synchronous::Normal, ..Options::default() };
     let store = open(path.to_str().unwrap(), home.path(), &options).unwrap();
     let sum = sweep(&store, "file", 10_000..10_000 + seeds(50));
     assert!(sum.fenced > 0 && sum.completed > 0, "something never happened: {sum:?}");

@@ -5,10 +5,11 @@
 
 use crate::error::StoreError;
 use crate::store::{ExecutionFilter, Page, Result, Store};
+pub use crate::values::Large;
 use kitaru_core::lease::{Hold, hold};
 use kitaru_core::rows::Status;
 use kitaru_core::value::Text;
-use kitaru_core::{Millis, Value, ValueRef};
+use kitaru_core::{Millis, Value};
 use std::sync::Arc;
 
 /// What a column has.
@@ -271,10 +272,12 @@ pub type Fill<'a> = &'a mut dyn FnMut(&mut dyn Sink) -> Result<()>;
 
 /// A store that lies where it can be copied.
 pub trait Copying: Send + Sync {
-    /// Rows of a table behind that one, in the order of their keys.
+    /// Rows of a table behind that one, in the order of their keys. What is sealed is opened.
     fn rows(&self, table: &Table, after: Option<&Row>, limit: usize) -> Result<Vec<Row>>;
     /// All large values that are kept.
-    fn stored(&self) -> Result<Vec<ValueRef>>;
+    fn stored(&self) -> Result<Vec<Large>>;
+    /// The text of one of them.
+    fn large(&self, large: &Large) -> Result<String>;
     /// Takes a copy in, whole or not at all. Refuses where anything is already.
     fn take_in(&self, fill: Fill<'_>) -> Result<()>;
 }
@@ -313,8 +316,8 @@ pub fn copy(from: &dyn Store, to: &dyn Store, now: Millis) -> Result<Copied> {
     let mut copied = Copied::default();
     target.take_in(&mut |sink| {
         copied = Copied::default();
-        for reference in source.stored()? {
-            let text = from.value(&reference)?;
+        for large in source.stored()? {
+            let text = source.large(&large)?;
             let value = Value::json(text).map_err(|error| StoreError::Protocol(error.to_string()))?;
             if let Value::Inline(text) = &value {
                 sink.value(text)?;

@@ -160,6 +160,22 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// What the store has is sealed, and the keys that it needs were not given. Nothing was read or written.
+    #[error("the store at {path} is sealed {how}")]
+    Sealed {
+        /// Where.
+        path: String,
+        /// With which keys, which of them is missing, and what to do.
+        how: String,
+    },
+    /// The file of keys cannot be used.
+    #[error("the keys in {path} are not used: {why}")]
+    KeyFile {
+        /// Where.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A setting of the environment means nothing.
     #[error("{0}")]
     Setting(String),
@@ -218,6 +234,8 @@ impl StoreError {
             Self::Forbidden { .. } => "forbidden",
             Self::Readable { .. } => "token-over-http",
             Self::TokenFile { .. } => "token-file",
+            Self::Sealed { .. } => "store-sealed",
+            Self::KeyFile { .. } => "key-file",
             Self::Setting(_) => "usage",
             Self::Version { .. } => "server-version",
             Self::Protocol(_) | Self::Missing(_) => "server-protocol",

@@ -14,10 +14,12 @@ mod copy;
 pub mod error;
 mod http;
 mod inherited;
+mod keyring;
 pub mod limits;
 pub mod os;
 mod owners;
 mod postgres;
+mod seal;
 mod sqlite;
 pub mod store;
 mod upkeep;
@@ -26,11 +28,14 @@ pub mod wire;
 
 pub use access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
 pub use afar::interrupt_by;
-pub use copy::{Copied, Copying, copy};
+pub use copy::{Copied, Copying, Large, copy};
 pub use error::StoreError;
 pub use http::is_remote;
+pub use keyring::{InUse, Keyring, Reached, Resealed};
 pub use limits::{Limited, Limiting};
 pub use postgres::{hidden, is_postgres, migrate, version};
+pub use seal::KeyId;
+pub use seal::keys;
 pub use sqlite::forget_memory;
 pub use store::{
     ArtifactRow, Assign, Change, Changed, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page,
@@ -59,6 +64,10 @@ pub struct Options {
     pub synchronous: Synchronous,
     /// The file with the token that a server is shown, in place of what the environment says.
     pub token_file: Option<PathBuf>,
+    /// The file with the keys by which the store is sealed, in place of what `KITARU_KEYS` says.
+    pub keys: Option<PathBuf>,
+    /// A store that is plain stays so, whatever keys there are: for those who only look.
+    pub stays_plain: bool,
 }
 
 /// JSON texts up to this many bytes stay in their event.
@@ -76,7 +85,7 @@ pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Sto
         return http::connect(address, options.token_file.as_deref());
     }
     if postgres::is_postgres(address) {
-        return postgres::connect(address, options.synchronous == Synchronous::Normal);
+        return postgres::connect(address, options);
     }
     if address.contains("://") || address.is_empty() {
         return Err(StoreError::Address(address.to_owned()));

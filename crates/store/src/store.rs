@@ -237,6 +237,11 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// The keys that it is sealed by. `None`: those are where the store lies, and not here.
+    fn keyring(&self) -> Option<&dyn crate::Keyring> {
+        None
+    }
+
     /// Copying all of it. `None`: that is done where the store lies, and not from here.
     fn copying(&self) -> Option<&dyn crate::Copying> {
         None

@@ -51,12 +51,14 @@ pub struct Backup {
 }
 
 /// How a store is restored.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Restoring {
     /// A store that is there is put aside.
     pub force: bool,
     /// Tokens and links are as they were when the backup was made, those that were ended since too.
     pub keep_tokens: bool,
+    /// The file with the keys of the backup, in place of what `KITARU_KEYS` says.
+    pub keys: Option<PathBuf>,
 }
 
 /// A store that was restored.

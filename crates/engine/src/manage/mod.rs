@@ -116,6 +116,8 @@ impl From<StoreError> for ManageError {
             StoreError::TokenFile { path, .. } => {
                 Some(format!("a file with nothing but the token, that only you may read: chmod 600 {path}"))
             }
+            StoreError::Sealed { .. } => Some("KITARU_KEYS=FILE; which keys a file has: kitaru keys list".to_owned()),
+            StoreError::KeyFile { path, .. } => Some(format!("a file that only you may read: chmod 600 {path}")),
             StoreError::Readable { .. } => {
                 Some("use its https:// address; where the way is private, KITARU_ALLOW_HTTP=1".to_owned())
             }

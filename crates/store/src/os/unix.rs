@@ -239,6 +239,12 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(path)
 }
 
+/// Opens a file to write to it, which is made for its owner alone if it is not there.
+pub fn private_file(path: &Path) -> io::Result<File> {
+    let mut how = File::options();
+    std::os::unix::fs::OpenOptionsExt::mode(how.write(true).create(true).truncate(false), 0o600).open(path)
+}
+
 /// Whether anybody but its owner may read a file. What belongs to somebody else who lends it (a service manager) may be
 /// lent by its group.
 pub fn others_may_read(file: &File) -> io::Result<bool> {

@@ -110,3 +110,8 @@ pub fn others_may_read(_file: &File) -> io::Result<bool> {
 pub fn private_folder(path: &Path) -> io::Result<()> {
     std::fs::create_dir(path)
 }
+
+/// See the unix half. Who may read is inherited.
+pub fn private_file(path: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(false).open(path)
+}

@@ -8,6 +8,7 @@ use super::fault::{Fault, Result};
 use super::param::{Columns, Param};
 use crate::access::{Access, ActFilter, ActRow, LinkRow, TokenRow};
 use crate::error::StoreError;
+use crate::seal::Place;
 use crate::store;
 use kitaru_core::{ExecutionId, Millis};
 use std::cell::Cell;
@@ -20,6 +21,16 @@ const TOKEN: &str = "SELECT id, name, scope, digest, by, created_at, expires_at,
 const ACT: &str = "SELECT id, at, by, token, origin, act, target, given, before, after, outcome, ended_at FROM audit";
 
 impl Postgres {
+    /// Writes what is sealed, by the keys that are the store's.
+    fn written<T>(&self, work: impl Fn(&Conn) -> Result<T>) -> store::Result<T> {
+        self.again(|db| {
+            db.transaction("BEGIN", |db| {
+                self.must_have_keys(db)?;
+                work(db)
+            })
+        })
+    }
+
     /// Writes what others must notice. `work` is told whether it may have been done before.
     pub(super) fn noticed<T>(&self, work: impl Fn(&Conn, bool) -> Result<T>) -> store::Result<T> {
         let tried = Cell::new(false);
@@ -33,6 +44,16 @@ impl Postgres {
             })
         })
     }
+}
+
+/// What is asked by a link stands there as a digest, which tells a short question.
+fn link_place(id: &str) -> Place {
+    Place::of("links.question").text(id)
+}
+
+/// The number of a change is not known before it is written.
+fn act_place(column: &str, at: Millis, [by, act, origin]: [&str; 3]) -> Place {
+    Place::of(column).n(at).text(by).text(act).text(origin)
 }
 
 impl Access for Postgres {
@@ -79,7 +100,8 @@ impl Access for Postgres {
     }
 
     fn add_link(&self, link: &LinkRow) -> store::Result<()> {
-        self.again(|db| {
+        self.written(|db| {
+            let (question, _) = db.seal.now().bytes(|| link_place(&link.id), link.question[..].into());
             let old = link.created_at.saturating_sub(LONG);
             db.execute("DELETE FROM links WHERE expires_at < $1", &[old.into()])?;
             let text =
@@ -90,7 +112,7 @@ impl Access for Postgres {
                 Param::Bytes(link.digest.to_vec()),
                 link.execution_id.as_str().into(),
                 link.key.as_str().into(),
-                Param::Bytes(link.question.to_vec()),
+                Param::Bytes(question.into_owned()),
                 link.by.as_str().into(),
                 link.created_at.into(),
                 link.expires_at.into(),
@@ -103,7 +125,7 @@ impl Access for Postgres {
     fn link(&self, id: &str) -> store::Result<Option<LinkRow>> {
         let text = "SELECT id, digest, execution_id, key, question, by, created_at, expires_at, used_at
             FROM links WHERE id = $1";
-        self.read(|db| db.find(text, &[id.into()])?.as_ref().map(link).transpose())
+        self.read(|db| db.find(text, &[id.into()])?.as_ref().map(|row| link_of(db, row)).transpose())
     }
 
     fn link_used(&self, id: &str, at: Millis) -> store::Result<()> {
@@ -116,23 +138,32 @@ impl Access for Postgres {
         let text = "INSERT INTO audit (at, by, token, origin, act, target, given, before, mark)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             ON CONFLICT (mark) DO UPDATE SET at = excluded.at RETURNING id";
-        let params = [
-            act.at.into(),
-            act.by.as_str().into(),
-            act.token.as_deref().into(),
-            act.from.as_str().into(),
-            act.act.as_str().into(),
-            act.target.as_deref().into(),
-            act.given.as_str().into(),
-            act.before.as_deref().into(),
-            mark.as_str().into(),
-        ];
-        self.again(|db| db.one(text, &params)?.num(0))
+        let bound = [act.by.as_str(), act.act.as_str(), act.from.as_str()];
+        let params = |db: &Conn| {
+            [
+                act.at.into(),
+                act.by.as_str().into(),
+                act.token.as_deref().into(),
+                act.from.as_str().into(),
+                act.act.as_str().into(),
+                act.target.as_deref().into(),
+                db.kept(|| act_place("audit.given", act.at, bound), &act.given),
+                db.opt_kept(|| act_place("audit.before", act.at, bound), act.before.as_deref()),
+                mark.as_str().into(),
+            ]
+        };
+        self.written(|db| db.one(text, &params(db))?.num(0))
     }
 
     fn end_act(&self, id: u64, at: Millis, after: Option<&str>, outcome: &str) -> store::Result<()> {
         let text = "UPDATE audit SET ended_at = $2, after = $3, outcome = $4 WHERE id = $1 AND outcome IS NULL";
-        self.again(|db| db.execute(text, &[id.into(), at.into(), after.into(), outcome.into()])).map(|_| ())
+        self.written(|db| {
+            let begun = "SELECT at, by, act, origin FROM audit WHERE id = $1";
+            let Some(row) = db.find(begun, &[id.into()])? else { return Ok(()) };
+            let (begun, by, act, origin) = (row.int(0)?, row.text(1)?, row.text(2)?, row.text(3)?);
+            let after = db.opt_kept(|| act_place("audit.after", begun, [&by, &act, &origin]), after);
+            db.execute(text, &[id.into(), at.into(), after, outcome.into()]).map(|_| ())
+        })
     }
 
     fn acts(&self, filter: &ActFilter) -> store::Result<Vec<ActRow>> {
@@ -150,7 +181,7 @@ impl Access for Postgres {
                 )
             }
         };
-        self.read(|db| db.query(&text, &params)?.iter().map(act).collect())
+        self.read(|db| db.query(&text, &params)?.iter().map(|row| act(db, row)).collect())
     }
 }
 
@@ -168,13 +199,17 @@ fn token(row: &Row) -> Result<TokenRow> {
     })
 }
 
-fn link(row: &Row) -> Result<LinkRow> {
+fn link_of(db: &Conn, row: &Row) -> Result<LinkRow> {
+    let (id, question) = (row.text(0)?, row.bytes(4)?);
+    // Sealed, it is longer than a digest.
+    let question = db.seal.now().open_bytes(|| link_place(&id), question.len() != 32, question)?;
+    let question = question.try_into().map_err(|_| Fault::Odd("a link has no question".to_owned()))?;
     Ok(LinkRow {
-        id: row.text(0)?,
+        id,
         digest: row.digest(1)?,
         execution_id: ExecutionId::new(row.text(2)?),
         key: row.text(3)?,
-        question: row.digest(4)?,
+        question,
         by: row.text(5)?,
         created_at: row.int(6)?,
         expires_at: row.int(7)?,
@@ -182,19 +217,24 @@ fn link(row: &Row) -> Result<LinkRow> {
     })
 }
 
-fn act(row: &Row) -> Result<ActRow> {
+fn act(db: &Conn, row: &Row) -> Result<ActRow> {
+    let (at, by, act, from) = (row.int(1)?, row.text(2)?, row.text(5)?, row.text(4)?);
+    let place = |column| {
+        let bound = [by.as_str(), act.as_str(), from.as_str()];
+        move || act_place(column, at, bound)
+    };
     Ok(ActRow {
         id: row.num(0)?,
-        at: row.int(1)?,
-        by: row.text(2)?,
+        at,
         token: row.opt_text(3)?,
-        from: row.text(4)?,
-        act: row.text(5)?,
         target: row.opt_text(6)?,
-        given: row.text(7)?,
-        before: row.opt_text(8)?,
-        after: row.opt_text(9)?,
+        given: db.text(row, 7, place("audit.given"))?,
+        before: db.opt_text(row, 8, place("audit.before"))?,
+        after: db.opt_text(row, 9, place("audit.after"))?,
         outcome: row.opt_text(10)?,
         ended_at: row.opt_int(11)?,
+        by,
+        act,
+        from,
     })
 }

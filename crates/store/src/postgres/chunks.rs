@@ -3,24 +3,27 @@
 use super::conn::Conn;
 use super::fault::{Fault, Result};
 use super::param::{Columns, Param};
+use crate::seal::{Sealing, named};
 use crate::values::{Chunk, Part, Place, decode_ids};
 use kitaru_core::{Digest, ValueRef};
 use std::collections::{HashMap, HashSet};
 use tokio_postgres::Row;
 
-fn named(digests: &[Digest]) -> Param {
+fn all_of(digests: &[Digest]) -> Param {
     Param::ManyBytes(digests.iter().map(|digest| digest.0.to_vec()).collect())
 }
 
 /// Which chunks are stored.
 pub fn has(db: &Conn, digests: &[Digest]) -> Result<Vec<bool>> {
-    let rows = db.query("SELECT digest FROM chunks WHERE digest = ANY ($1)", &[named(digests)])?;
+    let rows = db.query("SELECT digest FROM chunks WHERE digest = ANY ($1)", &[all_of(digests)])?;
     let found: HashSet<[u8; 32]> = rows.iter().map(|row| row.digest(0)).collect::<Result<_>>()?;
     Ok(digests.iter().map(|digest| found.contains(&digest.0)).collect())
 }
 
 /// Stores new chunks. It is not awaited to the disk: the commit that refers to them comes after it, and takes it along.
-pub fn insert(db: &Conn, chunks: &[&Chunk]) -> Result<()> {
+/// `false`: the store has other keys by now.
+pub fn insert(db: &Conn, chunks: &[&Chunk], space: i32, keys: &str) -> Result<bool> {
+    let mut sealed = None;
     let (mut digests, mut lens, mut packed, mut data) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for chunk in chunks {
         if let Place::Row(bytes) = &chunk.place {
@@ -28,20 +31,26 @@ pub fn insert(db: &Conn, chunks: &[&Chunk]) -> Result<()> {
             lens.push(i64::try_from(chunk.len).unwrap_or(i64::MAX));
             packed.push(chunk.zstd);
             data.push(bytes.clone());
+            sealed = named::key_name(chunk.sealed);
         }
     }
-    // Where two store the same at once, each waits for the other in one order.
-    let text = "WITH relaxed AS (SELECT set_config('synchronous_commit', 'off', true))
-        INSERT INTO chunks (digest, len, zstd, data, stored)
-        SELECT DISTINCT ON (new.digest) new.digest, new.len, new.zstd, new.data, octet_length(new.data)
-        FROM relaxed, unnest($1::bytea[], $2::bigint[], $3::boolean[], $4::bytea[]) AS new(digest, len, zstd, data)
-        ORDER BY new.digest ON CONFLICT (digest) DO NOTHING";
-    let params = [Param::ManyBytes(digests), Param::Ints(lens), Param::Bools(packed), Param::ManyBytes(data)];
-    db.execute(text, &params).map(|_| ())
+    let text = "SELECT put_chunks($1, $2, $3, $4, $5, $6, $7)";
+    let params = [
+        Param::Small(space),
+        keys.into(),
+        sealed.as_deref().into(),
+        Param::ManyBytes(digests),
+        Param::Ints(lens),
+        Param::Bools(packed),
+        Param::ManyBytes(data),
+    ];
+    db.one(text, &params)?.flag(0)
 }
 
 fn part(row: &Row, at: usize) -> Result<Part> {
     Ok(Part {
+        digest: Digest(row.digest(at + 4)?),
+        sealed: row.flag(at + 5)?,
         len: row.num(at)?,
         stored: row.num(at + 1)?,
         zstd: row.flag(at + 2)?,
@@ -52,9 +61,10 @@ fn part(row: &Row, at: usize) -> Result<Part> {
 
 /// Those of these chunks that are stored.
 pub fn pieces(db: &Conn, digests: &[Digest]) -> Result<Vec<Option<Part>>> {
-    let text = "SELECT digest, len, stored, zstd, data FROM chunks WHERE digest = ANY ($1)";
+    let text = "SELECT digest, len, stored, zstd, data, digest, sealed IS NOT NULL FROM chunks
+        WHERE digest = ANY ($1)";
     let mut found: HashMap<[u8; 32], Row> = HashMap::new();
-    for row in db.query(text, &[named(digests)])? {
+    for row in db.query(text, &[all_of(digests)])? {
         found.insert(row.digest(0)?, row);
     }
     digests.iter().map(|digest| found.get(&digest.0).map(|row| part(row, 1)).transpose()).collect()
@@ -64,27 +74,39 @@ pub fn pieces(db: &Conn, digests: &[Digest]) -> Result<Vec<Option<Part>>> {
 pub fn ids(db: &Conn, chunks: &[Chunk]) -> Result<Vec<i64>> {
     let digests: Vec<Digest> = chunks.iter().map(|chunk| chunk.digest).collect();
     let mut found: HashMap<[u8; 32], i64> = HashMap::new();
-    for row in db.query("SELECT digest, id FROM chunks WHERE digest = ANY ($1)", &[named(&digests)])? {
+    for row in db.query("SELECT digest, id FROM chunks WHERE digest = ANY ($1)", &[all_of(&digests)])? {
         found.insert(row.digest(0)?, row.int(1)?);
     }
     Ok(digests.iter().map(|digest| found.get(&digest.0).copied().unwrap_or_default()).collect())
 }
 
 /// The chunks of a value, in order. None: there is no such value.
-pub fn parts(db: &Conn, reference: &ValueRef) -> Result<Vec<Part>> {
+pub fn parts(db: &Conn, seal: &Sealing<'_>, reference: &ValueRef) -> Result<Vec<Part>> {
+    for name in named::names(seal, named::VALUE, reference.digest) {
+        let found = parts_of(db, &name)?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The same by the name of its row.
+pub fn parts_of(db: &Conn, name: &Digest) -> Result<Vec<Part>> {
     let text = "SELECT chunks FROM blobs WHERE digest = $1";
-    let Some(row) = db.find(text, &[Param::Bytes(reference.digest.0.to_vec())])? else { return Ok(Vec::new()) };
+    let Some(row) = db.find(text, &[Param::Bytes(name.0.to_vec())])? else { return Ok(Vec::new()) };
     let ids = decode_ids(&row.bytes(0)?);
-    let text = "SELECT id, len, stored, zstd, data FROM chunks WHERE id = ANY ($1)";
+    let text = "SELECT id, len, stored, zstd, data, digest, sealed IS NOT NULL FROM chunks WHERE id = ANY ($1)";
     let mut found: HashMap<i64, Row> = HashMap::new();
     for row in db.query(text, &[Param::Ints(ids.clone())])? {
         found.insert(row.int(0)?, row);
     }
-    let missing = || Fault::Odd(format!("value {}: a part of it is not there", reference.digest));
+    let missing = || Fault::Odd(format!("value {name}: a part of it is not there"));
     ids.iter().map(|id| part(found.get(id).ok_or_else(missing)?, 1)).collect()
 }
 
 /// Whether there is such a value.
-pub fn is_there(db: &Conn, digest: &Digest) -> Result<bool> {
-    Ok(db.find("SELECT 1 FROM blobs WHERE digest = $1", &[Param::Bytes(digest.0.to_vec())])?.is_some())
+pub fn is_there(db: &Conn, seal: &Sealing<'_>, digest: &Digest) -> Result<bool> {
+    let names = all_of(&named::names(seal, named::VALUE, *digest));
+    Ok(db.find("SELECT 1 FROM blobs WHERE digest = ANY ($1)", &[names])?.is_some())
 }

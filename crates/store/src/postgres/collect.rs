@@ -12,6 +12,7 @@ use super::feed;
 use super::param::{Columns, Param};
 use super::read;
 use crate::error::StoreError;
+use crate::seal::named;
 use crate::store;
 use crate::upkeep::{Backup, Collected, Removal, Upkeep};
 use crate::values::decode_ids;
@@ -30,6 +31,8 @@ const SWEPT: usize = 256;
 #[derive(Default, Clone)]
 struct Marks {
     values: HashSet<Digest>,
+    /// What the walk through all of it has found.
+    references: Vec<ValueRef>,
     /// Chunks of these; empty until the values have been looked through.
     chunks: HashSet<i64>,
     /// All with numbers up to this one has been read.
@@ -39,23 +42,28 @@ struct Marks {
 /// A chunk that may be unused: its identifier, and what it takes.
 type Candidate = (i64, u64);
 
-/// What an event refers to.
-fn references(payload: &str, found: &mut Vec<ValueRef>) -> Result<()> {
-    let mut body: Body = serde_json::from_str(payload)?;
+/// What an event refers to, of a row with number, sequence and payload.
+fn references(db: &Conn, row: &tokio_postgres::Row, found: &mut Vec<ValueRef>) -> Result<()> {
+    let (n, seq) = (row.int(0)?, row.num(1)?);
+    let payload = db.text(row, 2, || read::payload(n, seq))?;
+    if !payload.contains("\"stored\"") {
+        return Ok(());
+    }
+    let mut body: Body = serde_json::from_str(&payload)?;
     found.extend(body.values_mut().into_iter().filter(|value| value.inline().is_none()).map(|value| value.reference()));
     Ok(())
 }
 
 /// Reads a page of the journal behind a place for what it refers to. Returns the next place.
 fn mark(db: &Conn, after: (i64, i64), apart: &HashSet<i64>, found: &mut Vec<ValueRef>) -> Result<Option<(i64, i64)>> {
-    let text = "SELECT n, seq, payload FROM journal WHERE (n, seq) > ($1, $2) AND strpos(payload, '\"stored\"') > 0
-        ORDER BY n, seq LIMIT $3";
+    let text = "SELECT n, seq, payload FROM journal WHERE (n, seq) > ($1, $2)
+        AND (strpos(payload, '\"stored\"') > 0 OR payload LIKE E'\\x1a2%') ORDER BY n, seq LIMIT $3";
     let mut last = None;
     for row in db.query(text, &[after.0.into(), after.1.into(), READ.into()])? {
         let n = row.int(0)?;
         last = Some((n, row.int(1)?));
         if !apart.contains(&n) {
-            references(&row.text(2)?, found)?;
+            references(db, &row, found)?;
         }
     }
     Ok(last)
@@ -65,16 +73,20 @@ impl Marks {
     /// Reads what was written since the last look.
     fn catch_up(&mut self, db: &Conn, space: i32) -> Result<()> {
         let upto = feed::settled(db, space)?.upto;
-        let text = "SELECT payload FROM journal WHERE revision > $1 AND strpos(payload, '\"stored\"') > 0";
+        let text = "SELECT n, seq, payload FROM journal WHERE revision > $1
+            AND (strpos(payload, '\"stored\"') > 0 OR payload LIKE E'\\x1a2%')";
         let mut found = Vec::new();
         for row in db.query(text, &[self.upto.into()])? {
-            references(&row.text(0)?, &mut found)?;
+            references(db, &row, &mut found)?;
         }
-        let digests: Vec<Vec<u8>> = found.iter().map(|reference| reference.digest.0.to_vec()).collect();
+        let seal = db.seal.now();
+        let names: Vec<Digest> =
+            found.iter().flat_map(|reference| named::names(&seal, named::VALUE, reference.digest)).collect();
+        let digests: Vec<Vec<u8>> = names.iter().map(|name| name.0.to_vec()).collect();
         for row in db.query("SELECT chunks FROM blobs WHERE digest = ANY ($1)", &[Param::ManyBytes(digests)])? {
             self.chunks.extend(ids(&row, 0)?);
         }
-        self.values.extend(found.into_iter().map(|reference| reference.digest));
+        self.values.extend(names);
         self.upto = upto;
         Ok(())
     }
@@ -146,7 +158,11 @@ impl Postgres {
                 let mut found = Vec::new();
                 Ok((mark(db, after, apart, &mut found)?, found))
             })?;
-            marks.values.extend(found.into_iter().map(|reference| reference.digest));
+            let seal = self.seal.now();
+            for reference in found {
+                marks.values.extend(named::names(&seal, named::VALUE, reference.digest));
+                marks.references.push(reference);
+            }
             place = next;
         }
         Ok(marks)
@@ -155,20 +171,19 @@ impl Postgres {
     /// What is wrong with the values; `ok`: each that is referred to is there and reads back.
     pub(super) fn check(&self) -> store::Result<String> {
         let marks = self.marked(&HashSet::new())?;
-        for digest in &marks.values {
-            if !self.read(|db| chunks::is_there(db, digest))? {
+        for ValueRef { digest, .. } in &marks.references {
+            if !self.read(|db| chunks::is_there(db, &self.seal.now(), digest))? {
                 // What was referred to may have been removed since, with the execution that did.
-                if self.marked(&HashSet::new())?.values.contains(digest) {
+                if self.marked(&HashSet::new())?.references.iter().any(|one| one.digest == *digest) {
                     return Ok(format!("value {digest} is referred to and is not there"));
                 }
             }
         }
-        for digest in &marks.values {
-            let text = "SELECT len FROM blobs WHERE digest = $1";
-            let found =
-                self.read(|db| db.find(text, &[Param::Bytes(digest.0.to_vec())])?.map(|row| row.num(0)).transpose())?;
-            let Some(len) = found else { continue };
-            match self.text_of(&ValueRef { digest: *digest, len }) {
+        for reference in &marks.references {
+            if !self.read(|db| chunks::is_there(db, &self.seal.now(), &reference.digest))? {
+                continue;
+            }
+            match self.text_of(reference) {
                 Ok(_) => {}
                 Err(StoreError::Damaged { why, .. }) => return Ok(why),
                 Err(error) => return Err(error),

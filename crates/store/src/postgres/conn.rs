@@ -8,10 +8,11 @@ use super::fault::{Fault, Result};
 use super::param::Param;
 use super::tls::Tls;
 use crate::error::StoreError;
+use crate::seal::Seal;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio_postgres::types::ToSql;
@@ -35,6 +36,8 @@ pub struct Conn {
     driver: Driver,
     client: Client,
     path: String,
+    /// The keys of what is read and written by it.
+    pub seal: Arc<Seal>,
     /// The few statements that are on the way of each call.
     statements: RefCell<HashMap<&'static str, Statement>>,
 }
@@ -52,7 +55,7 @@ impl Drop for Driver {
 }
 
 impl Conn {
-    fn open(address: &Address, tls: Option<&Tls>, relaxed: bool) -> Result<Self> {
+    fn open(address: &Address, tls: Option<&Tls>, seal: Arc<Seal>, relaxed: bool) -> Result<Self> {
         let io = |error: std::io::Error| StoreError::Io { path: address.shown.clone(), why: error.to_string() };
         let driver = Driver(Some(Builder::new_current_thread().enable_all().build().map_err(io)?));
         let Some(runtime) = &driver.0 else { return Err(Fault::Lost("the connection is closed".to_owned())) };
@@ -80,7 +83,7 @@ impl Conn {
             Err(_) => return Err(Fault::Lost(format!("no connection within {} s", CONNECT.as_secs()))),
         };
         let (path, statements) = (address.shown.clone(), RefCell::default());
-        let made = Self { driver, client, path, statements };
+        let made = Self { driver, client, path, seal, statements };
         made.batch(&format!("{SETTINGS} \"{}\", pg_catalog", address.schema))?;
         let commit = if relaxed {
             "SET synchronous_commit = off"
@@ -199,15 +202,16 @@ pub struct Pool {
     address: Address,
     tls: Option<Tls>,
     relaxed: bool,
+    seal: Arc<Seal>,
     idle: Mutex<Idle>,
     freed: Condvar,
 }
 
 impl Pool {
     /// A pool without a connection. `relaxed`: commits are not awaited to the disk.
-    pub fn new(address: Address, relaxed: bool) -> std::result::Result<Self, StoreError> {
+    pub fn new(address: Address, seal: Arc<Seal>, relaxed: bool) -> std::result::Result<Self, StoreError> {
         let tls = address.tls.as_ref().map(Tls::new).transpose()?;
-        Ok(Self { address, tls, relaxed, idle: Mutex::default(), freed: Condvar::new() })
+        Ok(Self { address, tls, relaxed, seal, idle: Mutex::default(), freed: Condvar::new() })
     }
 
     /// Where it leads to.
@@ -251,7 +255,7 @@ impl Pool {
         idle.open += 1;
         drop(idle);
         let mut opening = Opening { pool: self, done: false };
-        let conn = Conn::open(&self.address, self.tls.as_ref(), self.relaxed)?;
+        let conn = Conn::open(&self.address, self.tls.as_ref(), Arc::clone(&self.seal), self.relaxed)?;
         opening.done = true;
         Ok(conn)
     }

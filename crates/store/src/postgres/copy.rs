@@ -2,14 +2,16 @@
 
 use super::conn::Conn;
 use super::fault::{Fault, Result};
+use super::items;
 use super::param::{Columns, Param, escaped, unescaped};
 use super::{Postgres, chunks};
 use crate::copy::{Cell, Copying, Fill, Kind, Row, Sink, TABLES, Table, not_empty};
 use crate::error::StoreError;
+use crate::seal::{self, Kept, Seal};
 use crate::store;
-use crate::values::{Chunk, Values, encode_ids};
+use crate::values::{Chunk, Large, Values, encode_ids};
+use kitaru_core::Digest;
 use kitaru_core::value::Text;
-use kitaru_core::{Digest, ValueRef};
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -22,7 +24,7 @@ fn read_as(name: &str, kind: Kind) -> String {
     }
 }
 
-fn param(cell: &Cell) -> Param {
+pub fn param(cell: &Cell) -> Param {
     match cell {
         Cell::Null => Param::Text(None),
         Cell::Int(number) => Param::from(*number),
@@ -32,20 +34,19 @@ fn param(cell: &Cell) -> Param {
     }
 }
 
-fn rows(db: &Conn, table: &Table, after: Option<&Row>, limit: usize) -> Result<Vec<Row>> {
-    let columns: Vec<String> = table.columns.iter().map(|(name, kind)| read_as(name, *kind)).collect();
-    let key: Vec<String> = table.columns.iter().take(table.key).map(|(name, _)| format!("\"{name}\"")).collect();
-    let key = key.join(", ");
-    let marks: Vec<String> = (1..=table.key).map(|at| format!("${at}")).collect();
-    let behind = after.map(|_| format!("WHERE ({key}) > ({})", marks.join(", "))).unwrap_or_default();
-    let text = format!("SELECT {} FROM {} {behind} ORDER BY {key} LIMIT {limit}", columns.join(", "), table.name);
-    let given: Vec<Param> = after.map(|row| row.iter().take(table.key).map(param).collect()).unwrap_or_default();
-    let found = db.query(&text, &given)?;
-    let cell = |row: &tokio_postgres::Row, at: usize, kind: Kind| {
+/// The columns of a row as they are kept: what is sealed as bytes.
+pub fn cells(row: &tokio_postgres::Row, columns: &[(&str, Kind)]) -> Result<Row> {
+    let cell = |at: usize, kind: Kind| {
         Ok(match kind {
             Kind::Int | Kind::Flag => row.opt_int(at)?.map_or(Cell::Null, Cell::Int),
             Kind::Real => row.opt_float(at)?.map_or(Cell::Null, Cell::Real),
-            Kind::Text => row.opt_text(at)?.map_or(Cell::Null, Cell::Text),
+            Kind::Text => match super::param::get::<Option<&str>>(row, at)? {
+                None => Cell::Null,
+                Some(text) => match super::param::sealed(text)? {
+                    Some(whole) => Cell::Bytes(whole),
+                    None => Cell::Text(unescaped(text.to_owned())),
+                },
+            },
             Kind::Bytes => row.opt_bytes(at)?.map_or(Cell::Null, Cell::Bytes),
             // What is escaped stands inside of the list.
             Kind::Texts => {
@@ -54,14 +55,38 @@ fn rows(db: &Conn, table: &Table, after: Option<&Row>, limit: usize) -> Result<V
             }
         })
     };
+    columns.iter().enumerate().map(|(at, (_, kind))| cell(at, *kind)).collect()
+}
+
+fn rows(db: &Conn, table: &Table, after: Option<&Row>, limit: usize) -> Result<Vec<Row>> {
+    let mut limit = limit.to_string();
+    if table.name == "codes" {
+        // They are found by another name than they are copied with: all of them at once.
+        if after.is_some() {
+            return Ok(Vec::new());
+        }
+        limit = "ALL".to_owned();
+    }
+    let columns: Vec<String> = table.columns.iter().map(|(name, kind)| read_as(name, *kind)).collect();
+    let key: Vec<String> = table.columns.iter().take(table.key).map(|(name, _)| format!("\"{name}\"")).collect();
+    let key = key.join(", ");
+    let marks: Vec<String> = (1..=table.key).map(|at| format!("${at}")).collect();
+    let behind = after.map(|_| format!("WHERE ({key}) > ({})", marks.join(", "))).unwrap_or_default();
+    let text = format!("SELECT {} FROM {} {behind} ORDER BY {key} LIMIT {limit}", columns.join(", "), table.name);
+    let given: Vec<Param> = after.map(|row| row.iter().take(table.key).map(param).collect()).unwrap_or_default();
+    let found = db.query(&text, &given)?;
     found
         .iter()
-        .map(|row| table.columns.iter().enumerate().map(|(at, (_, kind))| cell(row, at, *kind)).collect())
+        .map(|row| {
+            let mut cells = cells(row, table.columns)?;
+            seal::rows::open(&db.seal.now(), table, &mut cells)?;
+            Ok(cells)
+        })
         .collect()
 }
 
 /// One column of many rows.
-fn column(rows: &[Row], at: usize, kind: Kind) -> Result<Param> {
+pub fn column(rows: &[Row], at: usize, kind: Kind) -> Result<Param> {
     let cells = rows.iter().map(|row| row.get(at).unwrap_or(&Cell::Null));
     let odd = |cell: &Cell| Fault::Odd(format!("a column has {cell:?}"));
     Ok(match kind {
@@ -85,7 +110,15 @@ fn column(rows: &[Row], at: usize, kind: Kind) -> Result<Param> {
                 })
                 .collect::<Result<_>>()?,
         ),
-        Kind::Text => Param::SomeTexts(cells.map(|cell| cell.text().map(escaped)).collect()),
+        Kind::Text => Param::SomeTexts(
+            cells
+                .map(|cell| match cell {
+                    Cell::Text(text) => Some(escaped(text)),
+                    Cell::Bytes(bytes) => Some(super::param::kept(Kept::Sealed(bytes.clone()))),
+                    _ => None,
+                })
+                .collect(),
+        ),
         Kind::Texts => Param::SomeTexts(
             cells
                 .map(|cell| {
@@ -116,7 +149,7 @@ fn write_as(name: &str, kind: Kind) -> String {
     }
 }
 
-fn kind_of(kind: Kind) -> &'static str {
+pub fn kind_of(kind: Kind) -> &'static str {
     match kind {
         Kind::Int | Kind::Flag => "bigint[]",
         Kind::Real => "double precision[]",
@@ -125,13 +158,15 @@ fn kind_of(kind: Kind) -> &'static str {
     }
 }
 
-fn insert(db: &Conn, table: &Table, all: &[Row]) -> Result<()> {
+fn insert(db: &Conn, table: &Table, given_rows: &[Row]) -> Result<()> {
+    let mut all = given_rows.to_vec();
+    all.iter_mut().for_each(|row| seal::rows::seal(&db.seal.now(), table, row));
     let mut names: Vec<String> = table.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     let mut values: Vec<String> = table.columns.iter().map(|(name, kind)| write_as(name, *kind)).collect();
     let mut given: Vec<(String, &'static str)> =
         table.columns.iter().map(|(name, kind)| (format!("\"{name}\""), kind_of(*kind))).collect();
     let mut params =
-        table.columns.iter().enumerate().map(|(at, (_, kind))| column(all, at, *kind)).collect::<Result<Vec<_>>>()?;
+        table.columns.iter().enumerate().map(|(at, (_, kind))| column(&all, at, *kind)).collect::<Result<Vec<_>>>()?;
     let mut beside = |name: &str, value: &str| {
         names.push(name.to_owned());
         values.push(value.to_owned());
@@ -141,7 +176,8 @@ fn insert(db: &Conn, table: &Table, all: &[Row]) -> Result<()> {
             beside("reversed", "reverse(r.id)");
             beside("awaits", "r.awaits <> 0");
             beside("parked_on", "ARRAY(SELECT jsonb_array_elements_text(r.parked_on::jsonb))");
-            let reasons = all.iter().map(|row| {
+            beside("awaited", "ARRAY(SELECT jsonb_array_elements_text(r.awaited::jsonb))");
+            let reasons = given_rows.iter().map(|row| {
                 let text = row.get(4).and_then(Cell::text);
                 Ok(text.map(serde_json::from_str::<Json>).transpose()?.unwrap_or_default())
             });
@@ -151,10 +187,14 @@ fn insert(db: &Conn, table: &Table, all: &[Row]) -> Result<()> {
                 let waits = reason["waits"].as_array().into_iter().flatten().filter_map(Json::as_str);
                 Ok(Some(serde_json::to_string(&waits.map(escaped).collect::<Vec<_>>())?))
             });
+            let awaited =
+                reasons.iter().map(|reason| Ok(Some(serde_json::to_string(&items::awaited(reason.get("awaits")))?)));
             params.push(Param::SomeInts(awaits));
             params.push(Param::SomeTexts(parked.collect::<Result<_>>()?));
             given.push(("awaits".to_owned(), "bigint[]"));
             given.push(("parked_on".to_owned(), "text[]"));
+            params.push(Param::SomeTexts(awaited.collect::<Result<_>>()?));
+            given.push(("awaited".to_owned(), "text[]"));
         }
         "journal" | "logs" => beside("revision", "0"),
         "audit" => beside("mark", "'copied ' || r.id"),
@@ -177,7 +217,9 @@ fn insert(db: &Conn, table: &Table, all: &[Row]) -> Result<()> {
 struct Taking<'a> {
     db: &'a Conn,
     values: &'a Values,
+    seal: &'a Seal,
     path: &'a str,
+    space: i32,
 }
 
 impl Sink for Taking<'_> {
@@ -187,13 +229,16 @@ impl Sink for Taking<'_> {
 
     fn value(&mut self, text: &Arc<Text>) -> store::Result<()> {
         let told = |fault: Fault| fault.told(self.path);
-        let new = self.values.prepare(text, |digests| chunks::has(self.db, digests).map_err(told))?;
+        let new = self.values.prepare(text, &self.seal.now(), |digests| chunks::has(self.db, digests).map_err(told))?;
         let parts: Vec<&Chunk> = new.chunks.iter().collect();
-        chunks::insert(self.db, &parts).map_err(told)?;
+        if !chunks::insert(self.db, &parts, self.space, &self.seal.now().names()).map_err(told)? {
+            return Err(StoreError::Busy("somebody changes its keys; try again".to_owned()));
+        }
         let ids = chunks::ids(self.db, &new.chunks).map_err(told)?;
-        let text = "INSERT INTO blobs (digest, len, chunks) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING";
-        let digest = Param::Bytes(new.reference.digest.0.to_vec());
-        let params = [digest, new.reference.len.into(), Param::Bytes(encode_ids(&ids))];
+        let text = "INSERT INTO blobs (digest, len, chunks, sealed) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (digest) DO NOTHING";
+        let (digest, sealed) = (Param::Bytes(new.name.0.to_vec()), Param::Bool(new.key.is_some()));
+        let params = [digest, new.reference.len.into(), Param::Bytes(encode_ids(&ids)), sealed];
         self.db.execute(text, &params).map(|_| ()).map_err(told)
     }
 }
@@ -212,11 +257,18 @@ impl Copying for Postgres {
         self.read(|db| rows(db, table, after, limit))
     }
 
-    fn stored(&self) -> store::Result<Vec<ValueRef>> {
+    fn stored(&self) -> store::Result<Vec<Large>> {
         self.read(|db| {
-            let one = |row: &tokio_postgres::Row| Ok(ValueRef { digest: Digest(row.digest(0)?), len: row.num(1)? });
-            db.query("SELECT digest, len FROM blobs ORDER BY digest", &[])?.iter().map(one).collect()
+            let one = |row: &tokio_postgres::Row| {
+                Ok(Large { name: Digest(row.digest(0)?), len: row.num(1)?, keyed: row.flag(2)? })
+            };
+            db.query("SELECT digest, len, sealed FROM blobs ORDER BY digest", &[])?.iter().map(one).collect()
         })
+    }
+
+    fn large(&self, large: &Large) -> store::Result<String> {
+        let parts = self.read(|db| chunks::parts_of(db, &large.name))?;
+        self.values.read_large(large, parts, &self.seal.now(), std::path::Path::new(&self.path))
     }
 
     fn take_in(&self, fill: Fill<'_>) -> store::Result<()> {
@@ -231,8 +283,10 @@ impl Copying for Postgres {
                         return Err(Fault::Refused(not_empty()));
                     }
                 }
+                self.must_have_keys(db)?;
                 db.query("SELECT announce($1)", &[Param::Small(self.space)])?;
-                let mut taking = Taking { db, values: &self.values, path: &self.path };
+                let mut taking =
+                    Taking { db, values: &self.values, seal: &self.seal, path: &self.path, space: self.space };
                 fill(&mut taking)?;
                 db.batch(NUMBERS)
             })

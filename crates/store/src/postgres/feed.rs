@@ -22,14 +22,14 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(3);
 
 /// Each part by its index of numbers, and all of it as of one moment.
-const CHANGES: &str = "SELECT revision, id, what, number, at, call_key, stream, body FROM (
-    (SELECT j.revision, e.id, 0 AS what, j.seq AS number, j.at, NULL AS call_key, NULL AS stream, j.payload AS body
+const CHANGES: &str = "SELECT revision, id, what, number, at, call_key, stream, body, n FROM (
+    (SELECT j.revision, e.id, 0 AS what, j.seq AS number, j.at, NULL AS call_key, NULL AS stream, j.payload AS body, j.n
      FROM journal AS j JOIN executions AS e USING (n) WHERE j.revision > $1 AND j.revision <= $2
      ORDER BY j.revision LIMIT $3)
-    UNION ALL (SELECT l.revision, e.id, 1, l.line, l.at, l.call_key, l.stream, l.text
+    UNION ALL (SELECT l.revision, e.id, 1, l.line, l.at, l.call_key, l.stream, l.text, l.n
      FROM logs AS l JOIN executions AS e USING (n) WHERE l.revision > $1 AND l.revision <= $2
      ORDER BY l.revision LIMIT $3)
-    UNION ALL (SELECT g.revision, g.id, 2, 0, 0, NULL, NULL, NULL
+    UNION ALL (SELECT g.revision, g.id, 2, 0, 0, NULL, NULL, NULL, g.n
      FROM gone AS g WHERE g.revision > $1 AND g.revision <= $2 ORDER BY g.revision LIMIT $3)
 ) AS every ORDER BY revision LIMIT $3";
 
@@ -63,22 +63,24 @@ pub fn changes(db: &Conn, space: i32, after: Revision, limit: usize) -> Result<C
             found.more = true;
             break;
         }
-        let (one, size) = change(row)?;
+        let (one, size) = change(db, row)?;
         bytes += size;
         found.items.push(one);
     }
     Ok(found)
 }
 
-fn change(row: &Row) -> Result<(Change, usize)> {
+fn change(db: &Conn, row: &Row) -> Result<(Change, usize)> {
     let (what, size) = match row.try_get::<_, i32>(2).unwrap_or(2) {
         0 => {
             let body: &str = row.try_get(7).unwrap_or_default();
-            let event = kitaru_core::Event { seq: row.num(3)?, at: row.int(4)?, body: read::must(row, 7)? };
+            let (n, seq) = (row.int(8)?, row.num(3)?);
+            let body_of = db.json(row, 7, || read::payload(n, seq))?;
+            let event = kitaru_core::Event { seq, at: row.int(4)?, body: body_of };
             (Changed::Event(event), body.len())
         }
         1 => {
-            let line = read::line(row, 4)?;
+            let line = read::line(db, (row.int(8)?, row.num(3)?), row, 4)?;
             let size = line.text.len();
             (Changed::Line(row.num(3)?, line), size)
         }

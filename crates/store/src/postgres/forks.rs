@@ -18,9 +18,9 @@ const LOAD: &str = "WITH me AS (SELECT n, base FROM executions WHERE id = $1),
         SELECT segments.source AS n, lag(segments.upto, 1, 0::bigint) OVER (ORDER BY segments.upto) AS after, segments.upto
         FROM segments JOIN me USING (n)
         UNION ALL SELECT me.n, me.base, 9223372036854775807 FROM me)
-    SELECT own.seq, own.at, own.payload FROM me LEFT JOIN LATERAL (
-        SELECT one.seq, one.at, one.payload FROM parts CROSS JOIN LATERAL (
-            SELECT seq, at, payload FROM journal
+    SELECT own.n, own.seq, own.at, own.payload FROM me LEFT JOIN LATERAL (
+        SELECT one.n, one.seq, one.at, one.payload FROM parts CROSS JOIN LATERAL (
+            SELECT n, seq, at, payload FROM journal
             WHERE journal.n = parts.n AND seq > greatest(parts.after, $2) AND seq <= parts.upto
             ORDER BY seq LIMIT $3) AS one
         ORDER BY one.seq LIMIT $3) AS own ON true
@@ -34,7 +34,7 @@ pub fn load(db: &Conn, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec
     if first.opt_int(0)?.is_none() {
         return Ok(Vec::new());
     }
-    rows.iter().map(|row| read::event(row, 0)).collect()
+    rows.iter().map(|row| read::event(db, row, 0)).collect()
 }
 
 /// Whether an execution is a replay, so that its calls and artifacts are not all in rows.

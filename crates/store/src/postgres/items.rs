@@ -4,10 +4,14 @@
 //! place. Not here: statements, and what is refused.
 
 use super::fault::{Fault, Result};
-use super::param::escaped;
+use super::param::{SEALED, escaped, is_sealed};
+use super::places::Spot;
+use crate::seal::{Kept, Place, Sealing, named};
 use crate::store::{Assign, Claim, Guard, Seen, Wanted};
 use crate::values::{New, encode_ids};
 use crate::wire::Write;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
 use kitaru_core::rows::{CallStatus, Status};
@@ -38,12 +42,51 @@ pub struct Items {
     pub values: bool,
 }
 
-/// Puts writes together. `dead`: for each claim the owner that is known to be gone, if there is one.
-pub fn items(writes: &[Write], referred: &[Referred], dead: &[Option<String>]) -> Result<Items> {
+/// Seals what is put into an item, for the place that it is for.
+struct Pen<'a> {
+    seal: &'a Sealing<'a>,
+    spot: Spot,
+}
+
+impl Pen<'_> {
+    /// A text for its column.
+    fn put(&self, place: impl FnOnce() -> Place, text: &str) -> String {
+        match self.seal.text(place, text) {
+            Kept::Plain(text) => text.to_owned(),
+            Kept::Sealed(bytes) => format!("{SEALED}{}", STANDARD_NO_PAD.encode(bytes)),
+        }
+    }
+
+    fn of_execution(&self, column: &str, text: &str) -> String {
+        self.put(|| Place::of(column).n(self.spot.n), text)
+    }
+
+    fn named(&self, column: &str, key: &str, text: &str) -> String {
+        self.put(|| Place::of(column).n(self.spot.n).text(key), text)
+    }
+
+    fn at(&self, column: &str, behind: usize, text: &str) -> String {
+        self.put(|| Place::of(column).n(self.spot.n).seq(self.spot.first + behind as u64), text)
+    }
+}
+
+/// Puts writes together. `dead`: for each claim the owner that is known to be gone, if there is one. `spots`: where each
+/// will stand, in a sealed store.
+pub fn items(
+    writes: &[Write],
+    referred: &[Referred],
+    dead: &[Option<String>],
+    seal: &Sealing<'_>,
+    spots: &[Option<Spot>],
+) -> Result<Items> {
     let mut payloads = Vec::new();
     let mut all = Vec::with_capacity(writes.len());
-    for ((one, referred), dead) in writes.iter().zip(referred).zip(dead) {
-        let mut item = item(one, &mut payloads, dead.as_deref())?;
+    for (((one, referred), dead), spot) in writes.iter().zip(referred).zip(dead).zip(spots) {
+        let pen = Pen { seal, spot: spot.unwrap_or(Spot { n: 0, first: 0 }) };
+        let mut item = item(&pen, one, &mut payloads, dead.as_deref())?;
+        if let (Some(spot), Some(_)) = (spot, seal.writes()) {
+            item.insert("place".to_owned(), json!([spot.n, spot.first]));
+        }
         if !referred.copied.is_empty() {
             // What comes with the same item is there when it is looked for.
             let is_new = |digest: &&Digest| referred.new.iter().any(|new| new.reference.digest == **digest);
@@ -51,15 +94,16 @@ pub fn items(writes: &[Write], referred: &[Referred], dead: &[Option<String>]) -
                 .copied
                 .iter()
                 .filter(|digest| !is_new(digest))
-                .map(|digest| hex(&digest.0))
+                .map(|digest| names(seal, *digest))
                 .collect::<Vec<_>>();
             item.insert("needs".to_owned(), json!(needs));
         }
         if !referred.new.is_empty() {
             let blob = |(new, chunks): (&New, &Vec<i64>)| {
                 let packed = hex(&encode_ids(chunks));
-                let digest = hex(&new.reference.digest.0);
-                json!({ "digest": digest, "len": new.reference.len, "chunks": chunks, "packed": packed })
+                let (digest, sealed) = (hex(&new.name.0), new.key.is_some());
+                json!({ "digest": digest, "len": new.reference.len, "chunks": chunks, "packed": packed,
+                    "sealed": sealed })
             };
             let blobs = referred.new.iter().zip(&referred.chunks).map(blob).collect();
             item.insert("blobs".to_owned(), Json::Array(blobs));
@@ -69,11 +113,16 @@ pub fn items(writes: &[Write], referred: &[Referred], dead: &[Option<String>]) -
     let mut all = Json::Array(all);
     let mut json = serde_json::to_string(&all)?;
     if json.contains("\\u0000") || json.contains("\\u001a") {
-        escape(&mut all);
+        escape(&mut all, seal.writes().is_some());
         json = serde_json::to_string(&all)?;
     }
     let values = referred.iter().any(|one| !one.new.is_empty() || !one.copied.is_empty());
     Ok(Items { json, payloads, values })
+}
+
+/// The names under which a value may stand, the one first by which it is asked for.
+pub fn names(seal: &Sealing<'_>, digest: Digest) -> Vec<String> {
+    named::names(seal, named::VALUE, digest).iter().map(|name| hex(&name.0)).collect()
 }
 
 /// Bytes as the database reads them.
@@ -86,39 +135,41 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn escape(value: &mut Json) {
+/// What is sealed stays as it is: nobody's text is where that may stand, unless it is sealed too.
+fn escape(value: &mut Json, sealed: bool) {
     match value {
+        Json::String(text) if sealed && is_sealed(text) => {}
         Json::String(text) => *text = escaped(text),
-        Json::Array(items) => items.iter_mut().for_each(escape),
-        Json::Object(fields) => fields.values_mut().for_each(escape),
+        Json::Array(items) => items.iter_mut().for_each(|one| escape(one, sealed)),
+        Json::Object(fields) => fields.values_mut().for_each(|one| escape(one, sealed)),
         _ => {}
     }
 }
 
 type Item = Map<String, Json>;
 
-fn item(one: &Write, payloads: &mut Vec<String>, dead: Option<&str>) -> Result<Item> {
+fn item(pen: &Pen<'_>, one: &Write, payloads: &mut Vec<String>, dead: Option<&str>) -> Result<Item> {
     Ok(match one {
         Write::Append(id, at, epoch, events, _) => {
             let mut item = head("append", id, *at);
             item.insert("epoch".to_owned(), json!(epoch));
-            record(&mut item, *at, events, payloads, true)?;
+            record(pen, &mut item, *at, events, payloads, true)?;
             item
         }
-        Write::Create(id, at, events, claim) => create(id, *at, events, claim.as_ref(), payloads)?,
+        Write::Create(id, at, events, claim) => create(pen, id, *at, events, claim.as_ref(), payloads)?,
         Write::Claim(id, at, epoch, claim, events) => {
             let mut item = head("claim", id, *at);
             item.insert("epoch".to_owned(), json!(epoch));
             item.insert("owner".to_owned(), json!(serde_json::to_string(&claim.owner)?));
             item.insert("lease".to_owned(), json!(claim.lease_until));
             item.insert("dead".to_owned(), json!(dead));
-            record(&mut item, *at, events, payloads, false)?;
+            record(pen, &mut item, *at, events, payloads, false)?;
             item
         }
         Write::Post(id, at, guard, events) => {
             let mut item = head("post", id, *at);
             item.insert("guard".to_owned(), guarded(guard));
-            record(&mut item, *at, events, payloads, false)?;
+            record(pen, &mut item, *at, events, payloads, false)?;
             item
         }
         Write::Renew(leases, until) => {
@@ -127,8 +178,10 @@ fn item(one: &Write, payloads: &mut Vec<String>, dead: Option<&str>) -> Result<I
         }
         Write::Assign(assign) => fields(assigned(assign)),
         Write::Log(id, lines) => {
-            let line = |line: &crate::LogLine| json!([line.at, line.call_key, line.stream, line.text]);
-            let lines: Vec<Json> = lines.iter().map(line).collect();
+            let line = |(at, line): (usize, &crate::LogLine)| {
+                json!([line.at, line.call_key, line.stream, pen.at("logs.text", at, &line.text)])
+            };
+            let lines: Vec<Json> = lines.iter().enumerate().map(line).collect();
             fields(json!({ "verb": "log", "id": id.as_str(), "lines": lines }))
         }
         Write::Delete(id, epoch, last) => {
@@ -136,7 +189,7 @@ fn item(one: &Write, payloads: &mut Vec<String>, dead: Option<&str>) -> Result<I
         }
         Write::AddBreakpoint(row) => fields(json!({
             "verb": "add_breakpoint", "flow": row.flow, "file": row.file, "before": row.before, "every": row.every,
-            "condition": row.condition, "by": row.by, "at": row.at,
+            "condition": row.condition.as_deref().map(|text| pen.put(|| condition(row), text)), "by": row.by, "at": row.at,
         })),
         Write::RemoveBreakpoint(id) => fields(json!({ "verb": "remove_breakpoint", "id": id })),
         Write::KeepSchedule(one, look_at, seen) => fields(json!({
@@ -144,7 +197,11 @@ fn item(one: &Write, payloads: &mut Vec<String>, dead: Option<&str>) -> Result<I
             "decided": one.state.until, "body": serde_json::to_string(one)?, "seen": seen,
         })),
         Write::RemoveSchedule(name, seen) => fields(json!({ "verb": "remove_schedule", "name": name, "seen": seen })),
-        Write::KeepCode(digest, parts) => fields(json!({ "verb": "keep_code", "digest": digest, "parts": parts })),
+        Write::KeepCode(digest, parts) => {
+            let (name, parts) = named::code(pen.seal, digest, parts);
+            let parts = pen.put(|| named::code_place(&name), &parts);
+            fields(json!({ "verb": "keep_code", "digest": name, "parts": parts }))
+        }
     })
 }
 
@@ -170,6 +227,7 @@ fn head(verb: &str, id: &ExecutionId, at: Millis) -> Item {
 }
 
 fn create(
+    pen: &Pen<'_>,
     id: &ExecutionId,
     at: Millis,
     events: &[Body],
@@ -190,15 +248,15 @@ fn create(
         "source": created.fork.as_ref().map(|fork| fork.source.as_str()),
         "upto": created.fork.as_ref().map(|fork| fork.upto),
         "entry": serde_json::to_string(&created.entry)?,
-        "code": created.code,
+        "code": created.code.as_deref().map(|code| pen.of_execution("executions.code", code)),
         "tags": created.tags,
-        "inputs": serde_json::to_string(&created.inputs)?,
+        "inputs": pen.of_execution("executions.inputs", &serde_json::to_string(&created.inputs)?),
         "key": created.key,
         "detached": created.detached,
         "pool": created.pool,
     });
     item.extend(fields(more));
-    record(&mut item, at, events, payloads, false)?;
+    record(pen, &mut item, at, events, payloads, false)?;
     Ok(item)
 }
 
@@ -218,22 +276,29 @@ fn guarded(guard: &Guard) -> Json {
 }
 
 /// Events, and what they change. `resets`: the verb itself can say that there was progress, which most events do.
-fn record(item: &mut Item, at: Millis, events: &[Body], payloads: &mut Vec<String>, resets: bool) -> Result<()> {
+fn record(
+    pen: &Pen<'_>,
+    item: &mut Item,
+    at: Millis,
+    events: &[Body],
+    payloads: &mut Vec<String>,
+    resets: bool,
+) -> Result<()> {
     let from = payloads.len();
     let mut heads = Vec::with_capacity(events.len());
     let mut changes = Vec::new();
     let mut hits = Vec::new();
     let mut merged: Option<ExecutionPatch> = None;
     let mut asks = false;
-    for (place, body) in (PLACED..).zip(events) {
-        payloads.push(serde_json::to_string(body)?);
+    for (index, (place, body)) in (PLACED..).zip(events).enumerate() {
+        payloads.push(pen.at("journal.payload", index, &serde_json::to_string(body)?));
         heads.push(json!([body.kind(), body.call_key()]));
         for change in project(place, at, body) {
             match change {
                 Change::Execution(patch) => match &mut merged {
                     // A count that goes on from another change cannot be merged with it.
                     Some(known) if patch.fruitless == Fruitless::Increment && known.fruitless != Fruitless::Keep => {
-                        changes.extend(execution(known)?);
+                        changes.extend(execution(pen, known)?);
                         *known = *patch;
                     }
                     Some(known) => known.merge(*patch),
@@ -245,26 +310,28 @@ fn record(item: &mut Item, at: Millis, events: &[Body], payloads: &mut Vec<Strin
                 }
                 Change::WaitOpened(opened) => {
                     asks = true;
+                    let put = |column, text: &str| pen.named(column, &opened.call.key, text);
+                    let schema = opened.schema.as_ref().map(Json::to_string);
                     changes.push(json!({
                         "c": "wait_opened",
                         "key": opened.call.key,
                         "name": opened.call.name,
                         "sleep": opened.call.kind == CallKind::Sleep,
-                        "question": opened.question,
-                        "schema": opened.schema.as_ref().map(Json::to_string),
-                        "data": text(opened.data.as_ref())?,
+                        "question": put("waits.question", &opened.question),
+                        "schema": schema.map(|text| put("waits.schema", &text)),
+                        "data": text(opened.data.as_ref())?.map(|text| put("waits.data", &text)),
                         "deadline": opened.deadline,
                         "on_timeout": opened.on_timeout,
                     }));
                 }
                 Change::Call(patch) => beside(&mut changes, call(&patch)?),
-                other => changes.push(row(place, &other)?),
+                other => changes.push(row(pen, place, &other)?),
             }
         }
     }
     let anew = merged.as_ref().is_some_and(|patch| patch.status.is_some());
     if let Some(patch) = &merged {
-        match execution(patch)? {
+        match execution(pen, patch)? {
             Some(change)
                 if resets && change["c"] == "fruitless" && changes.iter().all(|one| one["c"] != "execution") =>
             {
@@ -306,7 +373,7 @@ fn usage(change: &mut Json, usage: &Usage) {
     }
 }
 
-fn row(place: Seq, change: &Change) -> Result<Json> {
+fn row(pen: &Pen<'_>, place: Seq, change: &Change) -> Result<Json> {
     Ok(match change {
         Change::CallUsage(key, used) => {
             let mut change = json!({ "c": "usage", "key": key });
@@ -315,9 +382,10 @@ fn row(place: Seq, change: &Change) -> Result<Json> {
         }
         Change::DropCalls(records) => json!({ "c": "drop", "records": records }),
         Change::Reused(ranges) => json!({ "c": "reused", "ranges": ranges }),
-        Change::WaitClosed(end) => closed(place, end)?,
+        Change::WaitClosed(end) => closed(pen, place, end)?,
         Change::Artifact(saved) => json!({
-            "c": "artifact", "name": saved.name, "value": serde_json::to_string(&saved.value)?, "call": saved.call,
+            "c": "artifact", "name": saved.name, "call": saved.call,
+            "value": pen.named("artifacts.value", &saved.name, &serde_json::to_string(&saved.value)?),
         }),
         Change::Call(_) | Change::Execution(_) | Change::BreakpointHit(_) | Change::WaitOpened(_) => {
             return Err(Fault::Odd("a change is written twice".to_owned()));
@@ -354,20 +422,21 @@ fn call(patch: &CallPatch) -> Result<Json> {
     Ok(change)
 }
 
-fn closed(place: Seq, end: &WaitEnd) -> Result<Json> {
+fn closed(pen: &Pen<'_>, place: Seq, end: &WaitEnd) -> Result<Json> {
     let status = if end.status == "withdrawn" { CallStatus::Cancelled } else { CallStatus::Completed };
     Ok(json!({
         "c": "wait_closed",
         "key": end.key,
         "status": end.status,
-        "answer": text(end.answer.as_ref().map(|(value, _)| value))?,
+        "answer": text(end.answer.as_ref().map(|(value, _)| value))?
+            .map(|text| pen.named("waits.answer", &end.key, &text)),
         "by": end.answer.as_ref().map(|(_, by)| by),
         "call": status.as_str(),
         "seq": place,
     }))
 }
 
-fn execution(patch: &ExecutionPatch) -> Result<Option<Json>> {
+fn execution(pen: &Pen<'_>, patch: &ExecutionPatch) -> Result<Option<Json>> {
     let only_usage = ExecutionPatch { usage: patch.usage, fruitless: patch.fruitless, ..ExecutionPatch::default() };
     if *patch == only_usage && patch.usage.is_zero() {
         // The most common patch by far: a finished call that consumed nothing.
@@ -382,7 +451,9 @@ fn execution(patch: &ExecutionPatch) -> Result<Option<Json>> {
         let part = |name: &str| reason.as_ref().and_then(|reason| reason.get(name));
         change["awaits"] = json!(part("executions").is_some_and(|found| !found.is_null()));
         change["parked_on"] = part("waits").cloned().unwrap_or_else(|| json!([]));
-        change["reason"] = json!(reason.as_ref().map(Json::to_string));
+        change["awaited"] = json!(awaited(part("awaits")));
+        let text = reason.as_ref().map(Json::to_string);
+        change["reason"] = json!(text.map(|text| pen.of_execution("executions.reason", &text)));
     }
     if let Some(at) = patch.wake_at {
         change["wake_at"] = json!(at);
@@ -391,10 +462,11 @@ fn execution(patch: &ExecutionPatch) -> Result<Option<Json>> {
         change["owner"] = json!(owner.as_ref().map(serde_json::to_string).transpose()?);
     }
     if let Some(result) = &patch.result {
-        change["result"] = json!(serde_json::to_string(result)?);
+        change["result"] = json!(pen.of_execution("executions.result", &serde_json::to_string(result)?));
     }
     if let Some(error) = &patch.error {
-        change["error"] = json!(error.as_ref().map(serde_json::to_string).transpose()?);
+        let text = error.as_ref().map(serde_json::to_string).transpose()?;
+        change["error"] = json!(text.map(|text| pen.of_execution("executions.error", &text)));
     }
     if let Some(stop) = &patch.stop {
         change["stop"] = json!(stop.as_ref().map(word).transpose()?);
@@ -406,4 +478,19 @@ fn execution(patch: &ExecutionPatch) -> Result<Option<Json>> {
         Fruitless::Reset => change["fruitless"] = json!("reset"),
     }
     Ok(Some(change))
+}
+
+/// Where the condition of a breakpoint stands.
+pub fn condition(row: &kitaru_core::rows::BreakpointRow) -> Place {
+    Place::of("breakpoints.condition").text(&row.flow).text(&row.before).text(&row.by).n(row.at)
+}
+
+/// Whom a reason awaits: the part of it that is no secret.
+pub fn awaited(awaits: Option<&Json>) -> Vec<&str> {
+    let groups = awaits.and_then(Json::as_array).into_iter().flatten();
+    let ids = groups.filter_map(|group| group["executions"].as_array()).flatten().filter_map(Json::as_str);
+    let mut ids: Vec<&str> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }

@@ -42,9 +42,8 @@ impl Where {
 const TEXT: &str = "(strpos(lower(flow), $) > 0 OR strpos(id, $) > 0 OR strpos(lower(coalesce(key, '')), $) > 0
     OR EXISTS (SELECT 1 FROM unnest(tags) AS one WHERE strpos(lower(one COLLATE \"C\"), $) > 0))";
 
-/// Whether it is parked on an execution, among those that are parked on any: a text of users has its quotes escaped, so
-/// that what is found is the identifier.
-const AWAITS_ON: &str = "(awaits AND strpos(reason, '\"' || $ || '\"') > 0)";
+/// Whether it is parked on an execution, among those that are parked on any.
+const AWAITS_ON: &str = "(awaits AND $ = ANY (awaited))";
 
 pub fn executions(db: &Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionRow>> {
     let mut chosen = Where::default();
@@ -103,7 +102,7 @@ pub fn executions(db: &Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
          ORDER BY n DESC",
         chosen.text()
     );
-    db.query(&text, &chosen.values)?.iter().map(read::execution_row).collect()
+    db.query(&text, &chosen.values)?.iter().map(|row| read::execution_row(db, row)).collect()
 }
 
 /// What may have something to go on with, newest first: each part by an index of its own.
@@ -115,7 +114,10 @@ const CANDIDATES: &str = "n IN (
  ORDER BY n DESC";
 
 pub fn candidates(db: &Conn, now: Millis) -> Result<Vec<ExecutionRow>> {
-    db.query(&format!("{EXECUTION} WHERE {CANDIDATES}"), &[now.into()])?.iter().map(read::execution_row).collect()
+    db.query(&format!("{EXECUTION} WHERE {CANDIDATES}"), &[now.into()])?
+        .iter()
+        .map(|row| read::execution_row(db, row))
+        .collect()
 }
 
 pub fn waits(db: &Conn, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>> {
@@ -133,19 +135,19 @@ pub fn waits(db: &Conn, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>>
          ORDER BY opened_at, waits.n, waits.key LIMIT {limit} OFFSET {offset}",
         chosen.text()
     );
-    db.query(&text, &chosen.values)?.iter().map(read::wait_row).collect()
+    db.query(&text, &chosen.values)?.iter().map(|row| read::wait_row(db, row)).collect()
 }
 
 pub fn inbox(db: &Conn, after: Option<&InboxPlace>, limit: usize) -> Result<Vec<(InboxPlace, WaitRow)>> {
     let text = format!(
-        "SELECT {WAIT}, waits.n FROM waits JOIN executions USING (n)
+        "SELECT {WAIT} FROM waits JOIN executions USING (n)
          WHERE waits.status = 'open' AND NOT sleep AND NOT over AND (opened_at, waits.n, waits.key) > ($1, $2, $3)
          ORDER BY opened_at, waits.n, waits.key LIMIT $4"
     );
     let (at, number, key) =
         after.map_or((Millis::MIN, 0, ""), |after| (after.opened_at, after.number, after.key.as_str()));
     let one = |row: &Row| {
-        let wait = read::wait_row(row)?;
+        let wait = read::wait_row(db, row)?;
         Ok((InboxPlace { opened_at: wait.opened_at, number: row.num(13)?, key: wait.key.clone() }, wait))
     };
     db.query(&text, &[at.into(), number.into(), key.into(), limit.into()])?.iter().map(one).collect()

@@ -20,7 +20,10 @@ mod listing;
 mod once;
 mod open;
 mod param;
+mod places;
 mod read;
+mod reseal;
+mod seal;
 mod statistics;
 mod tls;
 
@@ -30,6 +33,7 @@ use crate::error::StoreError;
 use crate::inherited::Inherited;
 use crate::limits::{Limited, Limiting};
 use crate::owners;
+use crate::seal::{Seal, keys, named};
 use crate::store::{
     ArtifactRow, Assign, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result,
     Revision, StatisticsRow, Store, WaitFilter,
@@ -44,7 +48,8 @@ use kitaru_core::lease::{Owner, Pulse};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
 use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
-use std::path::Path;
+use places::Places;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +70,10 @@ pub struct Postgres {
     /// How far the clock of the database is ahead.
     ahead: Ahead,
     values: Values,
+    /// The store's keys.
+    seal: Arc<Seal>,
+    /// Where what is written next will stand.
+    places: Places,
     /// Names the schema in locks.
     space: i32,
     path: String,
@@ -72,37 +81,44 @@ pub struct Postgres {
 }
 
 /// Opens the store in the database at that address.
-pub fn connect(address: &str, relaxed: bool) -> Result<Arc<dyn Store>> {
-    let mut made = Postgres::at(address, relaxed)?;
+pub fn connect(address: &str, options: &crate::Options) -> Result<Arc<dyn Store>> {
+    let relaxed = options.synchronous == crate::Synchronous::Normal;
+    let mut made = Postgres::at(address, options.keys.clone().or_else(keys::named), relaxed)?;
+    made.look_for_keys()?;
     let schema = made.pool.address().schema.clone();
     made.space = made.first(|db| open::open(db, &schema, &made.path))?;
+    made.begin_sealing(options.stays_plain)?;
     made.settled(None)?;
     Ok(Arc::new(made))
 }
 
 /// Brings the tables at that address up to date. Returns from which version and to which.
 pub fn migrate(address: &str) -> Result<(Option<u32>, u32)> {
-    let made = Postgres::at(address, false)?;
+    let made = Postgres::at(address, keys::named(), false)?;
+    made.look_for_keys()?;
     let schema = made.pool.address().schema.clone();
     Ok((made.first(|db| open::migrate(db, &schema, &made.path))?, open::VERSION))
 }
 
 /// The version of the tables at that address (`None`: there are none), and the version that is known here.
 pub fn version(address: &str) -> Result<(Option<u32>, u32)> {
-    let made = Postgres::at(address, false)?;
+    let made = Postgres::at(address, None, false)?;
     let schema = made.pool.address().schema.clone();
     Ok((made.first(|db| open::look(db, &schema, &made.path))?.version, open::VERSION))
 }
 
 impl Postgres {
-    fn at(address: &str, relaxed: bool) -> Result<Self> {
+    fn at(address: &str, keys: Option<PathBuf>, relaxed: bool) -> Result<Self> {
         let address = Address::parse(address)?;
         let path = address.shown.clone();
+        let seal = Arc::new(Seal::new(path.clone(), keys));
         Ok(Self {
-            pool: Inherited::new(Pool::new(address, relaxed)?),
+            pool: Inherited::new(Pool::new(address, Arc::clone(&seal), relaxed)?),
+            places: Places::default(),
             lanes: [Lane::new(4), Lane::new(2), Lane::new(1)],
             away: Away::new(&path, &Settings::from_env()?),
             ahead: Ahead::default(),
+            seal,
             values: Values::in_rows(),
             space: 0,
             path,
@@ -128,10 +144,26 @@ impl Postgres {
     }
 
     fn read_within<T>(&self, most: Option<Duration>, query: impl Fn(&Conn) -> fault::Result<T>) -> Result<T> {
+        match self.tried(most, &query) {
+            // Somebody else has sealed it, or changed its key, since this handle last looked.
+            Err(error) if seal::is_stale(&error) => {
+                self.follow()?;
+                self.tried(most, &query)
+            }
+            other => other,
+        }
+    }
+
+    /// Asks without a look at the record of keys.
+    fn read_once<T>(&self, query: impl Fn(&Conn) -> fault::Result<T>) -> Result<T> {
+        self.tried(None, &query)
+    }
+
+    fn tried<T>(&self, most: Option<Duration>, query: &impl Fn(&Conn) -> fault::Result<T>) -> Result<T> {
         self.here()?;
         let mut tries = Tries::default();
         loop {
-            match self.pool.with(&query) {
+            match self.pool.with(query) {
                 Ok(found) => {
                     self.away.over(&tries);
                     return Ok(found);
@@ -162,9 +194,38 @@ impl Postgres {
         }
     }
 
+    fn pieces(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
+        let (path, seal) = (Path::new(&self.path), self.seal.now());
+        let names = |at| digests.iter().map(move |digest| (at, digest));
+        let mut found: Vec<Option<Vec<u8>>> = vec![None; digests.len()];
+        // Under the name that is likely, and, where some is plain still, under the plain one.
+        for at in 0..=usize::from(seal.has_plain()) {
+            let wanted: Vec<Digest> = names(at)
+                .filter_map(|(at, digest)| named::names(&seal, named::CHUNK, *digest).get(at).copied())
+                .collect();
+            let parts = self.read(|db| chunks::pieces(db, &wanted))?;
+            for (place, part) in found.iter_mut().zip(parts) {
+                if let (None, Some(part)) = (&place, part) {
+                    *place = Some(self.values.bytes_of(part, &seal, path)?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     fn text_of(&self, reference: &ValueRef) -> Result<String> {
-        let parts = self.read(|db| chunks::parts(db, reference))?;
-        self.values.read(reference, parts, Path::new(&self.path))
+        let mut again = true;
+        loop {
+            let parts = self.read(|db| chunks::parts(db, &self.seal.now(), reference))?;
+            match self.values.read(reference, parts, &self.seal.now(), Path::new(&self.path)) {
+                // Sealed anew by a key that was not known: the record says which.
+                Err(error) if again && seal::is_stale(&error) => {
+                    self.follow()?;
+                    again = false;
+                }
+                other => return other,
+            }
+        }
     }
 }
 
@@ -277,9 +338,13 @@ impl Store for Postgres {
     }
 
     fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
-        let found = self.read(|db| chunks::pieces(db, digests))?;
-        let path = Path::new(&self.path);
-        found.into_iter().map(|part| part.map(|part| self.values.bytes_of(part, path)).transpose()).collect()
+        match self.pieces(digests) {
+            Err(error) if seal::is_stale(&error) => {
+                self.follow()?;
+                self.pieces(digests)
+            }
+            other => other,
+        }
     }
 
     fn by_its_clock(&self, here: Millis) -> Millis {
@@ -320,6 +385,10 @@ impl Store for Postgres {
     }
 
     fn upkeep(&self) -> Option<&dyn crate::Upkeep> {
+        Some(self)
+    }
+
+    fn keyring(&self) -> Option<&dyn crate::Keyring> {
         Some(self)
     }
 
@@ -420,6 +489,7 @@ impl Queries for Postgres {
         let schema = &self.pool.address().schema;
         let mut found = vec![("path".to_owned(), self.path.clone()), ("format".to_owned(), open::VERSION.to_string())];
         found.extend(self.read(|db| statistics::health(db, schema))?);
+        found.push(("sealed".to_owned(), self.seal.now().told()));
         if deep {
             found.push((
                 "integrity_check".to_owned(),

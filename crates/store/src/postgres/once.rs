@@ -10,8 +10,11 @@ use super::fault::{self, Fault};
 use super::items::{self, Items, Referred};
 use super::limits;
 use super::param::{Columns, Param, unescaped};
+use super::places::execution;
+use super::seal::is_stale;
 use crate::afar::{Tries, now};
 use crate::error::StoreError;
+use crate::seal::{Sealing, named};
 use crate::store::{Created, Result};
 use crate::values;
 use crate::wire::{Write, Wrote};
@@ -25,12 +28,23 @@ const AGAIN: usize = 5;
 
 /// Writes of calls that have ended, with the turns at limits that they give back: in one transaction, by one statement. A
 /// turn is of one epoch, so that nobody gives back what another has by now.
-const ENDED: &str = "WITH ended AS (DELETE FROM turns AS t USING executions AS e, unnest($10::text[], $11::bigint[],
-        $12::bytea[]) AS g(id, epoch, call) WHERE e.id = g.id AND t.n = e.n AND t.call = g.call AND t.epoch = g.epoch)
-    SELECT once($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9)::text";
+const ENDED: &str = "WITH ended AS (DELETE FROM turns AS t USING executions AS e, unnest($11::text[], $12::bigint[],
+        $13::bytea[]) AS g(id, epoch, call) WHERE e.id = g.id AND t.n = e.n AND t.call = g.call AND t.epoch = g.epoch)
+    SELECT once($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9, $10)::text";
+
+/// The same without such calls.
+const ONCE: &str = "SELECT once($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9, $10)::text";
 
 /// What came of each write.
 pub type Answers = Vec<Result<Wrote>>;
+
+/// What is asked for, and by which keys.
+struct Asked<'a> {
+    writes: &'a [Write],
+    referred: &'a [Referred],
+    dead: &'a [Option<String>],
+    seal: &'a Sealing<'a>,
+}
 
 /// What the database says of a request.
 enum Told {
@@ -45,16 +59,42 @@ impl Postgres {
     /// Writes until it is known what came of it. `strict`: references to values that are not there refuse all of it.
     pub(super) fn send(&self, writer: &str, number: u64, mut writes: Vec<Write>, strict: bool) -> Result<Answers> {
         self.here()?;
+        loop {
+            let told = self.send_by(&self.seal.now(), writer, number, &mut writes, strict);
+            match told {
+                // Somebody else has sealed the store, or changed its key: nothing was written.
+                Err(error) if is_stale(&error) => self.follow()?,
+                other => return other,
+            }
+        }
+    }
+
+    /// The same, sealed by these keys. Where they are no longer the store's it is refused, with the writes as they were.
+    fn send_by(
+        &self,
+        seal: &Sealing<'_>,
+        writer: &str,
+        number: u64,
+        writes: &mut Vec<Write>,
+        strict: bool,
+    ) -> Result<Answers> {
         let dead = writes.iter_mut().map(|one| self.hold_on(one)).collect::<Result<Vec<_>>>()?;
-        let mut referred = writes.iter_mut().map(|one| self.values_of(one.events_mut())).collect::<Result<Vec<_>>>()?;
-        let durable = writes.iter().any(Write::is_durable);
-        self.put(&mut referred)?;
-        let items = items::items(&writes, &referred, &dead).map_err(|fault| fault.told(&self.path))?;
-        let ended = limits::ended(&writes);
-        let answers = match self.ask(writer, number, &items, ended, durable, strict) {
+        let mut referred =
+            writes.iter_mut().map(|one| self.values_of(one.events_mut(), seal)).collect::<Result<Vec<_>>>()?;
+        let asked = self
+            .put(&mut referred, seal)
+            .and_then(|()| self.ask(writer, number, &Asked { writes, referred: &referred, dead: &dead, seal }, strict));
+        let answers = match asked {
+            Err(error) if is_stale(&error) => {
+                writes.iter_mut().zip(&referred).for_each(|(one, referred)| put_back(one, referred));
+                return Err(error);
+            }
             // One of them is what no statement takes: nothing was written, and each goes alone.
             Err(StoreError::Io { .. }) if writes.len() > 1 => {
-                let told = writes.into_iter().enumerate().map(|(at, one)| self.alone(writer, number, at, one, strict));
+                let told = std::mem::take(writes)
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, one)| self.alone(writer, number, at, one, strict));
                 return told.collect();
             }
             other => other?,
@@ -64,14 +104,17 @@ impl Postgres {
                 let why = format!("write {number} comes after write {last} of the same writer, which was answered");
                 Err(StoreError::Conflict(why))
             }
-            Told::Missing(digests) => Err(StoreError::Missing(digests)),
+            Told::Missing(names) => Err(StoreError::Missing(plain_names(seal, &referred, names))),
             Told::Answers(answers) => {
-                let answers: Answers = answers.into_iter().map(|one| answer(&one)).collect();
+                let answers: Answers =
+                    answers.into_iter().map(|one| answer(&one, |name| plain_name(seal, &referred, name))).collect();
+                let failed = answers.iter().zip(writes.iter()).filter(|(answer, _)| answer.is_err());
+                self.places.forget(failed.filter_map(|(_, one)| execution(one)));
                 let is_collected = |one: &Result<Wrote>| matches!(one, Err(StoreError::Collected));
                 if !answers.iter().any(is_collected) || writer.matches('/').count() >= AGAIN {
                     return Ok(answers);
                 }
-                self.anew(writer, number, writes, referred, answers, strict)
+                self.anew(writer, number, std::mem::take(writes), referred, answers, strict)
             }
         }
     }
@@ -97,14 +140,7 @@ impl Postgres {
             if !matches!(answers.get(at), Some(Err(StoreError::Collected))) {
                 continue;
             }
-            let texts = |digest: &Digest| referred.new.iter().find(|new| new.reference.digest == *digest);
-            for value in one.events_mut().iter_mut().flat_map(Body::values_mut) {
-                if let Value::Stored(reference) = value
-                    && let Some(new) = texts(&reference.digest)
-                {
-                    *value = Value::Inline(Arc::clone(&new.text));
-                }
-            }
+            put_back(&mut one, &referred);
             let told = self.alone(writer, number, at, one, strict)?;
             if let Some(place) = answers.get_mut(at) {
                 *place = told;
@@ -114,41 +150,38 @@ impl Postgres {
     }
 
     /// Sends one request until it is answered.
-    fn ask(
-        &self,
-        writer: &str,
-        number: u64,
-        items: &Items,
-        ended: Option<[Param; 3]>,
-        durable: bool,
-        strict: bool,
-    ) -> Result<Told> {
+    fn ask(&self, writer: &str, number: u64, asked: &Asked<'_>, strict: bool) -> Result<Told> {
+        let durable = asked.writes.iter().any(Write::is_durable);
         // Whoever else has writers of such names may send again what was written.
         let mut known = strict || writer.contains('/');
-        let mut params = vec![
-            Param::from(writer),
-            Param::from(number),
-            Param::Text(Some(items.json.clone())),
-            Param::Texts(items.payloads.clone()),
-            Param::Bool(durable),
-            Param::Bool(known),
-            Param::Bool(strict),
-            Param::Bool(items.values),
-            Param::Small(self.space),
-        ];
-        let text = if ended.is_some() { ENDED } else { "SELECT once($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9)::text" };
-        params.extend(ended.into_iter().flatten());
+        // What was guessed wrong once is looked at.
+        let mut held = writer.contains('/');
+        let ended = limits::ended(asked.writes);
+        let text = if ended.is_some() { ENDED } else { ONCE };
         let mut tries = Tries::default();
         let told: Json = loop {
             let sent = now();
-            if let Some(place) = params.get_mut(5) {
-                *place = Param::Bool(known);
-            }
-            let told = self.pool.with(|db| {
+            let send = |db: &super::Conn| {
+                let Items { json, payloads, values } = self.items(db, asked, held)?;
+                let mut params = vec![
+                    Param::from(writer),
+                    Param::from(number),
+                    Param::Text(Some(json)),
+                    Param::Texts(payloads),
+                    Param::Bool(durable),
+                    Param::Bool(known),
+                    Param::Bool(strict),
+                    Param::Bool(values),
+                    Param::Small(self.space),
+                    Param::from(asked.seal.names().as_str()),
+                ];
+                params.extend(ended.iter().flatten().cloned());
                 let row = db.prepared(text, &params)?.into_iter().next();
                 let row = row.ok_or_else(|| Fault::Odd("a statement that has one row has none".to_owned()))?;
                 Ok(serde_json::from_str::<Json>(&row.text(0)?)?)
-            });
+            };
+            let is_sealed = asked.seal.writes().is_some();
+            let told = self.pool.with(|db| if held && is_sealed { db.transaction("BEGIN", send) } else { send(db) });
             match told {
                 Ok(told) => {
                     self.away.over(&tries);
@@ -159,12 +192,15 @@ impl Postgres {
                 }
                 // The number says whether it was written: it is sent again as it is.
                 Err(Fault::Lost(why) | Fault::Again(why)) => {
-                    known = true;
+                    (known, held) = (true, true);
                     self.away.pause(&mut tries, &why, None)?;
                 }
                 Err(fault) => return Err(fault.told(&self.path)),
             }
         };
+        if told["keys"].as_bool() == Some(true) {
+            return Err(StoreError::Sealed { path: self.path.clone(), how: "with other keys than before".to_owned() });
+        }
         if let Some(last) = told["last"].as_u64() {
             return Ok(Told::Overtaken(last));
         }
@@ -195,14 +231,31 @@ impl Postgres {
         Ok((crate::owners::by_process(&known) == Pulse::Dead).then_some(owner))
     }
 
+    /// What is to be sent, for the places that it will have.
+    fn items(&self, db: &super::Conn, asked: &Asked<'_>, held: bool) -> fault::Result<Items> {
+        let spots = match asked.seal.writes() {
+            None => vec![None; asked.writes.len()],
+            Some(_) => self.places.spots(db, asked.writes, held)?,
+        };
+        items::items(asked.writes, asked.referred, asked.dead, asked.seal, &spots)
+    }
+
+    /// Stores new parts of values, by these keys.
+    pub(super) fn put_chunks(&self, all: &[&values::Chunk], seal: &Sealing<'_>) -> Result<()> {
+        if self.again(|db| chunks::insert(db, all, self.space, &seal.names()))? {
+            return Ok(());
+        }
+        Err(StoreError::Sealed { path: self.path.clone(), how: "with other keys than before".to_owned() })
+    }
+
     /// Takes large values out of events.
-    fn values_of(&self, events: &mut [Body]) -> Result<Referred> {
+    fn values_of(&self, events: &mut [Body], seal: &Sealing<'_>) -> Result<Referred> {
         let mut referred = Referred::default();
         for value in events.iter_mut().flat_map(Body::values_mut) {
             match value {
                 Value::Stored(reference) => referred.copied.push(reference.digest),
                 Value::Inline(text) if text.get().len() > values::INLINE => {
-                    let new = self.values.prepare(text, |digests| self.read(|db| chunks::has(db, digests)))?;
+                    let new = self.values.prepare(text, seal, |digests| self.read(|db| chunks::has(db, digests)))?;
                     *value = Value::Stored(new.reference);
                     referred.new.push(new);
                 }
@@ -214,11 +267,11 @@ impl Postgres {
 
     /// Puts the new parts of values into their table, and looks what each is called there: what refers to them is committed
     /// afterwards.
-    fn put(&self, referred: &mut [Referred]) -> Result<()> {
+    fn put(&self, referred: &mut [Referred], seal: &Sealing<'_>) -> Result<()> {
         for one in referred.iter_mut().filter(|one| !one.new.is_empty()) {
             let all: Vec<&values::Chunk> = one.new.iter().flat_map(|new| &new.chunks).collect();
             if all.iter().any(|chunk| !matches!(chunk.place, values::Place::Known)) {
-                self.again(|db| chunks::insert(db, &all))?;
+                self.put_chunks(&all, seal)?;
             }
             let ids = one.new.iter().map(|new| self.read(|db| chunks::ids(db, &new.chunks)));
             one.chunks = ids.collect::<Result<_>>()?;
@@ -251,18 +304,41 @@ fn digest(hex: &str) -> Option<Digest> {
     Some(Digest(bytes))
 }
 
+/// Puts large values back that were taken out.
+fn put_back(one: &mut Write, referred: &Referred) {
+    let texts = |digest: &Digest| referred.new.iter().find(|new| new.reference.digest == *digest);
+    for value in one.events_mut().iter_mut().flat_map(Body::values_mut) {
+        if let Value::Stored(reference) = value
+            && let Some(new) = texts(&reference.digest)
+        {
+            *value = Value::Inline(Arc::clone(&new.text));
+        }
+    }
+}
+
+/// The digest of a value that the database knows by another name.
+fn plain_name(seal: &Sealing<'_>, referred: &[Referred], name: Digest) -> Digest {
+    let all = referred.iter().flat_map(|one| &one.copied);
+    all.copied().find(|digest| seal.address(named::VALUE, *digest) == name).unwrap_or(name)
+}
+
+fn plain_names(seal: &Sealing<'_>, referred: &[Referred], names: Vec<Digest>) -> Vec<Digest> {
+    names.into_iter().map(|name| plain_name(seal, referred, name)).collect()
+}
+
 /// What came of one write.
-fn answer(told: &Json) -> Result<Wrote> {
+fn answer(told: &Json, plain: impl Fn(Digest) -> Digest) -> Result<Wrote> {
     let text = |name: &str| unescaped(told[name].as_str().unwrap_or_default().to_owned());
     if let Some(why) = told["no"].as_str() {
         return Err(match why {
             "fenced" => StoreError::Fenced(ExecutionId::new(text("id"))),
             "unknown" => StoreError::NotFound(text("id")),
             "conflict" => StoreError::Conflict(text("why")),
-            "chunk" => StoreError::Collected,
+            // Another place than it was sealed for is met as a part of a value that has gone: it is made anew.
+            "chunk" | "place" => StoreError::Collected,
             "value" => {
                 let named = told["digests"][0].as_str().and_then(digest);
-                let name = named.map(|digest| digest.to_string()).unwrap_or_default();
+                let name = named.map(|digest| plain(digest).to_string()).unwrap_or_default();
                 StoreError::Conflict(format!("value {name} has been removed, with all that referred to it"))
             }
             _ => crate::wire::odd(),

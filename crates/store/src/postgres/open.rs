@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
         include_str!("migrations/0002-pools.sql"),
         include_str!("migrations/0002-limits.sql"),
         include_str!("migrations/0002-schedules.sql"),
+        include_str!("migrations/0002-seal.sql"),
     ),
 ];
 
@@ -24,6 +25,9 @@ const WRITING: &str = include_str!("migrations/writing.sql");
 
 /// The version that this code writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// From this version on a store may be sealed.
+pub const SEALS: u32 = 2;
 
 /// The first version of PostgreSQL that has all that is needed.
 const NEEDED: u32 = 13;

@@ -4,6 +4,9 @@
 //! Not here: statements.
 
 use super::fault::{Fault, Result};
+use crate::seal::Kept;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -101,6 +104,29 @@ pub fn escaped(text: &str) -> String {
     text.replace(ESCAPE, "\u{1a}1").replace('\0', "\u{1a}0")
 }
 
+/// Before what is sealed, in a column of texts: [`escaped`] never makes it.
+pub const SEALED: &str = "\u{1a}2";
+
+/// What is kept, as a text of a column. What is sealed is told from a user's text by the escape before it.
+pub fn kept(kept: Kept<'_>) -> String {
+    match kept {
+        Kept::Plain(text) => escaped(text),
+        Kept::Sealed(bytes) => format!("{SEALED}{}", STANDARD_NO_PAD.encode(bytes)),
+    }
+}
+
+/// Whether a text is what [`kept`] makes of what is sealed.
+pub fn is_sealed(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    text.strip_prefix(SEALED).is_some_and(|rest| rest.bytes().all(is_digit))
+}
+
+/// What is sealed in a text of a column; `None`: it is not.
+pub fn sealed(text: &str) -> Result<Option<Vec<u8>>> {
+    let Some(rest) = text.strip_prefix(SEALED) else { return Ok(None) };
+    STANDARD_NO_PAD.decode(rest).map(Some).map_err(|_| Fault::Odd("a sealed value is not whole".to_owned()))
+}
+
 /// What [`escaped`] was given.
 pub fn unescaped(text: String) -> String {
     if !text.contains(ESCAPE) {
@@ -127,7 +153,7 @@ pub trait Columns {
     fn json<T: DeserializeOwned>(&self, at: usize) -> Result<Option<T>>;
 }
 
-fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, at: usize) -> Result<T> {
+pub fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, at: usize) -> Result<T> {
     row.try_get(at).map_err(|error| Fault::Odd(format!("a record cannot be read ({error})")))
 }
 

@@ -4,8 +4,10 @@
 
 use super::conn::Conn;
 use super::fault::{Fault, Result};
-use super::param::{Columns, Param};
+use super::items;
+use super::param::{self, Columns, Param};
 use crate::error::StoreError;
+use crate::seal::{Place, named};
 use crate::store::{ArtifactRow, LogLine};
 use kitaru_core::event::{Parent, Usage};
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
@@ -36,17 +38,23 @@ pub fn must<T: DeserializeOwned>(row: &Row, at: usize) -> Result<T> {
     row.json(at)?.ok_or_else(|| Fault::Odd("a record lacks what each has".to_owned()))
 }
 
-/// Events of rows with sequence, time and payload from that column on.
-pub fn event(row: &Row, at: usize) -> Result<Event> {
-    Ok(Event { seq: row.num(at)?, at: row.int(at + 1)?, body: must(row, at + 2)? })
+/// The place of an event.
+pub fn payload(n: i64, seq: u64) -> Place {
+    Place::of("journal.payload").n(n).seq(seq)
+}
+
+/// Events of rows with number, sequence, time and payload from that column on.
+pub fn event(db: &Conn, row: &Row, at: usize) -> Result<Event> {
+    let (n, seq) = (row.int(at)?, row.num(at + 1)?);
+    Ok(Event { seq, at: row.int(at + 2)?, body: db.json(row, at + 3, || payload(n, seq))? })
 }
 
 /// The events of these kinds that an execution wrote itself.
 pub fn events_of(db: &Conn, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Event>> {
     let n = must_exist(db, id)?;
     let kinds = Param::Texts(kinds.iter().map(|kind| (*kind).to_owned()).collect());
-    let text = "SELECT seq, at, payload FROM journal WHERE n = $1 AND kind = ANY ($2) ORDER BY seq";
-    db.query(text, &[n.into(), kinds])?.iter().map(|row| event(row, 0)).collect()
+    let text = "SELECT n, seq, at, payload FROM journal WHERE n = $1 AND kind = ANY ($2) ORDER BY seq";
+    db.query(text, &[n.into(), kinds])?.iter().map(|row| event(db, row, 0)).collect()
 }
 
 /// What [`execution_row`] reads.
@@ -55,14 +63,16 @@ pub const EXECUTION: &str = "SELECT id, flow, status, reason, wake_at, owner, ep
     forked_from, entry, code, tags, inputs, result, error, input_tokens, output_tokens, cost_usd, stop, fruitless,
     last_seq, created_at, updated_at, base, key, detached, n, pool FROM executions";
 
-pub fn execution_row(row: &Row) -> Result<ExecutionRow> {
+pub fn execution_row(db: &Conn, row: &Row) -> Result<ExecutionRow> {
+    let n = row.num(28)?;
+    let place = |column| move || Place::of(column).seq(n);
     let status = row.text(2)?;
     let parent = row.opt_text(8)?.zip(row.opt_text(9)?);
     Ok(ExecutionRow {
         id: ExecutionId::new(row.text(0)?),
         flow: row.text(1)?,
         status: known(&status, Status::parse(&status))?,
-        reason: row.json(3)?,
+        reason: db.opt_json(row, 3, place("executions.reason"))?,
         wake_at: row.opt_int(4)?,
         owner: row.json(5)?,
         epoch: row.num(6)?,
@@ -70,11 +80,11 @@ pub fn execution_row(row: &Row) -> Result<ExecutionRow> {
         parent: parent.map(|(id, key)| Parent { id: ExecutionId::new(id), key }),
         forked_from: row.opt_text(10)?.map(ExecutionId::new),
         entry: must(row, 11)?,
-        code: row.opt_text(12)?,
+        code: db.opt_text(row, 12, place("executions.code"))?,
         tags: row.texts(13)?,
-        inputs: must(row, 14)?,
-        result: row.json(15)?,
-        error: row.json(16)?,
+        inputs: db.json(row, 14, place("executions.inputs"))?,
+        result: db.opt_json(row, 15, place("executions.result"))?,
+        error: db.opt_json(row, 16, place("executions.error"))?,
         usage: Usage { input_tokens: row.num(17)?, output_tokens: row.num(18)?, cost_usd: row.float(19)? },
         stop: row.opt_text(20)?.map(unword).transpose()?,
         fruitless: u32::try_from(row.num(21)?).unwrap_or(u32::MAX),
@@ -84,14 +94,14 @@ pub fn execution_row(row: &Row) -> Result<ExecutionRow> {
         base: row.num(25)?,
         key: row.opt_text(26)?,
         detached: row.flag(27)?,
-        number: row.num(28)?,
+        number: n,
         pool: row.opt_text(29)?,
     })
 }
 
 pub fn execution(db: &Conn, id: &ExecutionId) -> Result<ExecutionRow> {
     match db.find(&format!("{EXECUTION} WHERE id = $1"), &[id.as_str().into()])? {
-        Some(row) => execution_row(&row),
+        Some(row) => execution_row(db, &row),
         None => Err(StoreError::NotFound(id.to_string()).into()),
     }
 }
@@ -159,23 +169,28 @@ pub fn call_counts(db: &Conn, id: &ExecutionId) -> Result<Vec<(CallStatus, u64)>
 /// The columns of [`wait_row`].
 pub const WAIT: &str =
     "executions.id, waits.key, waits.name, question, schema, data, waits.status, answer, answered_by,
-    deadline, on_timeout, opened_at, closed_at";
+    deadline, on_timeout, opened_at, closed_at, waits.n";
 
-pub fn wait_row(row: &Row) -> Result<WaitRow> {
+pub fn wait_row(db: &Conn, row: &Row) -> Result<WaitRow> {
+    let (n, key) = (row.int(13)?, row.text(1)?);
+    let place = |column| {
+        let key = &key;
+        move || Place::of(column).n(n).text(key)
+    };
     Ok(WaitRow {
         execution_id: ExecutionId::new(row.text(0)?),
-        key: row.text(1)?,
         name: row.text(2)?,
-        question: row.text(3)?,
-        schema: row.json(4)?,
-        data: row.json(5)?,
+        question: db.text(row, 3, place("waits.question"))?,
+        schema: db.opt_json(row, 4, place("waits.schema"))?,
+        data: db.opt_json(row, 5, place("waits.data"))?,
         status: row.text(6)?,
-        answer: row.json(7)?,
+        answer: db.opt_json(row, 7, place("waits.answer"))?,
         answered_by: row.opt_text(8)?,
         deadline: row.opt_int(9)?,
         on_timeout: row.opt_text(10)?,
         opened_at: row.int(11)?,
         closed_at: row.opt_int(12)?,
+        key,
     })
 }
 
@@ -183,10 +198,11 @@ pub fn artifacts(db: &Conn, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
     let n = must_exist(db, id)?;
     let text = "SELECT name, value, call_key, at FROM artifacts WHERE n = $1 ORDER BY name";
     let artifact = |row: &Row| {
+        let name = row.text(0)?;
         Ok(ArtifactRow {
             execution_id: id.clone(),
-            name: row.text(0)?,
-            value: must(row, 1)?,
+            value: db.json(row, 1, || Place::of("artifacts.value").n(n).text(&name))?,
+            name,
             call_key: row.opt_text(2)?,
             at: row.int(3)?,
         })
@@ -194,13 +210,13 @@ pub fn artifacts(db: &Conn, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
     db.query(text, &[n.into()])?.iter().map(artifact).collect()
 }
 
-/// A line of rows with time, call, stream and text from that column on.
-pub fn line(row: &Row, at: usize) -> Result<LogLine> {
+/// A line of an execution, of rows with time, call, stream and text from that column on.
+pub fn line(db: &Conn, (n, number): (i64, u64), row: &Row, at: usize) -> Result<LogLine> {
     Ok(LogLine {
         at: row.int(at)?,
         call_key: row.opt_text(at + 1)?,
         stream: row.text(at + 2)?,
-        text: row.text(at + 3)?,
+        text: db.text(row, at + 3, || Place::of("logs.text").n(n).seq(number))?,
     })
 }
 
@@ -211,7 +227,7 @@ pub fn logs(db: &Conn, id: &ExecutionId, after: u64, limit: usize) -> Result<(Ve
     let (mut found, mut last) = (Vec::new(), after);
     for row in db.query(text, &[n.into(), after.into(), limit.into()])? {
         last = row.num(0)?;
-        found.push(line(&row, 1)?);
+        found.push(line(db, (n, last), &row, 1)?);
     }
     Ok((found, last))
 }
@@ -221,17 +237,19 @@ pub fn breakpoints(db: &Conn, flow: Option<&str>) -> Result<Vec<BreakpointRow>> 
     let text = "SELECT id, flow, file, before, every, condition, by, at, hits FROM breakpoints
         WHERE $1 IS NULL OR flow = $1 ORDER BY id";
     let one = |row: &Row| {
-        Ok(BreakpointRow {
+        let mut one = BreakpointRow {
             id: row.num(0)?,
             flow: row.text(1)?,
             file: row.opt_text(2)?,
             before: row.text(3)?,
             every: row.flag(4)?,
-            condition: row.opt_text(5)?,
+            condition: None,
             by: row.text(6)?,
             at: row.int(7)?,
             hits: row.num(8)?,
-        })
+        };
+        one.condition = db.opt_text(row, 5, || items::condition(&one))?;
+        Ok(one)
     };
     db.query(text, &[flow.into()])?.iter().map(one).collect()
 }
@@ -249,5 +267,12 @@ pub fn schedules(db: &Conn, by: Option<Millis>) -> Result<Vec<Schedule>> {
 }
 
 pub fn code(db: &Conn, digest: &str) -> Result<Option<String>> {
-    db.find("SELECT parts FROM codes WHERE digest = $1", &[digest.into()])?.map(|row| row.text(0)).transpose()
+    for name in named::code_names(&db.seal.now(), digest) {
+        let text = "SELECT parts FROM codes WHERE digest = $1";
+        let Some(row) = db.find(text, &[name.as_str().into()])? else { continue };
+        let parts = db.text(&row, 0, || named::code_place(&name))?;
+        let was_sealed = param::sealed(param::get(&row, 0)?)?.is_some();
+        return Ok(Some(if was_sealed { named::code_parts(parts).1 } else { parts }));
+    }
+    Ok(None)
 }

@@ -4,11 +4,13 @@
 
 use super::Sqlite;
 use super::fault::{Fault, Result};
+use super::seal::Db;
 use super::writer::Durable;
 use crate::access::{Access, ActFilter, ActRow, Digest, LinkRow, TokenRow};
+use crate::seal::Place;
 use crate::store;
 use kitaru_core::{ExecutionId, Millis};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 /// A link that ended so long ago is forgotten.
 const LONG: Millis = 30 * 86_400_000;
@@ -67,7 +69,9 @@ impl Access for Sqlite {
         self.read(|db| {
             let text = "SELECT id, digest, execution_id, key, question, by, created_at, expires_at, used_at
                 FROM links WHERE id = ?1";
-            Ok(db.prepare_cached(text)?.query_row([id], link).optional()?)
+            let mut select = db.prepare_cached(text)?;
+            let mut rows = select.query([id])?;
+            rows.next()?.map(|row| link(db, row)).transpose()
         })
     }
 
@@ -89,6 +93,12 @@ impl Access for Sqlite {
     fn end_act(&self, id: u64, at: Millis, after: Option<&str>, outcome: &str) -> store::Result<()> {
         let (after, outcome) = (after.map(str::to_owned), outcome.to_owned());
         self.write(Durable::Later, move |db, _| {
+            let mut begun = db.prepare_cached("SELECT at, by, act, origin FROM audit WHERE id = ?1")?;
+            let mut rows = begun.query([id])?;
+            let Some(row) = rows.next()? else { return Ok(0) };
+            let place = act_place("audit.after", row.get(0)?, &strings(row, 1)?);
+            let seal = db.seal.now();
+            let after = after.as_deref().map(|text| seal.text(|| place, text));
             let text = "UPDATE audit SET ended_at = ?2, after = ?3, outcome = ?4 WHERE id = ?1 AND outcome IS NULL";
             db.prepare_cached(text)?.execute(params![id, at, after, outcome])?;
             Ok(0)
@@ -101,7 +111,21 @@ impl Access for Sqlite {
     }
 }
 
-fn add_token(db: &Connection, one: &TokenRow) -> Result<()> {
+/// What is asked by a link stands there as a digest, which tells a short question.
+fn link_place(id: &str) -> Place {
+    Place::of("links.question").text(id)
+}
+
+/// The number of a change is not known before it is written.
+fn act_place(column: &str, at: Millis, [by, act, origin]: &[String; 3]) -> Place {
+    Place::of(column).n(at).text(by).text(act).text(origin)
+}
+
+fn strings(row: &Row<'_>, at: usize) -> Result<[String; 3]> {
+    Ok([row.get(at)?, row.get(at + 1)?, row.get(at + 2)?])
+}
+
+fn add_token(db: &Db, one: &TokenRow) -> Result<()> {
     let text = "INSERT INTO tokens (id, name, scope, digest, by, created_at, expires_at, revoked_at, used_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     db.prepare_cached(text)?.execute(params![
@@ -132,8 +156,9 @@ fn token(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
     })
 }
 
-fn add_link(db: &Connection, one: &LinkRow) -> Result<()> {
+fn add_link(db: &Db, one: &LinkRow) -> Result<()> {
     db.prepare_cached("DELETE FROM links WHERE expires_at < ?1")?.execute([one.created_at.saturating_sub(LONG)])?;
+    let (question, _) = db.seal.now().bytes(|| link_place(&one.id), one.question[..].into());
     let text = "INSERT INTO links (id, digest, execution_id, key, question, by, created_at, expires_at, used_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     db.prepare_cached(text)?.execute(params![
@@ -141,7 +166,7 @@ fn add_link(db: &Connection, one: &LinkRow) -> Result<()> {
         one.digest,
         one.execution_id.as_str(),
         one.key,
-        one.question,
+        question,
         one.by,
         one.created_at,
         one.expires_at,
@@ -150,13 +175,17 @@ fn add_link(db: &Connection, one: &LinkRow) -> Result<()> {
     Ok(())
 }
 
-fn link(row: &Row<'_>) -> rusqlite::Result<LinkRow> {
+fn link(db: &Db, row: &Row<'_>) -> Result<LinkRow> {
+    let (id, question): (String, Vec<u8>) = (row.get(0)?, row.get(4)?);
+    // Sealed, it is longer than a digest.
+    let question = db.seal.now().open_bytes(|| link_place(&id), question.len() != 32, question)?;
+    let question = Digest::try_from(question).map_err(|_| Fault::Odd("a link has no question".to_owned()))?;
     Ok(LinkRow {
-        id: row.get(0)?,
+        id,
         digest: row.get::<_, Digest>(1)?,
         execution_id: ExecutionId::new(row.get::<_, String>(2)?),
         key: row.get(3)?,
-        question: row.get::<_, Digest>(4)?,
+        question,
         by: row.get(5)?,
         created_at: row.get(6)?,
         expires_at: row.get(7)?,
@@ -164,47 +193,51 @@ fn link(row: &Row<'_>) -> rusqlite::Result<LinkRow> {
     })
 }
 
-fn begin_act(db: &Connection, one: &ActRow) -> Result<u64> {
+fn begin_act(db: &Db, one: &ActRow) -> Result<u64> {
     let text = "INSERT INTO audit (at, by, token, origin, act, target, given, before)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id";
-    let fields = params![one.at, one.by, one.token, one.from, one.act, one.target, one.given, one.before];
+    let seal = db.seal.now();
+    let bound = [one.by.clone(), one.act.clone(), one.from.clone()];
+    let given = seal.text(|| act_place("audit.given", one.at, &bound), &one.given);
+    let before = one.before.as_deref().map(|text| seal.text(|| act_place("audit.before", one.at, &bound), text));
+    let fields = params![one.at, one.by, one.token, one.from, one.act, one.target, given, before];
     Ok(db.prepare_cached(text)?.query_row(fields, |row| row.get(0))?)
 }
 
-fn acts(db: &Connection, filter: &ActFilter) -> Result<Vec<ActRow>> {
+fn acts(db: &Db, filter: &ActFilter) -> Result<Vec<ActRow>> {
     let below = i64::try_from(filter.before.unwrap_or(u64::MAX)).unwrap_or(i64::MAX);
     let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
     let since = filter.since.unwrap_or(Millis::MIN);
-    let row = |row: &Row<'_>| {
-        Ok(ActRow {
-            id: row.get(0)?,
-            at: row.get(1)?,
-            by: row.get(2)?,
-            token: row.get(3)?,
-            from: row.get(4)?,
-            act: row.get(5)?,
-            target: row.get(6)?,
-            given: row.get(7)?,
-            before: row.get(8)?,
-            after: row.get(9)?,
-            outcome: row.get(10)?,
-            ended_at: row.get(11)?,
-        })
-    };
-    let all = match &filter.by {
-        None => db
-            .prepare_cached(&format!("{ACT} WHERE id < ?1 AND at >= ?2 ORDER BY id DESC LIMIT ?3"))?
-            .query_map(params![below, since, limit], row)?
-            .collect::<rusqlite::Result<Vec<_>>>(),
+    let mut select;
+    let mut rows = match &filter.by {
+        None => {
+            select = db.prepare_cached(&format!("{ACT} WHERE id < ?1 AND at >= ?2 ORDER BY id DESC LIMIT ?3"))?;
+            select.query(params![below, since, limit])?
+        }
         // Each half by its own index.
-        Some(by) => db
-            .prepare_cached(&format!(
+        Some(by) => {
+            select = db.prepare_cached(&format!(
                 "SELECT * FROM ({ACT} WHERE by = ?4 AND id < ?1 AND at >= ?2 ORDER BY id DESC LIMIT ?3)
                  UNION SELECT * FROM ({ACT} WHERE token = ?4 AND id < ?1 AND at >= ?2 ORDER BY id DESC LIMIT ?3)
                  ORDER BY 1 DESC LIMIT ?3"
-            ))?
-            .query_map(params![below, since, limit, by], row)?
-            .collect(),
+            ))?;
+            select.query(params![below, since, limit, by])?
+        }
     };
-    all.map_err(Fault::from)
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(act(db, row)?);
+    }
+    Ok(found)
+}
+
+fn act(db: &Db, row: &Row<'_>) -> Result<ActRow> {
+    let (at, by, act, from): (Millis, String, String, String) = (row.get(1)?, row.get(2)?, row.get(5)?, row.get(4)?);
+    let bound = [by, act, from];
+    let given = db.text(row, 7, || act_place("audit.given", at, &bound))?;
+    let before = db.opt_text(row, 8, || act_place("audit.before", at, &bound))?;
+    let after = db.opt_text(row, 9, || act_place("audit.after", at, &bound))?;
+    let [by, act, from] = bound;
+    let (id, token, target, outcome, ended_at) = (row.get(0)?, row.get(3)?, row.get(6)?, row.get(10)?, row.get(11)?);
+    Ok(ActRow { id, at, by, token, from, act, target, given, before, after, outcome, ended_at })
 }

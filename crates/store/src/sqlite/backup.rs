@@ -6,9 +6,11 @@
 //! people before a store is replaced.
 
 use super::fault::Fault;
+use super::seal::{self, Db};
 use super::{Sqlite, chunks, open};
 use crate::error::{StoreError, from_io};
 use crate::os;
+use crate::seal::Seal;
 use crate::store::Result;
 use crate::upkeep::Backup;
 use crate::values::Values;
@@ -34,7 +36,7 @@ impl Sqlite {
         let made = above.join(format!(".{}.{}", name.to_string_lossy(), uuid::Uuid::now_v7().simple()));
         os::private_folder(&made).map_err(io)?;
         let done = self.copy_to(&made).and_then(|()| {
-            let found = verified(&made)?;
+            let found = verified(&made, self.seal.file())?;
             os::sync_folder(&made).map_err(io)?;
             std::fs::rename(&made, &whole).map_err(io)?;
             os::sync_folder(above).map_err(io)?;
@@ -51,13 +53,13 @@ impl Sqlite {
         let target = folder.join(NAME);
         let shown = target.display().to_string();
         // A connection of its own: it reads for long, and nobody is to wait for it.
-        let source = connect(&self.path)?;
+        let source = Db::new(connect(&self.path)?, std::sync::Arc::clone(&self.seal));
         open::shrinks(&source)
             .and_then(|()| Ok(source.execute("VACUUM INTO ?1", [&shown])?))
             .map_err(|fault| fault.told(Some(&source), &self.path))?;
         drop(source);
         sync(&target)?;
-        let copy = connect(&target)?;
+        let copy = Db::new(connect(&target)?, std::sync::Arc::clone(&self.seal));
         let ranges = chunks::ranges(&copy).map_err(|error| Fault::Sql(error).told(Some(&copy), &target))?;
         drop(copy);
         self.values.copy(ranges, &open::beside(&target, ".packs"))?;
@@ -74,17 +76,20 @@ fn sync(path: &Path) -> Result<()> {
     std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(|error| from_io(path, &error))
 }
 
-/// Reads all of a backup: its pages, and every value that is referred to. Refuses one that is not whole.
-pub fn verified(folder: &Path) -> Result<Backup> {
+/// Reads all of a backup: its pages, and every value that is referred to. Refuses one that is not whole, and one whose keys
+/// are not in the file.
+pub fn verified(folder: &Path, keys: Option<&Path>) -> Result<Backup> {
     let path = folder.join(NAME);
     if !path.is_file() {
         let why = format!("there is no backup: it has no {NAME}");
         return Err(StoreError::Io { path: folder.display().to_string(), why });
     }
-    let db = connect(&path)?;
+    let seal = Seal::new(path.display().to_string(), keys.map(Path::to_owned));
+    let db = Db::new(connect(&path)?, std::sync::Arc::new(seal));
     let told = |fault: Fault| fault.told(Some(&db), &path);
     let damaged = |why: String| StoreError::Damaged { path: path.display().to_string(), why };
     open::is_ours(&db, &path)?;
+    seal::must_have_keys(&db, &db.seal).map_err(told)?;
     let pages = open::pragma(&db, "integrity_check").map_err(|error| told(error.into()))?;
     if pages != "ok" {
         return Err(damaged(pages));

@@ -5,10 +5,11 @@
 use super::chunks;
 use super::collect::references;
 use super::fault::{Fault, Result};
+use super::seal::Db;
 use crate::error::StoreError;
 use crate::values::Values;
-use kitaru_core::{Digest, ValueRef};
-use rusqlite::{Connection, params};
+use kitaru_core::ValueRef;
+use rusqlite::params;
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use std::path::Path;
 const PAGE: i64 = 1000;
 
 /// What is wrong with the values; `Ok`: each that is referred to is there and reads back. Their number.
-pub fn check(db: &Connection, values: &Values, path: &Path) -> Result<std::result::Result<u64, String>> {
+pub fn check(db: &Db, values: &Values, path: &Path) -> Result<std::result::Result<u64, String>> {
     let (mut after, mut known) = (0, HashSet::new());
     loop {
         let (found, last) = referred(db, after)?;
@@ -36,14 +37,14 @@ pub fn check(db: &Connection, values: &Values, path: &Path) -> Result<std::resul
     }
     let (mut after, mut count) = (Vec::new(), 0);
     loop {
-        let page = stored(db, &after)?;
+        let page = chunks::stored(db, &after, PAGE)?;
         let Some(last) = page.last() else { return Ok(Ok(count)) };
-        after = last.digest.0.to_vec();
-        for reference in page {
-            match values.read(&reference, chunks::parts(db, &reference)?, path) {
+        after = last.name.0.to_vec();
+        for large in page {
+            match values.read_large(&large, chunks::parts_of(db, &large)?, &db.seal.now(), path) {
                 Ok(_) => count += 1,
                 // Removed while this went on.
-                Err(_) if chunks::ids(db, &reference.digest)?.is_empty() => {}
+                Err(_) if chunks::parts_of(db, &large)?.is_empty() => {}
                 Err(StoreError::Damaged { path, why }) => return Ok(Err(format!("{path}: {why}"))),
                 Err(error) => return Err(Fault::Refused(error)),
             }
@@ -52,25 +53,15 @@ pub fn check(db: &Connection, values: &Values, path: &Path) -> Result<std::resul
 }
 
 /// What a page of events refers to, and the place of its last event.
-fn referred(db: &Connection, after: i64) -> Result<(Vec<ValueRef>, Option<i64>)> {
+fn referred(db: &Db, after: i64) -> Result<(Vec<ValueRef>, Option<i64>)> {
     let mut select =
         db.prepare_cached("SELECT place, payload FROM journal WHERE place > ?1 ORDER BY place LIMIT ?2")?;
     let mut rows = select.query(params![after, PAGE])?;
     let (mut found, mut last) = (Vec::new(), None);
     while let Some(row) = rows.next()? {
-        last = Some(row.get(0)?);
-        references(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?, &mut found)?;
+        let place: i64 = row.get(0)?;
+        last = Some(place);
+        references(db, row, 1, place, &mut found)?;
     }
     Ok((found, last))
-}
-
-fn stored(db: &Connection, after: &[u8]) -> Result<Vec<ValueRef>> {
-    let mut select = db.prepare_cached("SELECT digest, len FROM blobs WHERE digest > ?1 ORDER BY digest LIMIT ?2")?;
-    let mut rows = select.query(params![after, PAGE])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let digest: [u8; 32] = row.get(0)?;
-        found.push(ValueRef { digest: Digest(digest), len: row.get(1)? });
-    }
-    Ok(found)
 }

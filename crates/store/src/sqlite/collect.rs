@@ -9,12 +9,14 @@
 
 use super::fault::{Fault, Result};
 use super::feed::Numbers;
+use super::seal::Db;
 use super::writer::Durable;
 use super::{Sqlite, chunks};
+use crate::seal::{Sealing, named};
 use crate::upkeep::Collected;
 use crate::values::{Range, decode_ids};
 use kitaru_core::{Body, Digest, ExecutionId, ValueRef};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,6 +37,12 @@ struct Marks {
     top: i64,
     /// Executions that can have new events, and the last that was read of each.
     open: HashMap<i64, i64>,
+}
+
+impl Marks {
+    fn used(&mut self, seal: &Sealing<'_>, reference: &ValueRef) {
+        self.values.extend(named::names(seal, named::VALUE, reference.digest));
+    }
 }
 
 /// What one transaction removed.
@@ -102,7 +110,7 @@ impl Sqlite {
         &self,
         marks: &Arc<Mutex<Marks>>,
         some: Vec<T>,
-        work: fn(&Connection, &Marks, &[T]) -> Result<Swept>,
+        work: fn(&Db, &Marks, &[T]) -> Result<Swept>,
     ) -> crate::store::Result<Swept> {
         let swept = Arc::new(Mutex::new(Swept::default()));
         let (marks, told) = (Arc::clone(marks), Arc::clone(&swept));
@@ -117,18 +125,20 @@ impl Sqlite {
     }
 }
 
-/// What an event refers to. Its text is parsed only where it can refer to anything.
-pub fn references(payload: &str, found: &mut Vec<ValueRef>) -> Result<()> {
+/// What an event in that column refers to. Its text is parsed only where it can refer to anything.
+pub fn references(db: &Db, row: &Row<'_>, at: usize, place: i64, found: &mut Vec<ValueRef>) -> Result<()> {
+    let payload = db.opened(row, at, || super::read::payload(place >> 32, (place & 0xffff_ffff).unsigned_abs()))?;
+    let payload = payload.unwrap_or_default();
     if !payload.contains("\"stored\"") {
         return Ok(());
     }
-    let mut body: Body = serde_json::from_str(payload)?;
+    let mut body: Body = serde_json::from_str(&payload)?;
     found.extend(body.values_mut().into_iter().filter(|value| value.inline().is_none()).map(|value| value.reference()));
     Ok(())
 }
 
 /// Which executions there are and which of them can have new events, from here on.
-fn begin(db: &Connection) -> Result<Marks> {
+fn begin(db: &Db) -> Result<Marks> {
     let look = db.unchecked_transaction()?;
     let top = db.query_row("SELECT coalesce(max(n), 0) FROM executions", [], |row| row.get(0))?;
     let mut select = db.prepare_cached(
@@ -142,7 +152,7 @@ fn begin(db: &Connection) -> Result<Marks> {
 }
 
 /// Reads a page of events of executions up to `top`, but not of those in `apart`. Returns the place of the last.
-fn mark(db: &Connection, marks: &mut Marks, (after, top): (i64, i64), apart: &HashSet<i64>) -> Result<Option<i64>> {
+fn mark(db: &Db, marks: &mut Marks, (after, top): (i64, i64), apart: &HashSet<i64>) -> Result<Option<i64>> {
     let mut select = db.prepare_cached(
         "SELECT place, payload FROM journal WHERE place > ?1 AND place < (?2 + 1) << 32 ORDER BY place LIMIT ?3",
     )?;
@@ -152,15 +162,16 @@ fn mark(db: &Connection, marks: &mut Marks, (after, top): (i64, i64), apart: &Ha
         let place: i64 = row.get(0)?;
         last = Some(place);
         if !apart.contains(&(place >> 32)) {
-            references(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?, &mut found)?;
+            references(db, row, 1, place, &mut found)?;
         }
     }
-    marks.values.extend(found.into_iter().map(|reference| reference.digest));
+    let seal = db.seal.now();
+    found.iter().for_each(|reference| marks.used(&seal, reference));
     Ok(last)
 }
 
 /// Looks through a page of values: whose chunks are in use, and which of them nobody has referred to. Returns the last.
-fn values(db: &Connection, marks: &mut Marks, after: &[u8], unused: &mut Vec<Digest>) -> Result<Option<Vec<u8>>> {
+fn values(db: &Db, marks: &mut Marks, after: &[u8], unused: &mut Vec<Digest>) -> Result<Option<Vec<u8>>> {
     let mut select =
         db.prepare_cached("SELECT digest, chunks FROM blobs WHERE digest > ?1 ORDER BY digest LIMIT ?2")?;
     let mut rows = select.query(params![after, READ])?;
@@ -179,7 +190,7 @@ fn values(db: &Connection, marks: &mut Marks, after: &[u8], unused: &mut Vec<Dig
 }
 
 /// The same for chunks.
-fn parts(db: &Connection, marks: &Marks, after: i64, loose: &mut Vec<Candidate>) -> Result<Option<i64>> {
+fn parts(db: &Db, marks: &Marks, after: i64, loose: &mut Vec<Candidate>) -> Result<Option<i64>> {
     let mut select = db.prepare_cached("SELECT id, stored FROM chunks WHERE id > ?1 ORDER BY id LIMIT ?2")?;
     let mut rows = select.query(params![after, READ])?;
     let mut last = None;
@@ -194,16 +205,17 @@ fn parts(db: &Connection, marks: &Marks, after: i64, loose: &mut Vec<Candidate>)
 }
 
 /// Reads what was written since the last look: all of new executions, and what is new of those that were not over.
-fn catch_up(db: &Connection, marks: &mut Marks) -> Result<()> {
+fn catch_up(db: &Db, marks: &mut Marks) -> Result<()> {
     let mut found = Vec::new();
     let mut last = db.prepare_cached("SELECT last_seq, status FROM executions WHERE n = ?1")?;
-    let mut events =
-        db.prepare_cached("SELECT payload FROM journal WHERE place > (?1 << 32 | ?2) AND place < (?1 + 1) << 32")?;
+    let mut events = db.prepare_cached(
+        "SELECT payload, place FROM journal WHERE place > (?1 << 32 | ?2) AND place < (?1 + 1) << 32",
+    )?;
     let mut read = |n: i64, seen: i64, upto: i64| -> Result<()> {
         if upto > seen {
             let mut rows = events.query(params![n, seen])?;
             while let Some(row) = rows.next()? {
-                references(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, &mut found)?;
+                references(db, row, 0, row.get(1)?, &mut found)?;
             }
         }
         Ok(())
@@ -232,14 +244,15 @@ fn catch_up(db: &Connection, marks: &mut Marks) -> Result<()> {
         marks.top = n;
         marks.open.insert(n, upto);
     }
+    let seal = db.seal.now();
     for reference in found {
-        marks.values.insert(reference.digest);
+        marks.used(&seal, &reference);
         marks.chunks.extend(chunks::ids(db, &reference.digest)?);
     }
     Ok(())
 }
 
-fn sweep_values(db: &Connection, marks: &Marks, some: &[Digest]) -> Result<Swept> {
+fn sweep_values(db: &Db, marks: &Marks, some: &[Digest]) -> Result<Swept> {
     let mut delete = db.prepare_cached("DELETE FROM blobs WHERE digest = ?1")?;
     let mut swept = Swept::default();
     for digest in some.iter().filter(|digest| !marks.values.contains(digest)) {
@@ -248,7 +261,7 @@ fn sweep_values(db: &Connection, marks: &Marks, some: &[Digest]) -> Result<Swept
     Ok(swept)
 }
 
-fn sweep_chunks(db: &Connection, marks: &Marks, some: &[Candidate]) -> Result<Swept> {
+fn sweep_chunks(db: &Db, marks: &Marks, some: &[Candidate]) -> Result<Swept> {
     let mut delete = db.prepare_cached("DELETE FROM chunks WHERE id = ?1 RETURNING pack, place, stored")?;
     let mut swept = Swept::default();
     for (id, _) in some.iter().filter(|(id, _)| !marks.chunks.contains(id)) {
@@ -264,7 +277,7 @@ fn sweep_chunks(db: &Connection, marks: &Marks, some: &[Candidate]) -> Result<Sw
 
 /// Removes an execution unless something needs it.
 pub fn remove(
-    db: &Connection,
+    db: &Db,
     numbers: &mut Numbers,
     (id, epoch, last_seq): &(ExecutionId, kitaru_core::Epoch, kitaru_core::Seq),
 ) -> Result<crate::Removal> {
@@ -292,7 +305,7 @@ pub fn remove(
 }
 
 /// How many events an execution has written, and how many bytes they and its log are.
-pub fn weigh(db: &Connection, n: i64) -> Result<(u64, u64)> {
+pub fn weigh(db: &Db, n: i64) -> Result<(u64, u64)> {
     let (events, bytes): (u64, u64) = db
         .prepare_cached(
             "SELECT count(*), coalesce(sum(octet_length(payload)), 0) FROM journal

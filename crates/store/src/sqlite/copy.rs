@@ -1,14 +1,16 @@
 //! The statements that copy a store: rows out, and rows in. Not here: what is copied (`crate::copy`).
 
 use super::fault::{Fault, Result};
-use super::{Sqlite, chunks};
+use super::seal::Db;
+use super::{Sqlite, chunks, due};
 use crate::copy::{Cell, Copying, Fill, Row, Sink, Table, not_empty};
+use crate::seal;
 use crate::store;
-use crate::values::Values;
+use crate::values::{Large, Values};
 use kitaru_core::value::Text;
-use kitaru_core::{Digest, ValueRef};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef as Stored};
-use rusqlite::{Connection, ToSql, params_from_iter};
+use rusqlite::{ToSql, params_from_iter};
+use serde_json::Value as Json;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,7 +30,15 @@ fn names(table: &Table) -> Vec<String> {
     table.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect()
 }
 
-fn rows(db: &Connection, table: &Table, after: Option<&Row>, limit: usize) -> Result<Vec<Row>> {
+fn rows(db: &Db, table: &Table, after: Option<&Row>, limit: usize) -> Result<Vec<Row>> {
+    let mut limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    if table.name == "codes" {
+        // They are found by another name than they are copied with: all of them at once.
+        if after.is_some() {
+            return Ok(Vec::new());
+        }
+        limit = -1;
+    }
     let names = names(table);
     let key = &names[..table.key];
     // The journal's own key is made of both of its columns.
@@ -54,14 +64,16 @@ fn rows(db: &Connection, table: &Table, after: Option<&Row>, limit: usize) -> Re
                 Stored::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
             })
         });
-        found.push(cells.collect::<Result<Row>>()?);
+        let mut cells = cells.collect::<Result<Row>>()?;
+        seal::rows::open(&db.seal.now(), table, &mut cells)?;
+        found.push(cells);
     }
     Ok(found)
 }
 
 /// The connection that a copy is written by, inside its transaction.
 struct Taking<'a> {
-    db: &'a Connection,
+    db: &'a Db,
     values: &'a Values,
     path: &'a Path,
 }
@@ -72,8 +84,8 @@ impl Taking<'_> {
         let mut marks: Vec<String> = (1..=names.len()).map(|at| format!("?{at}")).collect();
         let is_execution = table.name == "executions";
         if is_execution {
-            names.push("reversed".to_owned());
-            marks.push(format!("?{}", names.len()));
+            names.extend(["reversed".to_owned(), "parked_on".to_owned()]);
+            marks.extend([format!("?{}", names.len() - 1), format!("?{}", names.len())]);
         } else if table.name == "journal" {
             // One integer is the key, and the two columns are made of it.
             names.splice(..2, ["place".to_owned()]);
@@ -85,14 +97,20 @@ impl Taking<'_> {
             if is_execution {
                 let id = row.get(1).and_then(Cell::text).unwrap_or_default();
                 row.push(Cell::Text(id.chars().rev().collect()));
+                let reason = row.get(4).and_then(Cell::text).map(serde_json::from_str::<Json>).transpose()?;
+                row.push(Cell::Text(due::parked_on(reason.as_ref())));
+                if let Some(Cell::Int(n)) = row.first() {
+                    due::await_others(self.db, *n, reason.as_ref())?;
+                }
             }
+            seal::rows::seal(&self.db.seal.now(), table, &mut row);
             insert.execute(params_from_iter(&row))?;
         }
         Ok(())
     }
 
     fn keep(&self, text: &Arc<Text>) -> Result<()> {
-        let new = self.values.prepare(text, |digests| {
+        let new = self.values.prepare(text, &self.db.seal.now(), |digests| {
             // Inside of its transaction: no look of its own.
             let found = chunks::pieces(self.db, digests);
             let found = found.map_err(|error| Fault::Sql(error).told(Some(self.db), self.path))?;
@@ -123,7 +141,7 @@ const NUMBERS: &str = "
     UPDATE sqlite_sequence SET seq = max(seq, (SELECT coalesce(max(place) >> 32, 0) FROM journal),
         (SELECT coalesce(max(source), 0) FROM segments)) WHERE name = 'executions';";
 
-fn is_empty(db: &Connection) -> Result<bool> {
+fn is_empty(db: &Db) -> Result<bool> {
     let text = "SELECT NOT EXISTS (SELECT 1 FROM executions) AND NOT EXISTS (SELECT 1 FROM journal)
         AND NOT EXISTS (SELECT 1 FROM tokens) AND NOT EXISTS (SELECT 1 FROM audit)
         AND NOT EXISTS (SELECT 1 FROM breakpoints) AND NOT EXISTS (SELECT 1 FROM limits)
@@ -136,13 +154,15 @@ impl Copying for Sqlite {
         self.read(|db| rows(db, table, after, limit))
     }
 
-    fn stored(&self) -> store::Result<Vec<ValueRef>> {
-        self.read(|db| {
-            let mut select = db.prepare("SELECT digest, len FROM blobs ORDER BY digest")?;
-            let found = select.query_map([], |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get(1)?)))?;
-            let found = found.map(|one| one.map(|(digest, len)| ValueRef { digest: Digest(digest), len }));
-            Ok(found.collect::<rusqlite::Result<_>>()?)
-        })
+    fn stored(&self) -> store::Result<Vec<Large>> {
+        self.read(|db| Ok(chunks::stored(db, &[], i64::MAX)?))
+    }
+
+    fn large(&self, large: &Large) -> store::Result<String> {
+        self.value_of(
+            |db| chunks::parts_of(db, large),
+            |parts| self.values.read_large(large, parts, &self.seal.now(), &self.path),
+        )
     }
 
     fn take_in(&self, fill: Fill<'_>) -> store::Result<()> {

@@ -6,25 +6,25 @@
 
 use super::fault::Result;
 use super::read;
+use super::seal::Db;
 use crate::store::InboxPlace;
 use kitaru_core::Millis;
 use kitaru_core::rows::{ExecutionRow, WaitRow};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
 
 /// Executions above one another, at the most.
 const DEEP: usize = 1000;
 
 /// To be called when an execution has moved in a way that it, or one above it, may wait for. `anew`: its status has
 /// changed, so that what it was marked for is past.
-pub fn stir(db: &Connection, n: i64, anew: bool) -> Result<()> {
-    if anew {
-        await_others(db, n)?;
-    }
+pub fn stir(db: &Db, n: i64, anew: bool) -> Result<()> {
     // Parked on a question that was answered before it was left, or on what has ended before.
     db.prepare_cached(
         "UPDATE executions SET stirred = (stirred AND NOT ?2) OR (status IN ('waiting', 'sleeping') AND (EXISTS
             (SELECT 1 FROM waits WHERE waits.n = ?1 AND waits.status = 'answered'
-                AND waits.key IN (SELECT value FROM json_each(executions.reason, '$.waits')))
+                AND waits.key IN (SELECT value FROM json_each(executions.parked_on)))
             OR EXISTS (SELECT 1 FROM awaits LEFT JOIN executions AS other ON other.id = awaits.awaited
                 WHERE awaits.n = ?1 AND coalesce(other.status IN ('completed', 'failed', 'cancelled'), 1))))
          WHERE n = ?1",
@@ -53,20 +53,37 @@ pub fn stir(db: &Connection, n: i64, anew: bool) -> Result<()> {
     Ok(())
 }
 
-/// Keeps which executions one is parked on, as its reason says.
-fn await_others(db: &Connection, n: i64) -> Result<()> {
+/// The waits that an execution is parked on, as its reason says: a list for its column.
+pub fn parked_on(reason: Option<&Json>) -> String {
+    let waits = reason.and_then(|reason| reason.get("waits")).filter(|waits| waits.is_array());
+    waits.map_or_else(|| "[]".to_owned(), Json::to_string)
+}
+
+/// Keeps which executions one is parked on, as its reason says. The reason itself may be sealed: identifiers alone are
+/// kept here.
+pub fn await_others(db: &Db, n: i64, reason: Option<&Json>) -> Result<()> {
     db.prepare_cached("DELETE FROM awaits WHERE n = ?1")?.execute([n])?;
-    db.prepare_cached(&format!("{AWAITS} WHERE executions.n = ?1 GROUP BY executions.n, one.value"))?.execute([n])?;
+    let mut insert = db.prepare_cached("INSERT INTO awaits (awaited, n, ends) VALUES (?1, ?2, ?3)")?;
+    for (id, ends) in awaited(reason) {
+        insert.execute(params![id, n, ends])?;
+    }
     Ok(())
 }
 
-/// `ends` is 0 where less than an end of it counts for one of the groups that it is awaited in.
-pub const AWAITS: &str = "INSERT INTO awaits (awaited, n, ends)
-    SELECT one.value, executions.n, min(coalesce(json_extract(some.value, '$.ends'), 0))
-    FROM executions, json_each(executions.reason, '$.awaits') AS some, json_each(some.value, '$.executions') AS one";
+/// Whom a reason awaits, and whether nothing but an end counts: in none of the groups does less of it.
+fn awaited(reason: Option<&Json>) -> BTreeMap<&str, bool> {
+    let mut found = BTreeMap::new();
+    for group in reason.and_then(|reason| reason["awaits"].as_array()).into_iter().flatten() {
+        let ends = group["ends"].as_bool() == Some(true);
+        for id in group["executions"].as_array().into_iter().flatten().filter_map(Json::as_str) {
+            *found.entry(id).or_insert(true) &= ends;
+        }
+    }
+    found
+}
 
 /// To be called when an execution has ended, or is gone: marks what is parked on it.
-pub fn stir_awaiting(db: &Connection, id: &str) -> Result<()> {
+pub fn stir_awaiting(db: &Db, id: &str) -> Result<()> {
     db.prepare_cached(
         "UPDATE executions SET stirred = 1 WHERE n IN (SELECT n FROM awaits WHERE awaited = ?1) AND NOT stirred
             AND status IN ('waiting', 'sleeping')",
@@ -76,7 +93,7 @@ pub fn stir_awaiting(db: &Connection, id: &str) -> Result<()> {
 }
 
 /// To be called when an execution is gone.
-pub fn forget(db: &Connection, n: i64, id: &str) -> Result<()> {
+pub fn forget(db: &Db, n: i64, id: &str) -> Result<()> {
     db.prepare_cached("DELETE FROM awaits WHERE n = ?1")?.execute([n])?;
     stir_awaiting(db, id)
 }
@@ -90,7 +107,7 @@ pub const CANDIDATES: &str = "n IN (
         WHERE parent IS NOT NULL AND status IN ('running', 'interrupted'))
  ORDER BY n DESC";
 
-pub fn candidates(db: &Connection, now: Millis) -> Result<Vec<ExecutionRow>> {
+pub fn candidates(db: &Db, now: Millis) -> Result<Vec<ExecutionRow>> {
     read::executions_where(db, CANDIDATES, &[&now])
 }
 
@@ -100,14 +117,14 @@ pub const INBOX: &str = "SELECT executions.id, waits.key, waits.name, question, 
  WHERE waits.status = 'open' AND sleep = 0 AND over = 0 AND (opened_at, waits.n, waits.key) > (?1, ?2, ?3)
  ORDER BY opened_at, waits.n, waits.key LIMIT ?4";
 
-pub fn inbox(db: &Connection, after: Option<&InboxPlace>, limit: usize) -> Result<Vec<(InboxPlace, WaitRow)>> {
+pub fn inbox(db: &Db, after: Option<&InboxPlace>, limit: usize) -> Result<Vec<(InboxPlace, WaitRow)>> {
     let mut select = db.prepare_cached(INBOX)?;
     let (at, number, key) =
         after.map_or((Millis::MIN, 0, ""), |after| (after.opened_at, after.number, after.key.as_str()));
     let mut rows = select.query(params![at, number, key, i64::try_from(limit).unwrap_or(i64::MAX)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let wait = read::wait_row(row)?;
+        let wait = read::wait_row(db, row)?;
         found.push((InboxPlace { opened_at: wait.opened_at, number: row.get(13)?, key: wait.key.clone() }, wait));
     }
     Ok(found)

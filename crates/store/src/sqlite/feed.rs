@@ -9,10 +9,13 @@
 //!
 //! Not here: what an event changes (`write`), and who follows.
 
-use super::fault::{Fault, Result};
+use super::fault::Result;
+use super::read;
+use super::seal::Db;
+use crate::seal::Place;
 use crate::store::{Change, Changed, Changes, LogLine, Revision};
 use kitaru_core::{Event, ExecutionId, Millis, Seq};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 use std::collections::HashSet;
 
 /// Numbers in a block.
@@ -51,13 +54,20 @@ pub enum Far {
 
 impl Numbers {
     /// To be called first in each transaction: after another's commit numbers go on in a new block.
-    pub fn begin(&mut self, db: &Connection) -> rusqlite::Result<()> {
+    /// Whether another has committed.
+    pub fn begin(&mut self, db: &Db) -> rusqlite::Result<bool> {
         let version = db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        if version != self.version {
+        let is_new = version != self.version;
+        if is_new {
             self.version = version;
             self.turn = None;
         }
-        Ok(())
+        Ok(is_new)
+    }
+
+    /// To be called when a transaction could not begin: whatever others have written is looked at again by the next.
+    pub fn forget_all(&mut self) {
+        *self = Self::default();
     }
 
     /// To be called when what was written is undone, all or in part.
@@ -66,7 +76,7 @@ impl Numbers {
     }
 
     /// The first of `count` numbers in a row for what is written of execution `n`.
-    pub fn take(&mut self, db: &Connection, n: i64, far: Far, count: usize) -> Result<Revision> {
+    pub fn take(&mut self, db: &Db, n: i64, far: Far, count: usize) -> Result<Revision> {
         let turn = match &mut self.turn {
             Some(turn) => turn,
             none => none.insert(Turn { next: (last_block(db)? + 1) * BLOCK, begun: HashSet::new() }),
@@ -98,19 +108,19 @@ impl Numbers {
 
 /// Lets numbers go on far behind the last: the store that a backup was made of may have given many since, and whoever
 /// followed that one must not take a new number for one that it knows.
-pub fn skip(db: &Connection) -> Result<Numbers> {
+pub fn skip(db: &Db) -> Result<Numbers> {
     // A row for no execution has nothing to tell.
     let row = "INSERT INTO feed (block, n, seq, line, at) VALUES (?1, 0, 0, 0, unixepoch() * 1000)";
     db.execute(row, [last_block(db)? + SKIPPED])?;
     Ok(Numbers::default())
 }
 
-fn last_block(db: &Connection) -> rusqlite::Result<u64> {
+fn last_block(db: &Db) -> rusqlite::Result<u64> {
     db.prepare_cached("SELECT coalesce(max(block), 0) FROM feed")?.query_row([], |row| row.get(0))
 }
 
 /// Keeps in mind that an execution was deleted.
-pub fn gone(db: &Connection, numbers: &mut Numbers, n: i64, id: &ExecutionId) -> Result<()> {
+pub fn gone(db: &Db, numbers: &mut Numbers, n: i64, id: &ExecutionId) -> Result<()> {
     let revision = numbers.take(db, n, Far::Gone, 1)?;
     db.prepare_cached("INSERT INTO gone (n, id, revision) VALUES (?1, ?2, ?3)")?.execute(params![
         n,
@@ -125,7 +135,7 @@ const TRIMMED: u64 = 64;
 
 /// Forgets some of what was written before that time: which changes there were, and what was deleted. The block that was
 /// begun last before it stays, since it may have later ones. Whether there is more.
-pub fn trim(db: &Connection, before: Millis) -> Result<bool> {
+pub fn trim(db: &Db, before: Millis) -> Result<bool> {
     let kept: Option<u64> = db.query_row("SELECT max(block) FROM feed WHERE at < ?1", [before], |row| row.get(0))?;
     let Some(kept) = kept else { return Ok(false) };
     let last = "SELECT max(block) FROM (SELECT DISTINCT block FROM feed WHERE block < ?1 ORDER BY block LIMIT ?2)";
@@ -137,7 +147,7 @@ pub fn trim(db: &Connection, before: Millis) -> Result<bool> {
 }
 
 /// The number up to which changes are forgotten; 0: none are.
-pub fn forgotten(db: &Connection) -> Result<Revision> {
+pub fn forgotten(db: &Db) -> Result<Revision> {
     let first: Option<u64> = db.prepare_cached("SELECT min(block) FROM feed")?.query_row([], |row| row.get(0))?;
     // The first block that a store ever has is 1.
     Ok(first.filter(|first| *first > 1).map_or(0, |first| first * BLOCK - 1))
@@ -164,7 +174,7 @@ struct Row {
 }
 
 /// What came after a number, in order, at most `limit`.
-pub fn changes(db: &Connection, after: Revision, limit: usize) -> Result<Changes> {
+pub fn changes(db: &Db, after: Revision, limit: usize) -> Result<Changes> {
     // All of it as of one moment: else an earlier number could be overlooked for a later one.
     let look = db.unchecked_transaction()?;
     let mut found = Changes { items: Vec::new(), more: false };
@@ -190,7 +200,7 @@ pub fn changes(db: &Connection, after: Revision, limit: usize) -> Result<Changes
 }
 
 /// The number of the last change, or a lower one that nothing came after.
-pub fn newest(db: &Connection) -> Result<Revision> {
+pub fn newest(db: &Db) -> Result<Revision> {
     let look = db.unchecked_transaction()?;
     let block = last_block(db)?;
     let found = match next_block(db, block)? {
@@ -202,7 +212,7 @@ pub fn newest(db: &Connection) -> Result<Revision> {
 }
 
 /// The first block from there on that has anything.
-fn next_block(db: &Connection, from: u64) -> Result<Option<(u64, Vec<Row>)>> {
+fn next_block(db: &Db, from: u64) -> Result<Option<(u64, Vec<Row>)>> {
     let block: Option<u64> =
         db.prepare_cached("SELECT min(block) FROM feed WHERE block >= ?1")?.query_row([from], |row| row.get(0))?;
     let Some(block) = block else { return Ok(None) };
@@ -212,7 +222,7 @@ fn next_block(db: &Connection, from: u64) -> Result<Option<(u64, Vec<Row>)>> {
 }
 
 /// What stands in a block behind a number, in order.
-fn spots(db: &Connection, block: u64, rows: &[Row], after: Revision) -> Result<Vec<Spot>> {
+fn spots(db: &Db, block: u64, rows: &[Row], after: Revision) -> Result<Vec<Spot>> {
     let (from, to) = (after.max((block * BLOCK).saturating_sub(1)), block * BLOCK + BLOCK - 1);
     let mut found = Vec::new();
     let mut known = db.prepare_cached("SELECT last_seq FROM executions WHERE n = ?1")?;
@@ -255,7 +265,7 @@ fn spots(db: &Connection, block: u64, rows: &[Row], after: Revision) -> Result<V
 }
 
 /// The first event behind `before` with a number above `after`: both grow together, so it is looked for by halves.
-fn first_after(db: &Connection, n: i64, (before, last): (Seq, Seq), after: Revision) -> Result<Seq> {
+fn first_after(db: &Db, n: i64, (before, last): (Seq, Seq), after: Revision) -> Result<Seq> {
     let mut select = db.prepare_cached("SELECT revision FROM journal WHERE place = (?1 << 32 | ?2)")?;
     // A block has no more of it than it has numbers.
     let (mut low, mut high) = (before + 1, last.min(before + BLOCK) + 1);
@@ -267,7 +277,7 @@ fn first_after(db: &Connection, n: i64, (before, last): (Seq, Seq), after: Revis
     Ok(low)
 }
 
-fn load(db: &Connection, spot: &Spot) -> Result<(Change, usize)> {
+fn load(db: &Db, spot: &Spot) -> Result<(Change, usize)> {
     let of = match spot.kind {
         Kind::Gone => "SELECT id FROM gone WHERE n = ?1",
         _ => "SELECT id FROM executions WHERE n = ?1",
@@ -277,17 +287,19 @@ fn load(db: &Connection, spot: &Spot) -> Result<(Change, usize)> {
         Kind::Gone => (Changed::Deleted, 0),
         Kind::Event(seq) => {
             let mut select = db.prepare_cached("SELECT at, payload FROM journal WHERE place = (?1 << 32 | ?2)")?;
-            let (at, payload): (_, String) =
-                select.query_row(params![spot.n, seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let body = serde_json::from_str(&payload).map_err(Fault::from)?;
-            (Changed::Event(Event { seq, at, body }), payload.len())
+            let mut rows = select.query(params![spot.n, seq])?;
+            let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            let payload = db.text(row, 1, || read::payload(spot.n, seq))?;
+            let body = serde_json::from_str(&payload)?;
+            (Changed::Event(Event { seq, at: row.get(0)?, body }), payload.len())
         }
         Kind::Line(number) => {
             let mut select =
                 db.prepare_cached("SELECT at, call_key, stream, text FROM logs WHERE n = ?1 AND line = ?2")?;
-            let line = select.query_row(params![spot.n, number], |row| {
-                Ok(LogLine { at: row.get(0)?, call_key: row.get(1)?, stream: row.get(2)?, text: row.get(3)? })
-            })?;
+            let mut rows = select.query(params![spot.n, number])?;
+            let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            let text = db.text(row, 3, || Place::of("logs.text").n(spot.n).seq(number))?;
+            let line = LogLine { at: row.get(0)?, call_key: row.get(1)?, stream: row.get(2)?, text };
             let size = line.text.len();
             (Changed::Line(number, line), size)
         }

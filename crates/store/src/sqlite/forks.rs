@@ -7,16 +7,17 @@ use super::due;
 use super::fault::{Fault, Result};
 use super::feed::{self, Numbers};
 use super::read::{self, must_exist};
+use super::seal::Db;
 use crate::error::StoreError;
 use crate::store::ArtifactRow;
 use kitaru_core::rows::CallRow;
 use kitaru_core::table::Table;
 use kitaru_core::{Epoch, Event, ExecutionId, Seq};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 
 /// Lets execution `n` read the events of `source` up to `upto`, and what that one reads. What the source has not
 /// written yet cannot be promised.
-pub fn attach(db: &Connection, n: i64, source: &ExecutionId, upto: Seq) -> Result<()> {
+pub fn attach(db: &Db, n: i64, source: &ExecutionId, upto: Seq) -> Result<()> {
     let (from, last): (i64, Seq) = db
         .prepare_cached("SELECT n, last_seq FROM executions WHERE id = ?1")?
         .query_row([source.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -38,14 +39,14 @@ pub fn attach(db: &Connection, n: i64, source: &ExecutionId, upto: Seq) -> Resul
 }
 
 /// The last event and the execution of each part that comes before the own events of `n`, in order.
-fn segments(db: &Connection, n: i64) -> Result<Vec<(Seq, i64)>> {
+fn segments(db: &Db, n: i64) -> Result<Vec<(Seq, i64)>> {
     let mut select = db.prepare_cached("SELECT upto, source FROM segments WHERE n = ?1 ORDER BY upto")?;
     let found = select.query_map([n], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 /// The events after `after`, at most `limit` (0: all), those of the source first.
-pub fn load(db: &Connection, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
+pub fn load(db: &Db, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
     let (n, base): (i64, Seq) = db
         .prepare_cached("SELECT n, base FROM executions WHERE id = ?1")?
         .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -70,7 +71,7 @@ pub fn load(db: &Connection, id: &ExecutionId, after: Seq, limit: usize) -> Resu
 }
 
 /// Whether an execution is a replay, so that its calls and artifacts are not all in rows.
-pub fn is_replay(db: &Connection, id: &ExecutionId) -> Result<bool> {
+pub fn is_replay(db: &Db, id: &ExecutionId) -> Result<bool> {
     let base: Option<Seq> = db
         .prepare_cached("SELECT base FROM executions WHERE id = ?1")?
         .query_row([id.as_str()], |row| row.get(0))
@@ -79,12 +80,12 @@ pub fn is_replay(db: &Connection, id: &ExecutionId) -> Result<bool> {
 }
 
 /// A replay's calls.
-pub fn calls(db: &Connection, id: &ExecutionId) -> Result<Vec<CallRow>> {
+pub fn calls(db: &Db, id: &ExecutionId) -> Result<Vec<CallRow>> {
     Ok(table(db, id)?.calls())
 }
 
 /// A replay's artifacts, by name.
-pub fn artifacts(db: &Connection, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
+pub fn artifacts(db: &Db, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
     let table = table(db, id)?;
     let row = |(saved, at): (&kitaru_core::event::ArtifactSaved, i64)| ArtifactRow {
         execution_id: id.clone(),
@@ -96,7 +97,7 @@ pub fn artifacts(db: &Connection, id: &ExecutionId) -> Result<Vec<ArtifactRow>> 
     Ok(table.artifacts().into_iter().map(row).collect())
 }
 
-fn table(db: &Connection, id: &ExecutionId) -> Result<Table> {
+fn table(db: &Db, id: &ExecutionId) -> Result<Table> {
     let mut table = Table::default();
     for event in load(db, id, 0, 0)? {
         table.fold(event.seq, event.at, &event.body);
@@ -105,7 +106,7 @@ fn table(db: &Connection, id: &ExecutionId) -> Result<Table> {
 }
 
 /// Removes an execution that ended and has not changed.
-pub fn delete(db: &Connection, numbers: &mut Numbers, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()> {
+pub fn delete(db: &Db, numbers: &mut Numbers, id: &ExecutionId, epoch: Epoch, last_seq: Seq) -> Result<()> {
     let gone: Option<i64> = db
         .prepare_cached(
             "DELETE FROM executions WHERE id = ?1 AND epoch = ?2 AND last_seq = ?3 AND owner IS NULL

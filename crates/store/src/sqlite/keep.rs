@@ -5,13 +5,13 @@
 
 use super::fault::{self, Fault};
 use super::feed::Numbers;
+use super::seal::Db;
 use super::writer::Durable;
 use super::{Sqlite, chunks};
 use crate::error::StoreError;
 use crate::store::Result;
 use crate::values::{self, New};
 use kitaru_core::{Body, Digest, Value};
-use rusqlite::Connection;
 use std::sync::Arc;
 
 /// How often values are put beside the journal anew because a part of them has just been removed.
@@ -29,7 +29,7 @@ impl Sqlite {
     pub(super) fn write_events(
         &self,
         mut events: Vec<Body>,
-        work: impl Fn(&Connection, &mut Numbers, &[Body]) -> fault::Result<u64> + Send + Sync + 'static,
+        work: impl Fn(&Db, &mut Numbers, &[Body]) -> fault::Result<u64> + Send + Sync + 'static,
     ) -> Result<u64> {
         let mut referred = self.store_values(&mut events)?;
         let shared = Arc::new((events, work));
@@ -78,6 +78,8 @@ impl Sqlite {
     }
 
     fn prepare(&self, text: &Arc<kitaru_core::value::Text>) -> Result<New> {
-        self.values.prepare(text, |digests| self.read(|db| chunks::has_chunks(db, digests).map_err(Fault::from)))
+        self.values.prepare(text, &self.seal.now(), |digests| {
+            self.read(|db| chunks::has_chunks(db, digests).map_err(Fault::from))
+        })
     }
 }

@@ -16,14 +16,18 @@ mod feed;
 mod forks;
 mod gate;
 mod keep;
+mod large;
 mod limits;
 mod once;
 mod open;
 mod pools;
 mod read;
+mod reseal;
+mod reseal_chunks;
 mod restore;
 mod schedules;
 mod schema;
+pub mod seal;
 mod statistics;
 mod upkeep;
 mod write;
@@ -36,6 +40,7 @@ use crate::inherited::Inherited;
 use crate::limits::{Limited, Limiting};
 use crate::os;
 use crate::owners::Owners;
+use crate::seal::{Seal, keys};
 use crate::store::{
     ArtifactRow, Assign, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result,
     Revision, StatisticsRow, Store, WaitFilter,
@@ -49,7 +54,7 @@ use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRo
 use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, ValueRef};
 pub use restore::restore;
-use rusqlite::Connection;
+use seal::Db;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,10 +65,12 @@ use writer::{Durable, Writer};
 pub struct Sqlite {
     writer: Writer,
     /// `None`: the store is in memory, where there is one connection only.
-    reader: Option<Mutex<Inherited<Connection>>>,
+    reader: Option<Mutex<Inherited<Db>>>,
     numbers: Mutex<HashMap<ExecutionId, i64>>,
     owners: Arc<Owners>,
     values: Values,
+    /// The store's keys.
+    seal: Arc<Seal>,
     path: PathBuf,
     /// The file that was opened, by more than its name.
     file: Option<(u64, u64)>,
@@ -85,7 +92,8 @@ impl Sqlite {
         network: impl Fn(&Path) -> Option<&'static str>,
     ) -> Result<Self> {
         let home = open::folder(home, &network)?;
-        let opened = open::open(path, options, network)?;
+        let keys = options.keys.clone().or_else(keys::named);
+        let opened = open::open(path, options, keys, network)?;
         let full = options.synchronous == crate::Synchronous::Full;
         Ok(Self {
             writer: Writer::new(opened.writer, Some(opened.gate), opened.path.clone(), full),
@@ -93,6 +101,7 @@ impl Sqlite {
             numbers: Mutex::default(),
             owners: Owners::of(&home)?,
             values: Values::in_folder(open::beside(&opened.path, ".packs")),
+            seal: opened.seal,
             file: os::file_id(&opened.path).ok(),
             path: opened.path,
             pid: std::process::id(),
@@ -111,18 +120,35 @@ impl Sqlite {
     fn write(
         &self,
         durable: Durable,
-        work: impl FnOnce(&Connection, &mut Numbers) -> fault::Result<u64> + Send + 'static,
+        work: impl FnOnce(&Db, &mut Numbers) -> fault::Result<u64> + Send + 'static,
     ) -> Result<u64> {
         self.here()?;
         self.writer.run(durable, work)
     }
 
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> fault::Result<T>) -> Result<T> {
+    fn read<T>(&self, mut query: impl FnMut(&Db) -> fault::Result<T>) -> Result<T> {
         self.here()?;
-        let told = |db: &Connection| query(db).map_err(|fault| fault.told(Some(db), &self.path));
-        match &self.reader {
+        let mut told = |db: &Db| query(db).map_err(|fault| fault.told(Some(db), &self.path));
+        let mut read = || match &self.reader {
             Some(reader) => told(&reader.lock().unwrap_or_else(PoisonError::into_inner)),
-            None => self.writer.with(told),
+            None => self.writer.with(&mut told),
+        };
+        match read() {
+            // Somebody else has sealed it, or changed its key, since this handle last looked.
+            Err(error) if seal::is_stale(&error) => {
+                self.follow()?;
+                read()
+            }
+            other => other,
+        }
+    }
+
+    /// Looks at the record of keys again.
+    fn follow(&self) -> Result<()> {
+        let follow = |db: &Db| db.follow().map_err(|fault| fault.told(Some(db), &self.path));
+        match &self.reader {
+            Some(reader) => follow(&reader.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => self.writer.with(follow),
         }
     }
 
@@ -153,7 +179,7 @@ impl Sqlite {
 impl Drop for Sqlite {
     fn drop(&mut self) {
         if self.here().is_ok() {
-            self.writer.with(open::before_close);
+            self.writer.with(|db| open::before_close(db));
         }
     }
 }
@@ -174,8 +200,11 @@ pub fn in_memory(home: &Path) -> Result<Arc<Sqlite>> {
         return Ok(Arc::clone(known));
     }
     let path = PathBuf::from("memory:");
+    // It is nowhere but in this process: it has no keys.
+    let db = Db::plain(open::in_memory(&path)?, &path);
     let made = Arc::new(Sqlite {
-        writer: Writer::new(open::in_memory(&path)?, None, path.clone(), false),
+        seal: Arc::clone(&db.seal),
+        writer: Writer::new(db, None, path.clone(), false),
         reader: None,
         numbers: Mutex::default(),
         owners: Owners::of(&open::folder(home, &os::network_file_system)?)?,
@@ -273,8 +302,7 @@ impl Store for Sqlite {
     }
 
     fn value(&self, reference: &ValueRef) -> Result<String> {
-        let parts = self.read(|db| Ok(chunks::parts(db, reference)?))?;
-        self.values.read(reference, parts, &self.path)
+        self.large_text(reference)
     }
 
     fn log(&self, id: &ExecutionId, lines: Vec<LogLine>) -> Result<()> {
@@ -286,7 +314,7 @@ impl Store for Sqlite {
         self.here()?;
         // On the writing connection it counts the commits of other connections only.
         let others: u64 = self.writer.with(|db| {
-            let read = |db: &Connection| db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0));
+            let read = |db: &Db| db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0));
             read(db).map_err(|error| Fault::Sql(error).told(Some(db), &self.path))
         })?;
         Ok(others.wrapping_add(self.posts.load(Ordering::Acquire)))
@@ -335,8 +363,7 @@ impl Store for Sqlite {
     }
 
     fn chunks(&self, digests: &[Digest]) -> Result<Vec<Option<Vec<u8>>>> {
-        let found = self.read(|db| Ok(chunks::pieces(db, digests)?))?;
-        found.into_iter().map(|part| part.map(|part| self.values.bytes_of(part, &self.path)).transpose()).collect()
+        digests.iter().map(|digest| self.piece(*digest)).collect()
     }
 
     fn owner(&self) -> Result<Owner> {
@@ -362,6 +389,10 @@ impl Store for Sqlite {
 
     fn upkeep(&self) -> Option<&dyn crate::Upkeep> {
         Some(self)
+    }
+
+    fn keyring(&self) -> Option<&dyn crate::Keyring> {
+        self.reader.as_ref().map(|_| self as &dyn crate::Keyring)
     }
 
     fn copying(&self) -> Option<&dyn crate::Copying> {
@@ -462,9 +493,8 @@ impl Queries for Sqlite {
     }
 
     fn health(&self, deep: bool) -> Result<Vec<(String, String)>> {
-        let setting = |db: &Connection, name: &str| {
-            open::pragma(db, name).map_err(|error| Fault::Sql(error).told(Some(db), &self.path))
-        };
+        let setting =
+            |db: &Db, name: &str| open::pragma(db, name).map_err(|error| Fault::Sql(error).told(Some(db), &self.path));
         self.here()?;
         let mut found = vec![("path".to_owned(), self.path.display().to_string())];
         // Settings belong to a connection: the one that writes is the one that matters.
@@ -482,6 +512,7 @@ impl Queries for Sqlite {
         }
         found.push(("pack_bytes".to_owned(), self.values.bytes().to_string()));
         found.push(("commits".to_owned(), self.writer.commits().to_string()));
+        found.push(("sealed".to_owned(), self.seal.now().told()));
         if deep {
             // On the reading connection, so that nobody waits for it.
             let name = "integrity_check";

@@ -7,13 +7,15 @@ use super::fault::{Fault, Result};
 use super::feed::Numbers;
 use super::keep::{AGAIN, Referred};
 use super::read::must_exist;
+use super::seal::Db;
 use super::writer::Durable;
 use super::{Sqlite, breakpoints, chunks, forks, limits, pools, schedules, write};
 use crate::error::StoreError;
+use crate::seal::{Place, named};
 use crate::store::Created;
 use crate::wire::{Write, Wrote};
 use kitaru_core::{Digest, ExecutionId, Millis};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -81,7 +83,7 @@ impl Sqlite {
 
 impl Request {
     /// Runs in a transaction of the caller's.
-    fn run(&self, db: &Connection, numbers: &mut Numbers) -> Result<Answers> {
+    fn run(&self, db: &Db, numbers: &mut Numbers) -> Result<Answers> {
         if let Some(answers) = known(db, &self.writer, self.number)? {
             return Ok(answers);
         }
@@ -96,14 +98,13 @@ impl Request {
 }
 
 /// What was answered when this came first. Refuses what was overtaken.
-fn known(db: &Connection, writer: &str, number: u64) -> Result<Option<Answers>> {
-    let last: Option<(u64, String)> = db
-        .prepare_cached("SELECT number, answers FROM writers WHERE id = ?1")?
-        .query_row([writer], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    match last {
-        Some((last, answers)) if last == number => Ok(Some(serde_json::from_str(&answers)?)),
-        Some((last, _)) if last > number => {
+fn known(db: &Db, writer: &str, number: u64) -> Result<Option<Answers>> {
+    let mut select = db.prepare_cached("SELECT number, answers FROM writers WHERE id = ?1")?;
+    let mut rows = select.query([writer])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    match row.get(0)? {
+        last if last == number => Ok(Some(db.json(row, 1, || answers_place(writer, last))?)),
+        last if last > number => {
             let why = format!("write {number} comes after write {last} of the same writer, which was answered");
             Err(Fault::Refused(StoreError::Conflict(why)))
         }
@@ -111,9 +112,15 @@ fn known(db: &Connection, writer: &str, number: u64) -> Result<Option<Answers>> 
     }
 }
 
-fn remember(db: &Connection, writer: &str, number: u64, answers: &Answers) -> Result<()> {
+/// What was refused may name what it was about.
+fn answers_place(writer: &str, number: u64) -> Place {
+    Place::of("writers.answers").text(writer).seq(number)
+}
+
+fn remember(db: &Db, writer: &str, number: u64, answers: &Answers) -> Result<()> {
     let now = now();
-    let text = serde_json::to_string(answers)?;
+    let (seal, text) = (db.seal.now(), serde_json::to_string(answers)?);
+    let text = seal.text(|| answers_place(writer, number), &text);
     let known = db
         .prepare_cached("UPDATE writers SET number = ?2, answers = ?3, at = ?4 WHERE id = ?1")?
         .execute(params![writer, number, text, now])?;
@@ -137,7 +144,7 @@ fn now() -> Millis {
 
 /// One of several: what it refuses leaves the others as they are.
 fn alone(
-    db: &Connection,
+    db: &Db,
     numbers: &mut Numbers,
     one: &Write,
     referred: &Referred,
@@ -164,7 +171,7 @@ fn alone(
     Ok(done)
 }
 
-fn apply(db: &Connection, numbers: &mut Numbers, one: &Write) -> Result<Wrote> {
+fn apply(db: &Db, numbers: &mut Numbers, one: &Write) -> Result<Wrote> {
     Ok(match one {
         Write::Create(id, at, events, claim) => {
             Wrote::Created(write::create(db, numbers, id, *at, events, claim.as_ref())?)
@@ -203,12 +210,15 @@ fn apply(db: &Connection, numbers: &mut Numbers, one: &Write) -> Result<Wrote> {
 }
 
 /// Refuses references to values that are not here: whoever sent them took them for known.
-fn must_have_values(db: &Connection, referred: &[Referred]) -> Result<()> {
+fn must_have_values(db: &Db, referred: &[Referred]) -> Result<()> {
     let mut select = db.prepare_cached("SELECT 1 FROM blobs WHERE digest = ?1")?;
+    let seal = db.seal.now();
     let mut missing: Vec<Digest> = Vec::new();
     for digest in referred.iter().flat_map(|one| &one.copied) {
         let is_new = referred.iter().flat_map(|one| &one.new).any(|new| new.reference.digest == *digest);
-        if !is_new && !select.exists([&digest.0[..]])? {
+        let names = named::names(&seal, named::VALUE, *digest);
+        let found = names.iter().map(|name| select.exists([&name.0[..]])).collect::<rusqlite::Result<Vec<bool>>>()?;
+        if !is_new && !found.contains(&true) {
             missing.push(*digest);
         }
     }

@@ -5,8 +5,10 @@
 use super::fault::Fault;
 use super::gate::{self, Gate};
 use super::schema;
+use super::seal::{self, Db};
 use crate::error::{StoreError, from_io};
 use crate::os;
+use crate::seal::Seal;
 use crate::store::Result;
 use crate::{Options, Synchronous};
 use rusqlite::{Connection, OpenFlags};
@@ -27,15 +29,22 @@ const STATEMENTS: usize = 128;
 
 /// What opening gives.
 pub struct Opened {
-    pub writer: Connection,
-    pub reader: Connection,
+    pub writer: Db,
+    pub reader: Db,
+    /// The keys of both.
+    pub seal: Arc<Seal>,
     pub gate: Arc<Gate>,
     /// Without links and relative parts.
     pub path: PathBuf,
 }
 
 /// Opens or creates the store in the file at `path`. `network` names the network file system of a folder.
-pub fn open(path: &Path, options: &Options, network: impl Fn(&Path) -> Option<&'static str>) -> Result<Opened> {
+pub fn open(
+    path: &Path,
+    options: &Options,
+    keys: Option<PathBuf>,
+    network: impl Fn(&Path) -> Option<&'static str>,
+) -> Result<Opened> {
     let path = place(path, &network)?;
     not_inherited(&path)?;
     let gate = Gate::of(&beside(&path, ".lock"))?;
@@ -48,15 +57,21 @@ pub fn open(path: &Path, options: &Options, network: impl Fn(&Path) -> Option<&'
     // others from opening the one that goes.
     let pass = gate.enter()?;
     let writer = connect(flags | OpenFlags::SQLITE_OPEN_CREATE)?;
+    // Also where it is refused: to empty the log is to write.
+    keep_wal(&writer);
+    let seal = Arc::new(Seal::new(path.display().to_string(), keys));
     {
         let told = |fault: Fault| fault.told(Some(&writer), &path);
         writer.busy_timeout(gate::PATIENCE).map_err(|error| told(error.into()))?;
         writer.set_prepared_statement_cache_capacity(STATEMENTS);
         is_ours(&writer, &path)?;
+        // Who lacks the keys changes nothing.
+        seal::must_have_keys(&writer, &seal).map_err(told)?;
         shrinks(&writer).map_err(told)?;
         configure(&writer, options).map_err(told)?;
         migrate(&writer).map_err(told)?;
-        keep_wal(&writer);
+        let begun = if options.stays_plain { seal::must_have_keys } else { seal::begin };
+        begun(&writer, &seal).map_err(told)?;
         grow_wal(&writer, &path)?;
     }
     let reader = connect(flags)?;
@@ -66,7 +81,8 @@ pub fn open(path: &Path, options: &Options, network: impl Fn(&Path) -> Option<&'
     reader.set_prepared_statement_cache_capacity(STATEMENTS);
     reader.execute_batch("PRAGMA temp_store = MEMORY").map_err(|error| told(error.into()))?;
     keep_wal(&reader);
-    Ok(Opened { writer, reader, gate, path })
+    let (writer, reader) = (Db::new(writer, Arc::clone(&seal)), Db::new(reader, Arc::clone(&seal)));
+    Ok(Opened { writer, reader, seal, gate, path })
 }
 
 /// A store in memory, which no other connection sees.
@@ -243,7 +259,7 @@ pub fn before_close(db: &Connection) {
 /// Writes zeros behind the write-ahead log's end, once. SQLite ignores what is no valid frame.
 ///
 /// Inside a writing transaction: whoever else appends to the log would be overwritten.
-fn grow_wal(db: &Connection, path: &Path) -> Result<()> {
+pub fn grow_wal(db: &Connection, path: &Path) -> Result<()> {
     let wal = beside(path, "-wal");
     let len = |wal: &Path| wal.metadata().map_or(0, |wal| wal.len());
     if len(&wal) >= WAL_BYTES {

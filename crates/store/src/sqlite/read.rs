@@ -3,18 +3,20 @@
 //! Not here: connections and which of them a query uses ([`super`]).
 
 use super::fault::{Fault, Result};
+use super::seal::Db;
 use crate::error::StoreError;
+use crate::seal::Place;
 use crate::store::{ArtifactRow, ExecutionFilter, LogLine, Page, WaitFilter};
 use kitaru_core::event::{Parent, Usage};
 use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status, WaitRow};
 use kitaru_core::{Event, ExecutionId, Seq};
 use rusqlite::types::ToSql;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The number of an execution in this file.
-pub fn number(db: &Connection, id: &ExecutionId) -> Result<Option<i64>> {
+pub fn number(db: &Db, id: &ExecutionId) -> Result<Option<i64>> {
     Ok(db
         .prepare_cached("SELECT n FROM executions WHERE id = ?1")?
         .query_row([id.as_str()], |row| row.get(0))
@@ -22,7 +24,7 @@ pub fn number(db: &Connection, id: &ExecutionId) -> Result<Option<i64>> {
 }
 
 /// The number of an execution that must be there.
-pub fn must_exist(db: &Connection, id: &ExecutionId) -> Result<i64> {
+pub fn must_exist(db: &Db, id: &ExecutionId) -> Result<i64> {
     number(db, id)?.ok_or_else(|| Fault::Refused(StoreError::NotFound(id.to_string())))
 }
 
@@ -47,22 +49,32 @@ fn json<T: DeserializeOwned>(text: Option<String>) -> Result<Option<T>> {
     Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
 }
 
+/// The place of an event.
+pub fn payload(n: i64, seq: Seq) -> Place {
+    Place::of("journal.payload").n(n).seq(seq)
+}
+
+/// An event of execution `n`, of a row with sequence, time and payload.
+fn event(db: &Db, row: &Row<'_>, n: i64) -> Result<Event> {
+    let seq = row.get(0)?;
+    Ok(Event { seq, at: row.get(1)?, body: db.json(row, 2, || payload(n, seq))? })
+}
+
 /// Appends the events of execution `n` after `after` up to `upto`, at most `limit`.
-pub fn events(db: &Connection, n: i64, after: Seq, upto: Seq, limit: usize, found: &mut Vec<Event>) -> Result<()> {
+pub fn events(db: &Db, n: i64, after: Seq, upto: Seq, limit: usize, found: &mut Vec<Event>) -> Result<()> {
     let mut select = db.prepare_cached(
         "SELECT seq, at, payload FROM journal WHERE place > (?1 << 32 | ?2) AND place <= (?1 << 32 | ?3)
          ORDER BY place LIMIT ?4",
     )?;
     let mut rows = select.query(params![n, after, upto, i64::try_from(limit).unwrap_or(i64::MAX)])?;
     while let Some(row) = rows.next()? {
-        let body = serde_json::from_str(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
-        found.push(Event { seq: row.get(0)?, at: row.get(1)?, body });
+        found.push(event(db, row, n)?);
     }
     Ok(())
 }
 
 /// The events of these kinds that an execution wrote itself.
-pub fn events_of(db: &Connection, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Event>> {
+pub fn events_of(db: &Db, id: &ExecutionId, kinds: &[&str]) -> Result<Vec<Event>> {
     let n = must_exist(db, id)?;
     let kinds = serde_json::to_string(kinds)?;
     let mut select = db.prepare_cached(
@@ -72,8 +84,7 @@ pub fn events_of(db: &Connection, id: &ExecutionId, kinds: &[&str]) -> Result<Ve
     let mut rows = select.query(params![n, kinds])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let body = serde_json::from_str(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
-        found.push(Event { seq: row.get(0)?, at: row.get(1)?, body });
+        found.push(event(db, row, n)?);
     }
     Ok(found)
 }
@@ -82,19 +93,20 @@ const EXECUTION: &str = "SELECT id, flow, status, reason, wake_at, owner, epoch,
     forked_from, entry, code, tags, inputs, result, error, input_tokens, output_tokens, cost_usd, stop, fruitless,
     last_seq, created_at, updated_at, base, key, detached, n, pool FROM executions";
 
-fn execution_row(row: &Row<'_>) -> Result<ExecutionRow> {
+fn execution_row(db: &Db, row: &Row<'_>) -> Result<ExecutionRow> {
+    let n: u64 = row.get(28)?;
+    let place = |column| move || Place::of(column).seq(n);
     let status: String = row.get(2)?;
     let parent: Option<String> = row.get(8)?;
     let key: Option<String> = row.get(9)?;
     let entry: String = row.get(11)?;
     let tags: String = row.get(13)?;
-    let inputs: String = row.get(14)?;
     let stop: Option<String> = row.get(20)?;
     Ok(ExecutionRow {
         id: ExecutionId::new(row.get::<_, String>(0)?),
         flow: row.get(1)?,
         status: known(&status, Status::parse(&status))?,
-        reason: json(row.get(3)?)?,
+        reason: db.opt_json(row, 3, place("executions.reason"))?,
         wake_at: row.get(4)?,
         owner: json(row.get(5)?)?,
         epoch: row.get(6)?,
@@ -102,11 +114,11 @@ fn execution_row(row: &Row<'_>) -> Result<ExecutionRow> {
         parent: parent.zip(key).map(|(id, key)| Parent { id: ExecutionId::new(id), key }),
         forked_from: row.get::<_, Option<String>>(10)?.map(ExecutionId::new),
         entry: serde_json::from_str(&entry)?,
-        code: row.get(12)?,
+        code: db.opt_text(row, 12, place("executions.code"))?,
         tags: serde_json::from_str(&tags)?,
-        inputs: serde_json::from_str(&inputs)?,
-        result: json(row.get(15)?)?,
-        error: json(row.get(16)?)?,
+        inputs: db.json(row, 14, place("executions.inputs"))?,
+        result: db.opt_json(row, 15, place("executions.result"))?,
+        error: db.opt_json(row, 16, place("executions.error"))?,
         usage: Usage { input_tokens: row.get(17)?, output_tokens: row.get(18)?, cost_usd: row.get(19)? },
         stop: stop.map(unword).transpose()?,
         fruitless: row.get(21)?,
@@ -117,15 +129,15 @@ fn execution_row(row: &Row<'_>) -> Result<ExecutionRow> {
         key: row.get(26)?,
         detached: row.get(27)?,
         pool: row.get(29)?,
-        number: row.get(28)?,
+        number: n,
     })
 }
 
-pub fn execution(db: &Connection, id: &ExecutionId) -> Result<ExecutionRow> {
+pub fn execution(db: &Db, id: &ExecutionId) -> Result<ExecutionRow> {
     let mut select = db.prepare_cached(&format!("{EXECUTION} WHERE id = ?1"))?;
     let mut rows = select.query([id.as_str()])?;
     match rows.next()? {
-        Some(row) => execution_row(row),
+        Some(row) => execution_row(db, row),
         None => Err(Fault::Refused(StoreError::NotFound(id.to_string()))),
     }
 }
@@ -133,7 +145,7 @@ pub fn execution(db: &Connection, id: &ExecutionId) -> Result<ExecutionRow> {
 /// At most this many candidates are named.
 const CANDIDATES: i64 = 6;
 
-pub fn find(db: &Connection, text: &str) -> Result<ExecutionId> {
+pub fn find(db: &Db, text: &str) -> Result<ExecutionId> {
     let id = ExecutionId::new(text);
     if number(db, &id)?.is_some() {
         return Ok(id);
@@ -248,27 +260,27 @@ pub fn executions_sql(filter: &ExecutionFilter, page: Page) -> Statement {
     (sql, values)
 }
 
-pub fn executions(db: &Connection, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionRow>> {
+pub fn executions(db: &Db, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionRow>> {
     let (sql, values) = executions_sql(filter, page);
     rows(db, &sql, values.iter())
 }
 
 /// Executions by a condition of one's own.
-pub fn executions_where(db: &Connection, condition: &str, values: &[&dyn ToSql]) -> Result<Vec<ExecutionRow>> {
+pub fn executions_where(db: &Db, condition: &str, values: &[&dyn ToSql]) -> Result<Vec<ExecutionRow>> {
     rows(db, &format!("{EXECUTION} WHERE {condition}"), values.iter())
 }
 
-fn rows(db: &Connection, sql: &str, values: impl Iterator<Item = impl ToSql>) -> Result<Vec<ExecutionRow>> {
+fn rows(db: &Db, sql: &str, values: impl Iterator<Item = impl ToSql>) -> Result<Vec<ExecutionRow>> {
     let mut select = db.prepare_cached(sql)?;
     let mut rows = select.query(rusqlite::params_from_iter(values))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(execution_row(row)?);
+        found.push(execution_row(db, row)?);
     }
     Ok(found)
 }
 
-pub fn calls(db: &Connection, id: &ExecutionId) -> Result<Vec<CallRow>> {
+pub fn calls(db: &Db, id: &ExecutionId) -> Result<Vec<CallRow>> {
     let n = must_exist(db, id)?;
     let mut select = db.prepare_cached(
         "SELECT key, seq, name, kind, status, attempts, started_at, ended_at, ended_seq, reused, input_tokens,
@@ -295,7 +307,7 @@ pub fn calls(db: &Connection, id: &ExecutionId) -> Result<Vec<CallRow>> {
     Ok(found)
 }
 
-pub fn call_counts(db: &Connection, id: &ExecutionId) -> Result<Vec<(CallStatus, u64)>> {
+pub fn call_counts(db: &Db, id: &ExecutionId) -> Result<Vec<(CallStatus, u64)>> {
     let n = must_exist(db, id)?;
     let mut select = db.prepare_cached(
         "SELECT status, count(*) FROM calls WHERE n = ?1 AND kind <> 'reading' GROUP BY status ORDER BY status",
@@ -320,54 +332,59 @@ pub fn waits_sql(filter: &WaitFilter, page: Page) -> Statement {
     values.push(Box::new(i64::try_from(page.offset).unwrap_or(i64::MAX)));
     let sql = format!(
         "SELECT executions.id, waits.key, waits.name, question, schema, data, waits.status, answer, answered_by,
-            deadline, on_timeout, opened_at, closed_at FROM waits JOIN executions USING (n)
+            deadline, on_timeout, opened_at, closed_at, waits.n FROM waits JOIN executions USING (n)
          WHERE {} ORDER BY opened_at, waits.n, waits.key LIMIT ? OFFSET ?",
         conditions.join(" AND ")
     );
     (sql, values)
 }
 
-pub fn waits(db: &Connection, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>> {
+pub fn waits(db: &Db, filter: &WaitFilter, page: Page) -> Result<Vec<WaitRow>> {
     let (sql, values) = waits_sql(filter, page);
     let mut select = db.prepare_cached(&sql)?;
     let mut rows = select.query(rusqlite::params_from_iter(values.iter()))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(wait_row(row)?);
+        found.push(wait_row(db, row)?);
     }
     Ok(found)
 }
 
 /// A wait of a statement whose columns are those of [`waits_sql`].
-pub fn wait_row(row: &Row<'_>) -> Result<WaitRow> {
+pub fn wait_row(db: &Db, row: &Row<'_>) -> Result<WaitRow> {
+    let (n, key): (i64, String) = (row.get(13)?, row.get(1)?);
+    let place = |column| {
+        let key = &key;
+        move || Place::of(column).n(n).text(key)
+    };
     Ok(WaitRow {
         execution_id: ExecutionId::new(row.get::<_, String>(0)?),
-        key: row.get(1)?,
         name: row.get(2)?,
-        question: row.get(3)?,
-        schema: json(row.get(4)?)?,
-        data: json(row.get(5)?)?,
+        question: db.text(row, 3, place("waits.question"))?,
+        schema: db.opt_json(row, 4, place("waits.schema"))?,
+        data: db.opt_json(row, 5, place("waits.data"))?,
         status: row.get(6)?,
-        answer: json(row.get(7)?)?,
+        answer: db.opt_json(row, 7, place("waits.answer"))?,
         answered_by: row.get(8)?,
         deadline: row.get(9)?,
         on_timeout: row.get(10)?,
         opened_at: row.get(11)?,
         closed_at: row.get(12)?,
+        key,
     })
 }
 
-pub fn artifacts(db: &Connection, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
+pub fn artifacts(db: &Db, id: &ExecutionId) -> Result<Vec<ArtifactRow>> {
     let n = must_exist(db, id)?;
     let mut select = db.prepare_cached("SELECT name, value, call_key, at FROM artifacts WHERE n = ?1 ORDER BY name")?;
     let mut rows = select.query([n])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let value: String = row.get(1)?;
+        let name: String = row.get(0)?;
         found.push(ArtifactRow {
             execution_id: id.clone(),
-            name: row.get(0)?,
-            value: serde_json::from_str(&value)?,
+            value: db.json(row, 1, || Place::of("artifacts.value").n(n).text(&name))?,
+            name,
             call_key: row.get(2)?,
             at: row.get(3)?,
         });
@@ -375,7 +392,7 @@ pub fn artifacts(db: &Connection, id: &ExecutionId) -> Result<Vec<ArtifactRow>> 
     Ok(found)
 }
 
-pub fn logs(db: &Connection, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)> {
+pub fn logs(db: &Db, id: &ExecutionId, after: u64, limit: usize) -> Result<(Vec<LogLine>, u64)> {
     let n = must_exist(db, id)?;
     let limit = if limit == 0 { -1 } else { i64::try_from(limit).unwrap_or(-1) };
     let mut select = db.prepare_cached(
@@ -385,7 +402,8 @@ pub fn logs(db: &Connection, id: &ExecutionId, after: u64, limit: usize) -> Resu
     let (mut found, mut last) = (Vec::new(), after);
     while let Some(row) = rows.next()? {
         last = row.get(0)?;
-        found.push(LogLine { at: row.get(1)?, call_key: row.get(2)?, stream: row.get(3)?, text: row.get(4)? });
+        let text = db.text(row, 4, || Place::of("logs.text").n(n).seq(last))?;
+        found.push(LogLine { at: row.get(1)?, call_key: row.get(2)?, stream: row.get(3)?, text });
     }
     Ok((found, last))
 }

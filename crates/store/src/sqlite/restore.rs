@@ -7,9 +7,11 @@
 use super::backup::{NAME, verified};
 use super::fault::{self, Fault};
 use super::gate::Gate;
+use super::seal::{self, Db};
 use super::{chunks, feed, open, write};
 use crate::error::{StoreError, from_io};
 use crate::os;
+use crate::seal::{Seal, keys};
 use crate::store::{Guard, Result};
 use crate::upkeep::{Restored, Restoring};
 use crate::values::Values;
@@ -21,14 +23,15 @@ use std::path::{Path, PathBuf};
 
 /// Makes the store at `path` of the backup in `folder`.
 pub fn restore(folder: &Path, path: &Path, how: Restoring, at: Millis) -> Result<Restored> {
-    let Restoring { force, keep_tokens } = how;
-    let backup = verified(folder)?;
+    let Restoring { force, keep_tokens, keys } = how;
+    let keys = keys.or_else(keys::named);
+    let backup = verified(folder, keys.as_deref())?;
     let path = open::place(path, &os::network_file_system)?;
     must_be_free(&path, force)?;
     let made = open::beside(&path, &format!(".made-{}", uuid::Uuid::now_v7().simple()));
     let gate = Gate::of(&open::beside(&path, ".lock"))?;
     let done = copy(folder, &made).and_then(|()| {
-        let (interrupted, tokens) = fence(&made, keep_tokens, at)?;
+        let (interrupted, tokens) = fence(&made, keys.as_deref(), keep_tokens, at)?;
         // Whoever opens the store enters first, and then opens what is there by then.
         let _pass = gate.enter()?;
         let before = must_be_free(&path, force)?.then(|| put_aside(&path, at)).transpose()?;
@@ -70,7 +73,7 @@ fn copy(folder: &Path, made: &Path) -> Result<()> {
     let source = folder.join(NAME);
     let io = |error: std::io::Error| from_io(made, &error);
     std::fs::copy(&source, made).map_err(io)?;
-    let db = connect(made)?;
+    let db = Db::plain(connect(made)?, made);
     let ranges = chunks::ranges(&db).map_err(|error| Fault::Sql(error).told(Some(&db), made))?;
     Values::in_folder(packs(&source)).copy(ranges, &packs(made))?;
     Ok(())
@@ -79,9 +82,11 @@ fn copy(folder: &Path, made: &Path) -> Result<()> {
 /// Interrupts what ran and takes every epoch that is not over, and the numbers of commits, beyond all that were ever given.
 /// Revokes tokens and ends links unless they are kept: which of them were ended since the backup is not known here. How many
 /// ran, and whom the tokens let in.
-fn fence(made: &Path, keep_tokens: bool, at: Millis) -> Result<(u64, Vec<String>)> {
-    let db = connect(made)?;
-    let fenced = |db: &Connection| -> fault::Result<(u64, Vec<String>)> {
+fn fence(made: &Path, keys: Option<&Path>, keep_tokens: bool, at: Millis) -> Result<(u64, Vec<String>)> {
+    let seal = Seal::new(made.display().to_string(), keys.map(Path::to_owned));
+    let db = Db::new(connect(made)?, std::sync::Arc::new(seal));
+    let fenced = |db: &Db| -> fault::Result<(u64, Vec<String>)> {
+        seal::must_have_keys(db, &db.seal)?;
         open::migrate(db)?;
         db.execute_batch("BEGIN IMMEDIATE")?;
         let mut numbers = feed::skip(db)?;

@@ -4,13 +4,13 @@
 
 use super::fault::Result;
 use super::read::known;
+use super::seal::Db;
 use crate::store::StatisticsRow;
 use kitaru_core::Millis;
 use kitaru_core::event::Usage;
 use kitaru_core::rows::Status;
-use rusqlite::Connection;
 
-pub fn statistics(db: &Connection, since: Millis) -> Result<Vec<StatisticsRow>> {
+pub fn statistics(db: &Db, since: Millis) -> Result<Vec<StatisticsRow>> {
     let mut select = db.prepare_cached(
         "SELECT flow, created_at - created_at % 86400000 AS day, status, count(*), sum(max(updated_at - created_at, 0)),
             max(max(updated_at - created_at, 0)), sum(input_tokens), sum(output_tokens), sum(cost_usd)
@@ -33,7 +33,7 @@ pub fn statistics(db: &Connection, since: Millis) -> Result<Vec<StatisticsRow>> 
     Ok(found)
 }
 
-pub fn tags(db: &Connection) -> Result<Vec<(String, u64)>> {
+pub fn tags(db: &Db) -> Result<Vec<(String, u64)>> {
     let mut select = db.prepare_cached(
         "SELECT value, count(DISTINCT n) FROM executions, json_each(tags) GROUP BY value ORDER BY value",
     )?;
@@ -41,7 +41,7 @@ pub fn tags(db: &Connection) -> Result<Vec<(String, u64)>> {
 }
 
 /// By an index that has all of it.
-pub fn counts(db: &Connection) -> Result<Vec<(String, Status, u64)>> {
+pub fn counts(db: &Db) -> Result<Vec<(String, Status, u64)>> {
     let mut select = db.prepare_cached("SELECT flow, status, count(*) FROM executions GROUP BY flow, status")?;
     let mut rows = select.query([])?;
     let mut found = Vec::new();
@@ -52,7 +52,7 @@ pub fn counts(db: &Connection) -> Result<Vec<(String, Status, u64)>> {
     Ok(found)
 }
 
-pub fn open_waits(db: &Connection) -> Result<(u64, Option<Millis>)> {
+pub fn open_waits(db: &Db) -> Result<(u64, Option<Millis>)> {
     let mut select = db.prepare_cached(
         "SELECT count(*), min(opened_at) FROM waits JOIN executions USING (n)
          WHERE waits.status = 'open' AND sleep = 0 AND executions.status NOT IN ('completed', 'cancelled')",

@@ -3,6 +3,7 @@
 use super::*;
 use crate::store::{ExecutionFilter, WaitFilter};
 use kitaru_core::rows::Status;
+use rusqlite::Connection;
 
 fn store() -> (tempfile::TempDir, Sqlite) {
     let home = tempfile::tempdir().unwrap();
@@ -219,7 +220,7 @@ fn the_write_ahead_log_keeps_its_size_and_is_cut_back_after_a_long_reader() {
 fn a_durable_write_after_an_unsynced_one_syncs_again() {
     let (_home, store) = store();
     let level = |store: &Sqlite| store.writer.with(|db| open::pragma(db, "synchronous").unwrap());
-    let touch = |db: &Connection, _: &mut Numbers| {
+    let touch = |db: &Db, _: &mut Numbers| {
         Ok(db.execute("INSERT INTO logs VALUES (1, random(), 0, '', '', '', 0)", [])? as u64)
     };
     store.write(Durable::Later, touch).unwrap();

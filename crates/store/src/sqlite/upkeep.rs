@@ -3,6 +3,7 @@
 //! A backup needs the bytes of packs that its copy of the database refers to, and whoever collects frees some: a lock
 //! beside the database keeps the two apart. Not here: how either is done (`collect`, `backup`).
 
+use super::seal::Db;
 use super::writer::Durable;
 use super::{Sqlite, collect, feed, open, read};
 use crate::error::{StoreError, from_io};
@@ -10,7 +11,6 @@ use crate::os;
 use crate::store::Result;
 use crate::upkeep::{Backup, Collected, Removal, Upkeep};
 use kitaru_core::{Epoch, ExecutionId, Millis, Seq};
-use rusqlite::Connection;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,7 +48,7 @@ impl Sqlite {
         }
     }
 
-    fn bytes_lock(&self) -> Result<File> {
+    pub(super) fn bytes_lock(&self) -> Result<File> {
         let path = open::beside(&self.path, ".bytes-lock");
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         file.map_err(|error| from_io(&path, &error))
@@ -119,7 +119,7 @@ impl Upkeep for Sqlite {
     }
 
     fn give_back(&self) -> Result<u64> {
-        let count = |db: &Connection, name: &str| -> super::fault::Result<u64> {
+        let count = |db: &Db, name: &str| -> super::fault::Result<u64> {
             Ok(db.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))?)
         };
         let (free, pages, size) =

@@ -6,18 +6,20 @@
 use super::fault::{Fault, Result};
 use super::feed::{Far, Numbers};
 use super::read::{self, must_exist};
+use super::seal::Db;
 use super::{breakpoints, due, forks};
 use crate::error::StoreError;
+use crate::seal::Place;
 use crate::store::{Claim, Created, Guard, Seen};
 use kitaru_core::event::CallKind;
 use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
 use kitaru_core::rows::CallStatus;
 use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 use std::collections::HashSet;
 
 pub fn create(
-    db: &Connection,
+    db: &Db,
     numbers: &mut Numbers,
     id: &ExecutionId,
     at: Millis,
@@ -34,13 +36,18 @@ pub fn create(
     let base = created.fork.as_ref().map_or(0, |fork| fork.upto);
     let epoch: Epoch = claim.map_or(0, |_| 1);
     let reversed: String = id.as_str().chars().rev().collect();
+    let seal = db.seal.now();
+    // What is sealed is bound to the number, which is therefore known before.
+    let next = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'executions'), 0) + 1";
+    let next: i64 = db.prepare_cached(next)?.query_row([], |row| row.get(0))?;
+    let code = created.code.as_deref().map(|code| seal.text(|| Place::of("executions.code").n(next), code));
+    let inputs = serde_json::to_string(&created.inputs)?;
     let n: i64 = db
         .prepare_cached(
             "INSERT INTO executions (id, reversed, flow, status, epoch, lease_until, parent, parent_key, forked_from,
-                entry, code, tags, inputs, last_seq, created_at, updated_at, owner, base, key, detached,
-                pool)
+                entry, code, tags, inputs, last_seq, created_at, updated_at, owner, base, key, detached, n, pool)
              VALUES (?1, ?2, ?3, 'interrupted', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16, ?17, ?18,
-                ?19)
+                ?19, ?20)
              RETURNING n",
         )?
         .query_row(
@@ -54,15 +61,16 @@ pub fn create(
                 created.parent.as_ref().map(|parent| parent.key.clone()),
                 created.fork.as_ref().map(|fork| fork.source.as_str().to_owned()),
                 serde_json::to_string(&created.entry)?,
-                created.code,
+                code,
                 serde_json::to_string(&created.tags)?,
-                serde_json::to_string(&created.inputs)?,
+                seal.text(|| Place::of("executions.inputs").n(next), &inputs),
                 base + events.len() as Seq,
                 at,
                 claim.map(|claim| serde_json::to_string(&claim.owner)).transpose()?,
                 base,
                 created.key,
                 created.detached,
+                next,
                 created.pool
             ],
             |row| row.get(0),
@@ -75,7 +83,7 @@ pub fn create(
 }
 
 pub fn claim(
-    db: &Connection,
+    db: &Db,
     numbers: &mut Numbers,
     id: &ExecutionId,
     at: Millis,
@@ -111,7 +119,7 @@ pub fn claim(
 }
 
 pub fn append(
-    db: &Connection,
+    db: &Db,
     numbers: &mut Numbers,
     id: &ExecutionId,
     n: i64,
@@ -135,7 +143,7 @@ pub fn append(
 }
 
 pub fn post(
-    db: &Connection,
+    db: &Db,
     numbers: &mut Numbers,
     id: &ExecutionId,
     at: Millis,
@@ -185,7 +193,7 @@ pub fn post(
 }
 
 /// What is wrong with others; `None`: each is as it was seen.
-fn changed(db: &Connection, others: &[(ExecutionId, Seen)]) -> Result<Option<String>> {
+fn changed(db: &Db, others: &[(ExecutionId, Seen)]) -> Result<Option<String>> {
     let mut select = db.prepare_cached("SELECT status, last_seq FROM executions WHERE id = ?1")?;
     for (id, seen) in others {
         let now: Option<(String, Seq)> =
@@ -201,7 +209,7 @@ fn changed(db: &Connection, others: &[(ExecutionId, Seen)]) -> Result<Option<Str
     Ok(None)
 }
 
-pub fn renew(db: &Connection, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>> {
+pub fn renew(db: &Db, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>> {
     let mut lost = Vec::new();
     let mut update =
         db.prepare_cached("UPDATE executions SET lease_until = ?3 WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL")?;
@@ -213,38 +221,34 @@ pub fn renew(db: &Connection, leases: &[(ExecutionId, Epoch)], until: Millis) ->
     Ok(lost)
 }
 
-pub fn log(db: &Connection, numbers: &mut Numbers, n: i64, lines: &[crate::LogLine]) -> Result<()> {
+pub fn log(db: &Db, numbers: &mut Numbers, n: i64, lines: &[crate::LogLine]) -> Result<()> {
     let last: u64 =
         db.prepare_cached("SELECT coalesce(max(line), 0) FROM logs WHERE n = ?1")?.query_row([n], |row| row.get(0))?;
     let mut insert = db.prepare_cached(
         "INSERT INTO logs (n, line, at, call_key, stream, text, revision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     let revision = numbers.take(db, n, Far::Line(last), lines.len())?;
+    let seal = db.seal.now();
     for ((line, number), revision) in lines.iter().zip(last + 1..).zip(revision..) {
-        insert.execute(params![n, number, line.at, line.call_key, line.stream, line.text, revision])?;
+        let text = seal.text(|| Place::of("logs.text").n(n).seq(number), &line.text);
+        insert.execute(params![n, number, line.at, line.call_key, line.stream, text, revision])?;
     }
     Ok(())
 }
 
 /// Writes events whose sequences are reserved, and what they change.
-fn record(
-    db: &Connection,
-    numbers: &mut Numbers,
-    n: i64,
-    first: Seq,
-    epoch: Epoch,
-    at: Millis,
-    events: &[Body],
-) -> Result<()> {
+fn record(db: &Db, numbers: &mut Numbers, n: i64, first: Seq, epoch: Epoch, at: Millis, events: &[Body]) -> Result<()> {
     let mut insert = db.prepare_cached(
         "INSERT INTO journal (place, kind, call_key, payload, epoch, at, revision)
          VALUES (?1 << 32 | ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     let revision = numbers.take(db, n, Far::Event(first - 1), events.len())?;
+    let seal = db.seal.now();
     let mut merged: Option<ExecutionPatch> = None;
     let mut asks = false;
     for ((seq, body), revision) in (first..).zip(events).zip(revision..) {
         let text = serde_json::to_string(body)?;
+        let text = seal.text(|| Place::of("journal.payload").n(n).seq(seq), &text);
         insert.execute(params![n, seq, body.kind(), body.call_key(), text, epoch, at, revision])?;
         for change in project(seq, at, body) {
             match change {
@@ -275,6 +279,9 @@ fn record(
                 Change::Reused(ranges) => reused(db, n, &ranges)?,
                 Change::WaitOpened(opened) => {
                     asks = true;
+                    let place = |column| Place::of(column).n(n).text(&opened.call.key);
+                    let schema = opened.schema.as_ref().map(serde_json::Value::to_string);
+                    let data = opened.data.as_ref().map(serde_json::to_string).transpose()?;
                     db.prepare_cached(
                         "INSERT OR REPLACE INTO waits (n, key, name, sleep, question, schema, data, status, deadline,
                             on_timeout, opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9, ?10)",
@@ -284,9 +291,9 @@ fn record(
                         opened.call.key,
                         opened.call.name,
                         opened.call.kind == CallKind::Sleep,
-                        opened.question,
-                        opened.schema.as_ref().map(serde_json::Value::to_string),
-                        opened.data.as_ref().map(serde_json::to_string).transpose()?,
+                        seal.text(|| place("waits.question"), &opened.question),
+                        schema.as_deref().map(|text| seal.text(|| place("waits.schema"), text)),
+                        data.as_deref().map(|text| seal.text(|| place("waits.data"), text)),
                         opened.deadline,
                         opened.on_timeout,
                         at
@@ -295,13 +302,14 @@ fn record(
                 Change::WaitClosed(end) => close_wait(db, n, seq, at, &end)?,
                 Change::BreakpointHit(id) => breakpoints::hit(db, id)?,
                 Change::Artifact(saved) => {
+                    let value = serde_json::to_string(&saved.value)?;
                     db.prepare_cached(
                         "INSERT OR REPLACE INTO artifacts (n, name, value, call_key, at) VALUES (?1, ?2, ?3, ?4, ?5)",
                     )?
                     .execute(params![
                         n,
                         saved.name,
-                        serde_json::to_string(&saved.value)?,
+                        seal.text(|| Place::of("artifacts.value").n(n).text(&saved.name), &value),
                         saved.call,
                         at
                     ])?;
@@ -316,7 +324,7 @@ fn record(
     if anew || asks { due::stir(db, n, anew) } else { Ok(()) }
 }
 
-fn call(db: &Connection, n: i64, patch: &CallPatch) -> Result<()> {
+fn call(db: &Db, n: i64, patch: &CallPatch) -> Result<()> {
     let (ended_at, ended_seq) = patch.ended.unzip();
     // A row whose record is another one was dropped and runs anew: it is taken over, its usage keeps adding.
     // A failed try has no record of its own.
@@ -355,7 +363,7 @@ fn call(db: &Connection, n: i64, patch: &CallPatch) -> Result<()> {
 }
 
 /// One walk over the calls, however many records: there is no index by record, which each step would pay for.
-fn drop_calls(db: &Connection, n: i64, records: &[Seq]) -> Result<()> {
+fn drop_calls(db: &Db, n: i64, records: &[Seq]) -> Result<()> {
     let records: HashSet<Seq> = records.iter().copied().collect();
     let mut update = db.prepare_cached("UPDATE calls SET status = 'dropped', reused = 0 WHERE n = ?1 AND key = ?2")?;
     for (key, seq, _) in marks(db, n)? {
@@ -366,7 +374,7 @@ fn drop_calls(db: &Connection, n: i64, records: &[Seq]) -> Result<()> {
     Ok(())
 }
 
-fn reused(db: &Connection, n: i64, ranges: &[(Seq, Seq)]) -> Result<()> {
+fn reused(db: &Db, n: i64, ranges: &[(Seq, Seq)]) -> Result<()> {
     let mut update = db.prepare_cached("UPDATE calls SET reused = ?3 WHERE n = ?1 AND key = ?2")?;
     for (key, seq, was) in marks(db, n)? {
         let is = ranges.iter().any(|(from, to)| (*from..=*to).contains(&seq));
@@ -378,17 +386,19 @@ fn reused(db: &Connection, n: i64, ranges: &[(Seq, Seq)]) -> Result<()> {
 }
 
 /// Key, record and `reused` of an execution's calls.
-fn marks(db: &Connection, n: i64) -> Result<Vec<(String, Seq, bool)>> {
+fn marks(db: &Db, n: i64) -> Result<Vec<(String, Seq, bool)>> {
     let mut select = db.prepare_cached("SELECT key, seq, reused FROM calls WHERE n = ?1")?;
     let found = select.query_map([n], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
-fn close_wait(db: &Connection, n: i64, seq: Seq, at: Millis, end: &WaitEnd) -> Result<()> {
+fn close_wait(db: &Db, n: i64, seq: Seq, at: Millis, end: &WaitEnd) -> Result<()> {
     let (answer, by) = match &end.answer {
         Some((value, by)) => (Some(serde_json::to_string(value)?), Some(by.as_str())),
         None => (None, None),
     };
+    let seal = db.seal.now();
+    let answer = answer.as_deref().map(|text| seal.text(|| Place::of("waits.answer").n(n).text(&end.key), text));
     db.prepare_cached(
         "UPDATE waits SET status = ?3, answer = ?4, answered_by = ?5, closed_at = ?6 WHERE n = ?1 AND key = ?2",
     )?
@@ -399,7 +409,7 @@ fn close_wait(db: &Connection, n: i64, seq: Seq, at: Millis, end: &WaitEnd) -> R
     Ok(())
 }
 
-fn execution(db: &Connection, n: i64, patch: &ExecutionPatch) -> Result<()> {
+fn execution(db: &Db, n: i64, patch: &ExecutionPatch) -> Result<()> {
     let stop = match &patch.stop {
         Some(Some(stop)) => Some(read::word(stop)?),
         _ => None,
@@ -412,6 +422,10 @@ fn execution(db: &Connection, n: i64, patch: &ExecutionPatch) -> Result<()> {
         }
         return Ok(());
     }
+    let seal = db.seal.now();
+    let reason = patch.reason.as_ref().and_then(Option::as_ref).map(serde_json::Value::to_string);
+    let result = patch.result.as_ref().map(serde_json::to_string).transpose()?;
+    let error = patch.error.as_ref().and_then(Option::as_ref).map(serde_json::to_string).transpose()?;
     db.prepare_cached(
         "UPDATE executions SET
             status = coalesce(?2, status),
@@ -422,21 +436,22 @@ fn execution(db: &Connection, n: i64, patch: &ExecutionPatch) -> Result<()> {
             error = CASE WHEN ?10 THEN ?11 ELSE error END,
             stop = CASE WHEN ?12 THEN ?13 ELSE stop END,
             input_tokens = input_tokens + ?14, output_tokens = output_tokens + ?15, cost_usd = cost_usd + ?16,
-            fruitless = CASE ?17 WHEN 0 THEN fruitless WHEN 1 THEN fruitless + 1 ELSE 0 END
+            fruitless = CASE ?17 WHEN 0 THEN fruitless WHEN 1 THEN fruitless + 1 ELSE 0 END,
+            parked_on = CASE WHEN ?3 THEN ?18 ELSE parked_on END
          WHERE n = ?1",
     )?
     .execute(params![
         n,
         patch.status.map(kitaru_core::rows::Status::as_str),
         patch.reason.is_some(),
-        patch.reason.as_ref().and_then(|reason| reason.as_ref().map(serde_json::Value::to_string)),
+        reason.as_deref().map(|text| seal.text(|| Place::of("executions.reason").n(n), text)),
         patch.wake_at.is_some(),
         patch.wake_at.flatten(),
         patch.owner.is_some(),
         patch.owner.as_ref().and_then(Option::as_ref).map(serde_json::to_string).transpose()?,
-        patch.result.as_ref().map(serde_json::to_string).transpose()?,
+        result.as_deref().map(|text| seal.text(|| Place::of("executions.result").n(n), text)),
         patch.error.is_some(),
-        patch.error.as_ref().and_then(Option::as_ref).map(serde_json::to_string).transpose()?,
+        error.as_deref().map(|text| seal.text(|| Place::of("executions.error").n(n), text)),
         patch.stop.is_some(),
         stop,
         patch.usage.input_tokens,
@@ -446,8 +461,12 @@ fn execution(db: &Connection, n: i64, patch: &ExecutionPatch) -> Result<()> {
             Fruitless::Keep => 0,
             Fruitless::Increment => 1,
             Fruitless::Reset => 2,
-        }
+        },
+        due::parked_on(patch.reason.as_ref().and_then(Option::as_ref))
     ])?;
+    if let Some(reason) = &patch.reason {
+        due::await_others(db, n, reason.as_ref())?;
+    }
     if patch.status.is_some_and(kitaru_core::rows::Status::is_final) {
         // Nobody can answer any more.
         db.prepare_cached("UPDATE waits SET over = 1 WHERE n = ?1 AND status = 'open'")?.execute([n])?;

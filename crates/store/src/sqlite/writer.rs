@@ -7,15 +7,15 @@
 use super::fault::Fault;
 use super::feed::Numbers;
 use super::gate::Gate;
+use super::seal::Db;
 use crate::error::StoreError;
 use crate::inherited::Inherited;
-use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 type Done = Result<u64, StoreError>;
-type Work = Box<dyn FnOnce(&Connection, &mut Numbers) -> Result<u64, Fault> + Send>;
+type Work = Box<dyn FnOnce(&Db, &mut Numbers) -> Result<u64, Fault> + Send>;
 
 /// Whether a write must be on the disk when it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ struct Queue {
 }
 
 struct Shared {
-    db: Inherited<Connection>,
+    db: Inherited<Db>,
     /// The connection is set not to sync, until the next durable write sets it back.
     relaxed: bool,
     numbers: Numbers,
@@ -127,7 +127,7 @@ impl Drop for Lead<'_> {
 
 impl Writer {
     /// A writer on `db`. `gate`: shared with other processes.
-    pub fn new(db: Connection, gate: Option<Arc<Gate>>, path: PathBuf, full: bool) -> Self {
+    pub fn new(db: Db, gate: Option<Arc<Gate>>, path: PathBuf, full: bool) -> Self {
         let shared = Mutex::new(Shared { db: Inherited::new(db), relaxed: false, numbers: Numbers::default() });
         Self { shared, queue: Mutex::default(), gate, path, commits: AtomicU64::new(0), full }
     }
@@ -136,7 +136,7 @@ impl Writer {
     /// result. What it wrote before it failed is undone.
     pub fn run<F>(&self, durable: Durable, work: F) -> Done
     where
-        F: FnOnce(&Connection, &mut Numbers) -> Result<u64, Fault> + Send + 'static,
+        F: FnOnce(&Db, &mut Numbers) -> Result<u64, Fault> + Send + 'static,
     {
         let slot = Arc::new(Slot::default());
         let job = Job { work: Some(Box::new(work)), durable, slot: Arc::clone(&slot), done: false };
@@ -180,7 +180,7 @@ impl Writer {
 
     fn inside(&self, shared: &mut Shared, jobs: &mut [Job]) -> Vec<Done> {
         let Shared { db, relaxed, numbers } = shared;
-        let db: &Connection = db;
+        let db: &Db = db;
         let told = |fault: &Fault| fault.told(Some(db), &self.path);
         let relax = self.full && jobs.iter().all(|job| job.durable == Durable::Later);
         let mut begun = Ok(());
@@ -189,10 +189,13 @@ impl Writer {
             begun = db.execute_batch(&format!("PRAGMA synchronous = {level}"));
             *relaxed = relax;
         }
-        if let Err(error) =
-            begun.and_then(|()| db.prepare_cached("BEGIN IMMEDIATE")?.execute([])).and_then(|_| numbers.begin(db))
-        {
-            let error = told(&error.into());
+        let begun =
+            begun.and_then(|()| db.prepare_cached("BEGIN IMMEDIATE")?.execute([])).and_then(|_| numbers.begin(db));
+        // Somebody else may have sealed the store, or changed its key.
+        let begun = begun.map_err(Fault::from).and_then(|is_new| if is_new { db.follow() } else { Ok(()) });
+        if let Err(fault) = begun {
+            numbers.forget_all();
+            let error = told(&fault);
             return jobs.iter().map(|_| Err(error.clone())).collect();
         }
         let alone = jobs.len() == 1;
@@ -236,8 +239,15 @@ impl Writer {
         self.commits.load(Ordering::Relaxed)
     }
 
+    /// Uses the writing connection outside a transaction, while no other process writes.
+    pub fn alone<T>(&self, work: impl FnOnce(&Db) -> T) -> Result<T, StoreError> {
+        let shared = lock(&self.shared);
+        let _pass = self.gate.as_ref().map(|gate| gate.enter()).transpose()?;
+        Ok(work(&shared.db))
+    }
+
     /// Uses the writing connection outside a transaction, for settings and health.
-    pub fn with<T>(&self, work: impl FnOnce(&Connection) -> T) -> T {
+    pub fn with<T>(&self, work: impl FnOnce(&Db) -> T) -> T {
         work(&lock(&self.shared).db)
     }
 }
@@ -251,7 +261,7 @@ fn undo(shared: &mut Shared) {
 }
 
 /// Runs one of several, so that what it refuses leaves the others as they are.
-fn apart(db: &Connection, numbers: &mut Numbers, work: Work) -> Result<u64, Fault> {
+fn apart(db: &Db, numbers: &mut Numbers, work: Work) -> Result<u64, Fault> {
     db.prepare_cached("SAVEPOINT one")?.execute([])?;
     let done = work(db, numbers);
     if done.is_err() && !db.is_autocommit() {
@@ -272,12 +282,13 @@ mod tests {
     use super::*;
 
     fn writer() -> Writer {
-        let db = Connection::open_in_memory().unwrap();
+        let db = rusqlite::Connection::open_in_memory().unwrap();
         db.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
+        let db = Db::plain(db, std::path::Path::new("test"));
         Writer::new(db, None, PathBuf::from("test"), false)
     }
 
-    fn insert(x: i64) -> impl FnOnce(&Connection, &mut Numbers) -> Result<u64, Fault> + Send + 'static {
+    fn insert(x: i64) -> impl FnOnce(&Db, &mut Numbers) -> Result<u64, Fault> + Send + 'static {
         move |db, _| Ok(db.execute("INSERT INTO t VALUES (?1)", [x])? as u64)
     }
 
@@ -288,7 +299,7 @@ mod tests {
         })
     }
 
-    fn refuse(db: &Connection, x: i64) -> Result<u64, Fault> {
+    fn refuse(db: &Db, x: i64) -> Result<u64, Fault> {
         db.execute("INSERT INTO t VALUES (?1)", [x])?;
         Err(Fault::Refused(StoreError::Conflict("no".to_owned())))
     }
@@ -339,7 +350,7 @@ mod tests {
                     std::thread::yield_now();
                 }
                 scope.spawn(move || {
-                    let work = move |db: &Connection, numbers: &mut Numbers| {
+                    let work = move |db: &Db, numbers: &mut Numbers| {
                         lock(&leaders).insert(std::thread::current().id());
                         insert(x)(db, numbers)
                     };

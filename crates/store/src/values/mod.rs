@@ -8,6 +8,7 @@ mod ids;
 mod pack;
 
 use crate::error::StoreError;
+use crate::seal::{KeyId, Sealing, named};
 pub use ids::{decode_ids, encode_ids};
 use kitaru_core::value::Text;
 use kitaru_core::{Digest, ValueRef};
@@ -31,6 +32,8 @@ const LARGE: usize = 512 << 10;
 const PROBE: usize = 64 << 10;
 /// So many times larger are its chunks: each costs a row and its place in an index.
 const BULK: u32 = 8;
+/// By so much a part grows when it is sealed, at the most.
+const SEALING: usize = 64;
 /// So much of a value's beginning says whether it compresses.
 const SAMPLE: usize = 16 << 10;
 
@@ -48,7 +51,7 @@ pub enum Place {
 /// One chunk of a new value.
 #[derive(Debug)]
 pub struct Chunk {
-    /// Of its bytes.
+    /// Its name: the digest of its bytes, which a sealed store keys.
     pub digest: Digest,
     /// How many bytes it has.
     pub len: u64,
@@ -56,6 +59,8 @@ pub struct Chunk {
     pub stored: u64,
     /// Whether they are compressed.
     pub zstd: bool,
+    /// By which key they are sealed.
+    pub sealed: Option<KeyId>,
     /// Where they are.
     pub place: Place,
 }
@@ -65,6 +70,10 @@ pub struct Chunk {
 pub struct New {
     /// What stands for it in its event.
     pub reference: ValueRef,
+    /// Its name: the digest in the reference, which a sealed store keys.
+    pub name: Digest,
+    /// The key that was the store's when it was cut up.
+    pub key: Option<KeyId>,
     /// Its chunks in order.
     pub chunks: Vec<Chunk>,
     /// The value itself, should a chunk go that was there.
@@ -74,6 +83,10 @@ pub struct New {
 /// One stored chunk of a value.
 #[derive(Debug)]
 pub struct Part {
+    /// Its name.
+    pub digest: Digest,
+    /// Whether its bytes are sealed.
+    pub sealed: bool,
     /// How many bytes it has.
     pub len: u64,
     /// How many of them are stored.
@@ -84,6 +97,24 @@ pub struct Part {
     pub data: Option<Vec<u8>>,
     /// Else the pack, and where in it.
     pub pack: Option<(u64, u64)>,
+}
+
+impl Part {
+    /// Where it stands, and under which name.
+    pub fn standing(&self) -> (Digest, bool, u64, Option<(u64, u64)>) {
+        (self.digest, self.sealed, self.stored, self.pack)
+    }
+}
+
+/// A stored value as its own row tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Large {
+    /// Its name.
+    pub name: Digest,
+    /// Its length.
+    pub len: u64,
+    /// Whether the name is a keyed one.
+    pub keyed: bool,
 }
 
 /// See the module.
@@ -120,6 +151,14 @@ impl Values {
         self.packs.as_ref().map_or(Ok(0), |packs| packs.remove_dead(live))
     }
 
+    /// Appends bytes to a pack, to the disk.
+    pub fn append<'a>(&self, pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Result<Vec<(u64, u64)>, StoreError> {
+        match &self.packs {
+            Some(packs) if pieces.clone().next().is_some() => packs.append(pieces),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Copies what these ranges hold to packs in another folder, at the same places, to the disk.
     pub fn copy(&self, ranges: Vec<Range>, folder: &Path) -> Result<u64, StoreError> {
         self.packs.as_ref().map_or(Ok(0), |packs| packs.copy(ranges, folder))
@@ -130,28 +169,32 @@ impl Values {
     pub fn prepare(
         &self,
         text: &Arc<Text>,
+        seal: &Sealing<'_>,
         known: impl Fn(&[Digest]) -> Result<Vec<bool>, StoreError>,
     ) -> Result<New, StoreError> {
         let bytes = text.get().as_bytes();
         let reference = ValueRef { digest: text.digest(), len: bytes.len() as u64 };
         let (mut packer, is_bulk) = Packer::new(bytes);
         let mut factor = 1;
-        if bytes.len() >= LARGE && is_bulk && !known(&digests(&cut(&bytes[..PROBE], 1)))?.contains(&true) {
+        if bytes.len() >= LARGE && is_bulk && !known(&digests(seal, &cut(&bytes[..PROBE], 1)))?.contains(&true) {
             factor = BULK;
             packer.0 = None;
         }
         let pieces = cut(bytes, factor);
-        let digests = digests(&pieces);
+        let digests = digests(seal, &pieces);
         let known = known(&digests)?;
         let mut chunks = Vec::with_capacity(pieces.len());
         let mut fresh = HashSet::new();
         let mut new = Vec::new();
         for ((piece, digest), known) in pieces.into_iter().zip(digests).zip(known) {
-            let mut chunk = Chunk { digest, len: piece.len() as u64, stored: 0, zstd: false, place: Place::Known };
+            let len = piece.len() as u64;
+            let mut chunk = Chunk { digest, len, stored: 0, zstd: false, sealed: None, place: Place::Known };
             if !known && fresh.insert(digest) {
                 let packed = packer.pack(piece);
                 chunk.zstd = packed.is_some();
                 let data = packed.map_or(Cow::Borrowed(piece), Cow::Owned);
+                let (data, key) = seal.bytes(|| named::chunk(&digest, len, chunk.zstd), data);
+                chunk.sealed = key;
                 chunk.stored = data.len() as u64;
                 new.push((chunks.len(), data));
             }
@@ -169,11 +212,44 @@ impl Values {
                 None => Place::Row(data.into_owned()),
             };
         }
-        Ok(New { reference, chunks, text: Arc::clone(text) })
+        let name = seal.address(named::VALUE, reference.digest);
+        Ok(New { reference, name, key: seal.writes(), chunks, text: Arc::clone(text) })
     }
 
     /// Puts a value together again and checks it against its digest.
-    pub fn read(&self, reference: &ValueRef, parts: Vec<Part>, path: &Path) -> Result<String, StoreError> {
+    pub fn read(
+        &self,
+        reference: &ValueRef,
+        parts: Vec<Part>,
+        seal: &Sealing<'_>,
+        path: &Path,
+    ) -> Result<String, StoreError> {
+        self.put_together(reference, parts, seal, path, |bytes| Digest::of(bytes) == reference.digest)
+    }
+
+    /// The same for one that only its own row tells of.
+    pub fn read_large(
+        &self,
+        large: &Large,
+        parts: Vec<Part>,
+        seal: &Sealing<'_>,
+        path: &Path,
+    ) -> Result<String, StoreError> {
+        let reference = ValueRef { digest: large.name, len: large.len };
+        self.put_together(&reference, parts, seal, path, |bytes| {
+            let digest = Digest::of(bytes);
+            large.name == if large.keyed { seal.address(named::VALUE, digest) } else { digest }
+        })
+    }
+
+    fn put_together(
+        &self,
+        reference: &ValueRef,
+        parts: Vec<Part>,
+        seal: &Sealing<'_>,
+        path: &Path,
+        is_it: impl Fn(&[u8]) -> bool,
+    ) -> Result<String, StoreError> {
         let damaged = |why: &str| StoreError::Damaged {
             path: path.display().to_string(),
             why: format!("value {}: {why}", reference.digest),
@@ -185,13 +261,13 @@ impl Values {
         let expected = usize::try_from(reference.len).unwrap_or(usize::MAX);
         let mut bytes = Vec::with_capacity(expected.min(1 << 26));
         for part in parts {
-            let plain = self.plain(part).map_err(|wrong| match wrong {
+            let plain = self.plain(part, seal).map_err(|wrong| match wrong {
                 Wrong::Damaged(why) => damaged(&why),
                 Wrong::Store(error) => error,
             })?;
             bytes.extend_from_slice(&plain);
         }
-        if Digest::of(&bytes) != reference.digest {
+        if !is_it(&bytes) {
             return Err(damaged("its bytes do not have its digest"));
         }
         String::from_utf8(bytes).map_err(|_| damaged("it is not UTF-8"))
@@ -205,28 +281,45 @@ enum Wrong {
 }
 
 impl Values {
-    fn plain(&self, part: Part) -> Result<Vec<u8>, Wrong> {
+    fn plain(&self, part: Part, seal: &Sealing<'_>) -> Result<Vec<u8>, Wrong> {
+        let (len, zstd) = (part.len, part.zstd);
+        let stored = self.unsealed(part, seal)?;
+        if !zstd {
+            return Ok(stored);
+        }
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        zstd::bulk::decompress(&stored, len).map_err(|error| Wrong::Damaged(error.to_string()))
+    }
+
+    fn unsealed(&self, part: Part, seal: &Sealing<'_>) -> Result<Vec<u8>, Wrong> {
         let len = usize::try_from(part.len.max(part.stored)).unwrap_or(usize::MAX);
-        if len > (MAX * BULK) as usize {
+        if len > (MAX * BULK) as usize + SEALING {
             return Err(Wrong::Damaged("a chunk has a length that none has".to_owned()));
         }
+        let place = || named::chunk(&part.digest, part.len, part.zstd);
         let stored = match (part.data, part.pack, &self.packs) {
             (Some(data), _, _) => data,
             (None, Some((pack, place)), Some(packs)) => packs.read(pack, place, part.stored).map_err(Wrong::Store)?,
             _ => return Err(Wrong::Damaged("a chunk has no bytes".to_owned())),
         };
-        if !part.zstd {
-            return Ok(stored);
+        seal.open_bytes(place, part.sealed, stored).map_err(Wrong::Store)
+    }
+
+    fn told(wrong: Wrong, path: &Path) -> StoreError {
+        match wrong {
+            Wrong::Damaged(why) => StoreError::Damaged { path: path.display().to_string(), why },
+            Wrong::Store(error) => error,
         }
-        zstd::bulk::decompress(&stored, len).map_err(|error| Wrong::Damaged(error.to_string()))
+    }
+
+    /// The bytes of one chunk as they were before they were sealed, still compressed if they are.
+    pub fn opened(&self, part: Part, seal: &Sealing<'_>, path: &Path) -> Result<Vec<u8>, StoreError> {
+        self.unsealed(part, seal).map_err(|wrong| Self::told(wrong, path))
     }
 
     /// The bytes of one chunk, which nothing has been checked of.
-    pub fn bytes_of(&self, part: Part, path: &Path) -> Result<Vec<u8>, StoreError> {
-        self.plain(part).map_err(|wrong| match wrong {
-            Wrong::Damaged(why) => StoreError::Damaged { path: path.display().to_string(), why },
-            Wrong::Store(error) => error,
-        })
+    pub fn bytes_of(&self, part: Part, seal: &Sealing<'_>, path: &Path) -> Result<Vec<u8>, StoreError> {
+        self.plain(part, seal).map_err(|wrong| Self::told(wrong, path))
     }
 }
 
@@ -239,8 +332,8 @@ pub fn pieces(bytes: &[u8]) -> Option<Vec<(&[u8], Digest)>> {
     Some(cut(bytes, 1).into_iter().map(|piece| (piece, Digest::of(piece))).collect())
 }
 
-fn digests(pieces: &[&[u8]]) -> Vec<Digest> {
-    pieces.iter().map(|piece| Digest::of(piece)).collect()
+fn digests(seal: &Sealing<'_>, pieces: &[&[u8]]) -> Vec<Digest> {
+    pieces.iter().map(|piece| seal.address(named::CHUNK, Digest::of(piece))).collect()
 }
 
 /// Pieces of `bytes`, cut where the content says, `factor` times as large as usual. What closes a JSON text is a

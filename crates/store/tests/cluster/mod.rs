@@ -139,6 +139,11 @@ impl Cluster {
         self.address(&format!("s{}", self.schemas.fetch_add(1, Ordering::Relaxed)))
     }
 
+    /// Where all of it lies.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port

@@ -22,22 +22,36 @@ pub struct Fixture {
     pub store: Arc<dyn Store>,
     pub home: TempDir,
     address: String,
+    options: Options,
 }
+
+/// Before the address of a store that is sealed with keys of its own.
+pub const SEALED: &str = "sealed+";
 
 impl Fixture {
     pub fn new(address: impl Fn(&TempDir) -> String) -> Self {
         let home = tempfile::tempdir().unwrap();
         let address = address(&home);
+        let mut options = Options::default();
+        let address = match address.strip_prefix(SEALED) {
+            None => address,
+            Some(plain) => {
+                let file = home.path().join("keys");
+                kitaru_store::keys::make(&file, "2026-11-30").unwrap();
+                options.keys = Some(file);
+                plain.to_owned()
+            }
+        };
         let store = if address == MEMORY {
             // Promises run beside each other in one process, which has one store in memory at a time: each takes one of
             // its own.
             let _one = FRESH.lock().unwrap_or_else(PoisonError::into_inner);
             forget_memory();
-            open(&address, home.path(), &Options::default()).unwrap()
+            open(&address, home.path(), &options).unwrap()
         } else {
-            open(&address, home.path(), &Options::default()).unwrap()
+            open(&address, home.path(), &options).unwrap()
         };
-        Self { store, home, address }
+        Self { store, home, address, options }
     }
 
     /// Whether it looks each time at all that wait for others, and marks none of them: too many may be looked at, never
@@ -67,7 +81,7 @@ impl Fixture {
         if self.address == MEMORY {
             return Arc::clone(&self.store);
         }
-        open(&self.address, self.home.path(), &Options::default()).unwrap()
+        open(&self.address, self.home.path(), &self.options).unwrap()
     }
 
     pub fn claim(&self) -> Claim {

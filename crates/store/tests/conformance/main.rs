@@ -56,11 +56,13 @@ fn the_store_in_memory_is_one_for_all_who_open_it_until_it_is_forgotten() {
 }
 
 backends! {
+    sqlite_sealed: |home: &tempfile::TempDir| format!("sealed+{}", home.path().join("kitaru.db").display());
     sqlite_file: |home: &tempfile::TempDir| home.path().join("kitaru.db").display().to_string();
     memory: |_: &tempfile::TempDir| crate::MEMORY.to_owned();
 }
 
 keepers! {
+    kept_sealed: |home: &tempfile::TempDir| format!("sealed+{}", home.path().join("kitaru.db").display());
     kept_in_a_file: |home: &tempfile::TempDir| home.path().join("kitaru.db").display().to_string();
     kept_in_memory: |_: &tempfile::TempDir| crate::MEMORY.to_owned();
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 type Promise = (&'static str, fn(&Fixture));
 
 /// Runs promises beside each other, some at a time, and tells all that were broken.
-fn hold(cluster: &Cluster, promises: &[Promise]) {
+fn hold(cluster: &Cluster, before: &str, promises: &[Promise]) {
     let only = std::env::var("KITARU_ONLY").unwrap_or_default();
     let next = AtomicUsize::new(0);
     let broken: Vec<&str> = std::thread::scope(|scope| {
@@ -20,8 +20,9 @@ fn hold(cluster: &Cluster, promises: &[Promise]) {
                 if !name.contains(&only) {
                     continue;
                 }
-                let held = std::panic::catch_unwind(AssertUnwindSafe(|| promise(&Fixture::new(|_| cluster.fresh()))));
-                println!("{name}: {}", if held.is_ok() { "ok" } else { "BROKEN" });
+                let address = || format!("{before}{}", cluster.fresh());
+                let held = std::panic::catch_unwind(AssertUnwindSafe(|| promise(&Fixture::new(|_| address()))));
+                println!("{before}{name}: {}", if held.is_ok() { "ok" } else { "BROKEN" });
                 broken.extend(held.is_err().then_some(*name));
             }
             broken
@@ -37,7 +38,8 @@ fn all_promises_hold_in_postgres_and_it_answers_as_sqlite_does() {
     let cluster = Cluster::quick();
     let mut promises: Vec<Promise> = suite!(@all list);
     promises.extend(keepers!(@all list));
-    hold(&cluster, &promises);
+    hold(&cluster, super::fixture::SEALED, &promises);
+    hold(&cluster, "", &promises);
     let seeds = std::env::var("KITARU_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
     super::dialects::answer_alike(&cluster, 0..seeds);
 }

@@ -103,6 +103,8 @@ BEGIN
         awaits = CASE WHEN p_one ? 'reason' THEN (p_one->>'awaits')::boolean ELSE e.awaits END,
         parked_on = CASE WHEN p_one ? 'reason' THEN ARRAY(SELECT jsonb_array_elements_text(p_one->'parked_on'))
             ELSE e.parked_on END,
+        awaited = CASE WHEN p_one ? 'reason' THEN ARRAY(SELECT jsonb_array_elements_text(p_one->'awaited'))
+            ELSE e.awaited END,
         wake_at = CASE WHEN p_one ? 'wake_at' THEN (p_one->>'wake_at')::bigint ELSE e.wake_at END,
         owner = CASE WHEN p_one ? 'owner' THEN p_one->>'owner' ELSE e.owner END,
         result = coalesce(p_one->>'result', e.result),
@@ -185,8 +187,9 @@ BEGIN
         END IF;
     END LOOP;
     IF p_one ? 'blobs' THEN
-        INSERT INTO blobs (digest, len, chunks)
-        SELECT decode(b.one->>'digest', 'hex'), (b.one->>'len')::bigint, decode(b.one->>'packed', 'hex')
+        INSERT INTO blobs (digest, len, chunks, sealed)
+        SELECT decode(b.one->>'digest', 'hex'), (b.one->>'len')::bigint, decode(b.one->>'packed', 'hex'),
+            coalesce((b.one->>'sealed')::boolean, false)
         FROM jsonb_array_elements(p_one->'blobs') AS b(one)
         ON CONFLICT (digest) DO NOTHING;
     END IF;
@@ -201,8 +204,10 @@ CREATE OR REPLACE FUNCTION lacks(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql AS 
 DECLARE
     v_lost jsonb;
 BEGIN
-    SELECT jsonb_agg(d.hex) INTO v_lost FROM jsonb_array_elements_text(p_one->'needs') AS d(hex)
-    WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE digest = decode(d.hex, 'hex'));
+    -- Each may stand under one of some names.
+    SELECT jsonb_agg(d.one->>0) INTO v_lost FROM jsonb_array_elements(p_one->'needs') AS d(one)
+    WHERE NOT EXISTS (SELECT 1 FROM jsonb_array_elements_text(d.one) AS h(hex) JOIN blobs
+        ON blobs.digest = decode(h.hex, 'hex'));
     IF v_lost IS NOT NULL THEN
         RETURN jsonb_build_object('no', 'value', 'digests', v_lost);
     END IF;
@@ -225,6 +230,33 @@ $$ SELECT jsonb_build_object('no', 'unknown', 'id', p_id) $$;
 CREATE OR REPLACE FUNCTION conflict(p_why text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS
 $$ SELECT jsonb_build_object('no', 'conflict', 'why', p_why) $$;
 
+-- What is sealed is bound to the place that it is for: `place` says which number of an execution and which first sequence,
+-- or line, that is. Where another came first nothing is written, and whoever asked seals it for its new place.
+CREATE OR REPLACE FUNCTION not_there() RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$ SELECT '{"no": "place"}'::jsonb $$;
+
+-- Whether an item was sealed for this place; null place: it is plain.
+CREATE OR REPLACE FUNCTION stands(p_one jsonb, p_n bigint, p_first bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+$$ SELECT NOT p_one ? 'place' OR (p_one->'place'->>0)::bigint = p_n AND (p_one->'place'->>1)::bigint = p_first $$;
+
+-- Stores new parts of values. It is not awaited to the disk: the commit that refers to them comes after it, and takes it
+-- along. False: the store has other keys by now.
+CREATE OR REPLACE FUNCTION put_chunks(p_space integer, p_keys text, p_key text, p_digests bytea[], p_lens bigint[], p_zstd boolean[],
+    p_data bytea[]) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared((p_space::bigint << 8) | 3);
+    PERFORM 1 FROM sealing WHERE keys = p_keys;
+    IF NOT FOUND AND (p_keys <> '' OR EXISTS (SELECT 1 FROM sealing)) THEN
+        RETURN false;
+    END IF;
+    PERFORM set_config('synchronous_commit', 'off', true);
+    -- Where two store the same at once, each waits for the other in one order.
+    INSERT INTO chunks (digest, len, zstd, data, stored, sealed)
+    SELECT DISTINCT ON (new.digest) new.digest, new.len, new.zstd, new.data, octet_length(new.data), p_key
+    FROM unnest(p_digests, p_lens, p_zstd, p_data) AS new(digest, len, zstd, data)
+    ORDER BY new.digest ON CONFLICT (digest) DO NOTHING;
+    RETURN true;
+END $$;
+
 CREATE OR REPLACE FUNCTION write_append(p_one jsonb, p_payloads text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_id text := p_one->>'id';
@@ -239,8 +271,14 @@ BEGIN
     UPDATE executions AS e SET last_seq = e.last_seq + v_count, updated_at = v_at,
         fruitless = CASE WHEN v_reset THEN 0 ELSE e.fruitless END
     WHERE e.id = v_id AND e.epoch = v_epoch AND e.owner IS NOT NULL AND e.lease_until > v_at
+        AND stands(p_one, e.n, e.last_seq + 1)
     RETURNING e.n, e.last_seq + 1 - v_count INTO v_n, v_first;
     IF NOT FOUND THEN
+        PERFORM 1 FROM executions AS e
+        WHERE e.id = v_id AND e.epoch = v_epoch AND e.owner IS NOT NULL AND e.lease_until > v_at;
+        IF FOUND THEN
+            RETURN not_there();
+        END IF;
         PERFORM 1 FROM executions WHERE id = v_id;
         RETURN CASE WHEN FOUND THEN jsonb_build_object('no', 'fenced', 'id', v_id) ELSE unknown(v_id) END;
     END IF;
@@ -273,12 +311,13 @@ BEGIN
         END IF;
     END IF;
     INSERT INTO executions (id, reversed, flow, status, epoch, lease_until, parent, parent_key, forked_from, entry, code,
-        tags, inputs, last_seq, created_at, updated_at, owner, base, key, detached, pool)
+        tags, inputs, last_seq, created_at, updated_at, owner, base, key, detached, n, pool)
     VALUES (v_id, reverse(v_id), p_one->>'flow', 'interrupted', v_epoch, (p_one->>'lease')::bigint, p_one->>'parent',
         p_one->>'parent_key', v_source, p_one->>'entry', p_one->>'code',
         ARRAY(SELECT jsonb_array_elements_text(p_one->'tags')), p_one->>'inputs', v_base + (p_one->>'count')::bigint,
         (p_one->>'at')::bigint, (p_one->>'at')::bigint, p_one->>'owner', v_base, p_one->>'key',
-        (p_one->>'detached')::boolean, p_one->>'pool')
+        (p_one->>'detached')::boolean,
+        coalesce((p_one->'place'->>0)::bigint, nextval(pg_get_serial_sequence('executions', 'n'))), p_one->>'pool')
     ON CONFLICT (id) DO NOTHING RETURNING n INTO v_n;
     IF NOT FOUND THEN
         RETURN '{"exists": true}'::jsonb;
@@ -310,8 +349,16 @@ BEGIN
         last_seq = e.last_seq + v_count, updated_at = v_at, assigned_until = 0
     WHERE e.id = v_id AND e.epoch = v_epoch AND e.status NOT IN ('completed', 'cancelled')
         AND (e.owner IS NULL OR held_until(e.lease_until) <= now_ms() OR e.owner = p_one->>'dead')
+        AND stands(p_one, e.n, e.last_seq + 1)
     RETURNING e.n, e.last_seq INTO v_n, v_last;
     IF NOT FOUND THEN
+        PERFORM 1 FROM executions AS e
+        WHERE e.id = v_id AND e.epoch = v_epoch AND e.status NOT IN ('completed', 'cancelled')
+            AND (e.owner IS NULL OR held_until(e.lease_until) <= now_ms() OR e.owner = p_one->>'dead')
+            AND NOT stands(p_one, e.n, e.last_seq + 1);
+        IF FOUND THEN
+            RETURN not_there();
+        END IF;
         PERFORM 1 FROM executions WHERE id = v_id;
         RETURN CASE WHEN FOUND
             THEN conflict(format('execution %s was taken up by another process, or has ended', v_id))
@@ -371,6 +418,8 @@ BEGIN
     v_why := guarded(v_id, v_n, v_epoch, v_last, p_one->'guard');
     IF v_why IS NOT NULL THEN
         RETURN conflict(v_why);
+    ELSIF NOT stands(p_one, v_n, v_last + 1) THEN
+        RETURN not_there();
     END IF;
     UPDATE executions SET last_seq = v_last + (p_one->>'count')::bigint, updated_at = v_at WHERE n = v_n;
     PERFORM record(v_n, v_last + 1, v_epoch, v_at, p_one, p_payloads);
@@ -449,6 +498,9 @@ BEGIN
         RETURN unknown(p_one->>'id');
     END IF;
     SELECT coalesce(max(line), 0) INTO v_last FROM logs WHERE n = v_n;
+    IF NOT stands(p_one, v_n, v_last + 1) THEN
+        RETURN not_there();
+    END IF;
     INSERT INTO logs (n, line, at, call_key, stream, text, revision)
     SELECT v_n, v_last + l.place, (l.one->>0)::bigint, l.one->>1, l.one->>2, l.one->>3, nextval('revision')
     FROM jsonb_array_elements(p_one->'lines') WITH ORDINALITY AS l(one, place);
@@ -556,7 +608,7 @@ END $$;
 -- Makes writes that may come twice: see `Store::write_once`. `p_known`: it may have come before, and is looked for first; two
 -- that bring the same stand in line for the writer's row. Else it is noticed at the end, where all of it is undone.
 CREATE OR REPLACE FUNCTION once(p_writer text, p_number bigint, p_items jsonb, p_payloads text[], p_durable boolean, p_known boolean,
-    p_strict boolean, p_values boolean, p_space integer) RETURNS jsonb LANGUAGE plpgsql AS $$
+    p_strict boolean, p_values boolean, p_space integer, p_keys text) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_last bigint;
     v_n bigint;
@@ -573,14 +625,21 @@ BEGIN
             RETURN jsonb_build_object('now', now_ms(), 'last', v_last);
         END IF;
     END IF;
+    -- Whoever changes the keys waits for all that write, and whoever writes has those that are the store's.
+    PERFORM pg_advisory_xact_lock_shared((p_space::bigint << 8) | 3);
+    PERFORM 1 FROM sealing WHERE keys = p_keys;
+    IF NOT FOUND AND (p_keys <> '' OR EXISTS (SELECT 1 FROM sealing)) THEN
+        RETURN '{"keys": true}'::jsonb;
+    END IF;
     IF p_values THEN
         -- Whoever removes unused values does so while nobody refers to any.
         PERFORM pg_advisory_xact_lock_shared((p_space::bigint << 8) | 1);
     END IF;
     IF p_strict AND p_values THEN
-        SELECT jsonb_agg(DISTINCT d.hex) INTO v_answers FROM jsonb_array_elements(p_items) AS i(one),
-            jsonb_array_elements_text(i.one->'needs') AS d(hex)
-        WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE digest = decode(d.hex, 'hex'));
+        SELECT jsonb_agg(DISTINCT d.one->>0) INTO v_answers FROM jsonb_array_elements(p_items) AS i(one),
+            jsonb_array_elements(i.one->'needs') AS d(one)
+        WHERE NOT EXISTS (SELECT 1 FROM jsonb_array_elements_text(d.one) AS h(hex) JOIN blobs
+            ON blobs.digest = decode(h.hex, 'hex'));
         IF v_answers IS NOT NULL THEN
             RETURN jsonb_build_object('now', now_ms(), 'missing', v_answers);
         END IF;
