@@ -194,7 +194,8 @@ fn item(pen: &Pen<'_>, one: &Write, payloads: &mut Vec<String>, dead: Option<&st
         Write::RemoveBreakpoint(id) => fields(json!({ "verb": "remove_breakpoint", "id": id })),
         Write::KeepSchedule(one, look_at, seen) => fields(json!({
             "verb": "keep_schedule", "name": one.name, "version": one.version, "look_at": look_at,
-            "decided": one.state.until, "body": serde_json::to_string(one)?, "seen": seen,
+            "decided": one.state.until, "seen": seen,
+            "body": pen.put(|| schedule(&one.name, one.version), &serde_json::to_string(one)?),
         })),
         Write::RemoveSchedule(name, seen) => fields(json!({ "verb": "remove_schedule", "name": name, "seen": seen })),
         Write::KeepCode(digest, parts) => {
@@ -478,6 +479,11 @@ fn execution(pen: &Pen<'_>, patch: &ExecutionPatch) -> Result<Option<Json>> {
         Fruitless::Reset => change["fruitless"] = json!("reset"),
     }
     Ok(Some(change))
+}
+
+/// Where a schedule's body stands: it has its inputs.
+pub fn schedule(name: &str, version: u64) -> Place {
+    Place::of("schedules.body").text(name).seq(version)
 }
 
 /// Where the condition of a breakpoint stands.

@@ -257,13 +257,17 @@ pub fn breakpoints(db: &Conn, flow: Option<&str>) -> Result<Vec<BreakpointRow>> 
 /// See [`crate::Queries::schedules`].
 pub fn schedules(db: &Conn, by: Option<Millis>) -> Result<Vec<Schedule>> {
     let rows = match by {
-        None => db.query("SELECT body FROM schedules ORDER BY name", &[])?,
+        None => db.query("SELECT name, version, body FROM schedules ORDER BY name", &[])?,
         Some(by) => {
-            let text = "SELECT body FROM schedules WHERE look_at <= $1 OR decided > $1 ORDER BY name";
+            let text = "SELECT name, version, body FROM schedules WHERE look_at <= $1 OR decided > $1 ORDER BY name";
             db.query(text, &[by.into()])?
         }
     };
-    rows.iter().map(|row| Ok(serde_json::from_str(&row.text(0)?)?)).collect()
+    let schedule = |row: &Row| {
+        let (name, version) = (row.text(0)?, row.num(1)?);
+        Ok(serde_json::from_str(&db.text(row, 2, || items::schedule(&name, version))?)?)
+    };
+    rows.iter().map(schedule).collect()
 }
 
 pub fn code(db: &Conn, digest: &str) -> Result<Option<String>> {

@@ -39,6 +39,8 @@ pub const SEALED: &[Sealed] = &[
     sealed("breakpoints", &["id"], &["flow", "before", "by", "at"], &["condition"]),
     sealed("audit", &["id"], &["at", "by", "act", "origin"], &["given", "before", "after"]),
     sealed("links", &["id"], &["id"], &["question"]),
+    // A body is written anew with each version.
+    sealed("schedules", &["name"], &["name", "version"], &["body"]),
 ];
 
 /// See the module.

@@ -4,13 +4,14 @@
 
 use super::Sqlite;
 use super::fault::{Fault, Result};
+use super::seal::Db;
 use super::writer::Durable;
 use crate::limits::rules::{COUNTED, Limit, Rows, State, TurnRow, change, look};
 use crate::limits::{Holder, Limited, Limiting};
 use crate::wire::odd;
 use kitaru_core::limit::{Bounds, Closed, Gate, Micros, Rate};
 use kitaru_core::{Epoch, ExecutionId, Millis, ScopeId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl Sqlite {
@@ -36,7 +37,7 @@ impl Sqlite {
 }
 
 /// Calls of that epoch have ended, in the transaction of their records: their turns are free.
-pub fn ended(db: &Connection, n: i64, epoch: Epoch, calls: &[ScopeId]) -> Result<()> {
+pub fn ended(db: &Db, n: i64, epoch: Epoch, calls: &[ScopeId]) -> Result<()> {
     for call in calls {
         db.prepare_cached("DELETE FROM turns WHERE n = ?1 AND call = ?2 AND epoch = ?3")?.execute(params![
             n,
@@ -48,7 +49,7 @@ pub fn ended(db: &Connection, n: i64, epoch: Epoch, calls: &[ScopeId]) -> Result
 }
 
 /// See the module.
-pub struct Statements<'a>(pub &'a Connection);
+pub struct Statements<'a>(pub &'a Db);
 
 const LIMIT: &str = "name, at_once, rate, period, burst, set_by, set_at, due, closed_from, closed_until, closed_by,
     closed_why, given, clock, looked_at";

@@ -3,9 +3,10 @@
 //! Not here: which worker wants what, and taking an execution up (`write::claim`).
 
 use super::fault::Result;
+use super::seal::Db;
 use crate::store::{Assign, Wanted};
 use kitaru_core::ExecutionId;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 
 /// What a pool has to begin, and what is left behind there: by its own index, those first that are there longest.
 pub const OF_POOL: &str = "UPDATE executions SET assigned_until = ?2 + ?3 WHERE n IN (
@@ -17,7 +18,7 @@ pub const OF_POOL: &str = "UPDATE executions SET assigned_until = ?2 + ?3 WHERE 
     ORDER BY n LIMIT ?6)
  RETURNING n, id";
 
-pub fn assign(db: &Connection, wanted: &Assign) -> Result<Vec<ExecutionId>> {
+pub fn assign(db: &Db, wanted: &Assign) -> Result<Vec<ExecutionId>> {
     let Assign { wanted, limit, at, hold } = wanted;
     let mut found = Vec::new();
     match wanted {

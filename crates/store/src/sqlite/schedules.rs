@@ -3,14 +3,23 @@
 //! Not here: when one is to be looked at, and what becomes of its ticks (`kitaru_core::schedule`).
 
 use super::fault::{Fault, Result};
+use super::seal::Db;
 use crate::error::StoreError;
+use crate::seal::Place;
 use kitaru_core::Millis;
 use kitaru_core::schedule::Schedule;
-use rusqlite::{Connection, Row, params};
+use rusqlite::params;
+
+/// Where a schedule's body stands: it has its inputs.
+pub fn place(name: &str, version: u64) -> Place {
+    Place::of("schedules.body").text(name).seq(version)
+}
 
 /// See [`crate::Store::keep_schedule`].
-pub fn keep(db: &Connection, one: &Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()> {
-    let fields = params![one.name, one.version, look_at, one.state.until, serde_json::to_string(one)?, seen];
+pub fn keep(db: &Db, one: &Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()> {
+    let (seal, text) = (db.seal.now(), serde_json::to_string(one)?);
+    let body = seal.text(|| place(&one.name, one.version), &text);
+    let fields = params![one.name, one.version, look_at, one.state.until, body, seen];
     let text = match seen {
         None => {
             "INSERT INTO schedules (name, version, look_at, decided, body) SELECT ?1, ?2, ?3, ?4, ?5
@@ -30,24 +39,24 @@ pub fn keep(db: &Connection, one: &Schedule, look_at: Option<Millis>, seen: Opti
     Err(Fault::Refused(StoreError::Conflict(why)))
 }
 
-pub fn remove(db: &Connection, name: &str, seen: u64) -> Result<bool> {
+pub fn remove(db: &Db, name: &str, seen: u64) -> Result<bool> {
     let text = "DELETE FROM schedules WHERE name = ?1 AND version = ?2";
     Ok(db.prepare_cached(text)?.execute(params![name, seen])? > 0)
 }
 
 /// See [`crate::Queries::schedules`].
-pub fn list(db: &Connection, by: Option<Millis>) -> Result<Vec<Schedule>> {
-    let text = |row: &Row<'_>| row.get(0);
-    let bodies: Vec<String> = match by {
-        None => db
-            .prepare_cached("SELECT body FROM schedules ORDER BY name")?
-            .query_map([], text)?
-            .collect::<rusqlite::Result<_>>()?,
+pub fn list(db: &Db, by: Option<Millis>) -> Result<Vec<Schedule>> {
+    let text = match by {
+        None => "SELECT name, version, body FROM schedules WHERE ?1 IS NULL ORDER BY name",
         // Each half by its own index.
-        Some(by) => db
-            .prepare_cached("SELECT body FROM schedules WHERE look_at <= ?1 OR decided > ?1 ORDER BY name")?
-            .query_map([by], text)?
-            .collect::<rusqlite::Result<_>>()?,
+        Some(_) => "SELECT name, version, body FROM schedules WHERE look_at <= ?1 OR decided > ?1 ORDER BY name",
     };
-    bodies.iter().map(|body| Ok(serde_json::from_str(body)?)).collect()
+    let mut select = db.prepare_cached(text)?;
+    let mut rows = select.query([by])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (name, version): (String, u64) = (row.get(0)?, row.get(1)?);
+        found.push(db.json(row, 2, || place(&name, version))?);
+    }
+    Ok(found)
 }
