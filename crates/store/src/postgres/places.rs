@@ -38,7 +38,7 @@ pub struct Places(Mutex<HashMap<ExecutionId, Known>>);
 /// The execution that a write is for, if its place matters, and how many sequences and lines it takes.
 fn wants(one: &Write) -> Option<(&ExecutionId, u64, u64)> {
     match one {
-        Write::Append(id, _, _, events) | Write::Claim(id, _, _, _, events) | Write::Post(id, _, _, events) => {
+        Write::Append(id, _, _, events, _) | Write::Claim(id, _, _, _, events) | Write::Post(id, _, _, events) => {
             Some((id, events.len() as u64, 0))
         }
         Write::Log(id, lines) => Some((id, 0, lines.len() as u64)),

@@ -125,7 +125,7 @@ pub fn fill(store: &dyn Store) -> Vec<ExecutionId> {
     store.keep_code(&format!("src:{}", Digest::of(b"code")), &serde_json::json!([secret("code")]).to_string()).unwrap();
     store.add_breakpoint(breakpoint()).unwrap();
     // What came of it is kept with the number of whoever asked.
-    let odd = Write::Append(ExecutionId::new("nobody"), T, 1, vec![]);
+    let odd = Write::Append(ExecutionId::new("nobody"), T, 1, vec![], vec![]);
     store.write_once("writer", 1, vec![odd]).unwrap();
     guard(store, &ids[2]);
     ids
