@@ -19,6 +19,7 @@ FIGURES = (
     "restart",
     "replays",
     "breakpoints",
+    "limits",
     "many_flows",
     "concurrent_steps",
     "transcript",

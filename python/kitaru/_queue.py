@@ -73,10 +73,6 @@ class _Queued:
 
     def __enter__(self) -> _Queued:
         self.ask()
-        if self._standing[0] != "begins":
-            self._parked.since = time.monotonic()
-            with self._run.lock:
-                self._run.queued[self._one.call] = self._parked
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
@@ -95,6 +91,10 @@ class _Queued:
         self._is_aside = False
         self._standing = self._told(_native.ask_turn, self._limit, self._priority)
         self._is_fresh = True
+        if self._standing[0] != "begins" and self._one.call not in self._run.queued:
+            self._parked.since = time.monotonic()
+            with self._run.lock:
+                self._run.queued[self._one.call] = self._parked
 
     def look(self) -> float | None:
         """Seconds until there may be something new; ``None``: it has its turn, or the flow is held."""
@@ -131,6 +131,7 @@ class _Queued:
 
     def stand_aside(self) -> None:
         """It waits elsewhere, and keeps its place."""
+        self._account()
         self._is_aside = True
         self._told(_native.stand_aside)
 

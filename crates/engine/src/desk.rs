@@ -49,7 +49,9 @@ impl Desk {
         let (ticket, limit) = (ask.ticket.clone(), ask.limit.clone());
         let now = self.clock.now();
         let Limited::Turn(turn) = self.store.limiting(Limiting::Ask(Box::new(ask), now))? else { return Err(odd()) };
-        if !begins(&turn, now) {
+        if begins(&turn, now) {
+            self.leaves(&ticket);
+        } else {
             let place = Place { limit, turn: turn.clone(), session: Arc::downgrade(session) };
             self.lock().insert(ticket, place);
         }
@@ -109,6 +111,9 @@ impl Desk {
             drop(self.free_the_dead(now));
         }
         let tickets = self.tickets(all);
+        if tickets.is_empty() {
+            return;
+        }
         let Ok(Limited::Turns(turns)) = self.store.limiting(Limiting::Look(tickets.clone(), now)) else { return };
         let mut told = Vec::new();
         let mut waiting = self.lock();
