@@ -28,6 +28,7 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 
     from kitaru._given import Given
@@ -50,6 +51,7 @@ class Flow(Generic[P, R]):
         on_drift: str = "ask",
         strict: bool = False,
         tags: tuple[str, ...] = (),
+        deadline: float | datetime.timedelta | None = None,
     ) -> None:
         self._function = function
         # Whose code it is: of a method, not what it is bound to.
@@ -62,7 +64,7 @@ class Flow(Generic[P, R]):
             raise KitaruUsageError(f"on_drift={on_drift!r}: it is 'ask', 'reuse', 'rerun' or 'fail'")
         self._on_drift = on_drift
         self._strict = strict
-        self._chosen = chosen(Chosen(), tags=tags)
+        self._chosen = chosen(Chosen(), tags=tags, deadline=deadline)
         self._here_only = not is_importable(function)
         self._signature: Signature | None = None
         self._code: tuple[str | None] | None = None
@@ -111,16 +113,18 @@ class Flow(Generic[P, R]):
         tags: str | Sequence[str] = (),
         detached: bool = False,
         pause_before: str | Sequence[str] = (),
+        deadline: float | datetime.timedelta | None = None,
     ) -> Flow[P, R]:
         """The same flow, whose executions are started with these options when it is called or run.
 
         ``key``: what the execution is known by; the same key starts once, and whoever comes later gets that
         execution's result. ``tags``: labels to find it by. ``detached``: inside a flow, an execution that is not
         cancelled or paused with it, and that it does not wait for. ``pause_before``: calls to pause before.
+        ``deadline``: it is paused when it has worked so long, in seconds; what waits does not count.
 
         Raises :class:`KitaruUsageError` for values that mean nothing.
         """
-        return self._with(key=key, tags=tags, detached=detached, pause_before=pause_before)
+        return self._with(key=key, tags=tags, detached=detached, pause_before=pause_before, deadline=deadline)
 
     def _with(self, **options: Any) -> Flow[P, R]:
         if not options:
@@ -136,8 +140,8 @@ class Flow(Generic[P, R]):
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Starts an execution on a thread of its own and returns its handle at once.
 
-        ``key=``, ``tags=``, ``detached=`` and ``pause_before=`` are those of :meth:`options`, unless the flow's own
-        function has a parameter of that name or takes any keyword.
+        ``key=``, ``tags=``, ``detached=``, ``pause_before=`` and ``deadline=`` are those of :meth:`options`,
+        unless the flow's own function has a parameter of that name or takes any keyword.
         """
         kwargs, options = split(self._function, kwargs)
         return self._with(**options)._run(args, kwargs)
@@ -261,6 +265,7 @@ class Flow(Generic[P, R]):
                 wished.key,
                 wished.detached,
                 list(wished.pause_before),
+                wished.deadline,
             )
             return None if session is None else self._made(session)
 
@@ -271,7 +276,7 @@ class Flow(Generic[P, R]):
         from kitaru import _config
 
         entry, code, wished = json.dumps(entry_point(self._function)), self.code(), self._chosen
-        rest = (list(wished.tags), wished.key, list(wished.pause_before))
+        rest = (list(wished.tags), wished.key, list(wished.pause_before), wished.deadline)
         return _config.engine().submit(id, self.name, given.text, entry, code, *rest)
 
     def _made(self, session: Session) -> Run:
@@ -456,14 +461,20 @@ async def _awaited(value: Any) -> Any:
 def flow(function: Callable[P, R], /) -> Flow[P, R]: ...
 @overload
 def flow(
-    *, name: str | None = None, on_drift: str = "ask", strict: bool = False, tags: tuple[str, ...] = ()
+    *,
+    name: str | None = None,
+    on_drift: str = "ask",
+    strict: bool = False,
+    tags: tuple[str, ...] = (),
+    deadline: float | datetime.timedelta | None = None,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 def flow(function: Any = None, /, **options: Any) -> Any:
     """Makes a function a flow: each call is an execution that survives crashes and can be resumed.
 
     ``name`` (default: the function's), ``on_drift`` (what happens when a recorded call is met with other inputs:
     ``"ask"``, ``"reuse"``, ``"rerun"``, ``"fail"``), ``strict`` (unrecorded calls and unencodable results are
-    errors), ``tags``.
+    errors), ``tags``, ``deadline`` (it is paused when it has worked so long, in seconds or as a timedelta; what waits
+    for people, time or others does not count).
     """
     if function is None:
         return lambda inner: Flow(inner, **options)

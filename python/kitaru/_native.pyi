@@ -266,6 +266,7 @@ class Engine:
         key: str | None,
         detached: bool,
         pause_before: list[str],
+        deadline: int | None,
     ) -> Session | None:
         """Creates an execution and takes it; ``None``: one with that identifier exists."""
     def submit(
@@ -278,6 +279,7 @@ class Engine:
         tags: list[str],
         key: str | None,
         pause_before: list[str],
+        deadline: int | None,
     ) -> bool:
         """Creates an execution that nobody has taken; ``False``: one with that identifier exists."""
     def take(self, id: str, code: str | None, why: str) -> Session:
@@ -471,8 +473,8 @@ class Session:
         and the flow goes on."""
     def flush(self) -> None:
         """Writes what rides along."""
-    def interrupt(self, by: str) -> None:
-        """The process stops before the end, in an orderly way."""
+    def interrupt(self, by: str, in_haste: bool = False) -> None:
+        """The process stops before the end, in an orderly way. ``in_haste``: a store that is away is not waited for."""
     def complete(self, result: str, volatile: str | None) -> list[str]:
         """The flow returned; ``volatile``: the path of what could not be stored in its result. Returns, in sentences,
         what was put in place in a replay and no call took."""

@@ -16,21 +16,33 @@ use std::io::IsTerminal;
 
 type Result<T> = std::result::Result<T, ManageError>;
 
+/// How an execution is started, beside what its flow is given.
+pub struct RunOptions {
+    /// Labels.
+    pub tags: Vec<String>,
+    /// Selectors of calls to pause before.
+    pub pause_before: Vec<String>,
+    /// What it is known by.
+    pub key: Option<String>,
+    /// How long it may work, as it was typed.
+    pub deadline: Option<String>,
+}
+
 /// `run`
 pub fn run(
     context: &mut Context<'_>,
     target: &str,
     pairs: &[String],
     whole: Option<&str>,
-    tags: Vec<String>,
-    pause_before: Vec<String>,
-    key: Option<String>,
+    options: RunOptions,
 ) -> Result<Answer> {
+    let RunOptions { tags, pause_before, key, deadline } = options;
+    let deadline = deadline.as_deref().map(manage::span_of).transpose()?;
     let inputs = inputs(pairs, whole)?;
     for before in &pause_before {
         manage::check_before(before)?;
     }
-    let job = Job::Run { target: target.to_owned(), inputs, tags, pause_before: pause_before.clone(), key };
+    let job = Job::Run { target: target.to_owned(), inputs, tags, pause_before: pause_before.clone(), key, deadline };
     let id = carry_out(context, &job)?;
     let mut answer = ended(context, &id, &[])?;
     if matches!(answer.item.as_ref().map(|item| render::field(item, "status")).as_deref(), Some("completed" | "failed"))

@@ -57,6 +57,9 @@ pub enum Command {
         /// What the execution is known by: the same key starts once.
         #[arg(long)]
         key: Option<String>,
+        /// Pause it when it has worked so long, not counting what waits for people: 90s, 15m, 2h.
+        #[arg(long, value_name = "SPAN")]
+        deadline: Option<String>,
     },
     /// Look at executions and act on them.
     #[command(subcommand)]

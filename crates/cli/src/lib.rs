@@ -57,6 +57,9 @@ pub enum Job {
         pause_before: Vec<String>,
         /// What the execution is known by.
         key: Option<String>,
+        /// How long it may work before it is paused, in milliseconds; `None`: what its flow says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deadline: Option<Millis>,
     },
     /// Go on with an execution.
     Resume {
@@ -138,6 +141,8 @@ pub struct BoundAt {
     pub entry: EntryPoint,
     /// Its bound arguments, a JSON text.
     pub inputs: String,
+    /// How long an execution may work before it is paused.
+    pub deadline: Option<Millis>,
 }
 
 /// Runs user code.
@@ -250,8 +255,9 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
     let store = Arc::clone(&place.store);
     let context = &mut Context { store, place, host, json: out.json, interrupted: false };
     match args.command {
-        Command::Run { target, input, inputs, tag, pause_before, key } => {
-            act::run(context, &target, &input, inputs.as_deref(), tag, pause_before, key)
+        Command::Run { target, input, inputs, tag, pause_before, key, deadline } => {
+            let options = act::RunOptions { tags: tag, pause_before, key, deadline };
+            act::run(context, &target, &input, inputs.as_deref(), options)
         }
         Command::Executions(one) => executions(context, one),
         Command::Ls(list) => look::list(context, &list),

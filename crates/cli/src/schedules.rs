@@ -127,7 +127,7 @@ fn set(context: &mut Context<'_>, add: &Add) -> Result<Answer> {
         .ok_or_else(|| ManageError::new("usage", format!("there is no overlap {}", add.overlap), None))?;
     let inputs = act::inputs(&add.input, add.inputs.as_deref())?;
     let job = json!({ "target": add.target, "inputs": inputs });
-    let BoundAt { flow, entry, inputs } = context
+    let BoundAt { flow, entry, inputs, deadline } = context
         .host
         .bind(&job, &context.place)
         .map_err(|error| ManageError::new(&error.code, error.message, error.hint))?;
@@ -140,6 +140,7 @@ fn set(context: &mut Context<'_>, add: &Add) -> Result<Answer> {
         entry,
         inputs,
         tags: add.tag.clone(),
+        deadline,
         overlap,
         backfill: add.backfill,
     };
@@ -183,7 +184,8 @@ fn next(item: &Json) -> String {
 }
 
 fn last(item: &Json) -> String {
-    match (item.pointer("/last/execution").and_then(Json::as_str), item.pointer("/last/status").and_then(Json::as_str)) {
+    match (item.pointer("/last/execution").and_then(Json::as_str), item.pointer("/last/status").and_then(Json::as_str))
+    {
         (Some(id), status) => {
             let short = id.get(id.len().saturating_sub(8)..).unwrap_or(id);
             format!("{short} {}", status.unwrap_or("gone"))
@@ -211,7 +213,11 @@ fn show(context: &mut Context<'_>, name: &str) -> Result<Answer> {
         format!(
             "  overlap {}, {}; added by {}",
             text("overlap"),
-            if item["backfill"] == true { "missed ticks are made up for" } else { "of missed ticks the latest is made up for" },
+            if item["backfill"] == true {
+                "missed ticks are made up for"
+            } else {
+                "of missed ticks the latest is made up for"
+            },
             text("by")
         ),
         format!("  inputs {}", render::cut(&item["inputs"].to_string(), 80)),

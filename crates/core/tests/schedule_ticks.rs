@@ -5,7 +5,9 @@
 
 use kitaru_core::Millis;
 use kitaru_core::event::EntryPoint;
-use kitaru_core::schedule::{FAILED, Fate, MOST, Overlap, Schedule, Spec, Standing, State, Times, decide, resumed, tick_of};
+use kitaru_core::schedule::{
+    FAILED, Fate, MOST, Overlap, Schedule, Spec, Standing, State, Times, decide, resumed, tick_of,
+};
 use proptest::prelude::*;
 
 const MINUTE: Millis = 60_000;
@@ -20,6 +22,7 @@ fn schedule(overlap: Overlap, backfill: bool) -> (Schedule, Times) {
         entry: EntryPoint::default(),
         inputs: "{}".to_owned(),
         tags: Vec::new(),
+        deadline: None,
         overlap,
         backfill,
         by: "cli".to_owned(),
@@ -61,7 +64,9 @@ fn a_tick_starts_once_when_its_time_has_come() {
     let key = one.key(T + MINUTE);
     assert_eq!(key, "minutely@2026-05-28T20:28:00Z");
     assert_eq!(tick_of(&["x".to_owned(), one.tag()], Some(&key)), Some(("minutely", T + MINUTE)));
-    for (tags, key) in [(vec![], Some(key.as_str())), (vec!["schedule:other".to_owned()], Some(&key)), (vec![one.tag()], None)] {
+    for (tags, key) in
+        [(vec![], Some(key.as_str())), (vec!["schedule:other".to_owned()], Some(&key)), (vec![one.tag()], None)]
+    {
         assert_eq!(tick_of(&tags, key), None);
     }
 }

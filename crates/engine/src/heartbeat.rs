@@ -106,6 +106,7 @@ fn beat(store: &dyn Store, clock: &dyn Clock, codes: &Codes, shared: &(Mutex<Wat
             if session.has_open_waits() && news || tell_all {
                 session.look();
             }
+            session.mind_deadline();
             session.flush(now - FLUSH);
         }
         drop(sessions);

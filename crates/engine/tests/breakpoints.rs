@@ -48,6 +48,7 @@ impl Desk {
             key: None,
             detached: false,
             pause_before: pause_before.iter().map(|one| (*one).to_owned()).collect(),
+            deadline: None,
             tags: Vec::new(),
         };
         self.engine.start(None, created).unwrap().unwrap()

@@ -44,6 +44,7 @@ impl Desk {
             key: None,
             detached: false,
             pause_before: Vec::new(),
+            deadline: None,
             tags: Vec::new(),
         };
         change(&mut created);

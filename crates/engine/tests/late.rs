@@ -21,6 +21,7 @@ fn asked(home: &std::path::Path, on_timeout: &str) -> (Arc<dyn Store>, Execution
         key: None,
         detached: false,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     };
     store.create(&id, 1, vec![Body::Created(Box::new(created))], None).unwrap();

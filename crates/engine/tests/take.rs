@@ -64,6 +64,7 @@ fn create(store: &dyn Store) -> ExecutionId {
         key: None,
         detached: false,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     };
     store.create(&id, 1, vec![Body::Created(Box::new(created))], None).unwrap();

@@ -52,6 +52,7 @@ fn made() -> Result<Base, Box<dyn std::error::Error>> {
         key: None,
         detached: false,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     }))];
     for text in texts() {

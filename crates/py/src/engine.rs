@@ -37,7 +37,7 @@ impl Engine {
     }
 
     /// Creates an execution and takes it; `None` when one with that identifier exists.
-    #[pyo3(signature = (id, flow, inputs, entry, code, parent, tags, key, detached, pause_before))]
+    #[pyo3(signature = (id, flow, inputs, entry, code, parent, tags, key, detached, pause_before, deadline))]
     #[allow(clippy::too_many_arguments)]
     fn start(
         &self,
@@ -52,6 +52,7 @@ impl Engine {
         key: Option<String>,
         detached: bool,
         pause_before: Vec<String>,
+        deadline: Option<i64>,
     ) -> PyResult<Option<Session>> {
         let misuse = |error: serde_json::Error| raise_code(py, "misuse", &error.to_string());
         let entry: EntryPoint = serde_json::from_str(entry).map_err(misuse)?;
@@ -65,6 +66,7 @@ impl Engine {
             key,
             detached,
             pause_before,
+            deadline,
             tags,
         };
         let started = py.detach(|| self.engine.start(id.map(ExecutionId::new), created));
@@ -87,12 +89,13 @@ impl Engine {
         tags: Vec<String>,
         key: Option<String>,
         pause_before: Vec<String>,
+        deadline: Option<i64>,
     ) -> PyResult<bool> {
         let misuse = |error: serde_json::Error| raise_code(py, "misuse", &error.to_string());
         let entry: EntryPoint = serde_json::from_str(entry).map_err(misuse)?;
         let inputs = Value::json(inputs).map_err(misuse)?;
         let (parent, fork, detached) = (None, None, false);
-        let created = Created { flow, inputs, entry, code, parent, fork, key, detached, pause_before, tags };
+        let created = Created { flow, inputs, entry, code, parent, fork, key, detached, pause_before, deadline, tags };
         py.detach(|| self.engine.submit(&ExecutionId::new(id), created)).map_err(|error| raised(py, &error))
     }
 

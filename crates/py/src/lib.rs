@@ -13,8 +13,8 @@ mod errors;
 mod fleet;
 mod manage;
 mod replay;
-mod session;
 mod schedules;
+mod session;
 mod values;
 mod worker;
 

@@ -79,7 +79,9 @@ fn asked(store: &dyn Store, write: &Write) -> Result<Option<Asked>, StoreError> 
             match known.map(|known| (known.state.paused.is_some(), one.state.paused.as_ref())) {
                 Some((true, None)) => of("resumeSchedule", one.name.clone(), json!({})),
                 // What it does itself is no change that somebody asked for.
-                Some((false, Some(paused))) if paused.by != "kitaru" => of("pauseSchedule", one.name.clone(), json!({})),
+                Some((false, Some(paused))) if paused.by != "kitaru" => {
+                    of("pauseSchedule", one.name.clone(), json!({}))
+                }
                 _ => None,
             }
         }
@@ -143,7 +145,9 @@ pub fn begin_writes(shared: &Shared, caller: &Caller, writes: &[Write]) -> Resul
         let Some(Asked { act, target, given, made }) = asked(store, write)? else { continue };
         let target = match (write, target.as_deref()) {
             (_, None) => Target::Nothing,
-            (Write::RemoveBreakpoint(_) | Write::KeepSchedule(..) | Write::RemoveSchedule(..), Some(named)) => Target::Other(named),
+            (Write::RemoveBreakpoint(_) | Write::KeepSchedule(..) | Write::RemoveSchedule(..), Some(named)) => {
+                Target::Other(named)
+            }
             (_, Some(named)) => Target::Execution(named),
         };
         let begun = manage::begin_act(store, &actor, act, target, &given, shared.now())?;

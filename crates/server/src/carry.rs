@@ -150,8 +150,19 @@ impl Carrier {
         let (stopped, state, asked) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
         let store = Arc::clone(store);
         let is_remote = kitaru_store::is_remote(&place.0);
-        let work =
-            Arc::new(Work { is_remote, store, place, at_once, log, metrics, registered, is_on_call, stopped, state, asked });
+        let work = Arc::new(Work {
+            is_remote,
+            store,
+            place,
+            at_once,
+            log,
+            metrics,
+            registered,
+            is_on_call,
+            stopped,
+            state,
+            asked,
+        });
         let starts = Arc::clone(&work);
         tokio::task::spawn_blocking(move || {
             while !starts.stopped.load(Ordering::Acquire) {

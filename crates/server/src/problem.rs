@@ -111,8 +111,8 @@ fn status(code: &str) -> StatusCode {
         | "paused" | "not-ended" | "still-needed" | "several-waits" | "no-worker" | "schedule-exists" => {
             StatusCode::CONFLICT
         }
-        "bad-answer" | "bad-inputs" | "key-conflict" | "bad-override" | "bad-selector" | "bad-expression" | "bad-schedule"
-        | "flow-import" | "ambiguous-selector" => StatusCode::UNPROCESSABLE_ENTITY,
+        "bad-answer" | "bad-inputs" | "key-conflict" | "bad-override" | "bad-selector" | "bad-expression"
+        | "bad-schedule" | "flow-import" | "ambiguous-selector" => StatusCode::UNPROCESSABLE_ENTITY,
         _ if code.starts_with("store-") => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     }

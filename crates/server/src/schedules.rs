@@ -4,6 +4,7 @@
 //! it and binds the inputs, so that those which do not fit are refused. Not here: what becomes of ticks
 //! (`kitaru_engine::manage`).
 
+use crate::Shared;
 use crate::executions::items;
 use crate::given::{At, Given, Nothing};
 use crate::problem::{Answer, Made, answer, made};
@@ -11,8 +12,8 @@ use crate::process::{Process, refusal};
 use crate::route::{Route, delete, get, post};
 use crate::scope::{Caller, Scope};
 use crate::start::{PATIENCE, no_worker};
-use crate::Shared;
 use axum::extract::State;
+use kitaru_core::Millis;
 use kitaru_core::schedule::Overlap;
 use kitaru_engine::manage::{self, ManageError, NewSchedule, view};
 use schemars::JsonSchema;
@@ -111,6 +112,7 @@ async fn add(State(shared): State<Shared>, caller: Caller, Given(asked): Given<A
 #[derive(Deserialize)]
 struct Bound {
     inputs: String,
+    deadline: Option<Millis>,
 }
 
 /// Adds a schedule.
@@ -140,6 +142,7 @@ pub fn set(shared: &Shared, asked: Add, by: &str) -> Result<Value> {
         entry: known.entry,
         inputs: bound.inputs,
         tags: asked.tags,
+        deadline: bound.deadline,
         overlap: asked.overlap.into(),
         backfill: asked.backfill,
     };

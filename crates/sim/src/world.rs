@@ -136,6 +136,7 @@ impl World {
             key: None,
             detached: false,
             pause_before: Vec::new(),
+            deadline: None,
             tags: Vec::new(),
         };
         let made = self.store.create(&id, self.now, vec![Body::Created(Box::new(created))], None);

@@ -71,7 +71,8 @@ impl World {
     /// All servers look at once. What fails is left to others.
     fn look(&self, now: Millis) -> usize {
         let told: Vec<_> = std::thread::scope(|scope| {
-            let all: Vec<_> = self.servers.iter().map(|one| scope.spawn(|| tick(one.as_ref(), now, |_| true))).collect();
+            let all: Vec<_> =
+                self.servers.iter().map(|one| scope.spawn(|| tick(one.as_ref(), now, |_| true))).collect();
             all.into_iter().map(|one| one.join().unwrap()).collect()
         });
         for failed in told.iter().flatten().flat_map(|told: &Ticked| &told.failed) {

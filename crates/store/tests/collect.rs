@@ -67,6 +67,7 @@ fn created(fork: Option<(ExecutionId, u64)>) -> Body {
         key: None,
         detached: false,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     }))
 }

@@ -43,6 +43,7 @@ fn start(store: &dyn Store) -> ExecutionId {
         key: None,
         detached: false,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     };
     let claim = Claim { owner: store.owner().unwrap(), lease_until: i64::MAX };

@@ -149,6 +149,7 @@ fn it_is_written_on() {
         key: None,
         detached: false,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     };
     store.create(&replay, row.updated_at, vec![Body::Created(Box::new(created))], None).unwrap();

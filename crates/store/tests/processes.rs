@@ -32,6 +32,7 @@ fn start(store: &dyn Store) -> ExecutionId {
         key: None,
         detached: false,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     };
     let taken = Taken { owner: owner.clone(), code: None, why: "start".to_owned() };

@@ -73,7 +73,10 @@ pub fn resumed(state: &State, times: &Times, now: Millis) -> State {
     if let Some(first) = times.next(state.until).filter(|first| *first <= now) {
         let last = times.newest(state.until, now, 1).pop().unwrap_or(first);
         let count = times.between(state.until, last).take(10 * MOST).count() as u64;
-        note(&mut next, Note { fate: Fate::Missed, from: first, tick: last, count, at: now, why: Some("it was paused".to_owned()) });
+        note(
+            &mut next,
+            Note { fate: Fate::Missed, from: first, tick: last, count, at: now, why: Some("it was paused".to_owned()) },
+        );
     }
     next.until = next.until.max(now);
     next
@@ -125,8 +128,15 @@ impl Desk<'_> {
                 (count, last) = (count + 1, tick);
             }
             let last = times.newest(last - 1, from - 1, 1).pop().unwrap_or(last);
-            let why = if spec.backfill { format!("nobody worked; the latest {MOST} are made up for") } else { "nobody worked".to_owned() };
-            note(&mut self.next, Note { fate: Fate::Missed, from: passed, tick: last, count, at: self.now, why: Some(why) });
+            let why = if spec.backfill {
+                format!("nobody worked; the latest {MOST} are made up for")
+            } else {
+                "nobody worked".to_owned()
+            };
+            note(
+                &mut self.next,
+                Note { fate: Fate::Missed, from: passed, tick: last, count, at: self.now, why: Some(why) },
+            );
         }
         match kept {
             [tick] if self.next.waiting.is_empty() => self.take_one(*tick, standing, is_open),

@@ -54,7 +54,8 @@ impl Times {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let parsed = parser.parse(fields).map_err(|error| format!("{cron:?} is no cron expression: {error}"))?;
         let found = TimeZoneDatabase::bundled().get(zone);
-        let zone = found.map_err(|_| format!("there is no time zone {zone:?}: they are called as Europe/Berlin, UTC"))?;
+        let zone =
+            found.map_err(|_| format!("there is no time zone {zone:?}: they are called as Europe/Berlin, UTC"))?;
         let both = fields.split_whitespace().nth(1).is_some_and(|hours| hours.starts_with('*'));
         let times = Self { cron: parsed, zone, both };
         // From the beginning of 2024, a leap year: a leap day is four years away at the most, but for 2100.
@@ -115,9 +116,9 @@ impl Times {
         let last = Timestamp::from_nanosecond(at.as_nanosecond() + 1).ok()?;
         let offset = i64::from(self.zone.to_offset(at).seconds());
         let start = self.zone.preceding(last).next().map(|one| one.timestamp().as_second());
-        let before = start.and_then(|start| Timestamp::from_second(start - 1).ok()).map_or(offset, |before| {
-            i64::from(self.zone.to_offset(before).seconds())
-        });
+        let before = start
+            .and_then(|start| Timestamp::from_second(start - 1).ok())
+            .map_or(offset, |before| i64::from(self.zone.to_offset(before).seconds()));
         let end = self.zone.following(at).next().map_or(i64::MAX / 4, |one| one.timestamp().as_second());
         Some(Stretch { start: start.unwrap_or(i64::MIN / 4), end, offset, before })
     }

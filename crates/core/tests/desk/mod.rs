@@ -87,6 +87,7 @@ pub fn created(code: Option<&str>) -> Created {
         key: None,
         detached: false,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     }
 }

@@ -57,7 +57,8 @@ pub use replay::{
 use resume::has_news;
 pub use resume::{Drift, Prepared, ResumeOptions, due, prepare, unbegun};
 pub use schedules::{
-    NewSchedule, add_schedule, pause_schedule, remove_schedule, resume_schedule, schedule, schedules, times_of, troubles,
+    NewSchedule, add_schedule, pause_schedule, remove_schedule, resume_schedule, schedule, schedules, times_of,
+    troubles,
 };
 pub use shape::shape;
 pub use stop::{Stopped, stop, stop_again};

@@ -254,6 +254,7 @@ pub fn create_replay(
         key: None,
         detached: false,
         pause_before: Vec::new(),
+        deadline: None,
     }))];
     for (at, values) in &planned.given {
         let call = &original.source.calls[*at];

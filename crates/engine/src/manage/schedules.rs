@@ -30,6 +30,8 @@ pub struct NewSchedule {
     pub inputs: String,
     /// Labels of its executions.
     pub tags: Vec<String>,
+    /// How long each may work before it is paused.
+    pub deadline: Option<Millis>,
     /// What happens to a tick that comes while the execution of the one before has not ended.
     pub overlap: Overlap,
     /// Whether missed ticks are made up for.
@@ -52,7 +54,8 @@ pub fn add_schedule(store: &dyn Store, new: NewSchedule, by: &str, now: Millis) 
         && name.len() <= 64
         && name.bytes().all(|one| one.is_ascii_alphanumeric() || b"._-".contains(&one));
     if !is_name {
-        let message = format!("{name:?} is no name of a schedule: it has letters, digits and . _ - in it, 64 at the most");
+        let message =
+            format!("{name:?} is no name of a schedule: it has letters, digits and . _ - in it, 64 at the most");
         return Err(ManageError::new("usage", message, None));
     }
     if new.entry.module.is_none() {
@@ -71,6 +74,7 @@ pub fn add_schedule(store: &dyn Store, new: NewSchedule, by: &str, now: Millis) 
         entry: new.entry,
         inputs: new.inputs,
         tags: new.tags,
+        deadline: new.deadline,
         overlap: new.overlap,
         backfill: new.backfill,
         by: by.to_owned(),
@@ -150,11 +154,7 @@ pub fn remove_schedule(store: &dyn Store, name: &str) -> Result<()> {
     Err(busy(name))
 }
 
-pub(super) fn change(
-    store: &dyn Store,
-    name: &str,
-    to: impl Fn(&Schedule) -> Result<State>,
-) -> Result<Schedule> {
+pub(super) fn change(store: &dyn Store, name: &str, to: impl Fn(&Schedule) -> Result<State>) -> Result<Schedule> {
     for _ in 0..TRIES {
         let one = find(store, name)?;
         let state = to(&one)?;
@@ -189,9 +189,8 @@ pub fn troubles(store: &dyn Store) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for one in schedules(store)? {
         let paused = one.state.paused.as_ref().and_then(|paused| paused.why.clone());
-        let refused = one.state.refused.as_ref().map(|refused| {
-            format!("its last tick could not begin: {}", refused.why)
-        });
+        let refused =
+            one.state.refused.as_ref().map(|refused| format!("its last tick could not begin: {}", refused.why));
         let Some(why) = paused.map(|why| format!("it is paused: {why}")).or(refused) else { continue };
         let verb = if one.state.paused.is_some() { "resume" } else { "show" };
         let next = format!("kitaru schedules {verb} {}", one.name);

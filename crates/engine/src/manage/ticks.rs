@@ -103,6 +103,7 @@ fn settle(store: &dyn Store, one: &Schedule, now: Millis, told: &mut Ticked) -> 
         key: Some(one.key(last.tick)),
         detached: false,
         pause_before: Vec::new(),
+        deadline: one.spec.deadline,
     };
     store.create(&id, now, vec![Body::Created(Box::new(created))], None)?;
     last.made = true;

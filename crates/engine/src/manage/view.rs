@@ -10,9 +10,8 @@ use kitaru_core::rows::{BreakpointRow, CallRow, ExecutionRow, Status, WaitRow};
 use kitaru_core::schedule::{Fate, Schedule};
 use kitaru_core::value::plain;
 use kitaru_core::{Body, Millis, Value};
-use kitaru_store::{ArtifactRow, ExecutionFilter, LinkRow, LogLine, Page, StatisticsRow, Store, TokenRow, WaitFilter,
-};
 use kitaru_store::StoreError;
+use kitaru_store::{ArtifactRow, ExecutionFilter, LinkRow, LogLine, Page, StatisticsRow, Store, TokenRow, WaitFilter};
 use serde_json::{Value as Json, json};
 
 /// Milliseconds since the epoch as ISO 8601 in UTC.
@@ -94,6 +93,7 @@ pub fn schedule(store: &dyn Store, one: &Schedule, now: Millis) -> Result<Json> 
         "flow": spec.flow,
         "cron": spec.cron,
         "timezone": spec.timezone,
+        "deadline_s": spec.deadline.map(|deadline| deadline as f64 / 1000.0),
         "overlap": spec.overlap.as_str(),
         "backfill": spec.backfill,
         "inputs": super::exact(&spec.inputs).map_or(Json::String(spec.inputs.clone()), plain),

@@ -12,7 +12,7 @@ mod waits;
 mod writing;
 
 pub use calls::{Asked, Begun, Drifted, Ended, Given, Served, Started};
-pub use holds::Halted;
+pub use holds::{DEADLINE, Halted};
 pub use waits::{News, Question};
 
 use crate::clock::Clock;
@@ -27,6 +27,7 @@ use kitaru_store::{LogLine, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// See the module.
 pub struct Session {
@@ -39,6 +40,8 @@ pub struct Session {
     changed: Condvar,
     fenced: AtomicBool,
     closed: AtomicBool,
+    /// When it has worked as long as it may; `None`: it may as long as it likes, or was asked to pause already.
+    deadline: Mutex<Option<Instant>>,
 }
 
 struct Inner {
@@ -65,6 +68,9 @@ impl Session {
         records: Records,
     ) -> Self {
         let seen = records.last_seq;
+        let left = records.worked.left().and_then(|left| u64::try_from(left).ok());
+        // A clock of the machine that only passes: what is set meanwhile does not count.
+        let deadline = left.and_then(|left| Instant::now().checked_add(Duration::from_millis(left)));
         let inner = Inner {
             pass: Pass::new(records),
             queue: writing::Queue::default(),
@@ -86,6 +92,7 @@ impl Session {
             changed: Condvar::new(),
             fenced: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            deadline: Mutex::new(deadline),
         }
     }
 

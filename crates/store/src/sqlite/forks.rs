@@ -178,6 +178,7 @@ mod tests {
             key: None,
             detached: false,
             pause_before: Vec::new(),
+            deadline: None,
             tags: Vec::new(),
         };
         let done = Completed { result: Value::of(&()).unwrap(), volatile: None, reused: Vec::new() };

@@ -22,6 +22,7 @@ pub fn created(flow: &str) -> Body {
         key: None,
         detached: false,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     }))
 }

@@ -14,6 +14,7 @@ pub fn schedule(name: &str, version: u64, until: Millis) -> Schedule {
         entry: EntryPoint { host: Some("h".to_owned()), ..EntryPoint::default() },
         inputs: "{\"text\":\"a\\u0000\\u001ab\"}".to_owned(),
         tags: vec!["nightly".to_owned()],
+        deadline: Some(7),
         overlap: Overlap::Queue,
         backfill: true,
         by: "me (cli)".to_owned(),
@@ -49,9 +50,13 @@ pub fn a_schedule_is_kept_changed_and_removed_by_its_version(with: &Fixture) {
 pub fn schedules_are_found_when_they_are_to_be_looked_at(with: &Fixture) {
     let (store, of) = (with.store.as_ref(), fresh());
     let name = |what: &str| format!("{what}-{of}");
-    for (what, look_at, until) in
-        [("a-due", Some(T - 1), T), ("b-now", Some(T), T), ("c-later", Some(T + 1), T), ("d-paused", None, T), ("e-ahead", None, T + 1)]
-    {
+    for (what, look_at, until) in [
+        ("a-due", Some(T - 1), T),
+        ("b-now", Some(T), T),
+        ("c-later", Some(T + 1), T),
+        ("d-paused", None, T),
+        ("e-ahead", None, T + 1),
+    ] {
         store.keep_schedule(schedule(&name(what), 1, until), look_at, None).unwrap();
     }
     let found = |by| -> Vec<String> {
@@ -78,7 +83,13 @@ pub fn of_several_that_change_a_schedule_one_does(with: &Fixture) {
                         Err(error) => assert_eq!(error.code(), "conflict"),
                     }
                     // The next round begins when this one is over.
-                    while store.queries().schedules(None).unwrap().iter().any(|one| one.name == name && one.version <= round) {
+                    while store
+                        .queries()
+                        .schedules(None)
+                        .unwrap()
+                        .iter()
+                        .any(|one| one.name == name && one.version <= round)
+                    {
                         std::thread::yield_now();
                     }
                 }
