@@ -1,7 +1,7 @@
 """A schedule starts its flow at its times, each once: whoever works, and whoever is killed on whichever line.
 
 Nobody waits for a clock here: a schedule that is put back has ticks that are due. When schedules tick across changes of
-the clocks is in ``crates/core/tests/schedule_times.rs``, three servers at once in ``crates/sim/tests/schedules.rs``.
+the clocks is in ``crates/core/tests/schedule_times.rs``, three servers at once in ``crates/engine/tests/schedules.rs``.
 """
 
 from __future__ import annotations

@@ -596,6 +596,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All schedules, by name.
+         * @description Scope: read.
+         */
+        get: operations["listSchedules"];
+        put?: never;
+        /**
+         * Start a flow that has run on this store before at the times of a cron expression.
+         * @description Scope: operate.
+         */
+        post: operations["addSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One schedule: its next ticks, and what became of the last.
+         * @description Scope: read.
+         */
+        get: operations["getSchedule"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a schedule. Its executions stay.
+         * @description Scope: operate.
+         */
+        delete: operations["removeSchedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a schedule tick no more until it is resumed. What it has begun goes on.
+         * @description Scope: operate.
+         */
+        post: operations["pauseSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a schedule tick again, from its next time on.
+         * @description Scope: operate.
+         */
+        post: operations["resumeSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/statistics": {
         parameters: {
             query?: never;
@@ -1193,6 +1281,9 @@ export interface components {
         Removed: {
             removed: number;
         };
+        RemovedSchedule: {
+            removed: string;
+        };
         Replayed: {
             /** Format: date-time */
             created_at: string;
@@ -1227,6 +1318,64 @@ export interface components {
             reuse: string;
             source: string;
             upto: number;
+        };
+        /** @description A flow that starts by the clock. */
+        Schedule: {
+            /** Format: date-time */
+            added_at: string;
+            backfill: boolean;
+            by: string;
+            cron: string;
+            /** @description How long each may work before it is paused. */
+            deadline_s: number | null;
+            flow: string;
+            inputs: components["schemas"]["Anything"];
+            /** @description The last tick that has an execution. `status` is null where that was deleted. */
+            last: {
+                execution: string;
+                status: string | null;
+                /** Format: date-time */
+                tick: string;
+            } | null;
+            name: string;
+            /** @description The next ticks, by UTC and by the wall clock of the zone. */
+            next: {
+                /** Format: date-time */
+                at: string;
+                local: string;
+            }[];
+            /** @enum {string} */
+            overlap: "skip" | "queue" | "cancel";
+            /** @description Set while it is paused; `kitaru` is the schedule itself. */
+            paused: {
+                /** Format: date-time */
+                at: string;
+                by: string;
+                why: string | null;
+            } | null;
+            /** @description Why the execution of the last tick could not begin. */
+            problem: string | null;
+            tags: string[];
+            /** @description What became of the last ticks, newest first; several in a row that went the same way are one. */
+            ticks: {
+                /** Format: date-time */
+                at: string;
+                count: number;
+                execution: string | null;
+                /** @enum {string} */
+                fate: "started" | "queued" | "skipped" | "missed" | "failed";
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                tick: string;
+                why: string | null;
+            }[];
+            timezone: string;
+            /** @description Ticks whose turn comes when the execution before them has ended. */
+            waiting: string[];
+        };
+        Schedules: {
+            items: components["schemas"]["Schedule"][];
         };
         /** @description Times are from creation to the last event. `running` is both what runs and what lost its process. */
         Statistics: {
@@ -1429,8 +1578,11 @@ export type Process = components['schemas']['Process'];
 export type Raised = components['schemas']['Raised'];
 export type Reason = components['schemas']['Reason'];
 export type Removed = components['schemas']['Removed'];
+export type RemovedSchedule = components['schemas']['RemovedSchedule'];
 export type Replayed = components['schemas']['Replayed'];
 export type ReplayOf = components['schemas']['ReplayOf'];
+export type Schedule = components['schemas']['Schedule'];
+export type Schedules = components['schemas']['Schedules'];
 export type Statistics = components['schemas']['Statistics'];
 export type Status = components['schemas']['Status'];
 export type Stopped = components['schemas']['Stopped'];
@@ -2656,6 +2808,229 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Anything"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSchedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedules"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Whether ticks that were missed while nobody worked are made up for: the latest 100 at the most, one after the
+                     *     other. Without it only the latest is.
+                     * @default false
+                     */
+                    backfill?: boolean;
+                    /** @description When: minute, hour, day of the month, month, day of the week; or `@hourly`, `@daily`, `@weekly`, `@monthly`. */
+                    cron: string;
+                    /** @description Name of the flow. */
+                    flow: string;
+                    /**
+                     * @description The flow's arguments by name.
+                     * @default {}
+                     */
+                    inputs?: {
+                        [key: string]: unknown;
+                    };
+                    /** @description What it is called; without it as the flow. */
+                    name?: string | null;
+                    /** @description What a tick does while the execution of the one before has not ended. */
+                    overlap?: "skip" | "queue" | "cancel";
+                    /**
+                     * @description Labels of its executions.
+                     * @default []
+                     */
+                    tags?: string[];
+                    /** @description The time zone of these times, such as `Europe/Berlin`; without it UTC. */
+                    timezone?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedSchedule"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
                 };
             };
             /** @description Refused. */
