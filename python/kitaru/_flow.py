@@ -16,6 +16,7 @@ from kitaru import _context, _entry
 from kitaru._checkpoint import kind_of, known
 from kitaru._entry import entry_point, is_importable
 from kitaru._given import given
+from kitaru._hook import install_excepthook
 from kitaru._options import Chosen, chosen, split
 from kitaru._run import Run
 from kitaru._spec import judge_priority
@@ -29,6 +30,7 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 
     from kitaru._flow_handle import FlowHandle
@@ -54,6 +56,7 @@ class Flow(Generic[P, R]):
         strict: bool = False,
         tags: tuple[str, ...] = (),
         priority: int = 0,
+        deadline: float | datetime.timedelta | None = None,
     ) -> None:
         self._function = function
         # Whose code it is: of a method, not what it is bound to.
@@ -68,7 +71,7 @@ class Flow(Generic[P, R]):
         judge_priority(priority)
         self._strict = strict
         self._priority = priority
-        self._chosen = chosen(Chosen(), tags=tags)
+        self._chosen = chosen(Chosen(), tags=tags, deadline=deadline)
         self._here_only = not is_importable(function)
         self._signature: Signature | None = None
         self._code: tuple[str | None] | None = None
@@ -118,17 +121,21 @@ class Flow(Generic[P, R]):
         detached: bool = False,
         pause_before: str | Sequence[str] = (),
         pool: str | None = None,
+        deadline: float | datetime.timedelta | None = None,
     ) -> Flow[P, R]:
         """The same flow, whose executions are started with these options when it is called or run.
 
         ``key``: what the execution is known by; the same key starts once, and whoever comes later gets that
         execution's result. ``tags``: labels to find it by. ``detached``: inside a flow, an execution that is not
         cancelled or paused with it, and that it does not wait for. ``pause_before``: calls to pause before. ``pool``:
-        of :meth:`submit`, whose workers run it.
+        of :meth:`submit`, whose workers run it. ``deadline``: it is paused when it has worked so long, in seconds; what
+        waits does not count.
 
         Raises :class:`KitaruUsageError` for values that mean nothing.
         """
-        return self._with(key=key, tags=tags, detached=detached, pause_before=pause_before, pool=pool)
+        return self._with(
+            key=key, tags=tags, detached=detached, pause_before=pause_before, pool=pool, deadline=deadline
+        )
 
     def _with(self, **options: Any) -> Flow[P, R]:
         if not options:
@@ -144,8 +151,8 @@ class Flow(Generic[P, R]):
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Starts an execution on a thread of its own and returns its handle at once.
 
-        ``key=``, ``tags=``, ``detached=`` and ``pause_before=`` are those of :meth:`options`, unless the flow's own
-        function has a parameter of that name or takes any keyword.
+        ``key=``, ``tags=``, ``detached=``, ``pause_before=`` and ``deadline=`` are those of :meth:`options`,
+        unless the flow's own function has a parameter of that name or takes any keyword.
         """
         kwargs, options = split(self._function, kwargs)
         return self._with(**options)._run(args, kwargs)
@@ -287,6 +294,7 @@ class Flow(Generic[P, R]):
                 wished.key,
                 wished.detached,
                 list(wished.pause_before),
+                wished.deadline,
             )
             return None if session is None else self._made(session)
 
@@ -297,7 +305,7 @@ class Flow(Generic[P, R]):
         from kitaru import _config
 
         entry, code, wished = json.dumps(entry_point(self._function)), self.code(), self._chosen
-        rest = (list(wished.tags), wished.key, list(wished.pause_before), wished.pool or "default")
+        rest = (list(wished.tags), wished.key, list(wished.pause_before), wished.pool or "default", wished.deadline)
         return _config.engine().submit(id, self.name, given.text, entry, code, parent, *rest)
 
     def _made(self, session: Session) -> Run:
@@ -356,43 +364,19 @@ def flow(
     strict: bool = False,
     tags: tuple[str, ...] = (),
     priority: int = 0,
+    deadline: float | datetime.timedelta | None = None,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 def flow(function: Any = None, /, **options: Any) -> Any:
     """Makes a function a flow: each call is an execution that survives crashes and can be resumed.
 
     ``name`` (default: the function's), ``on_drift`` (what happens when a recorded call is met with other inputs:
     ``"ask"``, ``"reuse"``, ``"rerun"``, ``"fail"``), ``strict`` (unrecorded calls and unencodable results are
-    errors), ``tags``, ``priority`` (whose calls go first at limits that they share: higher does).
+    errors), ``tags``, ``priority`` (whose calls go first at limits that they share: higher does), ``deadline`` (it is
+    paused when it has worked so long, in seconds or as a timedelta; what waits for people, time or others does not
+    count).
     """
     if function is None:
         return lambda inner: Flow(inner, **options)
     if not callable(function):
         raise KitaruUsageError(f"@flow decorates a function, not {function!r}")
     return Flow(function, **options)
-
-
-def install_excepthook() -> None:
-    """An uncaught suspension at the top of a script is one message and exit status 75, not a traceback.
-
-    Other exceptions are shown by the hook that was there, without this library's frames.
-    """
-    previous = sys.excepthook
-    if getattr(previous, "_kitaru", False):
-        return
-
-    def hook(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
-
-        if isinstance(error, (KitaruSuspended, KitaruPaused)):
-            sys.stderr.write(f"{error}\n")
-            sys.stderr.flush()
-            raise SystemExit(130 if getattr(error, "interrupted", False) else 75)
-        from kitaru._edge import clean_chain, last_failed
-
-        clean_chain(error)
-        previous(kind, error, error.__traceback__)
-        if last_failed.get("error") == id(error):
-            short = last_failed["exec_id"][-8:]
-            sys.stderr.write(f"{last_failed['flow']} {short} failed. After a fix: kitaru retry {short}\n")
-
-    hook._kitaru = True  # type: ignore[attr-defined]
-    sys.excepthook = hook

@@ -323,6 +323,7 @@ class Engine:
         key: str | None,
         detached: bool,
         pause_before: list[str],
+        deadline: int | None,
     ) -> Session | None:
         """Creates an execution and takes it; ``None``: one with that identifier exists."""
     def submit(
@@ -337,6 +338,7 @@ class Engine:
         key: str | None,
         pause_before: list[str],
         pool: str,
+        deadline: int | None,
     ) -> tuple[str, bool]:
         """Leaves an execution to the workers of a pool. Returns its identifier, and whether it is new."""
     def take(self, id: str, code: str | None, why: str) -> Session:
@@ -535,7 +537,7 @@ class Session:
     def flush(self) -> None:
         """Writes what rides along."""
     def interrupt(self, by: str, in_haste: bool = False) -> None:
-        """The process stops before the end, in an orderly way."""
+        """The process stops before the end, in an orderly way. ``in_haste``: a store that is away is not waited for."""
     def complete(self, result: str, volatile: str | None) -> list[str]:
         """The flow returned; ``volatile``: the path of what could not be stored in its result. Returns, in sentences,
         what was put in place in a replay and no call took."""

@@ -13,7 +13,7 @@ from kitaru.errors import KitaruUsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NAMES = ("key", "tags", "detached", "pause_before", "pool")
+NAMES = ("key", "tags", "detached", "pause_before", "pool", "deadline")
 
 
 class Chosen(NamedTuple):
@@ -24,6 +24,8 @@ class Chosen(NamedTuple):
     detached: bool = False
     pause_before: tuple[str, ...] = ()
     pool: str | None = None
+    # Milliseconds.
+    deadline: int | None = None
 
 
 def chosen(before: Chosen, **given: Any) -> Chosen:
@@ -41,7 +43,17 @@ def chosen(before: Chosen, **given: Any) -> Chosen:
         detached or before.detached,
         _more("pause_before", before.pause_before, given),
         pool or before.pool,
+        before.deadline if given.get("deadline") is None else _deadline(given["deadline"]),
     )
+
+
+def _deadline(given: Any) -> int:
+    import datetime
+
+    seconds = given.total_seconds() if isinstance(given, datetime.timedelta) else given
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 2**40:
+        raise KitaruUsageError(f"deadline={given!r}: it is a number of seconds, or a timedelta, above 0")
+    return max(1, round(seconds * 1000))
 
 
 def _more(name: str, before: tuple[str, ...], given: dict[str, Any]) -> tuple[str, ...]:

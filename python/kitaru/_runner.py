@@ -263,6 +263,8 @@ def execute(job: dict[str, Any]) -> Ran:
         flow = load_target(asked["target"])
         args, kwargs = arguments(flow, asked["inputs"])
         flow = flow._with(tags=asked.get("tags", ()), key=asked.get("key"), pause_before=asked.get("pause_before", ()))
+        if asked.get("deadline") is not None:
+            flow = flow._with(deadline=asked["deadline"] / 1000)
         if asked.get("pool") is not None:
             from kitaru._submitted import submit
 
@@ -310,7 +312,12 @@ def bind(asked: dict[str, Any]) -> dict[str, Any]:
     """
     flow = load_target(asked["target"]) if "target" in asked else load_entry(asked["entry"])
     given = flow._given(*arguments(flow, asked["inputs"]))
-    return {"flow": flow.name, "entry": _entry.entry_point(flow._function), "inputs": given.text}
+    return {
+        "flow": flow.name,
+        "entry": _entry.entry_point(flow._function),
+        "inputs": given.text,
+        "deadline": flow._chosen.deadline,
+    }
 
 
 def finish(flow: Flow[Any, Any], run: Run, given: Given) -> Ran:

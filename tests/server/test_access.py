@@ -71,7 +71,7 @@ class World:
 
     def state(self) -> list[Any]:
         """All that a request could have changed."""
-        tables = ("journal", "tokens", "links", "breakpoints", "limits", "audit")
+        tables = ("journal", "tokens", "links", "breakpoints", "limits", "schedules", "audit")
         # When a token was used is not changed by whoever asks.
         hidden = {"tokens": "id, name, scope, expires_at, revoked_at"}
         return [self.lab.query(f"SELECT {hidden.get(table, '*')} FROM {table}") for table in tables]

@@ -60,6 +60,7 @@ READS = {
     "kitaru_compare",
     "kitaru_list_breakpoints",
     "kitaru_list_limits",
+    "kitaru_list_schedules",
 }
 OPERATES = {
     "kitaru_run",
@@ -74,6 +75,9 @@ OPERATES = {
     "kitaru_close_limit",
     "kitaru_open_limit",
     "kitaru_remove_limit",
+    "kitaru_add_schedule",
+    "kitaru_pause_schedule",
+    "kitaru_remove_schedule",
 }
 SETS = {
     "read": READS,
@@ -81,8 +85,23 @@ SETS = {
     "operate": READS | {"kitaru_answer"} | OPERATES,
     "admin": READS | {"kitaru_answer"} | OPERATES | {"kitaru_delete"},
 }
-RUNS_CODE = {"kitaru_answer", "kitaru_run", "kitaru_resume", "kitaru_retry", "kitaru_replay", "kitaru_plan_replay"}
-DESTROYS = {"kitaru_answer", "kitaru_cancel", "kitaru_delete", "kitaru_remove_breakpoint", "kitaru_remove_limit"}
+RUNS_CODE = {
+    "kitaru_add_schedule",
+    "kitaru_answer",
+    "kitaru_plan_replay",
+    "kitaru_replay",
+    "kitaru_resume",
+    "kitaru_retry",
+    "kitaru_run",
+}
+DESTROYS = {
+    "kitaru_answer",
+    "kitaru_cancel",
+    "kitaru_delete",
+    "kitaru_remove_breakpoint",
+    "kitaru_remove_limit",
+    "kitaru_remove_schedule",
+}
 
 
 @pytest.fixture

@@ -297,7 +297,9 @@ def value_of(lab: Lab, exec_id: str, call: str) -> Any:
 
 
 def test_whoever_has_the_handle_waits_for_the_workers(desk: Lab, workers: Workers) -> None:
-    desk.write("waits.py", "from agent import agent, asks\nprint(agent.submit(2).wait(60))\nprint(asks.submit().wait(60))")
+    desk.write(
+        "waits.py", "from agent import agent, asks\nprint(agent.submit(2).wait(60))\nprint(asks.submit().wait(60))"
+    )
     waiting = desk.spawn(PYTHON, "waits.py")
     until(lambda: desk.items("ls"))
     workers.start()

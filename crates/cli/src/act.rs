@@ -18,12 +18,13 @@ type Result<T> = std::result::Result<T, ManageError>;
 
 /// `run`
 pub fn run(context: &mut Context<'_>, run: Run) -> Result<Answer> {
-    let Run { target, input, inputs: whole, tag: tags, pause_before, key, pool } = run;
+    let Run { target, input, inputs: whole, tag: tags, pause_before, key, deadline, pool } = run;
+    let deadline = deadline.as_deref().map(manage::span_of).transpose()?;
     let inputs = inputs(&input, whole.as_deref())?;
     for before in &pause_before {
         manage::check_before(before)?;
     }
-    let job = Job::Run { target, inputs, tags, pause_before: pause_before.clone(), key, pool: pool.clone() };
+    let job = Job::Run { target, inputs, tags, pause_before: pause_before.clone(), key, pool: pool.clone(), deadline };
     let id = carry_out(context, &job)?;
     if let Some(pool) = pool {
         let short = id.short();

@@ -132,7 +132,7 @@ pub enum Command {
     /// What was changed, by whom, and what came of it.
     Audit(Audit),
     /// Remove executions that ended long ago, and stored values that nothing refers to.
-    Gc(Gc),
+    Gc(crate::keep::Gc),
     /// Copy the store into a folder that is not there yet, while others use it.
     Backup {
         /// The folder.
@@ -172,28 +172,6 @@ pub struct Mcp {
     pub at_once: u16,
 }
 
-/// `kitaru gc`
-#[derive(Debug, clap::Args)]
-pub struct Gc {
-    /// Only what ended longer ago: a whole number and s, m, h, d or w.
-    #[arg(long, value_name = "AGE", value_parser = an_age)]
-    pub older_than: String,
-    /// Only executions of this flow, with all that they started.
-    #[arg(long)]
-    pub flow: Option<String>,
-    /// Only in these states: completed, cancelled, failed [default: completed and cancelled].
-    #[arg(long)]
-    pub status: Vec<String>,
-    /// Only say what would be removed.
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// An age that can be read.
-fn an_age(text: &str) -> Result<String, String> {
-    kitaru_engine::manage::age(text).map(|_| text.to_owned()).map_err(|error| error.hint.unwrap_or(error.message))
-}
-
 /// How a server's log looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogForm {
@@ -225,6 +203,9 @@ pub struct Run {
     /// What the execution is known by: the same key starts once.
     #[arg(long)]
     pub key: Option<String>,
+    /// Pause it when it has worked so long, not counting what waits for people: 90s, 15m, 2h.
+    #[arg(long, value_name = "SPAN")]
+    pub deadline: Option<String>,
     /// Run nothing here: leave it to the workers of this pool (`kitaru worker` has the pool `default`).
     #[arg(long, value_name = "NAME")]
     pub pool: Option<String>,

@@ -41,7 +41,8 @@ fn set(context: &mut Context<'_>, add: &AddBreakpoint) -> Result<Answer> {
     Ok(Answer { item: Some(view::breakpoint(&row)), text: crate::output::clean(&text), messages, ..Answer::default() })
 }
 
-fn refused(HostError { code, message, hint }: HostError) -> ManageError {
+/// A refusal of the host.
+pub fn refused(HostError { code, message, hint }: HostError) -> ManageError {
     ManageError { code, message, hint }
 }
 

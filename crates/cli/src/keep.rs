@@ -3,7 +3,7 @@
 //! Not here: what may go (`kitaru_engine::manage::gc`), and how a store is copied (`kitaru_store`).
 
 use crate::Context;
-use crate::args::{Args, Gc};
+use crate::args::Args;
 use crate::output::{Answer, clean};
 use crate::tokens::logged;
 use kitaru_engine::manage::{self, Actor, GcOptions, ManageError, Target};
@@ -16,6 +16,28 @@ use std::path::Path;
 const SHOWN: usize = 20;
 
 type Result<T> = std::result::Result<T, ManageError>;
+
+/// `kitaru gc`
+#[derive(Debug, clap::Args)]
+pub struct Gc {
+    /// Only what ended longer ago: a whole number and s, m, h, d or w.
+    #[arg(long, value_name = "AGE", value_parser = an_age)]
+    pub older_than: String,
+    /// Only executions of this flow, with all that they started.
+    #[arg(long)]
+    pub flow: Option<String>,
+    /// Only in these states: completed, cancelled, failed [default: completed and cancelled].
+    #[arg(long)]
+    pub status: Vec<String>,
+    /// Only say what would be removed.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// An age that can be read.
+fn an_age(text: &str) -> std::result::Result<String, String> {
+    kitaru_engine::manage::age(text).map(|_| text.to_owned()).map_err(|error| error.hint.unwrap_or(error.message))
+}
 
 /// `gc`
 pub fn gc(context: &mut Context<'_>, asked: &Gc) -> Result<Answer> {

@@ -61,6 +61,9 @@ pub enum Job {
         key: Option<String>,
         /// The pool whose workers run it; `None`: it runs at once.
         pool: Option<String>,
+        /// How long it may work before it is paused, in milliseconds; `None`: what its flow says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deadline: Option<Millis>,
     },
     /// Go on with an execution.
     Resume {
@@ -142,6 +145,8 @@ pub struct BoundAt {
     pub entry: EntryPoint,
     /// Its bound arguments, a JSON text.
     pub inputs: String,
+    /// How long an execution may work before it is paused.
+    pub deadline: Option<Millis>,
 }
 
 /// Runs user code.

@@ -2,6 +2,7 @@
 //!
 //! Not here: what becomes of ticks (`kitaru_engine::manage`), and loading a flow (the host).
 
+use crate::breakpoints::refused;
 use crate::output::{Answer, clean};
 use crate::tokens::logged;
 use crate::{BoundAt, Context, act, render, who};
@@ -127,10 +128,8 @@ fn set(context: &mut Context<'_>, add: &Add) -> Result<Answer> {
         .ok_or_else(|| ManageError::new("usage", format!("there is no overlap {}", add.overlap), None))?;
     let inputs = act::inputs(&add.input, add.inputs.as_deref())?;
     let job = json!({ "target": add.target, "inputs": inputs });
-    let BoundAt { flow, entry, inputs } = context
-        .host
-        .bind(&job, &context.place)
-        .map_err(|error| ManageError::new(&error.code, error.message, error.hint))?;
+    let bound = context.host.bind(&job, &context.place).map_err(refused)?;
+    let BoundAt { flow, entry, inputs, deadline } = bound;
     let given = json!({ "flow": flow, "name": add.name, "tags": add.tag });
     let new = NewSchedule {
         name: add.name.clone(),
@@ -140,6 +139,7 @@ fn set(context: &mut Context<'_>, add: &Add) -> Result<Answer> {
         entry,
         inputs,
         tags: add.tag.clone(),
+        deadline,
         overlap,
         backfill: add.backfill,
     };

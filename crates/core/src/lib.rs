@@ -36,6 +36,7 @@ pub mod schedule;
 pub mod selector;
 pub mod table;
 pub mod value;
+pub mod worked;
 
 pub use event::{Body, Event};
 pub use ids::{Digest, Epoch, ExecutionId, Millis, ScopeId, Seq};

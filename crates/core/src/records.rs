@@ -15,6 +15,7 @@ use crate::event::{
 use crate::fork::Forked;
 use crate::ids::{Millis, ScopeId, Seq};
 use crate::value::Value;
+use crate::worked::Worked;
 use std::collections::{HashMap, HashSet};
 
 /// What became of a call.
@@ -130,6 +131,8 @@ pub struct Records {
     pub inputs_set: Vec<InputsSet>,
     /// Selectors of calls to pause before in this execution, but for those that were met.
     pub pause_before: Vec<String>,
+    /// How long it has worked.
+    pub worked: Worked,
     /// Bodies of calls that were paused before and that nobody has let go on, with the selector of the breakpoint.
     pub held: HashMap<ScopeId, String>,
     /// Bodies of calls that were paused before and may run.
@@ -144,6 +147,7 @@ impl Records {
     /// Adds the event at `seq`.
     pub fn fold(&mut self, seq: Seq, at: Millis, body: &Body) {
         self.last_seq = self.last_seq.max(seq);
+        self.worked.fold(at, body);
         if self.fork.is_some() {
             self.note_put(seq, body);
         }

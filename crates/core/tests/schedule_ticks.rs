@@ -22,6 +22,7 @@ fn schedule(overlap: Overlap, backfill: bool) -> (Schedule, Times) {
         entry: EntryPoint::default(),
         inputs: "{}".to_owned(),
         tags: Vec::new(),
+        deadline: None,
         overlap,
         backfill,
         by: "cli".to_owned(),

@@ -155,12 +155,12 @@ fn searched(cron: &str, zone: &str, after: Millis, until: Millis) -> Vec<Millis>
         let here = Zoned::new(Timestamp::from_millisecond(at).unwrap(), tz.clone());
         let before = Zoned::new(Timestamp::from_millisecond(at - 60_000).unwrap(), tz.clone());
         let second = tz.to_ambiguous_timestamp(here.datetime());
-        let is_second = second.clone().earlier().unwrap() != here.timestamp() && second.is_ambiguous();
+        let is_second = second.earlier().unwrap() != here.timestamp() && second.is_ambiguous();
         let mut ticks = matches(here.datetime()) && (any_hour || !is_second);
         let mut left_out = before.datetime() + jiff::Span::new().minutes(1);
         while left_out < here.datetime() {
             ticks |= matches(left_out);
-            left_out = left_out + jiff::Span::new().minutes(1);
+            left_out += jiff::Span::new().minutes(1);
         }
         if ticks {
             found.push(at);

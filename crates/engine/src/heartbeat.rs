@@ -120,6 +120,7 @@ fn beat(store: &dyn Store, clock: &dyn Clock, codes: &Codes, desk: &Desk, shared
             if session.has_open_waits() && news || tell_all {
                 session.look();
             }
+            session.mind_deadline();
             session.flush(now - FLUSH);
         }
         drop(sessions);

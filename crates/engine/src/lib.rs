@@ -18,4 +18,4 @@ pub mod session;
 pub use clock::{Clock, SystemClock};
 pub use engine::Engine;
 pub use error::{EngineError, Result};
-pub use session::Session;
+pub use session::{DEADLINE, Session};

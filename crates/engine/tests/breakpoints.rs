@@ -49,6 +49,7 @@ impl Desk {
             detached: false,
             pool: None,
             pause_before: pause_before.iter().map(|one| (*one).to_owned()).collect(),
+            deadline: None,
             tags: Vec::new(),
         };
         self.engine.start(None, created).unwrap().unwrap()

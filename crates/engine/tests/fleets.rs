@@ -45,6 +45,7 @@ impl Desk {
             detached: false,
             pool: None,
             pause_before: Vec::new(),
+            deadline: None,
             tags: Vec::new(),
         };
         change(&mut created);

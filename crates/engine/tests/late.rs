@@ -22,6 +22,7 @@ fn asked(home: &std::path::Path, on_timeout: &str) -> (Arc<dyn Store>, Execution
         detached: false,
         pool: None,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     };
     store.create(&id, 1, vec![Body::Created(Box::new(created))], None).unwrap();

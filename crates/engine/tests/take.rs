@@ -65,6 +65,7 @@ fn create(store: &dyn Store) -> ExecutionId {
         detached: false,
         pool: None,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     };
     store.create(&id, 1, vec![Body::Created(Box::new(created))], None).unwrap();

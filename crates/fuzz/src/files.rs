@@ -53,6 +53,7 @@ fn made() -> Result<Base, Box<dyn std::error::Error>> {
         detached: false,
         pool: None,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     }))];
     for text in texts() {

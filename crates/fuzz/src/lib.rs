@@ -26,6 +26,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "breakpoint", samples: texts::breakpoints, run: texts::breakpoint },
     Target { name: "condition", samples: texts::conditions, run: texts::condition },
     Target { name: "path", samples: texts::paths, run: texts::path },
+    Target { name: "schedule", samples: texts::schedules, run: texts::schedule },
     Target { name: "identifier", samples: texts::identifiers, run: texts::identifier },
     Target { name: "journal", samples: journal::samples, run: journal::journal },
     Target { name: "pack", samples: files::packs, run: files::pack },

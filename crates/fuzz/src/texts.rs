@@ -1,7 +1,8 @@
-//! Texts that people and programs give: selectors, breakpoints, conditions, paths, identifiers.
+//! Texts that people and programs give: selectors, breakpoints, conditions, paths, times of schedules, identifiers.
 
 use kitaru_core::breakpoint::Before;
 use kitaru_core::condition::Condition;
+use kitaru_core::schedule::Times;
 use kitaru_core::selector::Selector;
 use kitaru_core::{ExecutionId, path};
 use serde_json::{Value, json};
@@ -70,6 +71,28 @@ pub fn path(bytes: &[u8]) {
     } else {
         assert!(found.is_err(), "{found:?} is there, and cannot be replaced");
         assert_eq!(root, before, "what is refused changes nothing");
+    }
+}
+
+pub fn schedules() -> Vec<Vec<u8>> {
+    all(&[
+        "30 6 * * mon-fri\nEurope/Berlin",
+        "*/15 0-3,23 L feb-mar sun#2\nAustralia/Lord_Howe",
+        "@hourly\nAmerica/Havana",
+        "0 0 15W * *\nUTC",
+    ])
+}
+
+pub fn schedule(bytes: &[u8]) {
+    let Some((cron, zone)) = text(bytes).and_then(|text| text.split_once('\n')) else { return };
+    let Ok(times) = Times::read(cron, zone) else { return };
+    // Across both changes of a year.
+    for from in [1_774_720_800_000, 1_793_469_600_000] {
+        let found: Vec<i64> = times.between(from, from + 86_400_000).take(2_000).collect();
+        assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "{cron:?} in {zone:?} goes back");
+        if let Some(last) = found.last() {
+            assert_eq!(times.newest(from, *last, 1), [*last], "{cron:?} in {zone:?}");
+        }
     }
 }
 

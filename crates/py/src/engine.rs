@@ -37,7 +37,7 @@ impl Engine {
     }
 
     /// Creates an execution and takes it; `None` when one with that identifier exists.
-    #[pyo3(signature = (id, flow, inputs, entry, code, parent, tags, key, detached, pause_before))]
+    #[pyo3(signature = (id, flow, inputs, entry, code, parent, tags, key, detached, pause_before, deadline))]
     #[allow(clippy::too_many_arguments)]
     fn start(
         &self,
@@ -52,6 +52,7 @@ impl Engine {
         key: Option<String>,
         detached: bool,
         pause_before: Vec<String>,
+        deadline: Option<i64>,
     ) -> PyResult<Option<Session>> {
         let misuse = |error: serde_json::Error| raise_code(py, "misuse", &error.to_string());
         let entry: EntryPoint = serde_json::from_str(entry).map_err(misuse)?;
@@ -66,6 +67,7 @@ impl Engine {
             detached,
             pool: None,
             pause_before,
+            deadline,
             tags,
         };
         let started = py.detach(|| self.engine.start(id.map(ExecutionId::new), created));
@@ -90,6 +92,7 @@ impl Engine {
         key: Option<String>,
         pause_before: Vec<String>,
         pool: String,
+        deadline: Option<i64>,
     ) -> PyResult<(String, bool)> {
         let misuse = |error: serde_json::Error| raise_code(py, "misuse", &error.to_string());
         let created = Created {
@@ -104,6 +107,7 @@ impl Engine {
             key,
             pool: Some(pool),
             pause_before,
+            deadline,
             tags,
         };
         let id = id.map_or_else(kitaru_engine::manage::new_id, ExecutionId::new);

@@ -22,6 +22,7 @@ struct Asked {
     entry: EntryPoint,
     inputs: String,
     tags: Vec<String>,
+    deadline: Option<i64>,
     overlap: String,
     backfill: bool,
 }
@@ -44,6 +45,7 @@ pub fn manage_add_schedule(py: Python<'_>, engine: &Bound<'_, Engine>, asked: &s
             entry: asked.entry,
             inputs: asked.inputs,
             tags: asked.tags,
+            deadline: asked.deadline,
             overlap,
             backfill: asked.backfill,
         };

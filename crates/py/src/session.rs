@@ -304,8 +304,7 @@ impl Session {
     }
 
     fn drop_records(&self, py: Python<'_>, records: Vec<u64>, why: &str) -> PyResult<()> {
-        let done = py.detach(|| self.inner.drop_records(records, why));
-        Self::out(py, done)
+        Self::out(py, py.detach(|| self.inner.drop_records(records, why)))
     }
 
     fn failed_calls(&self) -> Vec<(u64, String, String)> {
@@ -375,13 +374,11 @@ impl Session {
     }
 
     fn close_wait(&self, py: Python<'_>, call: usize, why: &str) -> PyResult<()> {
-        let done = py.detach(|| self.inner.close_wait(CallId(call), why));
-        Self::out(py, done)
+        Self::out(py, py.detach(|| self.inner.close_wait(CallId(call), why)))
     }
 
     fn answer_wait(&self, py: Python<'_>, call: usize, value: String, by: &str) -> PyResult<()> {
-        let done = py.detach(|| self.inner.answer_wait(CallId(call), value, by));
-        Self::out(py, done)
+        Self::out(py, py.detach(|| self.inner.answer_wait(CallId(call), value, by)))
     }
 
     fn wait_done(&self) {
@@ -455,19 +452,16 @@ impl Session {
 
     #[pyo3(signature = (result, volatile))]
     fn complete(&self, py: Python<'_>, result: String, volatile: Option<String>) -> PyResult<Vec<String>> {
-        let done = py.detach(|| self.inner.complete(result, volatile));
-        Self::out(py, done)
+        Self::out(py, py.detach(|| self.inner.complete(result, volatile)))
     }
 
     fn fail(&self, py: Python<'_>, error: ErrorTuple, sources: Vec<u64>) -> PyResult<Vec<String>> {
         let error = error_data(py, error)?;
-        let done = py.detach(|| self.inner.fail(error, sources));
-        Self::out(py, done)
+        Self::out(py, py.detach(|| self.inner.fail(error, sources)))
     }
 
     fn cancel(&self, py: Python<'_>, by: &str) -> PyResult<()> {
-        let done = py.detach(|| self.inner.cancel(by));
-        Self::out(py, done)
+        Self::out(py, py.detach(|| self.inner.cancel(by)))
     }
 
     fn stop_requested(&self) -> Option<&'static str> {

@@ -13,6 +13,7 @@ use crate::route::{Route, delete, get, post};
 use crate::scope::{Caller, Scope};
 use crate::start::{PATIENCE, no_worker};
 use axum::extract::State;
+use kitaru_core::Millis;
 use kitaru_core::schedule::Overlap;
 use kitaru_engine::manage::{self, ManageError, NewSchedule, view};
 use schemars::JsonSchema;
@@ -111,6 +112,7 @@ async fn add(State(shared): State<Shared>, caller: Caller, Given(asked): Given<A
 #[derive(Deserialize)]
 struct Bound {
     inputs: String,
+    deadline: Option<Millis>,
 }
 
 /// Adds a schedule.
@@ -140,6 +142,7 @@ pub fn set(shared: &Shared, asked: Add, by: &str) -> Result<Value> {
         entry: known.entry,
         inputs: bound.inputs,
         tags: asked.tags,
+        deadline: bound.deadline,
         overlap: asked.overlap.into(),
         backfill: asked.backfill,
     };

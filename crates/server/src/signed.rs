@@ -8,6 +8,7 @@ use crate::scope::Caller;
 use kitaru_core::event::PauseReason;
 use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, ExecutionId, Seq};
+use kitaru_engine::DEADLINE;
 use kitaru_store::store::Result;
 use kitaru_store::wire::Write;
 use kitaru_store::{Limiting, Store, StoreError};
@@ -34,7 +35,9 @@ pub fn sign(store: &dyn Store, caller: &Caller, writes: &mut [Write]) -> Result<
             let with = asked_above(event).cloned();
             let stops = matches!(event, Body::StopRequested(_) | Body::Cancelled(_) | Body::Paused(_));
             let Some(by) = event.by_mut() else { continue };
-            let known = is_act(store, by)? || (stops && has_asked(store, &id, with.as_ref(), by)?);
+            let known = is_act(store, by)?
+                || (stops && by.starts_with(DEADLINE))
+                || (stops && has_asked(store, &id, with.as_ref(), by)?);
             if !known {
                 *by = named(&caller.by, by);
             }

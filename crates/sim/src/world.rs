@@ -74,7 +74,7 @@ const FLOWS: u32 = 4;
 /// end of the trace.
 pub fn simulate(store: &Arc<dyn Store>, name: &str, settings: Settings) -> Result<Report, String> {
     let mut rng = Rng::new(settings.seed);
-    let shared = Shared::new(Rng::new(rng.next()), rng.below(12), settings.cheat);
+    let shared = Shared::new(Rng::new(rng.draw()), rng.below(12), settings.cheat);
     let mut world = World {
         store: Arc::clone(store),
         shared: Arc::new(Mutex::new(shared)),
@@ -137,6 +137,7 @@ impl World {
             detached: false,
             pool: None,
             pause_before: Vec::new(),
+            deadline: None,
             tags: Vec::new(),
         };
         let made = self.store.create(&id, self.now, vec![Body::Created(Box::new(created))], None);

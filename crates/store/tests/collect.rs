@@ -68,6 +68,7 @@ fn created(fork: Option<(ExecutionId, u64)>) -> Body {
         detached: false,
         pool: None,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     }))
 }

@@ -44,6 +44,7 @@ fn start(store: &dyn Store) -> ExecutionId {
         detached: false,
         pool: None,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     };
     let claim = Claim { owner: store.owner().unwrap(), lease_until: i64::MAX };

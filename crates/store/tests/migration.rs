@@ -150,6 +150,7 @@ fn it_is_written_on() {
         detached: false,
         pool: None,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     };
     store.create(&replay, row.updated_at, vec![Body::Created(Box::new(created))], None).unwrap();

@@ -61,6 +61,7 @@ fn created() -> Body {
         detached: false,
         pool: None,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     }))
 }

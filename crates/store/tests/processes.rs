@@ -33,6 +33,7 @@ fn start(store: &dyn Store) -> ExecutionId {
         detached: false,
         pool: None,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     };
     let taken = Taken { owner: owner.clone(), code: None, why: "start".to_owned() };

@@ -6,7 +6,6 @@ Not here: what becomes of ticks, which the engine decides.
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +13,7 @@ from kitaru.client.items import time_of, who
 from kitaru.client.recording import flow_frame, looks
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable
 
     from kitaru._flow import Flow
@@ -122,6 +122,7 @@ class Schedules:
             "entry": entry_point(flow._function),
             "inputs": given.text,
             "tags": list(tags),
+            "deadline": flow._chosen.deadline,
             "overlap": overlap,
             "backfill": backfill,
         }

@@ -2,7 +2,7 @@
 //!
 //! Not here: the calls that are made in a scope ([`super::call`]).
 
-use crate::ids::{Digest, ExecutionId, ScopeId, Seq};
+use crate::ids::{Digest, ExecutionId, Millis, ScopeId, Seq};
 use crate::lease::Owner;
 use crate::value::Value;
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,9 @@ pub struct Created {
     /// Selectors of calls to pause before, in this execution only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pause_before: Vec<String>,
+    /// How long it may work before it is paused: see [`crate::worked`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Millis>,
 }
 
 /// Which of the matching records of a source a replay is served.

@@ -59,6 +59,9 @@ pub struct Spec {
     /// Labels of its executions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// How long each may work before it is paused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Millis>,
     /// See [`Overlap`].
     pub overlap: Overlap,
     /// Whether ticks that were missed while nobody worked are made up for.

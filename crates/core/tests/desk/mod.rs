@@ -88,6 +88,7 @@ pub fn created(code: Option<&str>) -> Created {
         detached: false,
         pool: None,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     }
 }

@@ -78,7 +78,7 @@ impl Life {
             self.tally.passes += 1;
             model.begin(&desk.journal, version);
             let ran_before = model.ran;
-            let mut world = World::new(desk, Rng::new(self.rng.next()), model, pass);
+            let mut world = World::new(desk, Rng::new(self.rng.draw()), model, pass);
             world.conditions.mended = mended;
             world.commits = (crashes > 0).then(|| self.rng.below(14));
             let mut world = run(world, flow);

@@ -297,7 +297,7 @@ impl Lives {
         let (mut crashes, mut raced) = (self.plan.crashes, 0);
         for pass in 0..200 {
             model.begin(&desk.journal, self.code);
-            let mut world = World::new(desk, Rng::new(self.rng.next()), model, pass);
+            let mut world = World::new(desk, Rng::new(self.rng.draw()), model, pass);
             world.conditions.clone_from(&self.conditions);
             world.commits = (crashes > 0).then(|| self.rng.below(14));
             let mut world = run(world, &self.flow);

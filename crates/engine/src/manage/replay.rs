@@ -257,6 +257,7 @@ pub fn create_replay(
         detached: false,
         pool: options.pool.clone(),
         pause_before: Vec::new(),
+        deadline: None,
     }))];
     for (at, values) in &planned.given {
         let call = &original.source.calls[*at];

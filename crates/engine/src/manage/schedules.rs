@@ -30,6 +30,8 @@ pub struct NewSchedule {
     pub inputs: String,
     /// Labels of its executions.
     pub tags: Vec<String>,
+    /// How long each may work before it is paused.
+    pub deadline: Option<Millis>,
     /// What happens to a tick that comes while the execution of the one before has not ended.
     pub overlap: Overlap,
     /// Whether missed ticks are made up for.
@@ -72,6 +74,7 @@ pub fn add_schedule(store: &dyn Store, new: NewSchedule, by: &str, now: Millis) 
         entry: new.entry,
         inputs: new.inputs,
         tags: new.tags,
+        deadline: new.deadline,
         overlap: new.overlap,
         backfill: new.backfill,
         by: by.to_owned(),

@@ -104,6 +104,7 @@ fn settle(store: &dyn Store, one: &Schedule, now: Millis, told: &mut Ticked) -> 
         detached: false,
         pool: Some(DEFAULT_POOL.to_owned()),
         pause_before: Vec::new(),
+        deadline: one.spec.deadline,
     };
     store.create(&id, now, vec![Body::Created(Box::new(created))], None)?;
     last.made = true;

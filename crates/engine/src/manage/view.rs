@@ -93,6 +93,7 @@ pub fn schedule(store: &dyn Store, one: &Schedule, now: Millis) -> Result<Json> 
         "flow": spec.flow,
         "cron": spec.cron,
         "timezone": spec.timezone,
+        "deadline_s": spec.deadline.map(|deadline| deadline as f64 / 1000.0),
         "overlap": spec.overlap.as_str(),
         "backfill": spec.backfill,
         "inputs": super::exact(&spec.inputs).map_or(Json::String(spec.inputs.clone()), plain),

@@ -6,13 +6,18 @@
 use super::calls::stale;
 use super::{Inner, Session, json};
 use crate::error::{EngineError, Result};
-use crate::manage::pending;
+use crate::manage::{ManageError, next, pending, stop};
 use kitaru_core::breakpoint::{Breakpoints, Met};
 use kitaru_core::event::{Interrupted, PauseReason, Paused, Stop, StopRequested};
 use kitaru_core::matcher::CallId;
 use kitaru_core::rows::BreakpointRow;
 use kitaru_core::{Body, ExecutionId, Seq, Value};
 use kitaru_store::{Guard, StoreError};
+use std::sync::PoisonError;
+use std::time::Instant;
+
+/// Who asks for a pause when an execution has worked as long as it may.
+pub const DEADLINE: &str = "its deadline (";
 
 /// What holds a session.
 #[derive(Default)]
@@ -60,6 +65,29 @@ impl Session {
         };
         let mine: Vec<BreakpointRow> = rows.iter().filter(concerns).cloned().collect();
         holds.points.take(&mine, &pass.matcher.records.pause_before);
+    }
+
+    /// Asks for a pause, of it and of what it has started, when it has worked as long as it may. Its own process does, by the
+    /// way on which anybody else does.
+    pub fn mind_deadline(&self) {
+        let mut deadline = self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        if deadline.is_none_or(|at| Instant::now() < at) || !self.is_open() {
+            return;
+        }
+        let allowed = self.lock().pass.matcher.records.worked.deadline.unwrap_or_default();
+        let by = format!("{DEADLINE}{} of work)", next::span(allowed));
+        let asked = self
+            .store
+            .queries()
+            .execution(&self.id)
+            .map_err(ManageError::from)
+            .and_then(|row| stop(self.store.as_ref(), &row, Stop::Pause, &by, self.now()));
+        match asked {
+            Ok(_) => *deadline = None,
+            Err(error) if matches!(error.code.as_str(), "already-ended" | "paused") => *deadline = None,
+            // The store is away: it is asked again with the next beat.
+            Err(_) => {}
+        }
     }
 
     /// Whether no body begins any more.

@@ -13,7 +13,7 @@ mod waits;
 mod writing;
 
 pub use calls::{Asked, Begun, Drifted, Ended, Given, Served, Started};
-pub use holds::Halted;
+pub use holds::{DEADLINE, Halted};
 pub use turns::Standing;
 pub use waits::{News, Question};
 
@@ -30,6 +30,7 @@ use kitaru_store::{LogLine, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// See the module.
 pub struct Session {
@@ -44,6 +45,8 @@ pub struct Session {
     changed: Condvar,
     fenced: AtomicBool,
     closed: AtomicBool,
+    /// When it has worked as long as it may; `None`: it may as long as it likes, or was asked to pause already.
+    deadline: Mutex<Option<Instant>>,
 }
 
 /// What all sessions of an engine work with.
@@ -79,6 +82,9 @@ impl Session {
         records: Records,
     ) -> Self {
         let seen = records.last_seq;
+        let left = records.worked.left().and_then(|left| u64::try_from(left).ok());
+        // A clock of the machine that only passes: what is set meanwhile does not count.
+        let deadline = left.and_then(|left| Instant::now().checked_add(Duration::from_millis(left)));
         let inner = Inner {
             pass: Pass::new(records),
             queue: writing::Queue::default(),
@@ -103,6 +109,7 @@ impl Session {
             changed: Condvar::new(),
             fenced: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            deadline: Mutex::new(deadline),
         }
     }
 

@@ -40,7 +40,7 @@ pub fn tools() -> Vec<Tool> {
             "kitaru_remove_schedule",
             "Remove a schedule",
             (Scope::Operate, Hints { destroys: true, repeats: true, ..CHANGES }),
-            "Removes a schedule by its name. Its executions stay.",
+            "Removes a schedule by its name, so that it never ticks again. Its executions stay.",
             remove,
         ),
     ]

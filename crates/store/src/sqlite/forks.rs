@@ -180,6 +180,7 @@ mod tests {
             detached: false,
             pool: None,
             pause_before: Vec::new(),
+            deadline: None,
             tags: Vec::new(),
         };
         let done = Completed { result: Value::of(&()).unwrap(), volatile: None, reused: Vec::new() };

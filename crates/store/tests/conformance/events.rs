@@ -23,6 +23,7 @@ pub fn created(flow: &str) -> Body {
         detached: false,
         pool: None,
         pause_before: Vec::new(),
+        deadline: None,
         tags: Vec::new(),
     }))
 }

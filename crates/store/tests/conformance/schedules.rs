@@ -14,6 +14,7 @@ pub fn schedule(name: &str, version: u64, until: Millis) -> Schedule {
         entry: EntryPoint { host: Some("h".to_owned()), ..EntryPoint::default() },
         inputs: "{\"text\":\"a\\u0000\\u001ab\"}".to_owned(),
         tags: vec!["nightly".to_owned()],
+        deadline: Some(7),
         overlap: Overlap::Queue,
         backfill: true,
         by: "me (cli)".to_owned(),
