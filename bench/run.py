@@ -30,6 +30,7 @@ FIGURES = (
     "server",
     "dashboard",
     "postgres",
+    "workers",
     "package",
 )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import functools
 import json
-import sys
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from kitaru import _context, _entry
@@ -23,8 +22,6 @@ from kitaru._spec import judge_priority
 from kitaru._values import Signature
 from kitaru.errors import (
     KitaruGeneratorError,
-    KitaruPaused,
-    KitaruSuspended,
     KitaruSyncOnLoopError,
     KitaruUsageError,
 )
