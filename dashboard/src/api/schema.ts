@@ -1394,12 +1394,9 @@ export interface components {
         RemovedLimit: {
             removed: string;
         };
-<<<<<<< HEAD
         RemovedSchedule: {
             removed: string;
         };
-=======
->>>>>>> limits
         Replayed: {
             /** Format: date-time */
             created_at: string;
@@ -1444,6 +1441,8 @@ export interface components {
             backfill: boolean;
             by: string;
             cron: string;
+            /** @description How long each may work before it is paused. */
+            deadline_s: number | null;
             flow: string;
             inputs: components["schemas"]["Anything"];
             /** @description The last tick that has an execution. `status` is null where that was deleted. */
@@ -1701,10 +1700,7 @@ export type Raised = components['schemas']['Raised'];
 export type Reason = components['schemas']['Reason'];
 export type Removed = components['schemas']['Removed'];
 export type RemovedLimit = components['schemas']['RemovedLimit'];
-<<<<<<< HEAD
 export type RemovedSchedule = components['schemas']['RemovedSchedule'];
-=======
->>>>>>> limits
 export type Replayed = components['schemas']['Replayed'];
 export type ReplayOf = components['schemas']['ReplayOf'];
 export type Schedule = components['schemas']['Schedule'];
