@@ -451,7 +451,7 @@ class Session:
         and the flow goes on."""
     def flush(self) -> None:
         """Writes what rides along."""
-    def interrupt(self, by: str) -> None:
+    def interrupt(self, by: str, in_haste: bool = False) -> None:
         """The process stops before the end, in an orderly way."""
     def complete(self, result: str, volatile: str | None) -> list[str]:
         """The flow returned; ``volatile``: the path of what could not be stored in its result. Returns, in sentences,
