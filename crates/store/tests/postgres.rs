@@ -124,26 +124,49 @@ fn many_who_open_an_empty_database_at_once_fill_it_once() {
     assert_eq!(kitaru_store::migrate(&cluster.address("kitaru")).unwrap(), (Some(2), 2));
 }
 
-/// What the second format has added is taken out again: an execution that was asked for and not begun is its workers'.
+/// What the first version made.
+const FIRST: [&str; 2] = [
+    include_str!("../src/postgres/migrations/0001-tables.sql"),
+    include_str!("formats/postgres-1-writing.sql"),
+];
+
 #[test]
 fn a_store_of_the_first_format_is_refused_until_it_is_brought_up_to_date() {
     let cluster = Cluster::quick();
-    let address = cluster.address("old");
-    let store = opened(&address).unwrap();
-    let held = start(store.as_ref());
-    let unbegun = ExecutionId::new("unbegun");
-    store.create(&unbegun, now(store.as_ref()), vec![created()], None).unwrap();
-    drop(store);
-    run(&cluster, "ALTER TABLE old.executions DROP COLUMN pool, DROP COLUMN assigned_until");
-    run(&cluster, "CREATE INDEX executions_unbegun ON old.executions (n) WHERE epoch & 4294967295 = 0");
-    run(&cluster, "DROP TABLE old.limits, old.turns, old.schedules; DROP FUNCTION old.write_assign");
-    run(&cluster, "UPDATE old.kitaru_format SET version = 1");
+    let awaited = "00000000-0000-7000-8000-000000000001";
+    let reason = format!(r#"{{"awaits": [{{"least": 1, "executions": ["{awaited}"]}}], "executions": ["{awaited}"]}}"#);
+    let entry = serde_json::to_string(&EntryPoint::default()).unwrap();
+    // It takes a moment to start up.
+    drop(opened(&cluster.fresh()).unwrap());
+    run(&cluster, "CREATE SCHEMA first");
+    run(
+        &cluster,
+        &format!(
+            "SET search_path TO first; {} {}
+             CREATE TABLE kitaru_format (version bigint NOT NULL); INSERT INTO kitaru_format VALUES (1);
+             INSERT INTO executions (id, reversed, flow, status, reason, awaits, entry, tags, inputs, last_seq, created_at,
+                updated_at)
+             VALUES ('a', 'a', 'f', 'waiting', '{reason}', true, '{entry}', '{{}}', '{{\"inline\":1}}', 0, 1, 1),
+                ('b', 'b', 'f', 'interrupted', NULL, false, '{entry}', '{{}}', '{{\"inline\":1}}', 0, 1, 1)",
+            FIRST[0], FIRST[1]
+        ),
+    );
+    let address = cluster.address("first");
     assert_eq!(code(&address), "store-older");
     assert_eq!(kitaru_store::migrate(&address).unwrap(), (Some(1), 2));
     let store = opened(&address).unwrap();
-    let pool = |id| store.queries().execution(id).unwrap().pool;
-    assert_eq!((pool(&held), pool(&unbegun)), (None, Some("default".to_owned())));
-    store.append(&held, now(store.as_ref()), 1, step("after")).unwrap();
+    let filter = kitaru_store::ExecutionFilter {
+        awaits_on: Some(ExecutionId::new(awaited)),
+        ..kitaru_store::ExecutionFilter::default()
+    };
+    let page = kitaru_store::Page { limit: 10, offset: 0 };
+    assert_eq!(store.queries().executions(&filter, page).unwrap().len(), 1);
+    // What was asked for and nobody has begun is for workers now.
+    let pool = |id: &str| store.queries().execution(&ExecutionId::new(id)).unwrap().pool;
+    assert_eq!((pool("a"), pool("b")), (None, Some("default".to_owned())));
+    let id = start(store.as_ref());
+    assert_eq!(store.load(&id, 0, 0).unwrap().len(), 2);
+    store.append(&id, now(store.as_ref()), 1, step("after")).unwrap();
 }
 
 #[test]

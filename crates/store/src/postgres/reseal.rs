@@ -241,10 +241,7 @@ impl Postgres {
 impl Keyring for Postgres {
     fn in_use(&self) -> store::Result<InUse> {
         self.follow()?;
-        let now = self.seal.now();
-        let mut before: Vec<String> = now.keys().iter().map(ToString::to_string).collect();
-        let writes = before.pop();
-        Ok(InUse { writes, before, plain: now.has_plain() })
+        Ok(self.seal.now().in_use())
     }
 
     fn change(&self) -> store::Result<bool> {

@@ -11,6 +11,7 @@ mod place;
 pub mod rows;
 
 use crate::error::StoreError;
+use crate::keyring::InUse;
 pub use cipher::KeyId;
 use cipher::{Cipher, key_of};
 use keys::Key;
@@ -259,8 +260,10 @@ impl Sealing<'_> {
     }
 
     /// The keys by which anything may be sealed.
-    pub fn keys(&self) -> Vec<KeyId> {
-        self.state.as_ref().map(|state| state.record.keys.clone()).unwrap_or_default()
+    pub fn in_use(&self) -> InUse {
+        let Some(state) = &self.state else { return InUse::default() };
+        let mut before: Vec<String> = state.record.keys.iter().map(ToString::to_string).collect();
+        InUse { writes: before.pop(), before, plain: !state.inner.all }
     }
 
     /// The names of the keys, as the record has them; empty: the store is plain.
