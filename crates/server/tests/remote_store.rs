@@ -29,6 +29,8 @@ mod fleets;
 mod fold;
 #[path = "../../store/tests/conformance/forks.rs"]
 mod forks;
+#[path = "../../store/tests/conformance/limits.rs"]
+mod limits;
 #[path = "../../store/tests/conformance/listing.rs"]
 mod listing;
 #[path = "../../store/tests/conformance/once.rs"]
