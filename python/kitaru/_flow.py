@@ -16,6 +16,7 @@ from kitaru import _context, _entry
 from kitaru._checkpoint import kind_of, known
 from kitaru._entry import entry_point, is_importable
 from kitaru._given import given
+from kitaru._hook import install_excepthook
 from kitaru._options import Chosen, chosen, split
 from kitaru._run import Run
 from kitaru._spec import judge_priority
@@ -480,31 +481,3 @@ def flow(function: Any = None, /, **options: Any) -> Any:
     if not callable(function):
         raise KitaruUsageError(f"@flow decorates a function, not {function!r}")
     return Flow(function, **options)
-
-
-def install_excepthook() -> None:
-    """An uncaught suspension at the top of a script is one message and exit status 75, not a traceback.
-
-    Other exceptions are shown by the hook that was there, without this library's frames.
-    """
-    previous = sys.excepthook
-    if getattr(previous, "_kitaru", False):
-        return
-
-    def hook(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
-        from kitaru.errors import KitaruPaused
-
-        if isinstance(error, (KitaruSuspended, KitaruPaused)):
-            sys.stderr.write(f"{error}\n")
-            sys.stderr.flush()
-            raise SystemExit(130 if getattr(error, "interrupted", False) else 75)
-        from kitaru._edge import clean_chain, last_failed
-
-        clean_chain(error)
-        previous(kind, error, error.__traceback__)
-        if last_failed.get("error") == id(error):
-            short = last_failed["exec_id"][-8:]
-            sys.stderr.write(f"{last_failed['flow']} {short} failed. After a fix: kitaru retry {short}\n")
-
-    hook._kitaru = True  # type: ignore[attr-defined]
-    sys.excepthook = hook
