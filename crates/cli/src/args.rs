@@ -1,7 +1,7 @@
 //! What can be typed. Help, completion and the reference page are made of this.
 
 pub use crate::asked::Resume;
-use crate::asked::{Diff, Replay};
+use crate::asked::{Diff, Replay, from_one};
 use crate::guard::{Audit, Link, Listen, Tokens};
 use crate::limits::Limits;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -426,15 +426,6 @@ pub struct List {
     /// Which page, from 1.
     #[arg(long, default_value_t = 1, value_parser = from_one)]
     pub page: usize,
-}
-
-/// A number that counts from 1.
-pub fn from_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("it counts from 1".to_owned()),
-        Ok(number) => Ok(number),
-        Err(_) => Err("not a whole number".to_owned()),
-    }
 }
 
 /// `kitaru input`

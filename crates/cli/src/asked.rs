@@ -61,7 +61,7 @@ pub struct Replay {
     #[arg(long, value_name = "AGE", conflicts_with = "ids", value_parser = age, help_heading = "Which executions")]
     pub newer_than: Option<i64>,
     /// How many of a batch run together.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = crate::args::from_one)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = from_one)]
     pub limit_running: usize,
 }
 
@@ -136,4 +136,13 @@ pub struct Resume {
     /// Everything whose time has come, or whose answer is there.
     #[arg(long, conflicts_with = "id")]
     pub due: bool,
+}
+
+/// A number that counts from 1.
+pub fn from_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it counts from 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("not a whole number".to_owned()),
+    }
 }

@@ -107,7 +107,7 @@ pub struct Audit {
     #[arg(long)]
     pub by: Option<String>,
     /// How many.
-    #[arg(long, default_value_t = 50, value_parser = crate::args::from_one)]
+    #[arg(long, default_value_t = 50, value_parser = crate::asked::from_one)]
     pub limit: usize,
     /// Only those before that number.
     #[arg(long, value_name = "ID")]

@@ -125,10 +125,8 @@ fn many_who_open_an_empty_database_at_once_fill_it_once() {
 }
 
 /// What the first version made.
-const FIRST: [&str; 2] = [
-    include_str!("../src/postgres/migrations/0001-tables.sql"),
-    include_str!("formats/postgres-1-writing.sql"),
-];
+const FIRST: [&str; 2] =
+    [include_str!("../src/postgres/migrations/0001-tables.sql"), include_str!("formats/postgres-1-writing.sql")];
 
 #[test]
 fn a_store_of_the_first_format_is_refused_until_it_is_brought_up_to_date() {

@@ -1,3 +1,5 @@
+//! A schedule is exact, a burst is bounded, and no clock that jumps breaks either. Not here: who is next (stores).
+
 use super::*;
 
 const T: Millis = 1_700_000_000_000;

@@ -9,9 +9,12 @@ use crate::error::StoreError;
 use kitaru_core::limit::{Closed, Gate, Holds, Micros};
 use kitaru_core::{Epoch, ExecutionId, Millis, ScopeId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 /// How many places are counted before a call: further behind, that is all that is said.
 pub const COUNTED: u64 = 10_000;
+/// A wait for the store that is shorter is within what clocks may differ by.
+const LATE: Duration = Duration::from_secs(1);
 /// How often holders are looked at, whoever asks.
 const LOOK_AFTER: Millis = 1_000;
 /// The places of more calls than these are read together.
@@ -69,12 +72,20 @@ pub struct TurnRow {
     pub at: Micros,
 }
 
+/// See [`Rows::late`].
+pub fn late(begun: Instant) -> Millis {
+    let waited = begun.elapsed();
+    if waited < LATE { 0 } else { Millis::try_from(waited.as_millis()).unwrap_or(Millis::MAX) }
+}
+
 type Done<T, R> = Result<T, <R as Rows>::Fault>;
 
 /// A backend's statements. What changes anything runs in one transaction; there, whoever has read a limit with
 /// [`Rows::hold`] is alone with it until the end.
 pub trait Rows {
     type Fault: From<StoreError>;
+    /// For how long this has waited for the store, where that is long: so much later it is than whoever asked has said.
+    fn late(&self) -> Millis;
     /// The number of an execution that is held at that epoch.
     fn held(&self, id: &ExecutionId, epoch: Epoch) -> Done<Option<i64>, Self>;
     /// The number of an execution.
@@ -182,7 +193,7 @@ pub fn change<R: Rows>(rows: &R, what: &Limiting) -> Done<Limited, R> {
         Limiting::Set { name, bounds, by, at } => {
             let stored = rows.hold(name)?;
             let mut limit = Limit { set: Some((by.clone(), *at)), ..stored.clone() };
-            let now = limit.gate.mend(*at);
+            let now = limit.gate.mend(*at + rows.late());
             limit.gate.set(*bounds, now);
             pump(rows, name, limit, &stored, *at)?;
             rows.wake(name, *at)?;
@@ -261,7 +272,7 @@ fn ask<R: Rows>(rows: &R, one: &Ask, now: Millis) -> Done<Turn, R> {
 
 /// Gives all turns that are due, and keeps the limit where it has changed since it was stored.
 fn pump<R: Rows>(rows: &R, name: &str, mut limit: Limit, stored: &Limit, now: Millis) -> Done<(), R> {
-    let now = limit.gate.mend(now);
+    let now = limit.gate.mend(now + rows.late());
     let mut running = if limit.gate.bounds.at_once.is_some() { rows.running(name)? } else { 0 };
     while let Some(mut turn) = rows.next(name)? {
         let Ok(at) = limit.gate.give(now, running) else { break };
@@ -286,7 +297,7 @@ struct Seen {
 impl Seen {
     fn of<R: Rows>(rows: &R, name: &str, now: Millis) -> Done<Self, R> {
         let mut gate = rows.limit(name)?.unwrap_or_default().gate;
-        let now = gate.mend(now);
+        let now = gate.mend(now + rows.late());
         let running = if gate.bounds.at_once.is_some() { rows.running(name)? } else { 0 };
         Ok(Self { gate, running, now, places: None })
     }
@@ -396,7 +407,7 @@ fn remove<R: Rows>(rows: &R, name: &str) -> Done<bool, R> {
 
 fn close<R: Rows>(rows: &R, name: &str, closed: &Closed) -> Done<bool, R> {
     let mut limit = rows.hold(name)?;
-    let now = limit.gate.mend(closed.from);
+    let now = limit.gate.mend(closed.from + rows.late());
     if !limit.gate.close(closed.clone()) {
         return Ok(false);
     }

@@ -7,25 +7,27 @@ use super::Postgres;
 use super::conn::Conn;
 use super::fault::{Fault, Result};
 use super::param::{Columns, Param};
-use crate::limits::rules::{COUNTED, Limit, Rows, State, TurnRow, change, look};
+use crate::limits::rules::{COUNTED, Limit, Rows, State, TurnRow, change, late, look};
 use crate::limits::{Holder, Limited, Limiting};
 use crate::wire::Write;
 use kitaru_core::limit::{Bounds, Closed, Gate, Micros, Rate};
 use kitaru_core::{Epoch, ExecutionId, Millis, ScopeId};
+use std::time::Instant;
 use tokio_postgres::Row;
 
 impl Postgres {
     /// [`crate::Store::limiting`].
     pub(super) fn limits(&self, what: &Limiting) -> crate::store::Result<Limited> {
-        if let Some(found) = self.read(|db| look(&Statements(db), what))? {
+        let begun = Instant::now();
+        if let Some(found) = self.read(|db| look(&Statements(db, begun), what))? {
             return Ok(found);
         }
         match what {
             Limiting::Ask(..) | Limiting::Look(..) | Limiting::Holders(..) => self.again(|db| {
-                db.transaction("BEGIN; SET LOCAL synchronous_commit = off", |db| change(&Statements(db), what))
+                db.transaction("BEGIN; SET LOCAL synchronous_commit = off", |db| change(&Statements(db, begun), what))
             }),
             // Whoever waits notices.
-            _ => self.noticed(|db, _| change(&Statements(db), what)),
+            _ => self.noticed(|db, _| change(&Statements(db, begun), what)),
         }
     }
 }
@@ -45,7 +47,7 @@ pub fn ended(writes: &[Write]) -> Option<[Param; 3]> {
 }
 
 /// See the module.
-pub struct Statements<'a>(pub &'a Conn);
+pub struct Statements<'a>(&'a Conn, Instant);
 
 const LIMIT: &str =
     "SELECT name, at_once, rate, period, burst, set_by, set_at, due, closed_from, closed_until, closed_by,
@@ -118,6 +120,10 @@ impl Statements<'_> {
 
 impl Rows for Statements<'_> {
     type Fault = Fault;
+
+    fn late(&self) -> Millis {
+        late(self.1)
+    }
 
     fn held(&self, id: &ExecutionId, epoch: Epoch) -> Result<Option<i64>> {
         let text = "SELECT n FROM executions WHERE id = $1 AND epoch = $2 AND owner IS NOT NULL";

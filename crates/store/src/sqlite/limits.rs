@@ -6,18 +6,20 @@ use super::Sqlite;
 use super::fault::{Fault, Result};
 use super::seal::Db;
 use super::writer::Durable;
-use crate::limits::rules::{COUNTED, Limit, Rows, State, TurnRow, change, look};
+use crate::limits::rules::{COUNTED, Limit, Rows, State, TurnRow, change, late, look};
 use crate::limits::{Holder, Limited, Limiting};
 use crate::wire::odd;
 use kitaru_core::limit::{Bounds, Closed, Gate, Micros, Rate};
 use kitaru_core::{Epoch, ExecutionId, Millis, ScopeId};
 use rusqlite::{OptionalExtension, Row, params};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 impl Sqlite {
     /// [`crate::Store::limiting`].
     pub(super) fn limits(&self, what: Limiting) -> crate::store::Result<Limited> {
-        if let Some(found) = self.read(|db| look(&Statements(db), &what))? {
+        let begun = Instant::now();
+        if let Some(found) = self.read(|db| look(&Statements(db, begun), &what))? {
             return Ok(found);
         }
         // Who has set a limit is told when that is kept.
@@ -28,7 +30,7 @@ impl Sqlite {
         let told = Arc::new(Mutex::new(None));
         let answer = Arc::clone(&told);
         self.write(durable, move |db, _| {
-            *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(change(&Statements(db), &what)?);
+            *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(change(&Statements(db, begun), &what)?);
             Ok(0)
         })?;
         let done = told.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -49,7 +51,7 @@ pub fn ended(db: &Db, n: i64, epoch: Epoch, calls: &[ScopeId]) -> Result<()> {
 }
 
 /// See the module.
-pub struct Statements<'a>(pub &'a Db);
+pub struct Statements<'a>(&'a Db, Instant);
 
 const LIMIT: &str = "name, at_once, rate, period, burst, set_by, set_at, due, closed_from, closed_until, closed_by,
     closed_why, given, clock, looked_at";
@@ -93,6 +95,10 @@ fn turn(row: &Row<'_>) -> rusqlite::Result<TurnRow> {
 
 impl Rows for Statements<'_> {
     type Fault = Fault;
+
+    fn late(&self) -> Millis {
+        late(self.1)
+    }
 
     fn held(&self, id: &ExecutionId, epoch: Epoch) -> Result<Option<i64>> {
         let mut select =
