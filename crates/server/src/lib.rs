@@ -43,6 +43,7 @@ mod route;
 mod rules;
 mod schedules;
 mod scope;
+mod serves;
 mod signals;
 mod signed;
 mod start;
@@ -55,11 +56,11 @@ mod work;
 
 pub use mcp::{Stdio, serve_stdio};
 pub use scope::Scope;
+pub use serves::Serves;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use carry::Carrier;
-pub use carry::Serves;
 use feed::Feed;
 use kitaru_core::Millis;
 use kitaru_engine::manage::ManageError;

@@ -3,7 +3,8 @@
 //! Several workers look at one store. What one of them is about to begin is given to it first ([`Store::assign`]), so that
 //! the others begin something else. Not here: beginning it (`carry`).
 
-use crate::carry::{Work, is_at_home};
+use crate::carry::Work;
+use crate::serves::is_at_home;
 use kitaru_core::Millis;
 use kitaru_core::rows::ExecutionRow;
 use kitaru_core::schedule::Schedule;

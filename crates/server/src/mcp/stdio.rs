@@ -4,11 +4,12 @@
 //! on to their end whatever becomes of this one. Not here: a server, and looking for what is due.
 
 use super::handler::Handler;
-use crate::carry::{Carrier, Serves, Setup};
+use crate::carry::Carrier;
 use crate::feed::Feed;
 use crate::log::Log;
 use crate::process::Place;
 use crate::scope::{Caller, Scope};
+use crate::serves::{Serves, Setup};
 use crate::signals::Signals;
 use crate::{Shared, broken};
 use kitaru_engine::manage::ManageError;

@@ -189,13 +189,13 @@ fn item(pen: &Pen<'_>, one: &Write, payloads: &mut Vec<String>, dead: Option<&st
         }
         Write::AddBreakpoint(row) => fields(json!({
             "verb": "add_breakpoint", "flow": row.flow, "file": row.file, "before": row.before, "every": row.every,
-            "condition": row.condition.as_deref().map(|text| pen.put(|| condition(row), text)), "by": row.by, "at": row.at,
+            "condition": row.condition.as_deref().map(|text| pen.put(|| named::condition_place(&row.flow, &row.before, &row.by, row.at), text)), "by": row.by, "at": row.at,
         })),
         Write::RemoveBreakpoint(id) => fields(json!({ "verb": "remove_breakpoint", "id": id })),
         Write::KeepSchedule(one, look_at, seen) => fields(json!({
             "verb": "keep_schedule", "name": one.name, "version": one.version, "look_at": look_at,
             "decided": one.state.until, "seen": seen,
-            "body": pen.put(|| schedule(&one.name, one.version), &serde_json::to_string(one)?),
+            "body": pen.put(|| named::schedule_place(&one.name, one.version), &serde_json::to_string(one)?),
         })),
         Write::RemoveSchedule(name, seen) => fields(json!({ "verb": "remove_schedule", "name": name, "seen": seen })),
         Write::KeepCode(digest, parts) => {
@@ -479,16 +479,6 @@ fn execution(pen: &Pen<'_>, patch: &ExecutionPatch) -> Result<Option<Json>> {
         Fruitless::Reset => change["fruitless"] = json!("reset"),
     }
     Ok(Some(change))
-}
-
-/// Where a schedule's body stands: it has its inputs.
-pub fn schedule(name: &str, version: u64) -> Place {
-    Place::of("schedules.body").text(name).seq(version)
-}
-
-/// Where the condition of a breakpoint stands.
-pub fn condition(row: &kitaru_core::rows::BreakpointRow) -> Place {
-    Place::of("breakpoints.condition").text(&row.flow).text(&row.before).text(&row.by).n(row.at)
 }
 
 /// Whom a reason awaits: the part of it that is no secret.

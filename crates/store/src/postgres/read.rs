@@ -4,7 +4,6 @@
 
 use super::conn::Conn;
 use super::fault::{Fault, Result};
-use super::items;
 use super::param::{self, Columns, Param};
 use crate::error::StoreError;
 use crate::seal::{Place, named};
@@ -248,7 +247,7 @@ pub fn breakpoints(db: &Conn, flow: Option<&str>) -> Result<Vec<BreakpointRow>> 
             at: row.int(7)?,
             hits: row.num(8)?,
         };
-        one.condition = db.opt_text(row, 5, || items::condition(&one))?;
+        one.condition = db.opt_text(row, 5, || named::condition_place(&one.flow, &one.before, &one.by, one.at))?;
         Ok(one)
     };
     db.query(text, &[flow.into()])?.iter().map(one).collect()
@@ -265,7 +264,7 @@ pub fn schedules(db: &Conn, by: Option<Millis>) -> Result<Vec<Schedule>> {
     };
     let schedule = |row: &Row| {
         let (name, version) = (row.text(0)?, row.num(1)?);
-        Ok(serde_json::from_str(&db.text(row, 2, || items::schedule(&name, version))?)?)
+        Ok(serde_json::from_str(&db.text(row, 2, || named::schedule_place(&name, version))?)?)
     };
     rows.iter().map(schedule).collect()
 }

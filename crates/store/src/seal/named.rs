@@ -4,7 +4,7 @@
 //! Where a store was plain before, something may stand under its plain name still. Not here: the columns.
 
 use super::{KeyId, Place, Sealing};
-use kitaru_core::Digest;
+use kitaru_core::{Digest, Millis};
 use std::borrow::Cow;
 
 /// A large value.
@@ -57,6 +57,16 @@ pub fn code_parts(text: String) -> (String, String) {
         Some((digest, parts)) => (digest.to_owned(), parts.to_owned()),
         None => (String::new(), text),
     }
+}
+
+/// Where the condition of a breakpoint stands: the number of such a row is not known before it is written.
+pub fn condition_place(flow: &str, before: &str, by: &str, at: Millis) -> Place {
+    Place::of("breakpoints.condition").text(flow).text(before).text(by).n(at)
+}
+
+/// Where a schedule's body stands: it has its inputs.
+pub fn schedule_place(name: &str, version: u64) -> Place {
+    Place::of("schedules.body").text(name).seq(version)
 }
 
 /// Where what a code digest is made of stands.

@@ -5,19 +5,16 @@
 use super::fault::{Fault, Result};
 use super::seal::Db;
 use crate::error::StoreError;
-use crate::seal::{Place, named};
+use crate::seal::named;
 use kitaru_core::Millis;
 use kitaru_core::rows::BreakpointRow;
 use rusqlite::params;
 
-fn place(flow: &str, before: &str, by: &str, at: Millis) -> Place {
-    Place::of("breakpoints.condition").text(flow).text(before).text(by).n(at)
-}
-
 pub fn add(db: &Db, one: &BreakpointRow) -> Result<u64> {
     let seal = db.seal.now();
     let condition = one.condition.as_deref();
-    let condition = condition.map(|text| seal.text(|| place(&one.flow, &one.before, &one.by, one.at), text));
+    let condition =
+        condition.map(|text| seal.text(|| named::condition_place(&one.flow, &one.before, &one.by, one.at), text));
     let id = db
         .prepare_cached(
             "INSERT INTO breakpoints (flow, file, before, every, condition, by, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -52,7 +49,7 @@ pub fn list(db: &Db, flow: Option<&str>) -> Result<Vec<BreakpointRow>> {
     while let Some(row) = rows.next()? {
         let (flow, before, by, at): (String, String, String, Millis) =
             (row.get(1)?, row.get(3)?, row.get(6)?, row.get(7)?);
-        let condition = db.opt_text(row, 5, || place(&flow, &before, &by, at))?;
+        let condition = db.opt_text(row, 5, || named::condition_place(&flow, &before, &by, at))?;
         let (id, file, every, hits) = (row.get(0)?, row.get(2)?, row.get(4)?, row.get(8)?);
         found.push(BreakpointRow { id, flow, file, before, every, condition, by, at, hits });
     }

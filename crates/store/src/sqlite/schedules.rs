@@ -5,20 +5,15 @@
 use super::fault::{Fault, Result};
 use super::seal::Db;
 use crate::error::StoreError;
-use crate::seal::Place;
+use crate::seal::named;
 use kitaru_core::Millis;
 use kitaru_core::schedule::Schedule;
 use rusqlite::params;
 
-/// Where a schedule's body stands: it has its inputs.
-pub fn place(name: &str, version: u64) -> Place {
-    Place::of("schedules.body").text(name).seq(version)
-}
-
 /// See [`crate::Store::keep_schedule`].
 pub fn keep(db: &Db, one: &Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()> {
     let (seal, text) = (db.seal.now(), serde_json::to_string(one)?);
-    let body = seal.text(|| place(&one.name, one.version), &text);
+    let body = seal.text(|| named::schedule_place(&one.name, one.version), &text);
     let fields = params![one.name, one.version, look_at, one.state.until, body, seen];
     let text = match seen {
         None => {
@@ -56,7 +51,7 @@ pub fn list(db: &Db, by: Option<Millis>) -> Result<Vec<Schedule>> {
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let (name, version): (String, u64) = (row.get(0)?, row.get(1)?);
-        found.push(db.json(row, 2, || place(&name, version))?);
+        found.push(db.json(row, 2, || named::schedule_place(&name, version))?);
     }
     Ok(found)
 }
