@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from lab import Lab
+import contextlib
+import sqlite3
+import time
+
+from lab import PYTHON, Lab
 
 HEAD = """
 import asyncio, os, time
@@ -186,6 +190,39 @@ def main():
     )
     done = lab.done()
     assert len(done[done.index("timeout") + 1 :]) <= 1, done
+
+
+def test_a_body_waits_for_a_recorded_uuid_that_another_thread_is_writing(lab: Lab) -> None:
+    """The heart takes it along, and its commit takes long: nobody uses the key before."""
+    program = HEAD + """
+@checkpoint(ignore=("key",))
+def charge(key):
+    return did(str(key))
+
+@flow
+def main():
+    did("begun")
+    while not os.path.exists("locked"):
+        time.sleep(0.01)
+    key = kitaru.uuid()
+    did("made")
+    time.sleep(0.5)
+    return charge(key)
+"""
+    lab.write("agent.py", program)
+    process = lab.spawn(PYTHON, "-c", "import agent; agent.main()")
+    lab.wait_for("begun")
+    # What the heart had to write of its own is written.
+    time.sleep(0.3)
+    with contextlib.closing(sqlite3.connect(lab.home / "kitaru.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        (lab.folder / "locked").touch()
+        lab.wait_for("made")
+        time.sleep(1.2)
+        assert lab.done() == ["begun", "made"]
+        other.execute("ROLLBACK")
+    assert process.wait(30) == 0, process.stderr and process.stderr.read()
+    assert len(lab.done()) == 3
 
 
 def test_a_recorded_uuid_is_durable_before_a_body_uses_it(lab: Lab) -> None:

@@ -66,9 +66,15 @@ fn standing(store: &dyn Store, one: &Schedule, now: Millis) -> Result<Standing> 
         Err(StoreError::NotFound(_)) => return Ok(Standing::Over),
         Err(error) => return Err(error.into()),
     };
-    if takes(row.epoch) == 0 && row.status == Status::Interrupted {
+    if takes(row.epoch) == 0 && matches!(row.status, Status::Interrupted | Status::Paused) {
+        // Its worker has paused one that it could not begin; others may have paused one too.
         let refused = one.state.refused.as_ref().filter(|refused| refused.tick == last.tick);
-        return Ok(refused.map_or(Standing::Unbegun, |refused| Standing::Refused(refused.why.clone())));
+        if let Some(refused) = refused {
+            return Ok(Standing::Refused(refused.why.clone()));
+        }
+        if row.status == Status::Interrupted {
+            return Ok(Standing::Unbegun);
+        }
     }
     Ok(match status(store, &row, now) {
         // What lost its process costs nothing, and goes on only if somebody has it go on.

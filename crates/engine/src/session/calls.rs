@@ -189,7 +189,7 @@ impl Session {
             if look && let Some(changed) = inner.pass.effective(call, inputs.as_ref()).map_err(bad)? {
                 return Ok(Begun::Changed(changed));
             }
-            let owes = inner.pass.owes_readings();
+            let owes = inner.owes_readings();
             let started = inner.pass.start(call, inputs, once, now).ok_or_else(stale)?;
             let (started, intent) = started.map_err(bad)?;
             (started, intent, owes)

@@ -20,6 +20,8 @@ pub(super) struct Queue {
     last_ticket: u64,
     /// Whether somebody is writing; what comes meanwhile waits.
     busy: bool,
+    /// How many parts have readings and are not written yet: some thread has taken them along.
+    readings: usize,
     done: HashMap<u64, std::result::Result<Vec<Seq>, StoreError>>,
 }
 
@@ -30,6 +32,7 @@ struct Pending {
     starts: Vec<CallId>,
     bodies: Vec<Body>,
     turns: Vec<ScopeId>,
+    reads: bool,
 }
 
 /// Where one thread's part of a commit ends.
@@ -38,6 +41,7 @@ struct Part {
     starts: Vec<CallId>,
     riding: usize,
     own: usize,
+    reads: bool,
 }
 
 impl Session {
@@ -71,6 +75,7 @@ impl Session {
                 starts: one.starts,
                 riding: one.riding.len(),
                 own: one.bodies.len(),
+                reads: one.reads,
             });
             batch.append(&mut one.riding);
             batch.append(&mut one.bodies);
@@ -156,12 +161,20 @@ impl Session {
 }
 
 impl Inner {
+    /// Whether a reading was handed out that is not on record: nobody has taken it along, or somebody is just about to
+    /// write it.
+    pub(super) fn owes_readings(&self) -> bool {
+        self.pass.owes_readings() || self.queue.readings > 0
+    }
+
     fn enqueue(&mut self, bodies: Vec<Body>) -> u64 {
+        let reads = self.pass.owes_readings();
+        self.queue.readings += usize::from(reads);
         let (riding, starts) = self.pass.riding();
         let turns = std::mem::take(&mut self.turns);
         self.queue.last_ticket += 1;
         let ticket = self.queue.last_ticket;
-        self.queue.pending.push(Pending { ticket, riding, starts, bodies, turns });
+        self.queue.pending.push(Pending { ticket, riding, starts, bodies, turns, reads });
         ticket
     }
 
@@ -171,6 +184,7 @@ impl Inner {
         let mut lost = lost.into_iter();
         let mut again = Vec::new();
         for part in parts {
+            self.queue.readings -= usize::from(part.reads);
             self.pass.landed(&part.starts);
             again.extend(lost.by_ref().take(part.riding));
             lost.by_ref().take(part.own).for_each(drop);
