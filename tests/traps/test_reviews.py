@@ -194,7 +194,9 @@ def main():
 
 def test_a_body_waits_for_a_recorded_uuid_that_another_thread_is_writing(lab: Lab) -> None:
     """The heart takes it along, and its commit takes long: nobody uses the key before."""
-    program = HEAD + """
+    program = (
+        HEAD
+        + """
 @checkpoint(ignore=("key",))
 def charge(key):
     return did(str(key))
@@ -209,6 +211,7 @@ def main():
     time.sleep(0.5)
     return charge(key)
 """
+    )
     lab.write("agent.py", program)
     process = lab.spawn(PYTHON, "-c", "import agent; agent.main()")
     lab.wait_for("begun")
