@@ -126,6 +126,8 @@ if __name__ == "__main__":
 
 
 def test_a_rate_of_50_a_second_is_held_by_20_processes(lab: Lab) -> None:
+    if lab.store == "killed":
+        pytest.skip("a server that is away gives no turns")
     lab.write("asks.py", SCHEDULE)
     lab.kitaru("limits", "set", "gpt", "--rate", "50/s").ok()
     processes = [lab.spawn(PYTHON, "asks.py", "10") for _ in range(20)]
