@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from lab import Lab
 from server.served import serving
 
@@ -26,6 +28,8 @@ def research(topic: str = "tea", ask: bool = True):
 """
 
 
+# As long as its own process may take.
+@pytest.mark.timeout(3100)
 def test_a_machine_that_reads_the_document_finds_no_fault(lab: Lab) -> None:
     # More with KITARU_EXAMPLES (make nightly).
     examples = os.environ.get("KITARU_EXAMPLES", "8")
