@@ -167,8 +167,9 @@ pub fn due(store: &dyn Store, now: Millis) -> Result<Vec<ExecutionRow>> {
 pub fn orphaned(store: &dyn Store, pools: &[String], now: Millis) -> Result<Vec<ExecutionRow>> {
     let mut found = Vec::new();
     for pool in pools {
-        let open = vec![Status::Running, Status::Interrupted];
-        let filter = ExecutionFilter { status: open, pool: Some(pool.clone()), ..ExecutionFilter::default() };
+        // Those that are not begun have no owner to lose, and may be very many.
+        let filter =
+            ExecutionFilter { status: vec![Status::Running], pool: Some(pool.clone()), ..ExecutionFilter::default() };
         let rows = store.queries().executions(&filter, Page { limit: ORPHANS, offset: 0 })?;
         found.extend(rows.into_iter().filter(|row| {
             row.owner.is_some() && row.lease_until > now && status(store, row, now) == Status::Interrupted
