@@ -234,7 +234,7 @@ def _followed(exec_id: str) -> Iterator[tuple[bool, Any]]:
             return
         root = _native.manage_root(_config.engine(), exec_id)
         top = known if root == exec_id else describe(root)
-        if not known["held"] and not top["held"] and not _is_for_workers(top):
+        if not known["held"] and not top["held"] and not _is_for_workers(root, top):
             if known["status"] == "interrupted":
                 short = root[-8:]
                 text = f"{known['flow']} ({exec_id[-8:]}) is interrupted; go on with: kitaru resume {short}"
@@ -243,11 +243,12 @@ def _followed(exec_id: str) -> Iterator[tuple[bool, Any]]:
         yield False, None
 
 
-def _is_for_workers(known: dict[str, Any]) -> bool:
+def _is_for_workers(exec_id: str, known: dict[str, Any]) -> bool:
     """Whether an execution that nobody holds goes on by itself: workers have its pool, and nobody is asked."""
-    if known["pool"] is None or known["status"] == "paused":
+    if known["pool"] is None:
         return False
-    return known["status"] != "waiting" or not (known["reason"] or {}).get("waits")
+    ((_, standing),) = _native.manage_standings(_config.engine(), [exec_id])
+    return standing not in ("asks", "paused")
 
 
 # -- inside a flow --------------------------------------------------------------------------------------

@@ -197,6 +197,19 @@ def test_one_that_kills_its_process_each_time_is_paused(desk: Lab, workers: Work
     assert collections.Counter(desk.done()) == {"step before": 1, "dies": 4}
 
 
+def test_one_whose_process_is_killed_before_it_has_begun_is_begun_again(desk: Lab, workers: Workers) -> None:
+    ids = submit(desk, "agent")
+    desk.write("agent.py", AGENT + "\nif count('loads') < 1:\n    did('loads')\n    os.kill(os.getpid(), 9)\n")
+    workers.start()
+    until(lambda: ended(desk, ids))
+    # One that dies each time does so three times.
+    ids = submit(desk, "agent")
+    desk.write("agent.py", AGENT + "\ndid('dies')\nos.kill(os.getpid(), 9)\n")
+    until(lambda: status(desk, ids[0]) == "paused")
+    assert collections.Counter(desk.done())["dies"] == 3
+    assert "signal: 9" in desk.kitaru("show", ids[0]).ok().out
+
+
 def test_one_that_cannot_be_loaded_is_paused_with_the_reason(desk: Lab, workers: Workers) -> None:
     (exec_id,) = submit(desk, "agent")
     desk.write("agent.py", "import nowhere")
@@ -305,8 +318,24 @@ def test_whoever_has_the_handle_waits_for_the_workers(desk: Lab, workers: Worker
     workers.start()
     out, err = waiting.communicate(timeout=60)
     assert out == "['step 0', 'step 1']\n"
-    # Nobody waits for an answer of somebody else.
+    # Nobody waits for an answer of somebody else; one that is there goes on in a worker.
     assert "Go on?" in err or "is waiting" in err, err
+
+
+def test_what_is_answered_is_waited_for(desk: Lab, workers: Workers) -> None:
+    source = """
+        from agent import asks
+        from kitaru import KitaruClient
+        import time
+        handle = asks.submit()
+        while handle.status != "waiting":
+            time.sleep(0.05)
+        KitaruClient().executions.input(handle.exec_id, "go", resume=False)
+        print(handle.wait(60))
+        """
+    workers.start()
+    desk.write("waits.py", source)
+    assert desk.python("waits.py").ok().out == "go\n"
 
 
 def test_a_key_starts_once_and_other_inputs_are_refused(desk: Lab) -> None:

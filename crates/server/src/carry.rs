@@ -29,6 +29,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The same while nothing is carried on.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// A process that is killed before it has taken its execution up is begun so often.
+const TRIES: u32 = 3;
+
 /// A worker of this process.
 #[derive(Clone)]
 pub struct Carrier {
@@ -74,6 +77,12 @@ struct Carried {
     killed: Option<String>,
 }
 
+impl Carried {
+    fn new(hand: Hand, row: ExecutionRow, going: Going) -> Self {
+        Self { hand, row, going, killed: None }
+    }
+}
+
 /// What an execution that goes on is told of that.
 #[derive(Clone, Debug)]
 pub struct Going {
@@ -83,12 +92,14 @@ pub struct Going {
     pub on_drift: Option<&'static str>,
     /// What goes on by itself afterwards, if that left it alone.
     pub then: Option<ExecutionId>,
+    /// How many processes have ended before they took it up.
+    pub(crate) lost: u32,
 }
 
 impl Going {
     /// For that reason.
     pub fn on(why: &str) -> Self {
-        Self { why: why.to_owned(), on_drift: None, then: None }
+        Self { why: why.to_owned(), on_drift: None, then: None, lost: 0 }
     }
 }
 
@@ -299,7 +310,7 @@ impl Work {
             Ok(hand) => {
                 self.metrics.has_begun();
                 self.log.act("begins", row.id.as_str(), &row.flow, None);
-                state.under_way.insert(row.id.clone(), Carried { hand, row, going, killed: None });
+                state.under_way.insert(row.id.clone(), Carried::new(hand, row, going));
             }
             Err(error) => self.cannot_start(state, &row, &error),
         }
@@ -374,6 +385,12 @@ impl Work {
         state.stuck.insert(id.clone(), (row.last_seq, why));
     }
 
+    /// Whether nobody has taken an execution of a pool up since.
+    fn is_as_it_was(&self, row: &ExecutionRow) -> bool {
+        let now = self.store.queries().execution(&row.id);
+        row.pool.is_some() && now.is_ok_and(|now| now.epoch == row.epoch && now.last_seq == row.last_seq)
+    }
+
     fn take_up_if_left(&self, state: &mut State, id: &ExecutionId) {
         match self.store.queries().execution(id) {
             Ok(row) if manage::status(self.store.as_ref(), &row, self.now()) == Status::Interrupted => {
@@ -408,6 +425,11 @@ impl Work {
                     self.start_anew(state, row, going);
                     continue;
                 }
+                End::Gone(_) if killed.is_none() && going.lost + 1 < TRIES && self.is_as_it_was(&row) => {
+                    // Nothing of it has run, so nothing is paid twice.
+                    state.queue.push_back((row, Going { lost: going.lost + 1, ..going }));
+                    continue;
+                }
                 End::Gone(status) => Some(match killed {
                     Some(why) => ManageError::new("memory-limit", why, None),
                     None => {
@@ -428,6 +450,10 @@ impl Work {
                 // Somebody else was faster.
                 continue;
             }
+            if row.pool.is_some() && matches!(code.as_str(), "server-away" | "store-busy") {
+                // That says nothing of it: whoever reaches the store begins it.
+                continue;
+            }
             self.metrics.was_refused();
             self.log.complain(&code, &format!("worker: {} {}: error[{code}]: {message}", row.flow, id.short()));
             self.leave(state, &id, &code, &message);
@@ -438,7 +464,7 @@ impl Work {
     fn start_anew(self: &Arc<Self>, state: &mut State, row: ExecutionRow, going: Going) {
         let (job, ring) = (self.job(&row, &going), self.ring());
         match state.warm.give_new(&row.entry, &job, &self.place, &ring) {
-            Ok(hand) => drop(state.under_way.insert(row.id.clone(), Carried { hand, row, going, killed: None })),
+            Ok(hand) => drop(state.under_way.insert(row.id.clone(), Carried::new(hand, row, going))),
             Err(error) => self.cannot_start(state, &row, &error),
         }
     }
