@@ -122,10 +122,10 @@ def test_a_first_contact_fails_soon_and_says_where(far: Lab) -> None:
     assert "kitaru up" in told.err
 
 
-def test_ctrl_c_ends_the_waiting(far: Lab) -> None:
-    far.write("agent.py", STEPS.replace("return n\n\n@flow", "import time; time.sleep(0.02); return n\n\n@flow"))
+def interrupted_while_away(far: Lab, when: str) -> str:
+    """What a program says that is interrupted once, when it has said that its server does not answer."""
     process = far.spawn(PYTHON, "agent.py")
-    far.wait_for("step 5")
+    far.wait_for(when)
     far.server.kill()
     assert process.stderr is not None
     while "does not answer" not in (line := process.stderr.readline()):
@@ -134,6 +134,12 @@ def test_ctrl_c_ends_the_waiting(far: Lab) -> None:
     # Once: what it would still like to write is not waited for either.
     _, said = process.communicate(timeout=20)
     assert process.returncode != 0
+    return said
+
+
+def test_ctrl_c_ends_the_waiting(far: Lab) -> None:
+    far.write("agent.py", STEPS.replace("return n\n\n@flow", "import time; time.sleep(0.02); return n\n\n@flow"))
+    said = interrupted_while_away(far, "step 5")
     assert "somebody ended the waiting" in said
     far.server.start()
     assert far.item("show", far.only())["status"] == "interrupted"
@@ -142,15 +148,7 @@ def test_ctrl_c_ends_the_waiting(far: Lab) -> None:
 
 def test_ctrl_c_within_a_step_does_not_wait_for_a_server_that_is_away(far: Lab) -> None:
     far.write("agent.py", STEPS.replace("return n\n\n@flow", "import time; time.sleep(n // 6 * 60); return n\n\n@flow"))
-    process = far.spawn(PYTHON, "agent.py")
-    far.wait_for("step 6")
-    far.server.kill()
-    assert process.stderr is not None
-    while "does not answer" not in (line := process.stderr.readline()):
-        assert line, "it ended without waiting"
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
-    assert process.returncode != 0
+    said = interrupted_while_away(far, "step 6")
     assert "time.sleep" in said, "the traceback shows where it was"
     far.server.start()
     assert far.item("show", far.only())["status"] == "interrupted"

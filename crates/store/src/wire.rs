@@ -116,6 +116,14 @@ impl Wrote {
             _ => Err(odd()),
         }
     }
+
+    /// The executions that it names.
+    pub fn these(self) -> Result<Vec<ExecutionId>> {
+        match self {
+            Self::These(ids) => Ok(ids),
+            _ => Err(odd()),
+        }
+    }
 }
 
 /// A large value beside the events that refer to it.

@@ -268,17 +268,11 @@ impl Store for Postgres {
     }
 
     fn renew(&self, leases: &[(ExecutionId, Epoch)], until: Millis) -> Result<Vec<ExecutionId>> {
-        match self.write(Write::Renew(leases.to_vec(), until))? {
-            Wrote::These(lost) => Ok(lost),
-            _ => Err(odd()),
-        }
+        self.write(Write::Renew(leases.to_vec(), until))?.these()
     }
 
     fn assign(&self, wanted: Assign) -> Result<Vec<ExecutionId>> {
-        match self.write(Write::Assign(wanted))? {
-            Wrote::These(assigned) => Ok(assigned),
-            _ => Err(odd()),
-        }
+        self.write(Write::Assign(wanted))?.these()
     }
 
     fn load(&self, id: &ExecutionId, after: Seq, limit: usize) -> Result<Vec<Event>> {
