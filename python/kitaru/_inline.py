@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import signal
+import socket
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -66,8 +68,8 @@ def ask_below(run: Run) -> bool:
 def _answer(run: Run, question: Any) -> str | None:
     try:
         # From before the question is seen: nobody presses Ctrl-C at it earlier.
-        with _ctrl_c_raises():
-            text = _asked(question)
+        with _ctrl_c_raises() as pressed:
+            text = _asked(question, pressed)
     except KeyboardInterrupt:
         run.left_by_interrupt = True
         text = None
@@ -76,7 +78,7 @@ def _answer(run: Run, question: Any) -> str | None:
     return text
 
 
-def _asked(question: Any) -> str | None:
+def _asked(question: Any, pressed: socket.socket | None) -> str | None:
     """The answer as a JSON text; ``None`` at the end of input."""
     from kitaru import _native
 
@@ -87,6 +89,8 @@ def _asked(question: Any) -> str | None:
     while True:
         out.write(f"{question.text} {_hint(question.json_schema)}")
         out.flush()
+        if pressed is not None:
+            _until_typed(pressed)
         line = sys.stdin.readline()
         if not line:
             return None
@@ -103,16 +107,41 @@ def _asked(question: Any) -> str | None:
 
 
 @contextlib.contextmanager
-def _ctrl_c_raises() -> Iterator[None]:
-    """asyncio's own handler only cancels a task, which a blocking read would not notice."""
+def _ctrl_c_raises() -> Iterator[socket.socket | None]:
+    """asyncio's own handler only cancels a task, which a blocking read would not notice.
+
+    Yields what can be read once a signal has come; ``None``: no signal comes to this thread.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield None
         return
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+        woken = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        try:
+            yield ours
+        finally:
+            signal.set_wakeup_fd(woken)
+            signal.signal(signal.SIGINT, previous)
+
+
+def _until_typed(pressed: socket.socket) -> None:
+    """Waits for a line or a signal.
+
+    A read alone would miss a signal that comes after Python has looked for one and before the system call has begun
+    (https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd).
+    """
+    while True:
+        try:
+            ready = select.select([sys.stdin, pressed], [], [])[0]
+        except (OSError, ValueError):
+            # Not every system can wait for a terminal so, and not everything that stands in for one.
+            return
+        if sys.stdin in ready:
+            return
+        pressed.recv(64)
 
 
 def _hint(schema: Any) -> str:

@@ -6,7 +6,9 @@ Not here: how long it takes (``bench/listing.py``).
 from __future__ import annotations
 
 import os
+import pathlib
 import pty
+import select
 import signal
 import subprocess
 import time
@@ -37,9 +39,9 @@ ASKS = """
 class Terminal:
     """A process at a terminal of its own."""
 
-    def __init__(self, lab: Lab, *argv: str) -> None:
+    def __init__(self, lab: Lab, *argv: str, **more: str) -> None:
         self.own, theirs = pty.openpty()
-        env = {name: value for name, value in lab.env().items() if name not in ("NO_COLOR", "COLUMNS")}
+        env = {name: value for name, value in lab.env(**more).items() if name not in ("NO_COLOR", "COLUMNS")}
         self.process = subprocess.Popen(
             argv, cwd=lab.folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
         )
@@ -50,7 +52,7 @@ class Terminal:
         """Reads until `what` was printed; with "" until the end."""
         until = time.monotonic() + seconds
         while not what or what not in self.text:
-            assert time.monotonic() < until, self.text
+            assert select.select([self.own], [], [], max(0, until - time.monotonic()))[0], self.text
             try:
                 some = os.read(self.own, 4096)
             except OSError:  # the other side is closed
@@ -104,6 +106,19 @@ def test_ctrl_c_at_a_question_leaves_it_open_and_exits_130(lab: Lab, way: str) -
     assert lab.item("show", "latest")["status"] == "waiting"
     told = lab.kitaru("input", "latest", "--value", "true").ok()
     assert told.out == "yes\n"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ctrl_c_just_before_a_line_is_waited_for_is_heard(lab: Lab, way: str) -> None:
+    lab.write("asks.py", ASKS)
+    made = str(lab.folder / "early.so")
+    source = pathlib.Path(__file__).parent / "early_ctrl_c.c"
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", made, source, "-ldl"], check=True)
+    terminal = Terminal(lab, *WAYS[way], LD_PRELOAD=made)
+    assert terminal.end() == 130, terminal.text
+    assert "Go on? [y/n] " in terminal.text
+    assert "Traceback" not in terminal.text
+    assert lab.item("show", "latest")["status"] == "waiting"
 
 
 @pytest.mark.parametrize("way", WAYS)
