@@ -253,6 +253,12 @@ impl Work {
         self.at_once.saturating_sub(state.under_way.len() + state.queue.len())
     }
 
+    /// What is under way, or about to be.
+    pub(crate) fn has(&self) -> Vec<ExecutionId> {
+        let state = self.lock();
+        state.under_way.keys().chain(state.queue.iter().map(|(row, _)| &row.id)).cloned().collect()
+    }
+
     /// Whether nothing is to be begun of it: it is under way, about to be, or could not go on as it stands.
     pub(crate) fn knows(&self, row: &ExecutionRow) -> bool {
         let state = self.lock();

@@ -98,6 +98,9 @@ pub enum Wanted {
         flows: Vec<String>,
         /// The machine on which the code is to be; what says nothing of that is taken anywhere.
         host: String,
+        /// But not these: whoever asks has them, and would keep them from the others.
+        #[serde(default)]
+        but: Vec<ExecutionId>,
     },
 }
 

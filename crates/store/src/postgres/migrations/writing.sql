@@ -455,6 +455,7 @@ DECLARE
     v_until bigint := v_now + (p_one->>'hold')::bigint;
     v_left bigint := (p_one->>'limit')::bigint;
     v_flows text[] := ARRAY(SELECT jsonb_array_elements_text(p_one->'flows'));
+    v_but text[] := ARRAY(SELECT jsonb_array_elements_text(p_one->'but'));
     v_given text[] := '{}';
     v_some text[];
     v_pool text;
@@ -476,7 +477,7 @@ BEGIN
                 SELECT n FROM executions
                 WHERE pool = v_pool AND status IN ('running', 'interrupted') AND assigned_until <= v_now
                     AND (owner IS NULL OR held_until(lease_until) <= v_now)
-                    AND (v_flows = '{}' OR flow = ANY (v_flows))
+                    AND (v_flows = '{}' OR flow = ANY (v_flows)) AND id <> ALL (v_but)
                     AND coalesce(entry::jsonb->>'host', p_one->>'host') = p_one->>'host'
                 ORDER BY n LIMIT v_left FOR NO KEY UPDATE SKIP LOCKED)
             RETURNING n, id)
