@@ -79,8 +79,8 @@ class Workers:
         self.lab = lab
         self.running: list[subprocess.Popen[str]] = []
 
-    def start(self, *argv: str) -> subprocess.Popen[str]:
-        process = self.lab.spawn(KITARU, "worker", "--log", "text", *argv)
+    def start(self, *argv: str, log: str = "text") -> subprocess.Popen[str]:
+        process = self.lab.spawn(KITARU, "worker", "--log", log, *argv)
         self.running.append(process)
         assert process.stdout is not None
         assert "carries executions" in process.stdout.readline()

@@ -12,7 +12,7 @@ use crate::values::{New, encode_ids};
 use crate::wire::Write;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use kitaru_core::event::{CallKind, Usage};
+use kitaru_core::event::{CallKind, Usage, moved_to};
 use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
 use kitaru_core::rows::{CallStatus, Status};
 use kitaru_core::{Body, Digest, ExecutionId, Millis, Seq, Value};
@@ -163,6 +163,9 @@ fn item(pen: &Pen<'_>, one: &Write, payloads: &mut Vec<String>, dead: Option<&st
             item.insert("owner".to_owned(), json!(serde_json::to_string(&claim.owner)?));
             item.insert("lease".to_owned(), json!(claim.lease_until));
             item.insert("dead".to_owned(), json!(dead));
+            if let Some(entry) = moved_to(events) {
+                item.insert("entry".to_owned(), json!(serde_json::to_string(entry)?));
+            }
             record(pen, &mut item, *at, events, payloads, false)?;
             item
         }
@@ -196,6 +199,10 @@ fn item(pen: &Pen<'_>, one: &Write, payloads: &mut Vec<String>, dead: Option<&st
             "verb": "keep_schedule", "name": one.name, "version": one.version, "look_at": look_at,
             "decided": one.state.until, "seen": seen,
             "body": pen.put(|| named::schedule_place(&one.name, one.version), &serde_json::to_string(one)?),
+        })),
+        Write::Release(one) => fields(json!({
+            "verb": "release", "flow": one.flow, "n": one.n,
+            "body": pen.put(|| named::release_place(&one.flow, one.n), &serde_json::to_string(one)?),
         })),
         Write::RemoveSchedule(name, seen) => fields(json!({ "verb": "remove_schedule", "name": name, "seen": seen })),
         Write::KeepCode(digest, parts) => {
