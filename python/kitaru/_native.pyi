@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any, Final, Literal, TypeAlias, final
 
 __all__ = [
+    "MAX_DEPTH",
     "Decoder",
     "Encoder",
     "Engine",
-    "MAX_DEPTH",
     "Session",
     "Text",
     "Worker",
