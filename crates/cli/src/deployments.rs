@@ -85,7 +85,7 @@ struct Place {
 pub fn deploy(context: &mut Context<'_>, asked: &Deploy) -> Result<Answer> {
     let Place { root, entry } = place(&asked.target, asked.root.as_deref())?;
     let own = [context.place.home.clone(), PathBuf::from(&context.place.address)];
-    let own: Vec<PathBuf> = own.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
+    let own: Vec<PathBuf> = own.iter().filter_map(|path| path.canonicalize().ok()).collect();
     let packed = snapshot::pack(context.store.as_ref(), &root, &own)?;
     // It is loaded from what was kept: a file that is missing there is missed now, and not by a worker.
     let trial = Deployed { flow: "?".to_owned(), version: "?".to_owned(), snapshot: packed.snapshot };

@@ -83,6 +83,12 @@ fn the_store_itself_is_no_part_of_the_project() {
     scene.write("agent.py", b"x");
     let whole = pack(scene.store.as_ref(), scene.folder.path(), &[scene.home()]).unwrap();
     assert_eq!(names(&whole), ["project/agent.py"]);
+    // A store beside the code: the database, its log, and what is large.
+    for name in ["state.db", "state.db-wal", "state.db-values/1.pack", "estate.db"] {
+        scene.write(name, b"x");
+    }
+    let beside = pack(scene.store.as_ref(), &scene.root(), &[scene.root().join("state.db")]).unwrap();
+    assert_eq!(names(&beside), ["agent.py", "estate.db"]);
 }
 
 #[test]

@@ -40,14 +40,15 @@ impl Packed {
     }
 }
 
-/// Reads the project in `root`, but for what is in the folders `without`, and keeps its files in the store.
+/// Reads the project in `root`, but for what is at the places `without` or beside them under a longer name (a database and
+/// its log), and keeps its files in the store.
 pub fn pack(store: &dyn Store, root: &Path, without: &[PathBuf]) -> Result<Packed> {
     let mut found = Packed { snapshot: Digest::of(b""), files: Vec::new(), lock: None, links: Vec::new() };
     let without = without.to_vec();
     let mut walk = WalkBuilder::new(root);
     walk.require_git(false).git_global(false).add_custom_ignore_filename(OWN);
     walk.sort_by_file_name(std::ffi::OsStr::cmp);
-    walk.filter_entry(move |entry| !is_made(entry) && !without.iter().any(|one| entry.path() == one));
+    walk.filter_entry(move |entry| !is_made(entry) && !without.iter().any(|one| is_of(one, entry.path())));
     let (mut size, mut kept) = (0, HashSet::new());
     for entry in walk.build() {
         let entry = entry.map_err(|error| refused(error.to_string(), ""))?;
@@ -77,6 +78,12 @@ pub fn pack(store: &dyn Store, root: &Path, without: &[PathBuf]) -> Result<Packe
     found.snapshot = Digest::of(list.as_bytes());
     store.keep_code(&list_name(&found.snapshot), &list)?;
     Ok(found)
+}
+
+fn is_of(one: &Path, path: &Path) -> bool {
+    let names = one.file_name().zip(path.file_name());
+    one.parent() == path.parent()
+        && names.is_some_and(|(one, name)| name.as_encoded_bytes().starts_with(one.as_encoded_bytes()))
 }
 
 fn is_made(entry: &DirEntry) -> bool {
