@@ -25,7 +25,8 @@ def wait_for(name):
 
 def left_behind():
     # One that leaves the session, and whose parent ends: nobody's child any more.
-    code = "import subprocess, sys; print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid)"
+    apart = "start_new_session=True, stdout=subprocess.DEVNULL"
+    code = f"import subprocess; print(subprocess.Popen(['sleep', '600'], {apart}).pid)"
     made = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
     did(f"pid {int(made.stdout)}")
     return int(made.stdout)

@@ -61,7 +61,12 @@ def _begin(one: Identified, frame: Frame) -> Place:
 def run(one: Identified) -> Kept:
     """Runs the body elsewhere and waits for it in this thread."""
     frame = _own()
-    return _carry(one, frame, _begin(one, frame), timed=True)
+    try:
+        return _carry(one, frame, _begin(one, frame), timed=True)
+    except KitaruCallLostError:
+        # Nobody knows how far it came.
+        frame.abandoned = True
+        raise
 
 
 async def run_async(one: Identified) -> Kept:
@@ -94,11 +99,11 @@ async def run_async(one: Identified) -> Kept:
     try:
         value, error = await asyncio.shield(ended)
     except asyncio.CancelledError:
-        frame.abandoned = True
         place.kill()
         await asyncio.wait({ended})
         raise
     if error is not None:
+        frame.abandoned = frame.abandoned or isinstance(error, KitaruCallLostError)
         raise error
     return value  # type: ignore[no-any-return]
 
@@ -135,12 +140,7 @@ def _carry(one: Identified, frame: Frame, place: Place, *, timed: bool) -> Kept:
         _last(heard, place)
         raise
     _last(heard, place)
-    try:
-        return heard.outcome()
-    except KitaruCallLostError:
-        # Nobody knows how far it came.
-        frame.abandoned = True
-        raise
+    return heard.outcome()
 
 
 def _last(heard: Heard, place: Place) -> None:

@@ -52,7 +52,7 @@ class Heard:
             _REPORTS[kind](self._frame, *details)
         elif kind == "ask":
             self._ask(*details)
-        elif self._outcome is None:
+        elif kind != "began" and self._outcome is None:
             self._settle(kind, details, body)
 
     def _settle(self, kind: str, details: list[Any], body: bytes) -> None:

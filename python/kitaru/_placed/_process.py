@@ -29,7 +29,7 @@ _PATIENCE = 8.0
 class Process:
     """A call's process. Made, it is starting; :meth:`hear` ends with a message ``ended`` that says how it did."""
 
-    def __init__(self, job: Job, memory: int | None) -> None:
+    def __init__(self, job: Job, memory: int | None, *, cwd: str | None = None) -> None:
         if not hasattr(os, "fork"):
             raise KitaruPlacementError("runtime='process' is not to be had on this system: it needs Linux or macOS")
         if memory is not None and not sys.platform.startswith("linux"):
@@ -43,6 +43,7 @@ class Process:
                 [sys.executable, *flags, _keeper.__file__, *map(str, argv)],
                 pass_fds=(theirs.fileno(), keepers.fileno()),
                 stdin=subprocess.DEVNULL,
+                cwd=cwd,
                 start_new_session=True,
             )
         except OSError as error:
