@@ -433,6 +433,22 @@ def main():
     assert lab.done() == []
 
 
+def test_a_function_may_read_the_name_of_its_module(lab: Lab) -> None:
+    write(
+        lab,
+        """
+@checkpoint(runtime="process")
+def work() -> str:
+    return __name__
+
+@flow
+def main():
+    return work()
+""",
+    )
+    assert lab.python("agent.py").ok().out == "result agent\n"
+
+
 def test_a_program_without_a_guard_is_told_of_it(lab: Lab) -> None:
     write(
         lab,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -163,9 +165,9 @@ def main():
     )
     program = lab.spawn(PYTHON, "agent.py", RAY_ADDRESS=cluster.address)
     try:
-        wait_for_nodes(lab, 1)
+        wait_for_nodes(lab, program, 1)
         kill_node_of(lab, cluster, 0, only_raylet=only_raylet)
-        wait_for_nodes(lab, 2)
+        wait_for_nodes(lab, program, 2)
         # Whatever the first one could still say now is late.
         go(lab, "go 1")
         go(lab, "go 2")
@@ -187,12 +189,13 @@ def main():
     assert (kinds.count("attempt_failed"), kinds.count("call_returned")) == (1, 1), kinds
 
 
-def wait_for_nodes(lab: Lab, many: int) -> None:
-    import time
-
+def wait_for_nodes(lab: Lab, program: subprocess.Popen[str], many: int) -> None:
     until = time.monotonic() + 120
     while len(nodes(lab)) < many:
-        assert time.monotonic() < until, lab.done()
+        assert program.poll() is None, program.communicate()
+        if time.monotonic() >= until:
+            program.kill()
+            raise AssertionError(f"{lab.done()} {program.communicate()}")
         time.sleep(0.02)
 
 
@@ -222,11 +225,11 @@ def main():
     )
     program = lab.spawn(PYTHON, "agent.py", RAY_ADDRESS=cluster.address)
     try:
-        wait_for_nodes(lab, 1)
+        wait_for_nodes(lab, program, 1)
         kill_node_of(lab, cluster, 0)
         lab.wait_for("node-lost", seconds=120)
         add_node(cluster)
-        wait_for_nodes(lab, 2)
+        wait_for_nodes(lab, program, 2)
         kill_node_of(lab, cluster, 1)
         _, err = program.communicate(timeout=120)
     finally:

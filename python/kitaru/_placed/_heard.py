@@ -118,10 +118,10 @@ def _raise(one: Identified, told: list[Any], body: bytes) -> Kept:
     raise error
 
 
-def _difference(one: Identified, digest: str, manifest: str | None) -> str:
+def _difference(one: Identified, digest: str, manifest: str) -> str:
     from kitaru._values import code_of, what_changed
 
-    found = what_changed(manifest, code_of(one.spec.function), digest) if manifest is not None else None
+    found = what_changed(manifest, code_of(one.spec.function), digest)
     return (
         f"a process of its own does not load the same code of {one.spec.name}"
         + (f": {found}" if found else "")
