@@ -186,7 +186,7 @@ def main():
     # Served, and not run a third time.
     assert len(nodes(lab)) == 2
     kinds = [kind for (kind,) in lab.query("SELECT kind FROM journal ORDER BY seq")]
-    assert (kinds.count("attempt_failed"), kinds.count("call_returned")) == (1, 1), kinds
+    assert (kinds.count("attempt_failed"), kinds.count("call_ended")) == (1, 1), kinds
 
 
 def wait_for_nodes(lab: Lab, program: subprocess.Popen[str], many: int) -> None:
