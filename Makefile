@@ -69,7 +69,7 @@ bench: build .postgres $(VENV)/.dev $(VENV)-bench/.ready .browser   ## Figures b
 screenshots: build $(VENV)/.dev .browser   ## Pictures of every screen, for the README and the guide
 	$(PY) tests/dashboard/pictures.py docs/images
 
-nightly: build .postgres $(VENV)/.dev $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .browser   ## Long soaks, bounded to an hour
+nightly: build .postgres $(VENV)/.nightly $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .browser   ## Long soaks, bounded to an hour
 	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 KITARU_EXAMPLES=300 KITARU_HOSTILE=2000 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
 	KITARU_TEST_STORE=postgres timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_CRASHES=60 KITARU_SEEDS=200 cargo test --release -p kitaru-store --test postgres --test conformance postgres
@@ -126,6 +126,10 @@ $(VENV)/.ready: pyproject.toml | .prerequisites
 
 $(VENV)/.dev: pyproject.toml requirements/dev.txt requirements/frameworks.txt | $(VENV)/.ready
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements/dev.txt -r requirements/frameworks.txt
+	touch $@
+
+$(VENV)/.nightly: requirements/nightly.txt | $(VENV)/.dev
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements/nightly.txt
 	touch $@
 
 $(VENV)-bench/.ready: requirements/bench.txt | .prerequisites

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from kitaru._worker import worker as worker
     from kitaru.client import KitaruClient as KitaruClient
     from kitaru.errors import KitaruAnswerError as KitaruAnswerError
+    from kitaru.errors import KitaruCallLostError as KitaruCallLostError
     from kitaru.errors import KitaruCancelledError as KitaruCancelledError
     from kitaru.errors import KitaruDamagedError as KitaruDamagedError
     from kitaru.errors import KitaruDivergenceError as KitaruDivergenceError
@@ -53,12 +54,14 @@ if TYPE_CHECKING:
     from kitaru.errors import KitaruInDoubtError as KitaruInDoubtError
     from kitaru.errors import KitaruInputsError as KitaruInputsError
     from kitaru.errors import KitaruMutatedArgumentError as KitaruMutatedArgumentError
+    from kitaru.errors import KitaruNodeLostError as KitaruNodeLostError
     from kitaru.errors import KitaruNonRetryableError as KitaruNonRetryableError
     from kitaru.errors import KitaruNotFoundError as KitaruNotFoundError
     from kitaru.errors import KitaruNotRecordedError as KitaruNotRecordedError
     from kitaru.errors import KitaruOverrideError as KitaruOverrideError
     from kitaru.errors import KitaruOverrideNotTaken as KitaruOverrideNotTaken
     from kitaru.errors import KitaruPaused as KitaruPaused
+    from kitaru.errors import KitaruPlacementError as KitaruPlacementError
     from kitaru.errors import KitaruStateError as KitaruStateError
     from kitaru.errors import KitaruStoreError as KitaruStoreError
     from kitaru.errors import KitaruSuspended as KitaruSuspended

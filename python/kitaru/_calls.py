@@ -14,8 +14,10 @@ from kitaru import _native
 from kitaru._context import Frame, is_cancel
 from kitaru._results import Kept, keep, restored
 from kitaru._spec import retry_after, status_of
+from kitaru._steps import Body, Ended, Forever, Hold, Pause, Queue, Rest, Step, Stopped, Turn
 from kitaru._values import decode_error, encode_error, settle_error
 from kitaru.errors import (
+    KitaruCallLostError,
     KitaruEncodeError,
     KitaruError,
     KitaruInputsError,
@@ -28,89 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import TypeAlias
 
-    from kitaru._native import Text
     from kitaru._run import Run
     from kitaru._spec import Spec
     from kitaru._values import Bound, Signature
 
     Watched: TypeAlias = tuple[tuple[Signature, Bound], ...]
-
-
-class Turn:
-    """Wait for the turn of a recorded outcome in delivery order."""
-
-    __slots__ = ("order",)
-
-    def __init__(self, order: int) -> None:
-        self.order = order
-
-
-class Body:
-    """Run the body in this frame; send its result, or throw what it raised."""
-
-    __slots__ = ("frame",)
-
-    def __init__(self, frame: Frame) -> None:
-        self.frame = frame
-
-
-class Ended:
-    """Make a result durable. A task that is cancelled meanwhile has the cancellation thrown in."""
-
-    __slots__ = ("attempts", "call", "text")
-
-    def __init__(self, call: int, text: str | Text, attempts: int) -> None:
-        self.call = call
-        self.text = text
-        self.attempts = attempts
-
-
-class Pause:
-    """Let time pass before the next try."""
-
-    __slots__ = ("key", "seconds", "until")
-
-    def __init__(self, key: str, seconds: float, until: int) -> None:
-        self.key = key
-        self.seconds = seconds
-        self.until = until
-
-
-class Forever:
-    """Park a call that the flow cancelled once, until it is cancelled again or the flow goes quiet."""
-
-    __slots__ = ()
-
-
-class Hold:
-    """Park a call whose body must not begin, until the execution is paused or what held it is gone."""
-
-    __slots__ = ()
-
-
-class Queue:
-    """Wait for the turn at the call's limit; send whether it has it, or the flow is held."""
-
-    __slots__ = ()
-
-
-class Rest:
-    """Stay here: this is a rehearsal, and the body would run now."""
-
-    __slots__ = ("key",)
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-
-
-class Stopped(Exception):
-    """A body raised StopIteration, which a generator turns into another one: so it goes through the path in here."""
-
-    def __init__(self, inner: StopIteration) -> None:
-        self.inner = inner
-
-
-Step = Turn | Body | Ended | Pause | Forever | Hold | Queue | Rest
+    # An exception as the engine takes it: type, message, traceback, value, and whether that rebuilds it.
+    Written: TypeAlias = tuple[str, str, str, str, bool]
 
 
 class Identified:
@@ -122,12 +48,14 @@ class Identified:
     __slots__ = (
         "bound",
         "call",
+        "changed",
         "execution",
         "frame",
         "given",
         "kept",
         "looks",
         "name",
+        "raised",
         "run",
         "settable",
         "spec",
@@ -154,6 +82,9 @@ class Identified:
         self.execution: str | None = None
         self.call = call
         self.watched = watched
+        # Of a body that ran elsewhere: the argument that it changed there, and what it raised there, as data.
+        self.changed: str | None = None
+        self.raised: tuple[BaseException, Written] | None = None
 
     def give(self, bound: Bound) -> None:
         """Somebody changed what the body is given: that is what it must leave as it is."""
@@ -304,7 +235,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
                 raise
             if one.frame.run is run and given_up(one.frame):
                 raise
-            if spec.once and (is_cancel(error) or (frame.abandoned and isinstance(error, KitaruTimeoutError))):
+            if spec.once and (is_cancel(error) or (frame.abandoned and isinstance(error, _CUT_OFF))):
                 yield from _decisions().in_doubt(one, frame.key or one.name)
             after = _failed(one, frame, error, attempt)
             if after is None:
@@ -328,6 +259,8 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
 
 
 _AT_ONCE: Any = object()
+# How a body is cut off from outside: how far it came, nobody knows.
+_CUT_OFF = (KitaruTimeoutError, KitaruCallLostError)
 # What a provider answers when it is asked too much.
 _ASKS_TO_WAIT = {429, 503, 529}
 
@@ -357,7 +290,8 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
                 raise
         else:
             said = f"{problem}. {problem.hint}"
-            if spec.once or spec.strict or run.strict:
+            # What could not be sent back cannot be handed on.
+            if spec.once or spec.strict or run.strict or spec.runtime is not None:
                 strict = KitaruEncodeError(f"{frame.key}: {said}")
             else:
                 session.note(
@@ -376,6 +310,9 @@ def _returned(one: Identified, frame: Frame, result: Any, attempt: int) -> Gener
 
 def _changed(one: Identified) -> str | None:
     """The path of an argument that was changed while the call ran; its end, which follows, will say so."""
+    if one.changed is not None:
+        one.run.session.mutates(one.call, one.changed)
+        return one.changed
     for signature, bound in one.watched:
         path = signature.rebind_check(bound)
         if path is not None:
@@ -402,7 +339,7 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
             return None
         if _changed(one) is not None:
             # Neither a handler nor another try may go on from what it left.
-            session.end_raised(call, error_tuple(error), attempt)
+            session.end_raised(call, _written(one, error), attempt)
             return _decisions().mutated(one, error=error)
         sources = run.sources(error)
         stale = run.stale(sources)
@@ -411,7 +348,7 @@ def _failed(one: Identified, frame: Frame, error: BaseException, attempt: int) -
             session.drop_records(stale, "failed")
             session.restart_body(call, True)
             return _AT_ONCE
-        data = error_tuple(error)
+        data = _written(one, error)
         if spec.limit is not None:
             _quiet_all(one, frame, error)
         retry = spec.retry_pause(error, attempt)
@@ -462,7 +399,11 @@ def _serve(one: Identified) -> Generator[Step, Any, Any]:
     return restored(one.spec, text or "null")
 
 
-def error_tuple(error: BaseException) -> tuple[str, str, str, str, bool]:
+def _written(one: Identified, error: BaseException) -> Written:
+    return one.raised[1] if one.raised is not None and one.raised[0] is error else error_tuple(error)
+
+
+def error_tuple(error: BaseException) -> Written:
     """An exception as the engine takes it."""
     data = encode_error(error)
     return data["type"], data["message"], data["traceback"], data["value"], data["rebuilds"]
@@ -491,4 +432,4 @@ class KitaruValueNotStored(UserWarning):
     """A result was handed on but could not be stored."""
 
 
-__all__ = ["Body", "Ended", "Forever", "Hold", "Identified", "Pause", "Queue", "Rest", "Turn", "identify", "steps"]
+__all__ = ["Identified", "identify", "steps"]

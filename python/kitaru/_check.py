@@ -56,19 +56,29 @@ def _is_of(mine: dict[str, Any], entry: dict[str, Any]) -> bool:
 
 
 def _rehearsed(target: str, mine: dict[str, Any], exec_id: str, entry: dict[str, Any]) -> dict[str, Any]:
-    from kitaru import _elsewhere
-    from kitaru.errors import KitaruError
-
     # The very file that it was recorded from is loaded as a resume loads it; a copy as it stands here.
     same = (
         mine["file"] is not None
         and entry["file"] is not None
         and os.path.realpath(mine["file"]) == (os.path.realpath(entry["file"]))
     )
-    job = {"rehearse": {"id": exec_id, "target": target, "entry": entry if same else None}}
-    interpreter = entry["interpreter"] if same else sys.executable
+    job = {"id": exec_id, "target": target, "entry": entry if same else None}
+    return _told(job, entry["interpreter"] if same else sys.executable)
+
+
+def rehearse(id: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Rehearses an execution with the code of another entry point: what :func:`check` says of each."""
+    from kitaru._deployed import placed
+
+    return _told({"id": id, "target": None, "entry": entry}, placed(entry)["interpreter"])
+
+
+def _told(job: dict[str, Any], interpreter: str) -> dict[str, Any]:
+    from kitaru import _elsewhere
+    from kitaru.errors import KitaruError
+
     try:
-        told = _elsewhere.told_by(job, interpreter, silent=True, timeout=_PATIENCE)
+        told = _elsewhere.told_by({"rehearse": job}, interpreter, silent=True, timeout=_PATIENCE)
     except KitaruError as error:
         return {"clean": False, "served": 0, "why": error.code, "text": str(error)}
     if told is None:

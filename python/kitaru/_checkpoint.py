@@ -20,6 +20,7 @@ from kitaru.errors import KitaruGeneratorError, KitaruNotRecordedError, KitaruUs
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from typing import Literal
 
     from typing_extensions import TypeVarTuple, Unpack
 
@@ -76,6 +77,11 @@ class Checkpoint(Generic[P, R]):
         self._identity = options.pop("identity", None)
         self._ignore = as_tuple(options.pop("ignore", ()))
         self._name = name
+        runtime = options.get("runtime")
+        if runtime is not None:
+            from kitaru._placed._options import must_have_a_name
+
+            must_have_a_name(function, runtime)
         self._spec: Spec | None = None
         functools.update_wrapper(self, function)
         known.add(self)
@@ -124,6 +130,12 @@ class Checkpoint(Generic[P, R]):
         if code is not None and frame.run.named.get(spec.name) != code:
             frame.run.meet(spec.name, code, self._function)
         one = identify(frame, spec, bound, id=call_id)
+        if spec.runtime is not None:
+            from kitaru._placed import _bodies as placed
+
+            if self._kind == "async":
+                return call_async(one, lambda: placed.run_async(one))
+            return call_sync(one, lambda: placed.run(one))
         function: Any = self._function
 
         def body() -> Any:
@@ -248,6 +260,9 @@ def checkpoint(
     strict: bool = False,
     limit: str | None = None,
     priority: int | None = None,
+    runtime: Literal["process", "ray"] | None = None,
+    memory: int | str | None = None,
+    resources: dict[str, float] | None = None,
 ) -> Callable[[Callable[P, R]], Checkpoint[P, R]]: ...
 def checkpoint(function: Any = None, /, **options: Any) -> Any:
     """Makes a function a checkpoint: in a flow, a finished call is kept and never made twice.
@@ -260,7 +275,9 @@ def checkpoint(function: Any = None, /, **options: Any) -> Any:
     ``on_failure="pause"`` pauses the flow when tries run out; ``pickle`` allows pickled results; ``rerunnable``
     lets a call whose result could not be stored run again unasked; ``strict`` makes such a result an error;
     ``limit`` names what calls share that must not come too fast or too many at once (``kitaru limits``), and
-    ``priority`` says which of them go first (default: the flow's).
+    ``priority`` says which of them go first (default: the flow's); ``runtime="process"`` runs it in a process of its
+    own, with at most ``memory`` (bytes, or a text such as ``"512MiB"``), and ``runtime="ray"`` on a Ray cluster, with
+    ``resources`` (such as ``{"GPU": 1}``).
 
     Raises :class:`KitaruGeneratorError` for generator functions.
     """
@@ -292,12 +309,18 @@ _OPTIONS = frozenset(
         "strict",
         "limit",
         "priority",
+        "runtime",
+        "memory",
+        "resources",
     )
 )
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
+def _check_options(options: Mapping[str, Any], *, block: str | None = None) -> None:
+    """``block``: what takes them, where that is no decorator."""
     for name in options:
+        if block is not None and name in ("runtime", "memory", "resources"):
+            raise KitaruUsageError(f"{name}= goes with @checkpoint: what {block} runs, runs where it stands")
         if name not in _OPTIONS:
             raise KitaruUsageError(f"@checkpoint has no option {name!r}; it has {', '.join(sorted(_OPTIONS))}")
 
@@ -380,7 +403,7 @@ def call(
         if _context.running:
             _not_recorded(name)
         return body(*args)
-    _check_options(options)
+    _check_options(options, block="kitaru.call")
     along: dict[str, Any] = {}
     if identity is None and id is None:
         from kitaru import _bodies

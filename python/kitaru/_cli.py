@@ -51,13 +51,19 @@ class Host:
         import json
 
         from kitaru import _config, _runner, _wake
+        from kitaru._deployed import placed
+        from kitaru.errors import KitaruError
 
         _adopt(engine, store, home, normal)
         wanted: dict[str, Any] = json.loads(job)
         if json_output:
             _config.configure(interactive=False)
-        entry = wanted.get("resume", {}).get("entry")
-        if entry is not None and not _runner.is_this_interpreter(entry["interpreter"]):
+        entry = _runner.entry_of(wanted)
+        try:
+            elsewhere = entry is not None and not _runner.is_this_interpreter(placed(entry)["interpreter"])
+        except KitaruError as error:
+            return None, False, error.code, str(error), error.hint
+        if elsewhere:
             return _reported(lambda: _runner.execute_elsewhere(wanted, quiet=json_output))
         stdout = sys.stdout
         sys.stdout = _Patient(sys.stderr if json_output else stdout)
@@ -116,6 +122,24 @@ class Host:
 
         _adopt(engine, store, home, normal)
         return _found(lambda: _runner.bind(json.loads(job)))
+
+    def released(self, entry: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
+        """Loads what is about to be deployed: see :func:`kitaru._runner.released`."""
+        import json
+
+        from kitaru import _runner
+
+        _adopt(engine, store, home, normal)
+        return _found(lambda: _runner.released(json.loads(entry)))
+
+    def rehearse(self, job: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
+        """Rehearses an execution with the code of an entry point: see :func:`kitaru._check.rehearse`."""
+        import json
+
+        from kitaru import _check
+
+        _adopt(engine, store, home, normal)
+        return _found(lambda: _check.rehearse(**json.loads(job)))
 
     def check(self, target: str, engine: Engine, store: str, home: str, normal: bool) -> Found:
         """Rehearses the open executions of a flow: see :func:`kitaru._check.check`."""

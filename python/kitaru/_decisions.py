@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from typing import NoReturn
 
-    from kitaru._calls import Identified, Step
+    from kitaru._calls import Identified
     from kitaru._run import Run
+    from kitaru._steps import Step
 
 
 def _ask(one: Identified, reason: str, text: str, error: KitaruError | None = None) -> Generator[Step, Any, NoReturn]:
     """Pauses for that reason, when what runs has ended. ``error``: what the flow's edge raises then."""
-    from kitaru._calls import Hold
+    from kitaru._steps import Hold
 
     while True:
         one.run.hold(reason, text, error)
@@ -70,7 +71,7 @@ def refused_value(
     one: Identified, refusal: KitaruInputsError | KitaruOverrideError, way_out: str = ""
 ) -> Generator[Step, Any, Any]:
     """A value that somebody put in is not what the code takes: they decide again."""
-    from kitaru._calls import Hold
+    from kitaru._steps import Hold
 
     while True:
         one.run.session.hold_before(one.call, one.bound.text, f"{refusal}{way_out}")

@@ -8,9 +8,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Hold, Identified, Pause, Queue, Rest, Stopped, Turn, steps
+from kitaru._calls import Identified, steps
 from kitaru._context import Frame, running_task
 from kitaru._run import Others, Parked
+from kitaru._steps import Body, Ended, Forever, Hold, Pause, Queue, Rest, Stopped, Turn
 from kitaru._turns import await_turn
 from kitaru.errors import KitaruPaused, KitaruTimeoutError, Unwind
 
@@ -144,7 +145,8 @@ def _queue() -> Any:
 
 
 def _body_sync(one: Identified, frame: Frame, body: Callable[[], Any]) -> Any:
-    if one.spec.timeout is not None or one.spec.idle_timeout is not None:
+    # One that runs elsewhere is ended there when its time is over, by its own body.
+    if one.spec.runtime is None and (one.spec.timeout is not None or one.spec.idle_timeout is not None):
         return _body_with_timeout(one, frame, body)
     entered = _context.enter(frame)
     try:

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import weakref
 from typing import Any
 
 from kitaru.errors import KitaruImportError
@@ -68,6 +69,62 @@ def told_by(
                 )
         with open(told, encoding="utf-8") as file:
             return json.load(file)
+
+
+class Helper:
+    """A process that does one job after another, so that what it has loaded stays. It ends with its owner."""
+
+    def __init__(self, interpreter: str, place: Place | None) -> None:
+        self._interpreter = interpreter
+        self._place = place
+        self._process: subprocess.Popen[str] | None = None
+
+    def ask(self, job: dict[str, Any]) -> Any:
+        """What a job told. Raises :class:`~kitaru.errors.KitaruImportError` when its process tells nothing."""
+        process = self._process or self._begin()
+        assert process.stdin is not None and process.stdout is not None
+        said = ""
+        try:
+            process.stdin.write(json.dumps(job) + "\n")
+            process.stdin.flush()
+            said = process.stdout.readline()
+        except BrokenPipeError:
+            # It is gone, which is told below.
+            pass
+        answer = json.loads(said) if said else {}
+        if not answer.get("again"):
+            self._process = None
+            process.stdin.close()
+            process.stdout.close()
+            process.wait()
+        if answer.get("told") is None:
+            raise KitaruImportError(
+                f"{self._interpreter} told nothing (exit status {process.poll()})",
+                hint=f"is kitaru installed there? {self._interpreter} -c 'import kitaru'",
+            )
+        return answer["told"]
+
+    def _begin(self) -> subprocess.Popen[str]:
+        if not os.path.exists(self._interpreter):
+            raise KitaruImportError(f"there is no interpreter {self._interpreter}")
+        self._process = subprocess.Popen(
+            [self._interpreter, "-c", "import sys; from kitaru._serve import serve; sys.exit(serve())"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(self._place),
+            start_new_session=True,
+            text=True,
+        )
+        weakref.finalize(self, _let_go, self._process)
+        return self._process
+
+
+def _let_go(process: subprocess.Popen[str]) -> None:
+    """Lets a helper end, which it does when it has read all."""
+    if process.stdin is not None and not process.stdin.closed:
+        process.stdin.close()
+        process.wait()
 
 
 def tell(told: str, what: Any) -> None:

@@ -67,7 +67,7 @@ def entry_point(function: Any) -> dict[str, Any]:
         module = main_name()
         if not is_importable(function):
             module = None
-    return {
+    found = {
         "module": module,
         "file": None if file is None else os.path.abspath(file),
         "qualname": getattr(function, "__qualname__", repr(function)),
@@ -76,6 +76,9 @@ def entry_point(function: Any) -> dict[str, Any]:
         "path": [folder for folder in _own_path(file, module, os.getcwd(), tuple(sys.path)) if os.path.isdir(folder)],
         "as_module": as_module,
     }
+    from kitaru._deployed import recorded
+
+    return recorded(found)
 
 
 @functools.lru_cache(maxsize=64)

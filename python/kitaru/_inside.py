@@ -5,12 +5,15 @@ Outside a flow these do nothing or raise, as each says. Not here: waits and read
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kitaru import _context
 from kitaru._capture import keep
 from kitaru._values import Unencodable, decode, encode
 from kitaru.errors import KitaruEncodeError, KitaruError, KitaruNotFoundError, KitaruUsageError
+
+if TYPE_CHECKING:
+    from kitaru._context import Frame
 
 # More than anybody can consume, and than a sum of in the store may hold.
 _ABSURD = 2**53
@@ -109,15 +112,24 @@ def save(name: str, value: Any) -> None:
     frame = _context.frame()
     if frame is None:
         raise KitaruUsageError("kitaru.save() was called outside any flow")
-    frame.run.check()
-    run, body = frame.run, frame.body()
+    run = frame.run
+    run.check()
     try:
         text = encode(value, f"artifact {name}")
     except Unencodable as problem:
         raise KitaruEncodeError(f"artifact {name!r}: {problem}. {problem.hint}") from None
+    if run.asks is not None:
+        run.asks("save", name, text)
+    else:
+        save_text(frame, name, text)
+
+
+def save_text(frame: Frame, name: str, text: str) -> None:
+    """The same for a value's JSON text, in that place of a flow."""
     from kitaru import _native
     from kitaru._waits import met
 
+    run, body = frame.run, frame.body()
     call, done = met(frame, "save", _native.blake3(f"{name}\0{text}"))
     if done is None:
         try:
@@ -137,6 +149,17 @@ def load(name: str, *, execution: str | None = None) -> Any:
         if frame is None:
             raise KitaruUsageError("kitaru.load() outside a flow needs execution=")
         execution = frame.run.id
+    if frame is not None and frame.run.asks is not None:
+        found = decode(frame.run.asks("load", name, execution))
+    else:
+        found = decode(load_text(frame, name, execution))
+    if not found:
+        raise KitaruNotFoundError(f"execution {execution} has no artifact {name!r}", code="unknown-artifact")
+    return found[0]
+
+
+def load_text(frame: Frame | None, name: str, execution: str) -> str:
+    """The JSON text of a list that holds the value, and nothing where there is none."""
     from kitaru import _native
     from kitaru._config import engine
     from kitaru._waits import recorded
@@ -146,7 +169,4 @@ def load(name: str, *, execution: str | None = None) -> Any:
         return "[]" if text is None else f"[{text}]"
 
     # That there was none is recorded too.
-    found = decode(read() if frame is None else recorded(frame, "load", _native.blake3(f"{execution}\0{name}"), read))
-    if not found:
-        raise KitaruNotFoundError(f"execution {execution} has no artifact {name!r}", code="unknown-artifact")
-    return found[0]
+    return read() if frame is None else recorded(frame, "load", _native.blake3(f"{execution}\0{name}"), read)

@@ -54,9 +54,9 @@ def inspected(
 ) -> dict[str, Any]:
     """The same for a job, leaving the working directory as it is: in this process (``here``, the default where it is
     the interpreter that the execution was recorded with), else in one of its own. ``place``: its store and home."""
-    from kitaru import _elsewhere, _runner
+    from kitaru import _deployed, _elsewhere, _runner
 
-    interpreter = job["inspect"]["entry"]["interpreter"]
+    interpreter = _deployed.placed(job["inspect"]["entry"], place)["interpreter"]
     if not (_runner.is_this_interpreter(interpreter) if here is None else here):
         text, code, message, hint = _elsewhere.told_by(job, interpreter, quiet=True, silent=here is False, place=place)
         if text is None:

@@ -24,6 +24,7 @@ __all__ = [
     "cli",
     "close_limit",
     "confirm_turn",
+    "deployment_at",
     "end_turn",
     "forget_memory",
     "keyed_id",
@@ -39,6 +40,8 @@ __all__ = [
     "manage_call",
     "manage_close_limit",
     "manage_delete",
+    "manage_deployment",
+    "manage_deployments",
     "manage_diff",
     "manage_get",
     "manage_limits",
@@ -53,7 +56,9 @@ __all__ = [
     "manage_remove_limit",
     "manage_remove_schedule",
     "manage_replay",
+    "manage_roll_back",
     "manage_root",
+    "manage_runnable",
     "manage_schedule",
     "manage_schedules",
     "manage_set_limit",
@@ -61,6 +66,7 @@ __all__ = [
     "manage_steer_schedule",
     "manage_stirred",
     "manage_stop",
+    "manage_tag_deployment",
     "manage_tree",
     "manage_value",
     "manage_waiters",
@@ -141,6 +147,25 @@ def forget_memory() -> None:
 
 def cli(argv: list[str], host: Any) -> int:
     """Runs a command line; ``host`` runs flows for it (``kitaru._cli.Host``). Returns the exit status."""
+
+def deployment_at(engine: Engine, home: str, entry: str, python: str) -> str:
+    """A recorded entry point as it is on this machine, where a deployment is unpacked below ``home`` and runs with
+    ``python``. Both JSON objects."""
+
+def manage_deployments(engine: Engine, flow: str | None) -> str:
+    """Versions of a flow's code, or of all flows, the newest first, as a JSON array."""
+
+def manage_deployment(engine: Engine, target: str) -> str:
+    """What ``flow@name`` names, as a JSON object."""
+
+def manage_tag_deployment(engine: Engine, flow: str, version: str, tag: str, by: str) -> str:
+    """Has a tag name a version. Returns it as a JSON object."""
+
+def manage_roll_back(engine: Engine, flow: str, tag: str, by: str) -> str:
+    """Has a tag name again what it named before. Returns that as a JSON object."""
+
+def manage_runnable(engine: Engine, target: str, key: str | None, request: str | None) -> str:
+    """What a target starts that names no file: its ``flow``, its ``entry`` and the ``id`` of an execution of it."""
 
 def manage_get(engine: Engine, id: str) -> str:
     """One execution as a JSON object."""
@@ -341,8 +366,8 @@ class Engine:
         deadline: int | None,
     ) -> tuple[str, bool]:
         """Leaves an execution to the workers of a pool. Returns its identifier, and whether it is new."""
-    def take(self, id: str, code: str | None, why: str) -> Session:
-        """Takes up an execution that nobody holds."""
+    def take(self, id: str, code: str | None, why: str, entry: str | None = None) -> Session:
+        """Takes up an execution that nobody holds. ``entry``: where its code is from now on, a JSON object."""
     def hand_over(self, by: str) -> None:
         """The process is to end: its executions are handed over to others, each when what runs of it has ended."""
     def rehearsing(self) -> Engine:

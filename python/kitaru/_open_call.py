@@ -6,12 +6,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _context
-from kitaru._calls import Body, Ended, Forever, Hold, Queue, Rest, Turn, identify, steps
+from kitaru._calls import identify, steps
 from kitaru._checkpoint import _check_options, free_bound, watch
 from kitaru._drive import hold_async, hold_sync, rest_async, rest_sync
 from kitaru._queue import wait_async, wait_sync
 from kitaru._results import Kept, keep
 from kitaru._spec import Spec
+from kitaru._steps import Body, Ended, Forever, Hold, Queue, Rest, Turn
 from kitaru._turns import await_turn
 from kitaru.errors import KitaruUsageError
 
@@ -216,7 +217,7 @@ def open_call(
         raise KitaruUsageError("open_call cannot retry its block: use kitaru.call with a function")
     if options.get("timeout") is not None or options.get("idle_timeout") is not None:
         raise KitaruUsageError("open_call cannot stop its block: use kitaru.call with a function, or asyncio.timeout")
-    _check_options(options)
+    _check_options(options, block="kitaru.open_call")
     frame = _context.frame()
     if frame is None:
         return OpenCall(name, None)

@@ -21,8 +21,8 @@ from kitaru import _config, _context, _loops, _threads
 if TYPE_CHECKING:
     import concurrent.futures
 
-    from kitaru._calls import Ended
     from kitaru._run import Parked, Run
+    from kitaru._steps import Ended
 
 POLL = 0.03
 _INTERNAL = ("asyncio/tasks.py", "asyncio/taskgroups.py", "asyncio/locks.py", "asyncio/queues.py")

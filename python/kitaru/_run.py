@@ -101,6 +101,8 @@ class Run:
     """See the module. Made anew for each time an execution is taken up."""
 
     counts_tasks = True
+    asks: Callable[..., str] | None = None
+    """Asks whoever holds the execution, where this only stands for it in another process: see ``_placed``."""
     rehearses = False
     """Whether recorded calls are served and no body runs: see ``_rehearsal``."""
 

@@ -16,6 +16,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kitaru import _entry
+from kitaru._deployed import placed
 from kitaru._given import Given, recorded_inputs
 from kitaru._inputs import arguments
 from kitaru.errors import (
@@ -91,6 +92,8 @@ def load_entry(entry: dict[str, Any], exec_id: str | None = None) -> Flow[Any, A
         raise KitaruFlowNotFoundError(
             f"{entry['qualname']} was defined in a notebook or at a prompt: only that process can go on with it"
         )
+    shown = entry["file"] or entry["module"]
+    entry = placed(entry)
     if not os.path.isdir(entry["cwd"]):
         raise KitaruImportError(
             f"the working directory that {entry['qualname']} ran in is gone: {entry['cwd']}",
@@ -113,7 +116,7 @@ def load_entry(entry: dict[str, Any], exec_id: str | None = None) -> Flow[Any, A
         if gone:
             error.hint = f"gone from the import path that it ran with: {', '.join(gone)}"
         raise
-    return _flow_in(module, entry["qualname"], file or entry["module"])
+    return _flow_in(module, entry["qualname"], shown)
 
 
 def loaded(entry: dict[str, Any]) -> Flow[Any, Any] | None:
@@ -213,8 +216,11 @@ def _flow_in(module: ModuleType, name: str, place: str) -> Flow[Any, Any]:
     return found
 
 
-def take(flow: Flow[Any, Any], exec_id: str, why: str) -> tuple[Run, Given]:
-    """Takes an execution of ``flow`` up. Returns its run and the flow's arguments."""
+def take(flow: Flow[Any, Any], exec_id: str, why: str, entry: dict[str, Any] | None = None) -> tuple[Run, Given]:
+    """Takes an execution of ``flow`` up. Returns its run and the flow's arguments.
+
+    ``entry``: where its code is from now on, if it was elsewhere.
+    """
     from kitaru import _config
 
     known = json.loads(_config.engine().describe(exec_id))
@@ -222,16 +228,16 @@ def take(flow: Flow[Any, Any], exec_id: str, why: str) -> tuple[Run, Given]:
         raise KitaruFlowNotFoundError(f"execution {exec_id} is one of the flow {known['flow']}, not of {flow.name}")
     # Before it is taken up: inputs that do not fit must leave it as it is.
     given = recorded_inputs(flow, known)
-    return take_up(flow, known, why), given
+    return take_up(flow, known, why, entry), given
 
 
-def take_up(flow: Flow[Any, Any], known: dict[str, Any], why: str) -> Run:
+def take_up(flow: Flow[Any, Any], known: dict[str, Any], why: str, entry: dict[str, Any] | None = None) -> Run:
     """Takes a described execution up; what made it fail is marked to run again."""
     from kitaru import _config
 
     engine = _config.engine()
     try:
-        session = engine.take(known["id"], flow.code(), why)
+        session = engine.take(known["id"], flow.code(), why, None if entry is None else json.dumps(entry))
     except KitaruStateError as refusal:
         if refusal.code != "no-progress":
             raise
@@ -279,7 +285,8 @@ def execute(job: dict[str, Any]) -> Ran:
     wanted = job["resume"]
     flow = load_entry(wanted["entry"], wanted["id"])
     try:
-        taken = take(flow, wanted["id"], wanted.get("why", "resume"))
+        moved = wanted["entry"] if wanted.get("moves") else None
+        taken = take(flow, wanted["id"], wanted.get("why", "resume"), moved)
     except KitaruPaused as paused:
         return Ran(paused.exec_id, interrupted=False)
     taken[0].on_drift = wanted.get("on_drift") or taken[0].on_drift
@@ -297,6 +304,8 @@ def _submit(asked: dict[str, Any]) -> str:
     flow = load_entry(asked["entry"])
     args, kwargs = arguments(flow, asked["inputs"])
     flow = flow._with(tags=asked["tags"], key=asked["key"], pause_before=asked["pause_before"], pool=asked["pool"])
+    if asked.get("deadline") is not None:
+        flow = flow._with(deadline=asked["deadline"] / 1000)
     exec_id: str = asked["id"]
     if not flow._leave(flow._given(args, kwargs), exec_id)[1]:
         bound = flow.signature().bind(args, kwargs)
@@ -317,6 +326,20 @@ def bind(asked: dict[str, Any]) -> dict[str, Any]:
         "entry": _entry.entry_point(flow._function),
         "inputs": given.text,
         "deadline": flow._chosen.deadline,
+    }
+
+
+def released(entry: dict[str, Any]) -> dict[str, Any]:
+    """Loads what is about to be deployed, from the files that would be: what is missing there is seen now.
+
+    Returns the ``flow``'s name, its ``qualname``, the digest of its ``code`` and the version of ``python``.
+    """
+    flow = load_entry(entry)
+    return {
+        "flow": flow.name,
+        "qualname": _entry.entry_point(flow._function)["qualname"],
+        "code": flow.code(),
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
     }
 
 
@@ -359,6 +382,12 @@ async def _awaited(value: Any) -> Any:
     return await value
 
 
+def entry_of(job: dict[str, Any]) -> dict[str, Any] | None:
+    """The recorded entry point that a job is about; ``None``: it names its flow itself."""
+    entry: dict[str, Any] | None = (job.get("resume") or job.get("start") or {}).get("entry")
+    return entry
+
+
 def is_this_interpreter(interpreter: str) -> bool:
     """Whether that is the interpreter of this process, under whatever name its environment gives it."""
     mine, other = os.path.abspath(sys.executable), os.path.abspath(interpreter)
@@ -370,14 +399,14 @@ def is_this_interpreter(interpreter: str) -> bool:
 def execute_elsewhere(
     job: dict[str, Any], *, quiet: bool, silent: bool = False, place: tuple[str | None, str | None] | None = None
 ) -> Ran:
-    """Runs a resume in the interpreter that the execution was recorded with, in a process of its own.
+    """Runs a job in the interpreter that its execution was recorded with, in a process of its own.
 
     ``quiet``: its output goes to stderr; ``silent``: nowhere (it is kept with the execution all the same).
     ``place``: store and home, where they are not those of the environment.
     """
     from kitaru._elsewhere import told_by
 
-    interpreter = job["resume"]["entry"]["interpreter"]
+    interpreter = placed(entry_of(job) or {"interpreter": sys.executable}, place)["interpreter"]
     told = told_by(job, interpreter, quiet=quiet, silent=silent, place=place)
     exec_id, interrupted, error_code, message, hint = told
     if exec_id is None:
@@ -393,7 +422,7 @@ def leave_elsewhere(job: dict[str, Any]) -> subprocess.Popen[bytes]:
 
     code = "from kitaru._wake import alone; alone()"
     return subprocess.Popen(
-        [job["resume"]["entry"]["interpreter"], "-c", code, json.dumps(job)],
+        [placed(job["resume"]["entry"])["interpreter"], "-c", code, json.dumps(job)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -86,7 +86,7 @@ def _tell(told: IO[str], what: dict[str, Any]) -> None:
 
 def _code(job: dict[str, Any]) -> dict[str, tuple[int, int]]:
     """The files of the project's modules that are loaded, with when they were written and their lengths."""
-    entry = job["resume"]["entry"]
+    entry = (job.get("resume") or job["start"])["entry"]
     folders = tuple(os.path.join(folder, "") for folder in {entry["cwd"], *entry["path"]})
     installed = tuple(os.path.join(folder, "") for folder in {sys.prefix, sys.base_prefix, sys.exec_prefix})
     found: dict[str, tuple[int, int]] = {}

@@ -56,6 +56,7 @@ class Spec:
         "jitter",
         "limit",
         "max_backoff",
+        "memory",
         "name",
         "on_drift",
         "once",
@@ -64,9 +65,11 @@ class Spec:
         "priority",
         "reconcile",
         "rerunnable",
+        "resources",
         "retries",
         "retry_on",
         "returns",
+        "runtime",
         "signature",
         "strict",
         "timeout",
@@ -95,6 +98,9 @@ class Spec:
         strict: bool = False,
         limit: str | None = None,
         priority: int | None = None,
+        runtime: str | None = None,
+        memory: int | str | None = None,
+        resources: dict[str, float] | None = None,
         returns: Any = None,
         codec: Codec | None = None,
     ) -> None:
@@ -113,6 +119,9 @@ class Spec:
             on_failure=on_failure,
             limit=limit,
             priority=priority,
+            runtime=runtime,
+            memory=memory,
+            resources=resources,
         )
         self.function = function
         self.name = name
@@ -134,6 +143,10 @@ class Spec:
         self.strict = strict
         self.limit = limit
         self.priority = priority
+        # Where the body runs: here, in a process of its own, or on a cluster; and what it may have there.
+        self.runtime = runtime
+        self.memory = None if memory is None else _placement().in_bytes(memory)
+        self.resources = resources
         self.returns = returns
         # How a result is turned into an encodable value and back, where the value itself has no codec.
         self.codec = codec
@@ -190,6 +203,9 @@ def judge(
     on_failure: Any = "raise",
     limit: Any = None,
     priority: Any = None,
+    runtime: Any = None,
+    memory: Any = None,
+    resources: Any = None,
     **_others: Any,
 ) -> None:
     """Refuses option values that mean nothing, before anything is paid for. Raises :class:`KitaruUsageError`."""
@@ -221,10 +237,19 @@ def judge(
         _judge_limit(limit)
     if priority is not None:
         judge_priority(priority)
+    if runtime is not None or memory is not None or resources is not None:
+        _placement().judge(runtime, memory, resources)
     if reconcile is not None and effect != "once":
         raise KitaruUsageError("reconcile= goes with effect='once'")
     if getattr(getattr(reconcile, "__code__", None), "co_flags", 0) & 0x80:
         raise KitaruUsageError("reconcile= is a plain function; it cannot be awaited")
+
+
+def _placement() -> Any:
+    """A room that few checkpoints enter: it is imported by the first that does."""
+    from kitaru._placed import _options
+
+    return _options
 
 
 def _judge_limit(limit: Any) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from kitaru._calls import Identified, Step
+    from kitaru._calls import Identified
+    from kitaru._steps import Step
 
 _MODULES = ("builtins", "itertools", "_csv")
 

@@ -87,6 +87,7 @@ def _beside(job: dict[str, Any]) -> None:
 def alone() -> None:
     """The other process: carries one execution on, then whatever waited for it."""
     from kitaru import _runner
+    from kitaru._deployed import placed
 
     ahead = [json.loads(sys.argv[1])]
     seen: set[str] = set()
@@ -94,7 +95,7 @@ def alone() -> None:
         job = ahead.pop()
         seen.add(job["resume"]["id"])
         with contextlib.suppress(KitaruError), seen_to():
-            if _runner.is_this_interpreter(job["resume"]["entry"]["interpreter"]):
+            if _runner.is_this_interpreter(placed(job["resume"]["entry"])["interpreter"]):
                 _runner.execute(job)
             else:
                 _runner.execute_elsewhere(job, quiet=True, silent=True)

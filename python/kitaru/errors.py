@@ -153,6 +153,27 @@ class KitaruNonRetryableError(KitaruError):
     code = "non-retryable"
 
 
+class KitaruPlacementError(KitaruNonRetryableError):
+    """A call with ``runtime=`` cannot run there: nothing of it has been done. ``code`` says why."""
+
+    code = "not-placeable"
+
+
+class KitaruCallLostError(KitaruError):
+    """The process of a call with ``runtime=`` ended before the call did. How far it came is not known.
+
+    It is a failed try: with ``retries`` it is tried again.
+    """
+
+    code = "call-lost"
+
+
+class KitaruNodeLostError(KitaruCallLostError, ConnectionError):
+    """The machine of a cluster that a call ran on was lost. How far the call came is not known."""
+
+    code = "node-lost"
+
+
 class KitaruEntryPointError(KitaruError):
     """Loading a module for a resume started a flow: its call is not behind ``if __name__ == "__main__"``."""
 
@@ -248,6 +269,8 @@ _STATE = {
     "already-timed-out",
     "closed",
     "conflict",
+    "deployment-exists",
+    "does-not-fit",
     "held",
     "key-conflict",
     "no-progress",
@@ -261,6 +284,7 @@ _NOT_FOUND = {
     "ambiguous-id",
     "unknown-artifact",
     "unknown-breakpoint",
+    "unknown-deployment",
     "unknown-limit",
     "unknown-schedule",
     "unknown-call",

@@ -71,7 +71,7 @@ class World:
 
     def state(self) -> list[Any]:
         """All that a request could have changed."""
-        tables = ("journal", "tokens", "links", "breakpoints", "limits", "schedules", "audit")
+        tables = ("journal", "tokens", "links", "breakpoints", "limits", "schedules", "releases", "audit")
         # When a token was used is not changed by whoever asks.
         hidden = {"tokens": "id, name, scope, expires_at, revoked_at"}
         return [self.lab.query(f"SELECT {hidden.get(table, '*')} FROM {table}") for table in tables]
@@ -113,7 +113,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def filled(path: str, exec_id: str) -> str:
     """A path with something in each of its places."""
-    known = {"id": exec_id, "key": "gather", "name": "draft", "flow": "research"}
+    known = {"id": exec_id, "key": "gather", "name": "draft", "flow": "research", "tag": "prod"}
     path = path.replace("/breakpoints/{id}", "/breakpoints/1").replace("/limits/{name}", "/limits/openai:gpt")
     return re.sub(r"\{(\w+)\}", lambda found: known[found[1]], path)
 

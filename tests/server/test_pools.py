@@ -79,8 +79,8 @@ class Workers:
         self.lab = lab
         self.running: list[subprocess.Popen[str]] = []
 
-    def start(self, *argv: str) -> subprocess.Popen[str]:
-        process = self.lab.spawn(KITARU, "worker", "--log", "text", *argv)
+    def start(self, *argv: str, log: str = "text") -> subprocess.Popen[str]:
+        process = self.lab.spawn(KITARU, "worker", "--log", log, *argv)
         self.running.append(process)
         assert process.stdout is not None
         assert "carries executions" in process.stdout.readline()
@@ -202,9 +202,12 @@ def test_one_whose_process_is_killed_before_it_has_begun_is_begun_again(desk: La
     desk.write("agent.py", AGENT + "\nif count('loads') < 1:\n    did('loads')\n    os.kill(os.getpid(), 9)\n")
     workers.start()
     until(lambda: ended(desk, ids))
-    # One that dies each time does so three times.
+
+
+def test_one_whose_process_is_killed_before_it_has_begun_each_time_is_paused(desk: Lab, workers: Workers) -> None:
     ids = submit(desk, "agent")
     desk.write("agent.py", AGENT + "\ndid('dies')\nos.kill(os.getpid(), 9)\n")
+    workers.start()
     until(lambda: status(desk, ids[0]) == "paused")
     assert collections.Counter(desk.done())["dies"] == 3
     assert "signal: 9" in desk.kitaru("show", ids[0]).ok().out

@@ -1,14 +1,15 @@
 //! Commands that change something, and how an execution's end becomes an exit status.
 
 use crate::args::{Input, Resume, Run};
+use crate::breakpoints::refused;
 use crate::output::Answer;
 use crate::tokens::logged;
 use crate::{Context, HostError, Job, render, values, who};
-use kitaru_core::event::{PauseReason, Stop};
+use kitaru_core::event::{DEFAULT_POOL, EntryPoint, PauseReason, Stop};
 use kitaru_core::rows::{ExecutionRow, Status};
 use kitaru_core::{Body, ExecutionId};
 use kitaru_engine::SystemClock;
-use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Stopped, Target, view};
+use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Runnable, Stopped, Target, view};
 use kitaru_store::{ExecutionFilter, Page};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashSet;
@@ -24,13 +25,18 @@ pub fn run(context: &mut Context<'_>, run: Run) -> Result<Answer> {
     for before in &pause_before {
         manage::check_before(before)?;
     }
+    if let Some(Runnable { flow, entry }) = deployed(context, &target)? {
+        let id = key.as_ref().map_or_else(manage::new_id, |key| ExecutionId::keyed(&flow, key));
+        let pool = pool.unwrap_or_else(|| DEFAULT_POOL.to_owned());
+        let (request, pool_of) = (None, pool.clone());
+        let job = Job::Start { id, entry, inputs, tags, pause_before, key, request, pool: pool_of, deadline };
+        let id = carry_out(context, &job)?;
+        return left_to(context, &id, &pool);
+    }
     let job = Job::Run { target, inputs, tags, pause_before: pause_before.clone(), key, pool: pool.clone(), deadline };
     let id = carry_out(context, &job)?;
     if let Some(pool) = pool {
-        let short = id.short();
-        let left = format!("left to the workers of the pool {pool}; see: kitaru show {short}");
-        let text = crate::output::clean(id.as_str());
-        return Ok(Answer { item: Some(item(context, &id)?), text, messages: vec![left], ..Answer::default() });
+        return left_to(context, &id, &pool);
     }
     let mut answer = ended(context, &id, &[])?;
     if matches!(answer.item.as_ref().map(|item| render::field(item, "status")).as_deref(), Some("completed" | "failed"))
@@ -42,6 +48,26 @@ pub fn run(context: &mut Context<'_>, run: Run) -> Result<Answer> {
     }
     wake(context, &id, &mut answer)?;
     Ok(answer)
+}
+
+/// What was deployed as that; `None`: it names a file or a module.
+fn deployed(context: &Context<'_>, target: &str) -> Result<Option<Runnable>> {
+    if !target.contains('@') || target.contains(':') || target.ends_with(".py") {
+        return Ok(None);
+    }
+    let found = manage::chosen(context.store.as_ref(), target)?;
+    Ok(found.map(|(flow, deployment)| Runnable { flow, entry: deployment.entry }))
+}
+
+fn left_to(context: &Context<'_>, id: &ExecutionId, pool: &str) -> Result<Answer> {
+    let left = format!("left to the workers of the pool {pool}; see: kitaru show {}", id.short());
+    let text = crate::output::clean(id.as_str());
+    Ok(Answer {
+        item: Some(item(context, id)?),
+        text,
+        messages: vec![crate::output::clean(&left)],
+        ..Answer::default()
+    })
 }
 
 /// A flow's arguments, as they were typed.
@@ -75,8 +101,12 @@ pub fn resume(context: &mut Context<'_>, resume: &Resume) -> Result<Answer> {
         by: who(),
     };
     let row = manage::find(context.store.as_ref(), resume.id.as_deref().unwrap_or_default())?;
+    let moved = match &resume.version {
+        Some(version) => Some(moved(context, &row, version, resume.on_drift.is_some())?),
+        None => None,
+    };
     let set: Map<String, Json> = options.set.iter().cloned().collect();
-    let given = json!({ "on_drift": resume.on_drift, "rerun": resume.rerun, "set": set });
+    let given = json!({ "on_drift": resume.on_drift, "rerun": resume.rerun, "set": set, "version": resume.version });
     let prepared = logged(context, ("resumeExecution", Target::Execution(row.id.as_str())), &given, |context| {
         manage::prepare(context.store.as_ref(), &row, &options, context.now())
     })?;
@@ -84,6 +114,14 @@ pub fn resume(context: &mut Context<'_>, resume: &Resume) -> Result<Answer> {
         let pid = prepared.row.owner.as_ref().map_or(0, |owner| owner.pid);
         let message = format!("{} {}: process {pid} goes on with it", row.flow, row.id.short());
         return Ok(Answer { item: Some(item(context, &row.id)?), messages: vec![message], ..Answer::default() });
+    }
+    if let Some(entry) = moved {
+        let (id, why, on_drift) = (row.id.clone(), "resume".to_owned(), None);
+        carry_out(context, &Job::Resume { id, entry, why, on_drift, moves: true })?;
+        let mut answer = ended(context, &row.id, &prepared.failed)?;
+        say_notes(context, &row, &mut answer)?;
+        wake(context, &row.id, &mut answer)?;
+        return Ok(answer);
     }
     // What its parent is paused at is another question.
     go_on(context, &prepared.row, if prepared.row.id == row.id { "resume" } else { "child" })?;
@@ -97,6 +135,30 @@ pub fn resume(context: &mut Context<'_>, resume: &Resume) -> Result<Answer> {
     say_notes(context, &prepared.row, &mut answer)?;
     wake(context, &prepared.row.id, &mut answer)?;
     Ok(answer)
+}
+
+/// Where the code of another version is, if what is on record fits it.
+fn moved(context: &mut Context<'_>, row: &ExecutionRow, version: &str, is_decided: bool) -> Result<EntryPoint> {
+    let short = row.id.short();
+    if let Some(parent) = &row.parent {
+        let message = format!("execution {} is part of {}, and goes with it", row.id, parent.id);
+        let hint = format!("kitaru resume {} --version {version}", parent.id.short());
+        return Err(ManageError::new("usage", message, Some(hint)));
+    }
+    let target = format!("{}@{version}", row.flow);
+    let Some((_, deployment)) = manage::chosen(context.store.as_ref(), &target)? else {
+        return Err(ManageError::new("usage", format!("{version:?} is no version"), None));
+    };
+    if !is_decided {
+        let found = context.host.rehearse(&row.id, &deployment.entry, &context.place).map_err(refused)?;
+        if found["clean"] != true {
+            let why = render::field(&found, "text");
+            let message = format!("on {} it would not go on as it stands: {why}", deployment.version);
+            let hint = format!("kitaru resume {short} --version {version} --on-drift reuse, or rerun");
+            return Err(ManageError::new("does-not-fit", message, Some(hint)));
+        }
+    }
+    Ok(deployment.entry)
 }
 
 /// Carries on what was parked on an execution that has ended, or needs somebody now.
@@ -263,7 +325,8 @@ pub fn delete(context: &mut Context<'_>, id: &str, yes: bool) -> Result<Answer> 
 }
 
 fn go_on(context: &mut Context<'_>, row: &ExecutionRow, why: &str) -> Result<()> {
-    let job = Job::Resume { id: row.id.clone(), entry: row.entry.clone(), why: why.to_owned(), on_drift: None };
+    let job =
+        Job::Resume { id: row.id.clone(), entry: row.entry.clone(), why: why.to_owned(), on_drift: None, moves: false };
     carry_out(context, &job).map(|_| ())
 }
 

@@ -90,6 +90,11 @@ pub enum Command {
     /// Flows that start by the clock.
     #[command(subcommand)]
     Schedules(crate::schedules::Schedules),
+    /// Keep a flow's project as a version that workers run, whatever becomes of the files here.
+    Deploy(crate::deployments::Deploy),
+    /// Versions of flows' code, and the tags that name them.
+    #[command(subcommand)]
+    Deployments(crate::deployments::Deployments),
     /// Show what an execution started, what it was started by, and its replays.
     Tree {
         /// Identifier of any execution of the tree.
@@ -186,7 +191,8 @@ pub enum LogForm {
 /// See [`Command::Run`].
 #[derive(Debug, clap::Args)]
 pub struct Run {
-    /// FILE.py:FLOW or module:FLOW. The flow's name may be left out if there is one only.
+    /// FILE.py:FLOW or module:FLOW, where the flow's name may be left out if there is one only; or FLOW@TAG or
+    /// FLOW@VERSION, which was deployed and is left to the workers of a pool.
     pub target: String,
     /// An argument, NAME=VALUE. VALUE is JSON where it parses, else a string.
     #[arg(long, value_name = "NAME=VALUE")]
@@ -468,6 +474,8 @@ impl Command {
             Self::Waits(Waits::List { .. }) => "waits.list",
             Self::Waits(Waits::Link(_)) => "waits.link",
             Self::Schedules(one) => one.name(),
+            Self::Deploy(_) => "deploy",
+            Self::Deployments(one) => one.name(),
             Self::Tokens(one) => one.name(),
             Self::Audit(_) => "audit",
             Self::Artifacts(Artifacts::List { .. }) => "artifacts.list",

@@ -133,6 +133,10 @@ pub struct Resume {
     /// The same with a value from a file.
     #[arg(long, value_name = "PATH=FILE")]
     pub set_file: Vec<String>,
+    /// Move it to another version of its flow that was deployed, or to what a tag names, or `latest`: from now on its code
+    /// is that. Refused where what is on record does not fit it, unless --on-drift says what is done with such calls.
+    #[arg(long, value_name = "VERSION|TAG", conflicts_with = "due")]
+    pub version: Option<String>,
     /// Everything whose time has come, or whose answer is there.
     #[arg(long, conflicts_with = "id")]
     pub due: bool,

@@ -12,6 +12,7 @@ mod asked;
 mod batch;
 mod breakpoints;
 mod check;
+mod deployments;
 mod diff;
 mod explain;
 mod guard;
@@ -65,6 +66,28 @@ pub enum Job {
         #[serde(skip_serializing_if = "Option::is_none")]
         deadline: Option<Millis>,
     },
+    /// Leave an execution of what was deployed to a pool.
+    Start {
+        /// What it is to be called.
+        id: ExecutionId,
+        /// Where its code is.
+        entry: EntryPoint,
+        /// Its arguments, plain JSON.
+        inputs: serde_json::Map<String, serde_json::Value>,
+        /// Labels.
+        tags: Vec<String>,
+        /// Selectors of calls to pause before.
+        pause_before: Vec<String>,
+        /// What the execution is known by.
+        key: Option<String>,
+        /// What the request was known by that asked for it.
+        request: Option<String>,
+        /// The pool.
+        pool: String,
+        /// How long it may work before it is paused, in milliseconds; `None`: what its flow says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deadline: Option<Millis>,
+    },
     /// Go on with an execution.
     Resume {
         /// Which.
@@ -76,6 +99,9 @@ pub enum Job {
         /// What is done with a call that has other inputs than recorded; `None`: what its flow says.
         #[serde(skip_serializing_if = "Option::is_none")]
         on_drift: Option<String>,
+        /// Whether its code is there from now on, and was elsewhere.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        moves: bool,
     },
     /// Look at the code of an execution as it is now.
     Inspect {
@@ -149,6 +175,19 @@ pub struct BoundAt {
     pub deadline: Option<Millis>,
 }
 
+/// A flow that is about to be deployed.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Released {
+    /// Its name.
+    pub flow: String,
+    /// Its qualified name in its module.
+    pub qualname: String,
+    /// Digest of its code.
+    pub code: Option<String>,
+    /// The version of Python: `3.12`.
+    pub python: String,
+}
+
 /// Runs user code.
 pub trait Host {
     /// Makes a place known to whatever this process starts.
@@ -174,6 +213,17 @@ pub trait Host {
     /// Loads a flow and binds its arguments, so that those which do not fit are refused. `job`: an object with `target` and
     /// `inputs`.
     fn bind(&mut self, job: &serde_json::Value, place: &Place) -> Result<BoundAt, HostError>;
+
+    /// Loads what is about to be deployed from where it was unpacked. The flow's name may be missing in `entry` if there is
+    /// one only.
+    fn released(&mut self, entry: &EntryPoint, place: &Place) -> Result<Released, HostError>;
+
+    /// Rehearses an execution with the code that is there: an object with `clean`, and why it is not.
+    fn rehearse(&mut self, id: &ExecutionId, entry: &EntryPoint, place: &Place)
+    -> Result<serde_json::Value, HostError>;
+
+    /// The interpreter that runs this.
+    fn interpreter(&self) -> String;
 
     /// Rehearses the open executions of `FILE.py:FLOW` or `module:FLOW`: an object with `flow`, `executions` and
     /// `others`.
@@ -277,6 +327,8 @@ fn dispatch(args: Args, host: &mut dyn Host, out: &Out) -> Result<Answer, Manage
         Command::Breakpoints(one) => breakpoints::breakpoints(context, &one),
         Command::Limits(one) => limits::limits(context, &one),
         Command::Schedules(one) => schedules::schedules(context, &one),
+        Command::Deploy(one) => deployments::deploy(context, &one),
+        Command::Deployments(one) => deployments::deployments(context, &one),
         Command::Tree { id } => look::tree(context, &id),
         Command::Tokens(one) => tokens::tokens(context, &one),
         Command::Audit(audit) => tokens::audit(context, &audit),

@@ -87,6 +87,7 @@ fn config(
         at_once: at_once.into(),
         serves: Serves::default(),
         memory: None,
+        python: context.host.interpreter(),
         rules,
     })
 }
@@ -111,6 +112,7 @@ pub fn mcp(context: &mut Context<'_>, mcp: &Mcp) -> Result<Answer, ManageError> 
         place: (place.address.clone(), place.home.clone(), place.normal),
         log: Log::new(Form::Off, output::say),
         at_once: mcp.at_once.into(),
+        python: context.host.interpreter(),
         allow: Scope::parse(&mcp.allow)
             .ok_or_else(|| ManageError::new("usage", format!("there is no set {}", mcp.allow), None))?,
         by: who_by("mcp"),

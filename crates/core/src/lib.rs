@@ -31,6 +31,7 @@ pub mod path;
 pub mod plan;
 pub mod project;
 pub mod records;
+pub mod release;
 pub mod rows;
 pub mod schedule;
 pub mod selector;

@@ -78,7 +78,7 @@ mod tests {
     fn taken() -> Body {
         let text = String::new;
         let owner = Owner { host: text(), boot: text(), pid: 1, started: 1, slot: 0, nonce: text() };
-        Body::Taken(Taken { owner, code: None, why: "start".to_owned() })
+        Body::Taken(Taken { owner, code: None, why: "start".to_owned(), entry: None })
     }
 
     fn left(events: &[(Millis, Body)]) -> Option<Millis> {

@@ -11,7 +11,7 @@ use crate::manage::next;
 use crate::rehearsal::Rehearsal;
 use crate::session::{Means, Session};
 
-use kitaru_core::event::{CallReleased, Created, Interrupted, PauseReason, Paused, Taken};
+use kitaru_core::event::{CallReleased, Created, EntryPoint, Interrupted, PauseReason, Paused, Taken};
 use kitaru_core::lease::{self, Hold, Owner, Take};
 use kitaru_core::records::Records;
 use kitaru_core::rows::ExecutionRow;
@@ -75,7 +75,7 @@ impl Engine {
         let owner = self.store.owner()?;
         let code = created.code.clone();
         let of = (created.flow.clone(), created.entry.file.clone());
-        let taken = Taken { owner: owner.clone(), code, why: "start".to_owned() };
+        let taken = Taken { owner: owner.clone(), code, why: "start".to_owned(), entry: None };
         let events = vec![Body::Created(Box::new(created)), Body::Taken(taken)];
         let claim = Claim { owner, lease_until: now + LEASE };
         match self.store.create(&id, now, events.clone(), Some(claim))? {
@@ -101,6 +101,17 @@ impl Engine {
     /// Refuses what has ended for good, what a living process holds, and (by pausing it) what was taken up
     /// [`lease::MAX_FRUITLESS_TAKES`] times without one new record.
     pub fn take(&self, id: &ExecutionId, code: Option<String>, why: &str) -> Result<Arc<Session>> {
+        self.take_to(id, code, why, None)
+    }
+
+    /// The same, with its code from now on where `entry` says.
+    pub fn take_to(
+        &self,
+        id: &ExecutionId,
+        code: Option<String>,
+        why: &str,
+        entry: Option<EntryPoint>,
+    ) -> Result<Arc<Session>> {
         let row = self.store.queries().execution(id)?;
         match lease::take(row.status, self.hold(&row), row.fruitless) {
             Take::Ended => return Err(EngineError::Ended { id: id.clone(), status: row.status }),
@@ -114,7 +125,8 @@ impl Engine {
         let seen = self.read(id, 0, &mut records)?;
         let now = self.clock.now();
         let owner = self.store.owner()?;
-        let taken = Taken { owner: owner.clone(), code, why: why.to_owned() };
+        let file = entry.as_ref().map_or(row.entry.file.clone(), |entry| entry.file.clone());
+        let taken = Taken { owner: owner.clone(), code, why: why.to_owned(), entry: entry.map(Box::new) };
         let claim = Claim { owner, lease_until: now + LEASE };
         let mut events = vec![Body::Taken(taken)];
         if why == "resume" {
@@ -126,7 +138,7 @@ impl Engine {
             self.release(id, epoch);
             return Err(error);
         }
-        self.session(id.clone(), epoch, (row.flow, row.entry.file), records)
+        self.session(id.clone(), epoch, (row.flow, file), records)
     }
 
     /// Enters an execution again without taking it up, whoever holds it: for an engine that is
@@ -152,7 +164,7 @@ impl Engine {
             slot: 0,
             nonce: String::new(),
         };
-        let taken = Body::Taken(Taken { owner, code, why: "rehearsal".to_owned() });
+        let taken = Body::Taken(Taken { owner, code, why: "rehearsal".to_owned(), entry: None });
         let seq = self.store.append(id, now, row.epoch, vec![taken.clone()])?;
         records.fold(seq, now, &taken);
         let of = (row.flow, row.entry.file);

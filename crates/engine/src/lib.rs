@@ -1,7 +1,7 @@
 //! The engine: the pure core meets a real store, a clock and a background thread.
 //!
 //! [`Engine`] starts and takes up executions, [`Session`] is one that this process owns, [`manage`] is what
-//! people and programs do to executions from outside. Threads of ours live in `heartbeat` only.
+//! people and programs do to executions from outside, [`snapshot`] the files of a deployment. Threads of ours live in `heartbeat` only.
 //!
 //! Deliberately not here: user code, event loops, retry timing (Python has the tasks and threads), and HTTP.
 
@@ -14,6 +14,7 @@ mod heartbeat;
 pub mod manage;
 mod rehearsal;
 pub mod session;
+pub mod snapshot;
 
 pub use clock::{Clock, SystemClock};
 pub use engine::Engine;

@@ -5,6 +5,7 @@
 //! call that would run).
 
 use kitaru_core::lease::{Owner, Pulse};
+use kitaru_core::release::Release;
 use kitaru_core::rows::BreakpointRow;
 use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
@@ -125,6 +126,10 @@ impl Store for Rehearsal {
     }
 
     fn keep_schedule(&self, _: Schedule, _: Option<Millis>, _: Option<u64>) -> Result<()> {
+        Err(refused())
+    }
+
+    fn release(&self, _: Release) -> Result<()> {
         Err(refused())
     }
 

@@ -32,7 +32,7 @@ fn one_that_lost_its_process_is_found_behind_all_that_wait() {
     let store = open(home.path().join("kitaru.db").to_str().unwrap(), home.path(), &Options::default()).unwrap();
     let gone = Owner { started: 1, nonce: "gone".to_owned(), slot: 4_000, ..store.owner().unwrap() };
     let lost = ExecutionId::new("lost");
-    let taken = Body::Taken(Taken { owner: gone.clone(), code: None, why: "worker".to_owned() });
+    let taken = Body::Taken(Taken { owner: gone.clone(), code: None, why: "worker".to_owned(), entry: None });
     let claim = Claim { owner: gone, lease_until: 1_000_000 };
     store.create(&lost, 1, vec![created(), taken], Some(claim)).unwrap();
     for n in 0..1_200 {

@@ -90,7 +90,7 @@ impl World {
         for row in self.store.queries().executions(&filter, ALL).unwrap() {
             let owner = self.store.owner().unwrap();
             let claim = Claim { owner: owner.clone(), lease_until: now + 15_000 };
-            let taken = Body::Taken(Taken { owner, code: None, why: "start".to_owned() });
+            let taken = Body::Taken(Taken { owner, code: None, why: "start".to_owned(), entry: None });
             let epoch = self.store.claim(&row.id, now, row.epoch, claim, vec![taken]).unwrap();
             let result = Value::of(&row.key).unwrap();
             let completed = Body::Completed(Completed { result, volatile: None, reused: Vec::new() });

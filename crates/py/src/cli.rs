@@ -1,11 +1,16 @@
 //! The command line for Python's console script: words in, exit status out.
 
 use crate::engine::Engine;
-use kitaru_cli::{BoundAt, FlowAt, Host, HostError, Job, Place, Ran, Told as TellEach};
+use crate::errors::raise_code;
+use crate::manage::out;
+use kitaru_cli::{BoundAt, FlowAt, Host, HostError, Job, Place, Ran, Released, Told as TellEach};
 use kitaru_core::ExecutionId;
+use kitaru_core::event::EntryPoint;
 use kitaru_engine::manage::Inspection;
+use kitaru_engine::snapshot;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
+use serde_json::json;
 use std::sync::Arc;
 
 struct PythonHost<'a, 'py> {
@@ -129,6 +134,24 @@ impl Host for PythonHost<'_, '_> {
         self.look("bind", &job.to_string(), place)
     }
 
+    fn released(&mut self, entry: &EntryPoint, place: &Place) -> Result<Released, HostError> {
+        let entry = serde_json::to_string(entry).map_err(|error| refused("misuse", error.to_string()))?;
+        self.look("released", &entry, place)
+    }
+
+    fn rehearse(
+        &mut self,
+        id: &ExecutionId,
+        entry: &EntryPoint,
+        place: &Place,
+    ) -> Result<serde_json::Value, HostError> {
+        self.look("rehearse", &json!({ "id": id, "entry": entry }).to_string(), place)
+    }
+
+    fn interpreter(&self) -> String {
+        interpreter(self.host.py())
+    }
+
     fn check(&mut self, target: &str, place: &Place) -> Result<serde_json::Value, HostError> {
         self.look("check", target, place)
     }
@@ -149,6 +172,26 @@ impl Host for PythonHost<'_, '_> {
         // A terminal that cannot be asked has said nothing, which is no yes.
         self.host.call_method1("confirm", (question,)).and_then(|said| said.extract()).unwrap_or(false)
     }
+}
+
+/// The interpreter that runs this; empty where it does not say so.
+pub fn interpreter(py: Python<'_>) -> String {
+    let found = py.import("sys").and_then(|sys| sys.getattr("executable")?.extract());
+    found.unwrap_or_default()
+}
+
+/// A recorded entry point as it is on this machine. Both JSON objects.
+#[pyfunction]
+pub fn deployment_at(
+    py: Python<'_>,
+    engine: &Bound<'_, Engine>,
+    home: std::path::PathBuf,
+    entry: &str,
+    python: &str,
+) -> PyResult<String> {
+    let entry: EntryPoint =
+        serde_json::from_str(entry).map_err(|error| raise_code(py, "misuse", &error.to_string()))?;
+    out(py, engine, |store, _| Ok(json!(snapshot::at(store, &home, &entry, python)?).to_string()))
 }
 
 /// Runs a command line.

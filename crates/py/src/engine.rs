@@ -115,9 +115,19 @@ impl Engine {
         Ok((id.to_string(), made))
     }
 
-    /// Takes up an execution that nobody holds.
-    fn take(&self, py: Python<'_>, id: String, code: Option<String>, why: &str) -> PyResult<Session> {
-        let taken = py.detach(|| self.engine.take(&ExecutionId::new(id), code, why));
+    /// Takes up an execution that nobody holds. `entry`: where its code is from now on, a JSON object.
+    #[pyo3(signature = (id, code, why, entry = None))]
+    fn take(
+        &self,
+        py: Python<'_>,
+        id: String,
+        code: Option<String>,
+        why: &str,
+        entry: Option<&str>,
+    ) -> PyResult<Session> {
+        let misuse = |error: serde_json::Error| raise_code(py, "misuse", &error.to_string());
+        let entry: Option<EntryPoint> = entry.map(serde_json::from_str).transpose().map_err(misuse)?;
+        let taken = py.detach(|| self.engine.take_to(&ExecutionId::new(id), code, why, entry));
         taken.map(Session::new).map_err(|error| raised(py, &error))
     }
 

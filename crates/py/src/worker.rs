@@ -36,6 +36,7 @@ impl Worker {
             at_once,
             serves: Serves { pools, flows },
             memory: None,
+            python: crate::cli::interpreter(py),
             rules: Rules::default(),
         };
         match py.detach(|| Working::begin(&config, "embedded")) {

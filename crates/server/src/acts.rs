@@ -3,9 +3,9 @@
 //! Not here: starting one (`start`), replaying it (`replays`), and answering it (`waits`).
 
 use crate::Shared;
-use crate::carry::{self, Going};
 use crate::executions::{about, said};
 use crate::given::{At, Given, Nothing};
+use crate::going::{self, Going};
 use crate::problem::Answer;
 use crate::route::{Route, post};
 use crate::scope::{Caller, Scope};
@@ -102,10 +102,10 @@ pub fn resume_with(shared: &Shared, row: &ExecutionRow, asked: Resume, by: Strin
     let goes_on = if prepared.in_place {
         "in-place".to_owned()
     } else if prepared.row.id == row.id {
-        carry::go_on(shared, row, Going::on("resume"))?
+        going::go_on(shared, row, Going::on("resume"))?
     } else {
         // What its parent is paused at is another question; and what it belongs to may have done with it.
-        carry::go_on(shared, &prepared.row, Going { then: Some(row.id.clone()), ..Going::on("child") })?
+        going::go_on(shared, &prepared.row, Going { then: Some(row.id.clone()), ..Going::on("child") })?
     };
     Ok((prepared.row, goes_on))
 }

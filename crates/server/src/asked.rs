@@ -6,6 +6,7 @@
 use crate::Shared;
 use crate::scope::Caller;
 use kitaru_core::event::{Created, PauseReason, Stop};
+use kitaru_core::release::Act;
 use kitaru_core::rows::Status;
 use kitaru_core::{Body, ExecutionId};
 use kitaru_engine::manage::{self, Begun, ManageError, Target};
@@ -84,6 +85,18 @@ fn asked(store: &dyn Store, write: &Write) -> Result<Option<Asked>, StoreError> 
                 }
                 _ => None,
             }
+        }
+        Write::Release(one) => {
+            let (act, given) = match &one.act {
+                Act::Deployed(deployment, tags) => {
+                    ("deployFlow", json!({ "flow": one.flow, "version": deployment.version, "tags": tags }))
+                }
+                Act::Tagged { tag, version } => {
+                    ("tagDeployment", json!({ "flow": one.flow, "version": version, "tag": tag }))
+                }
+                Act::RolledBack { tag } => ("rollBackDeployment", json!({ "flow": one.flow, "tag": tag })),
+            };
+            Some(Asked { act, target: None, given, made: None })
         }
         Write::RemoveSchedule(name, _) => of("removeSchedule", name.clone(), json!({})),
         Write::Renew(..) | Write::Assign(..) | Write::Log(..) | Write::KeepCode(..) => None,

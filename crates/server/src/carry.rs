@@ -3,14 +3,16 @@
 //!
 //! Not here: looking for those (`look`), and user code: the other process loads it.
 
+use crate::Config;
+use crate::going::Going;
 use crate::log::Log;
 use crate::look::Bell;
 use crate::metrics::Metrics;
 use crate::process::{Place, refusal};
 use crate::registry::Registered;
-use crate::serves::{Serves, Setup, is_here};
+use crate::serves::{Serves, Setup};
 use crate::warm::{End, Hand, Ring, Warm};
-use crate::{Config, Shared};
+use kitaru_core::event::EntryPoint;
 use kitaru_core::ids::takes;
 use kitaru_core::rows::{ExecutionRow, Status};
 use kitaru_core::{ExecutionId, Seq};
@@ -44,6 +46,7 @@ pub(crate) struct Work {
     at_once: usize,
     pub(crate) serves: Serves,
     memory: Option<u64>,
+    python: String,
     pub(crate) log: Log,
     metrics: Arc<Metrics>,
     registered: Option<Registered>,
@@ -83,37 +86,6 @@ impl Carried {
     }
 }
 
-/// What an execution that goes on is told of that.
-#[derive(Clone, Debug)]
-pub struct Going {
-    /// Why: `resume`, `answer`, `due`, `replay` or `start`.
-    pub why: String,
-    /// What is done with a call that has other inputs than recorded; `None`: what its flow says.
-    pub on_drift: Option<&'static str>,
-    /// What goes on by itself afterwards, if that left it alone.
-    pub then: Option<ExecutionId>,
-    /// How many processes have ended before they took it up.
-    pub(crate) lost: u32,
-}
-
-impl Going {
-    /// For that reason.
-    pub fn on(why: &str) -> Self {
-        Self { why: why.to_owned(), on_drift: None, then: None, lost: 0 }
-    }
-}
-
-/// Has an execution go on. Returns what becomes of it, for whoever asked.
-pub fn go_on(shared: &Shared, row: &ExecutionRow, going: Going) -> Result<String, ManageError> {
-    match &shared.carrier {
-        Some(carrier) if is_here(row) => {
-            carrier.ask(row.clone(), going);
-            Ok("worker".to_owned())
-        }
-        _ => Ok(format!("nobody here: kitaru resume {}", row.id.short())),
-    }
-}
-
 impl Carrier {
     /// Begins to work: one thread looks for what is due, another starts processes and hears how they ended. What was
     /// asked for and never begun, because who was to begin it ended, is begun first. `kind`: what it is, for others.
@@ -137,7 +109,7 @@ impl Carrier {
     }
 
     fn working(setup: Setup, metrics: Arc<Metrics>, registered: Option<Registered>, is_on_call: bool) -> Self {
-        let Setup { store, place, at_once, serves, memory, log } = setup;
+        let Setup { store, place, at_once, serves, memory, python, log } = setup;
         let work = Arc::new(Work {
             is_remote: kitaru_store::is_remote(&place.0),
             store,
@@ -145,6 +117,7 @@ impl Carrier {
             at_once,
             serves,
             memory,
+            python,
             log,
             metrics,
             registered,
@@ -205,7 +178,7 @@ impl Carrier {
         state.stuck.get(&row.id).filter(|(seq, _)| *seq == row.last_seq).map(|(_, why)| why.clone())
     }
 
-    fn ask(&self, row: ExecutionRow, going: Going) {
+    pub(crate) fn ask(&self, row: ExecutionRow, going: Going) {
         if !self.shared.is_on_call && row.pool.is_some() && takes(row.epoch) == 0 {
             // Others may begin it too: it is for who says so first.
             if self.shared.free() == 0 || !self.shared.serves.takes(&row) || !crate::look::is_given(&self.shared, &row)
@@ -217,6 +190,11 @@ impl Carrier {
         state.stuck.remove(&row.id);
         state.queue.push_back((row, going));
         self.shared.asked.notify_all();
+    }
+
+    /// An entry point as it is on this machine.
+    pub fn at(&self, entry: &EntryPoint) -> Result<EntryPoint, ManageError> {
+        self.shared.at(entry)
     }
 
     /// How its processes find the store.
@@ -255,6 +233,12 @@ impl Work {
         self.at_once.saturating_sub(state.under_way.len() + state.queue.len())
     }
 
+    /// What is under way, or about to be.
+    pub(crate) fn has(&self) -> Vec<ExecutionId> {
+        let state = self.lock();
+        state.under_way.keys().chain(state.queue.iter().map(|(row, _)| &row.id)).cloned().collect()
+    }
+
     /// Whether nothing is to be begun of it: it is under way, about to be, or could not go on as it stands.
     pub(crate) fn knows(&self, row: &ExecutionRow) -> bool {
         let state = self.lock();
@@ -265,6 +249,10 @@ impl Work {
 
     /// Has these go on when there is a place.
     pub(crate) fn take_in(&self, rows: Vec<ExecutionRow>, why: &str) {
+        for row in &rows {
+            // Now, while nobody waits for the lock. What is wrong with it is said when it is to begin.
+            drop(self.at(&row.entry));
+        }
         let mut state = self.lock();
         state.queue.extend(rows.into_iter().map(|row| (row, Going::on(why))));
         self.asked.notify_all();
@@ -306,7 +294,17 @@ impl Work {
         }
     }
 
+    /// An entry point as it is on this machine: a deployment is unpacked.
+    pub(crate) fn at(&self, entry: &EntryPoint) -> Result<EntryPoint, ManageError> {
+        kitaru_engine::snapshot::at(self.store.as_ref(), &self.place.1, entry, &self.python)
+    }
+
     fn start(self: &Arc<Self>, state: &mut State, row: ExecutionRow, going: Going) {
+        // Where a deployment was unpacked when it was looked for, this only finds it.
+        let row = match self.at(&row.entry) {
+            Ok(entry) => ExecutionRow { entry, ..row },
+            Err(error) => return self.cannot_begin(state, &row, &error.code, &error.message),
+        };
         let (job, ring) = (self.job(&row, &going), self.ring());
         match state.warm.give(&row.entry, &job, &self.place, &ring) {
             Ok(hand) => {
@@ -328,9 +326,13 @@ impl Work {
 
     fn cannot_start(&self, state: &mut State, row: &ExecutionRow, error: &std::io::Error) {
         let why = format!("{} cannot be started: {error}", row.entry.interpreter);
-        self.log.complain("flow-import", &format!("worker: {} {}: {why}", row.flow, row.id.short()));
+        self.cannot_begin(state, row, "flow-import", &why);
+    }
+
+    fn cannot_begin(&self, state: &mut State, row: &ExecutionRow, code: &str, why: &str) {
+        self.log.complain(code, &format!("worker: {} {}: {why}", row.flow, row.id.short()));
         self.metrics.was_refused();
-        self.leave(state, &row.id, "flow-import", &why);
+        self.leave(state, &row.id, code, why);
     }
 
     /// Has the next round begin at once.

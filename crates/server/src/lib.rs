@@ -15,6 +15,7 @@ mod breakpoints;
 mod carry;
 mod connections;
 mod dashboard;
+mod deployments;
 mod etag;
 mod events;
 mod executions;
@@ -22,6 +23,7 @@ mod feed;
 mod flows;
 mod form;
 mod given;
+mod going;
 mod item;
 mod keep;
 mod leash;
@@ -103,6 +105,8 @@ pub struct Config {
     pub serves: Serves,
     /// How many bytes of memory the process of each may have; `None`: as many as there are.
     pub memory: Option<u64>,
+    /// The interpreter that runs what was deployed.
+    pub python: String,
     /// Who may ask.
     pub rules: Rules,
 }
@@ -221,6 +225,7 @@ fn routes() -> Vec<Route> {
     routes.extend(breakpoints::routes());
     routes.extend(bounds::routes());
     routes.extend(schedules::routes());
+    routes.extend(deployments::routes());
     routes.extend(links::routes());
     routes.extend(tokens::routes());
     routes.extend(audit::routes());

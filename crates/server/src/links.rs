@@ -7,10 +7,10 @@
 
 use crate::Shared;
 use crate::access::Door;
-use crate::carry::{self, Going};
 use crate::executions::about;
 use crate::form;
 use crate::given::{At, Given};
+use crate::going::{self, Going};
 use crate::page::plain;
 use crate::problem::{Made, Problem, made};
 use crate::route::{Route, post};
@@ -149,7 +149,7 @@ fn answered(
         done => done?,
     };
     if manage::after_answer(store, &done, &SystemClock)? == After::Carry {
-        carry::go_on(shared, &done.root, Going::on("answer"))?;
+        going::go_on(shared, &done.root, Going::on("answer"))?;
     }
     Ok(Said::Done(thanks(&done.wait)))
 }

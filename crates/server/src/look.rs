@@ -138,7 +138,8 @@ fn look_for_what_begins(work: &Work) -> Result<(), ManageError> {
         return Ok(());
     }
     let (pools, flows) = (work.serves.pools.clone(), work.serves.flows.clone());
-    let wanted = Wanted::OfPools { pools, flows, host: kitaru_store::os::host_name() };
+    // What is under way here may have let its lease pass, as a process does that was stopped: others take that up.
+    let wanted = Wanted::OfPools { pools, flows, host: kitaru_store::os::host_name(), but: work.has() };
     let ids = work.store.assign(Assign { wanted, limit, at: work.now(), hold: HOLD })?;
     let rows = ids.iter().map(|id| work.store.queries().execution(id)).collect::<Result<Vec<_>, _>>()?;
     work.take_in(rows.into_iter().filter(|row| !work.knows(row)).collect(), "worker");

@@ -105,16 +105,16 @@ impl IntoResponse for Problem {
 fn status(code: &str) -> StatusCode {
     match code {
         "unknown-execution" | "unknown-call" | "unknown-wait" | "unknown-artifact" | "unknown-flow"
-        | "unknown-breakpoint" | "unknown-schedule" | "unknown-token" | "unknown-link" | "unknown-limit" => {
-            StatusCode::NOT_FOUND
-        }
+        | "unknown-breakpoint" | "unknown-schedule" | "unknown-token" | "unknown-link" | "unknown-limit"
+        | "unknown-deployment" => StatusCode::NOT_FOUND,
         "store-busy" => StatusCode::SERVICE_UNAVAILABLE,
         "already-answered" | "already-ended" | "already-timed-out" | "held" | "conflict" | "fenced" | "waiting"
-        | "paused" | "not-ended" | "still-needed" | "several-waits" | "no-worker" | "schedule-exists" => {
-            StatusCode::CONFLICT
-        }
+        | "paused" | "not-ended" | "still-needed" | "several-waits" | "no-worker" | "schedule-exists"
+        | "deployment-exists" | "does-not-fit" => StatusCode::CONFLICT,
         "bad-answer" | "bad-inputs" | "key-conflict" | "bad-override" | "bad-selector" | "bad-expression"
-        | "bad-schedule" | "bad-limit" | "flow-import" | "ambiguous-selector" => StatusCode::UNPROCESSABLE_ENTITY,
+        | "bad-schedule" | "bad-limit" | "flow-import" | "snapshot" | "ambiguous-selector" => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         _ if code.starts_with("store-") => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     }

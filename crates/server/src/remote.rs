@@ -143,6 +143,7 @@ fn find(store: &dyn Store, read: Read, tail: &mut Vec<u8>) -> Result<Found> {
         Read::Counts => Found::Counts(queries.counts()?),
         Read::Statistics(since) => Found::Statistics(queries.statistics(since)?),
         Read::Tags => Found::Tags(queries.tags()?),
+        Read::Releases(flow) => Found::Releases(queries.releases(flow.as_deref())?),
         Read::Schedules(by) => Found::Schedules(queries.schedules(by)?),
         Read::Breakpoints(flow) => Found::Breakpoints(queries.breakpoints(flow.as_deref())?),
         Read::Events(id, kinds) => {

@@ -3,9 +3,9 @@
 //! Not here: the plan (`kitaru_engine::manage`). The code as it is now is looked at in another process.
 
 use crate::acts::OnDrift;
-use crate::carry::{self, Going};
 use crate::executions::{about, said};
 use crate::given::{At, Given, IdempotencyKey};
+use crate::going::{self, Going};
 use crate::problem::{Answer, Made, made};
 use crate::process::{Process, refusal};
 use crate::route::{Route, post};
@@ -148,7 +148,7 @@ fn inspect(shared: &Shared, row: &ExecutionRow, original: &Original, planned: &P
         "flow_recorded": original.code(),
     } });
     let cannot = |why: String| ManageError::new("flow-import", why, None);
-    let interpreter = &row.entry.interpreter;
+    let interpreter = &carrier.at(&row.entry)?.interpreter;
     let process = Process::begin(interpreter, &job, carrier.place())
         .map_err(|error| cannot(format!("{interpreter} cannot be started: {error}")))?;
     let told = process.finish(PATIENCE)?;
@@ -180,7 +180,7 @@ pub fn create(
         return Ok((row, "worker".to_owned()));
     }
     let going = Going { on_drift: asked.on_drift.map(OnDrift::as_str), ..Going::on("replay") };
-    let goes_on = carry::go_on(shared, &row, going)?;
+    let goes_on = going::go_on(shared, &row, going)?;
     Ok((row, goes_on))
 }
 

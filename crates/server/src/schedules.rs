@@ -121,10 +121,11 @@ pub fn set(shared: &Shared, asked: Add, by: &str) -> Result<Value> {
     let timezone = asked.timezone.unwrap_or_else(|| "UTC".to_owned());
     // Refused before any code is loaded.
     manage::times_of(&asked.cron, &timezone)?;
-    let known = manage::newest(store, &asked.flow)?;
+    let known = manage::runnable(store, &asked.flow)?;
     let job = json!({ "bind": { "entry": known.entry, "inputs": asked.inputs } });
-    let process = Process::begin(&known.entry.interpreter, &job, carrier.place()).map_err(|error| {
-        let message = format!("{} cannot be started: {error}", known.entry.interpreter);
+    let interpreter = carrier.at(&known.entry)?.interpreter;
+    let process = Process::begin(&interpreter, &job, carrier.place()).map_err(|error| {
+        let message = format!("{interpreter} cannot be started: {error}");
         ManageError::new("flow-import", message, None)
     })?;
     let told = process.finish(PATIENCE)?;

@@ -22,15 +22,17 @@ pub struct Setup {
     pub serves: Serves,
     /// How many bytes of memory a process may have; `None`: as many as there are.
     pub memory: Option<u64>,
+    /// The interpreter that runs what was deployed.
+    pub python: String,
     /// Who is told what becomes of them.
     pub log: Log,
 }
 
 impl Setup {
     pub(crate) fn of(config: &Config) -> Self {
-        let Config { store, place, at_once, serves, memory, log, .. } = config;
-        let (store, place, serves) = (Arc::clone(store), place.clone(), serves.clone());
-        Self { store, place, at_once: *at_once, serves, memory: *memory, log: *log }
+        let Config { store, place, at_once, serves, memory, python, log, .. } = config;
+        let (store, place, serves, python) = (Arc::clone(store), place.clone(), serves.clone(), python.clone());
+        Self { store, place, at_once: *at_once, serves, memory: *memory, python, log: *log }
     }
 }
 

@@ -26,6 +26,10 @@ pub fn sign(store: &dyn Store, caller: &Caller, writes: &mut [Write]) -> Result<
             row.by = named(&caller.by, &row.by);
             continue;
         }
+        if let Write::Release(one) = write {
+            one.by = named(&caller.by, &one.by);
+            continue;
+        }
         if let Write::KeepSchedule(one, _, seen) = write {
             keep_schedule(store, caller, one, seen.is_some())?;
             continue;

@@ -1,6 +1,6 @@
 //! `POST /api/v1/executions`: a flow that has run here runs again, with inputs of its own.
 //!
-//! Only flows whose code is on record are started: a file that somebody names is never loaded. Another process binds the
+//! Only flows whose code is on record, or was deployed, are started: a file that somebody names is never loaded. Another process binds the
 //! inputs by the flow's signature and creates the execution, so that a bad input is refused and starts nothing.
 
 use crate::given::{Given, IdempotencyKey};
@@ -40,7 +40,7 @@ pub fn routes() -> Vec<Route> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
-    /// Name of the flow.
+    /// Name of the flow; with `@` and a version or a tag, what was deployed as that.
     pub flow: String,
     /// Its arguments by name.
     #[serde(default)]
@@ -73,7 +73,7 @@ pub fn begin(shared: &Shared, asked: Start, request: Option<String>) -> Result<E
         manage::check_before(before)?;
     }
     let store = shared.store.as_ref();
-    let flow = manage::newest(store, &asked.flow)?;
+    let flow = manage::runnable(store, &asked.flow)?;
     let id = match (&asked.key, &request) {
         (Some(key), _) => ExecutionId::keyed(&flow.flow, key),
         (None, Some(request)) => ExecutionId::keyed(&format!("start {}", flow.flow), request),
@@ -85,8 +85,9 @@ pub fn begin(shared: &Shared, asked: Start, request: Option<String>) -> Result<E
         "pool": asked.pool.as_deref().unwrap_or(DEFAULT_POOL),
     });
     let job = json!({ "start": start });
-    let process = Process::begin(&flow.entry.interpreter, &job, carrier.place()).map_err(|error| {
-        let message = format!("{} cannot be started: {error}", flow.entry.interpreter);
+    let interpreter = carrier.at(&flow.entry)?.interpreter;
+    let process = Process::begin(&interpreter, &job, carrier.place()).map_err(|error| {
+        let message = format!("{interpreter} cannot be started: {error}");
         ManageError::new("flow-import", message, None)
     })?;
     let told = process.finish(PATIENCE)?;
@@ -95,7 +96,7 @@ pub fn begin(shared: &Shared, asked: Start, request: Option<String>) -> Result<E
     }
     let row = store.queries().execution(&id)?;
     if takes(row.epoch) == 0 {
-        crate::carry::go_on(shared, &row, crate::carry::Going::on("start"))?;
+        crate::going::go_on(shared, &row, crate::going::Going::on("start"))?;
     }
     Ok(row)
 }

@@ -1,9 +1,9 @@
 //! `/api/v1/waits`, the inbox over all executions, and the answer to one of its questions.
 
 use crate::Shared;
-use crate::carry::{self, Going};
 use crate::executions::{about, items, page_size, said};
 use crate::given::{Asked, At, Given, IdempotencyKey};
+use crate::going::{self, Going};
 use crate::problem::{Answer, answer};
 use crate::route::{Route, get, post};
 use crate::scope::{Caller, Scope};
@@ -76,7 +76,7 @@ pub fn record(
         None => manage::answer(store, row, wait, value, by, shared.now())?,
     };
     let goes_on = match manage::after_answer(store, &answered, &SystemClock)? {
-        After::Carry => carry::go_on(shared, &answered.root, Going::on("answer"))?,
+        After::Carry => going::go_on(shared, &answered.root, Going::on("answer"))?,
         After::Taken { .. } => "in-place".to_owned(),
         After::Silent { pid } => format!("process {pid} has it, but gives no sign of life"),
         After::Stays { why } => why,

@@ -39,6 +39,8 @@ mod once;
 mod ownership;
 #[path = "../../store/tests/conformance/pools.rs"]
 mod pools;
+#[path = "../../store/tests/conformance/releases.rs"]
+mod releases;
 #[path = "../../store/tests/conformance/schedules.rs"]
 mod schedules;
 #[path = "../../store/tests/conformance/values.rs"]
@@ -73,6 +75,7 @@ fn serve(home: &TempDir) -> SocketAddr {
         at_once: 0,
         serves: kitaru_server::Serves::default(),
         memory: None,
+        python: String::new(),
         rules,
     };
     let (told, address) = channel();

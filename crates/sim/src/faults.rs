@@ -5,6 +5,7 @@
 
 use crate::rng::Rng;
 use kitaru_core::lease::{Owner, Pulse};
+use kitaru_core::release::Release;
 use kitaru_core::rows::BreakpointRow;
 use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
@@ -205,6 +206,10 @@ impl Store for Faulty {
 
     fn keep_schedule(&self, schedule: Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()> {
         self.write(|| self.inner.keep_schedule(schedule, look_at, seen), |_, ()| {})
+    }
+
+    fn release(&self, release: Release) -> Result<()> {
+        self.write(|| self.inner.release(release), |_, ()| {})
     }
 
     fn remove_schedule(&self, name: &str, seen: u64) -> Result<bool> {

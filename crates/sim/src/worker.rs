@@ -126,7 +126,12 @@ impl Worker {
                 Take::Fruitless => return self.pause_fruitless(id, &row, now),
                 Take::Free if !is_due(&self.store, &row, now, resume)? => return Ok(said("nothing to do")),
                 Take::Free => {
-                    let taken = Taken { owner: owner.clone(), code: Some("v1".to_owned()), why: "resume".to_owned() };
+                    let taken = Taken {
+                        owner: owner.clone(),
+                        code: Some("v1".to_owned()),
+                        why: "resume".to_owned(),
+                        entry: None,
+                    };
                     let claim = Claim { owner, lease_until: now + LEASE };
                     self.store.claim(id, now, row.epoch, claim, vec![Body::Taken(taken)])?
                 }

@@ -208,6 +208,7 @@ pub const TABLES: &[Table] = &[
         key: 1,
         columns: &[("name", Words), ("version", Int), ("look_at", Int), ("decided", Int), ("body", Words)],
     },
+    Table { name: "releases", key: 2, columns: &[("flow", Words), ("n", Int), ("body", Words)] },
     Table { name: "codes", key: 1, columns: &[("digest", Words), ("parts", Words)] },
     Table {
         name: "tokens",

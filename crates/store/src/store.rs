@@ -8,6 +8,7 @@ use crate::limits::{Limited, Limiting};
 use crate::wire::{Write, Wrote};
 use kitaru_core::event::{CallKind, Usage};
 use kitaru_core::lease::Owner;
+use kitaru_core::release::Release;
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
 use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
@@ -98,6 +99,9 @@ pub enum Wanted {
         flows: Vec<String>,
         /// The machine on which the code is to be; what says nothing of that is taken anywhere.
         host: String,
+        /// But not these: whoever asks has them, and would keep them from the others.
+        #[serde(default)]
+        but: Vec<ExecutionId>,
     },
 }
 
@@ -177,6 +181,9 @@ pub trait Store: Send + Sync {
 
     /// Removes a schedule if it has that version; `false`: there is none of that name and version.
     fn remove_schedule(&self, name: &str, seen: u64) -> Result<bool>;
+
+    /// Puts a release behind the others of its flow. [`StoreError::Conflict`]: there is one at its place.
+    fn release(&self, release: Release) -> Result<()>;
 
     /// Keeps what a code digest is made of, to say later what changed: a JSON text. Not awaited to the disk.
     fn keep_code(&self, digest: &str, parts: &str) -> Result<()>;
@@ -465,6 +472,9 @@ pub trait Queries: Send + Sync {
 
     /// Schedules by name. `by`: only those that are to be looked at by then, and those that were decided later than that.
     fn schedules(&self, by: Option<Millis>) -> Result<Vec<Schedule>>;
+
+    /// The releases of a flow, or of all, by flow and in order.
+    fn releases(&self, flow: Option<&str>) -> Result<Vec<Release>>;
 
     /// The events of these kinds ([`Body::kind`]) that an execution wrote itself, oldest first: of a replay, none of its
     /// source's.

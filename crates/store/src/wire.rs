@@ -12,6 +12,7 @@ use crate::store::{
     StatisticsRow, WaitFilter,
 };
 use kitaru_core::lease::{Owner, Pulse};
+use kitaru_core::release::Release;
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
 use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, ValueRef};
@@ -47,6 +48,8 @@ pub enum Write {
     KeepSchedule(Box<Schedule>, Option<Millis>, Option<u64>),
     /// [`crate::Store::remove_schedule`].
     RemoveSchedule(String, u64),
+    /// [`crate::Store::release`].
+    Release(Box<Release>),
     /// [`crate::Store::keep_code`].
     KeepCode(String, String),
 }
@@ -206,6 +209,8 @@ pub enum Read {
     Breakpoints(Option<String>),
     /// [`crate::Queries::schedules`].
     Schedules(Option<Millis>),
+    /// [`crate::Queries::releases`].
+    Releases(Option<String>),
     /// [`crate::Queries::events`].
     Events(ExecutionId, Vec<String>),
     /// [`crate::Queries::code`].
@@ -242,6 +247,7 @@ pub enum Found {
     Tags(Vec<(String, u64)>),
     Breakpoints(Vec<BreakpointRow>),
     Schedules(Vec<Schedule>),
+    Releases(Vec<Release>),
     Code(Option<String>),
     Health(Vec<(String, String)>),
     Limits(Limited),

@@ -89,7 +89,7 @@ fn write(home: &Path, seed: u64) {
         };
         let id = ExecutionId::new(uuid::Uuid::now_v7().to_string());
         let owner = store.owner().unwrap();
-        let taken = Body::Taken(Taken { owner: owner.clone(), code: None, why: "start".to_owned() });
+        let taken = Body::Taken(Taken { owner: owner.clone(), code: None, why: "start".to_owned(), entry: None });
         let claim = Claim { owner, lease_until: now() + 60_000 };
         match store.create(&id, now(), vec![created(source), taken], Some(claim)) {
             Ok(_) => {}

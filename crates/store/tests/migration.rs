@@ -120,7 +120,7 @@ fn it_is_written_on() {
     let row = store.queries().execution(&id).unwrap();
     let owner = store.owner().unwrap();
     let claim = Claim { owner: owner.clone(), lease_until: i64::MAX };
-    let taken = Body::Taken(Taken { owner, code: None, why: "resume".to_owned() });
+    let taken = Body::Taken(Taken { owner, code: None, why: "resume".to_owned(), entry: None });
     let epoch = store.claim(&id, row.updated_at + 1, row.epoch, claim, vec![taken]).unwrap();
     let gone = Body::Interrupted(Interrupted { by: "test".to_owned(), reused: Vec::new() });
     assert_eq!(store.append(&id, row.updated_at + 2, epoch, vec![gone]).unwrap(), row.last_seq + 2);

@@ -69,7 +69,7 @@ fn created() -> Body {
 fn start(store: &dyn Store) -> ExecutionId {
     let id = ExecutionId::new(uuid::Uuid::now_v7().to_string());
     let owner = store.owner().unwrap();
-    let taken = Taken { owner: owner.clone(), code: None, why: "start".to_owned() };
+    let taken = Taken { owner: owner.clone(), code: None, why: "start".to_owned(), entry: None };
     let claim = Claim { owner, lease_until: now(store) + LEASE };
     store.create(&id, now(store), vec![created(), Body::Taken(taken)], Some(claim)).unwrap();
     id

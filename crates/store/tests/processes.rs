@@ -36,7 +36,7 @@ fn start(store: &dyn Store) -> ExecutionId {
         deadline: None,
         tags: Vec::new(),
     };
-    let taken = Taken { owner: owner.clone(), code: None, why: "start".to_owned() };
+    let taken = Taken { owner: owner.clone(), code: None, why: "start".to_owned(), entry: None };
     let claim = Claim { owner, lease_until: now() + 60_000 };
     store.create(&id, now(), vec![Body::Created(Box::new(created)), Body::Taken(taken)], Some(claim)).unwrap();
     id
@@ -289,7 +289,7 @@ fn a_process_fenced_out_by_a_new_owner_records_nothing() {
     let owner = store.owner().unwrap();
     assert_eq!(store.pulse(&store.queries().execution(&id).unwrap().owner.unwrap()), Pulse::Alive);
     let claim = Claim { owner: owner.clone(), lease_until: now() + 60_000 };
-    let taken = Body::Taken(Taken { owner, code: None, why: "resume".to_owned() });
+    let taken = Body::Taken(Taken { owner, code: None, why: "resume".to_owned(), entry: None });
     assert_eq!(store.claim(&id, now(), 1, claim, vec![taken]).unwrap(), 2);
     let before = store.queries().execution(&id).unwrap();
     tell(&mut report(home.path(), "go"), "go");

@@ -68,6 +68,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deployments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions that were deployed, the newest of each flow first.
+         * @description Scope: read.
+         */
+        get: operations["listDeployments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{flow}/tags/{tag}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a tag name a version. What runs stays on the version that it began with.
+         * @description Scope: operate.
+         */
+        post: operations["tagDeployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{flow}/tags/{tag}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a tag name again what it named before.
+         * @description Scope: operate.
+         */
+        post: operations["rollBackDeployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/diff": {
         parameters: {
             query?: never;
@@ -920,6 +980,8 @@ export interface components {
         Acted: {
             /** Format: date-time */
             created_at: string;
+            /** @description The version whose code it runs: `agent@v3`. */
+            deployment: string | null;
             detached: boolean;
             epoch: number;
             flow: string;
@@ -945,6 +1007,8 @@ export interface components {
             answered: string;
             /** Format: date-time */
             created_at: string;
+            /** @description The version whose code it runs: `agent@v3`. */
+            deployment: string | null;
             detached: boolean;
             epoch: number;
             flow: string;
@@ -1086,6 +1150,34 @@ export interface components {
         Deleted: {
             deleted: string[];
         };
+        /** @description A version of a flow's code. */
+        Deployment: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            /** @description Digest of the flow's code. */
+            code: string | null;
+            /** @description The flow's file, below the project's folder. */
+            file: string | null;
+            files: number;
+            flow: string;
+            /** @description The file that pins what it depends on. */
+            lock: string | null;
+            module: string | null;
+            /** @description The Python that it was deployed with: `3.12`. */
+            python: string;
+            qualname: string;
+            /** @description Bytes of all its files. */
+            size: number;
+            /** @description Digest of the list of its files. */
+            snapshot: string;
+            /** @description The tags that name it now. */
+            tags: string[];
+            version: string;
+        };
+        Deployments: {
+            items: components["schemas"]["Deployment"][];
+        };
         /** @description Why it is not progressing, who must act (process, parent, person, time), and the command for it. */
         Diagnosis: {
             next: string | null;
@@ -1172,6 +1264,8 @@ export interface components {
             code: string | null;
             /** Format: date-time */
             created_at: string;
+            /** @description The version whose code it runs: `agent@v3`. */
+            deployment: string | null;
             detached: boolean;
             diagnosis: components["schemas"]["Diagnosis"] | null;
             epoch: number;
@@ -1202,6 +1296,8 @@ export interface components {
         ExecutionBrief: {
             /** Format: date-time */
             created_at: string;
+            /** @description The version whose code it runs: `agent@v3`. */
+            deployment: string | null;
             detached: boolean;
             epoch: number;
             flow: string;
@@ -1400,6 +1496,8 @@ export interface components {
         Replayed: {
             /** Format: date-time */
             created_at: string;
+            /** @description The version whose code it runs: `agent@v3`. */
+            deployment: string | null;
             detached: boolean;
             epoch: number;
             flow: string;
@@ -1514,6 +1612,8 @@ export interface components {
         Stopped: {
             /** Format: date-time */
             created_at: string;
+            /** @description The version whose code it runs: `agent@v3`. */
+            deployment: string | null;
             detached: boolean;
             epoch: number;
             flow: string;
@@ -1563,6 +1663,8 @@ export interface components {
             /** Format: date-time */
             created_at?: string;
             deleted?: boolean;
+            /** @description The version whose code it runs: `agent@v3`. */
+            deployment?: string | null;
             detached?: boolean;
             epoch?: number;
             flow?: string;
@@ -1670,6 +1772,8 @@ export type Change = components['schemas']['Change'];
 export type Changes = components['schemas']['Changes'];
 export type Collected = components['schemas']['Collected'];
 export type Deleted = components['schemas']['Deleted'];
+export type Deployment = components['schemas']['Deployment'];
+export type Deployments = components['schemas']['Deployments'];
 export type Diagnosis = components['schemas']['Diagnosis'];
 export type Diff = components['schemas']['Diff'];
 export type DiffCall = components['schemas']['DiffCall'];
@@ -1867,6 +1971,113 @@ export interface operations {
             };
         };
     };
+    listDeployments: {
+        parameters: {
+            query?: {
+                /** @description Of this flow. */
+                flow?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployments"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tagDeployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow: string;
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The version, or another tag, or `latest`. */
+                    version: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rollBackDeployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow: string;
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     compareExecutions: {
         parameters: {
             query: {
@@ -2000,7 +2211,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description Name of the flow. */
+                    /** @description Name of the flow; with `@` and a version or a tag, what was deployed as that. */
                     flow: string;
                     /**
                      * @description Its arguments by name.

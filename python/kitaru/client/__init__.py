@@ -10,6 +10,7 @@ import os
 
 from kitaru.client.artifacts import Artifacts
 from kitaru.client.breakpoints import Breakpoints
+from kitaru.client.deployments import Deployment, Deployments
 from kitaru.client.executions import Executions
 from kitaru.client.handles import ExecutionHandle
 from kitaru.client.items import (
@@ -45,8 +46,8 @@ from kitaru.client.schedules import Schedule, Schedules, Tick
 
 
 class KitaruClient:
-    """Executions, artifacts, breakpoints, limits and schedules of a store: the configured one, or ``store`` in
-    ``home``.
+    """Executions, artifacts, breakpoints, limits, schedules and deployments of a store: the configured one, or
+    ``store`` in ``home``.
 
     Raises :class:`~kitaru.errors.KitaruStoreError` when the store cannot be opened.
     """
@@ -65,6 +66,7 @@ class KitaruClient:
         self.breakpoints = Breakpoints(engine)
         self.limits = Limits(engine)
         self.schedules = Schedules(engine)
+        self.deployments = Deployments(engine, place)
 
 
 __all__ = [
@@ -79,6 +81,8 @@ __all__ = [
     "Compared",
     "ComparedCall",
     "Deleted",
+    "Deployment",
+    "Deployments",
     "Diff",
     "Difference",
     "Execution",

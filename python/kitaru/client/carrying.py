@@ -121,12 +121,13 @@ def _run(place: Place | None, told: dict[str, Any], why: str, on_drift: str | No
 def runs_here(place: Place | None, entry: dict[str, Any], exec_id: str) -> bool:
     """Whether an execution is carried on in this process, which keeps its working directory."""
     from kitaru import _config, _entry, _runner
+    from kitaru._deployed import placed
 
     if place is not None:
         return False
     if entry["module"] is None:
         return exec_id in _entry.here
-    here = _runner.is_this_interpreter(entry["interpreter"]) and entry["cwd"] == os.getcwd()
+    here = _runner.is_this_interpreter(placed(entry)["interpreter"]) and entry["cwd"] == os.getcwd()
     return here or _config.place(None, None)[0] == "memory:"
 
 

@@ -178,6 +178,7 @@ class Execution:
     tags: tuple[str, ...]
     key: str | None
     detached: bool
+    deployment: str | None
     usage: Usage
     wake_at: datetime.datetime | None
     created_at: datetime.datetime
@@ -295,6 +296,7 @@ def execution(place: Place | None, item: dict[str, Any]) -> Execution:
         tags=tuple(item["tags"]),
         key=item["key"],
         detached=item["detached"],
+        deployment=item["deployment"],
         usage=Usage(**item["usage"]),
         wake_at=time_or_none(item["wake_at"]),
         created_at=time_of(item["created_at"]),

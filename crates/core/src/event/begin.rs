@@ -4,6 +4,7 @@
 
 use crate::ids::{Digest, ExecutionId, Millis, ScopeId, Seq};
 use crate::lease::Owner;
+use crate::release::Deployed;
 use crate::value::Value;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,9 @@ pub struct EntryPoint {
     /// Name of the machine that these paths are on, if it is not known to be the store's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// The deployment that has its code: paths are then below the folder that it is unpacked in, on whatever machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<Deployed>,
 }
 
 /// The pool of what is left to workers without naming another.
@@ -135,6 +139,17 @@ pub struct Taken {
     pub code: Option<String>,
     /// Why: `start`, `resume`, `answer`, `retry`.
     pub why: String,
+    /// Where its code is from now on, if it was moved to another version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Box<EntryPoint>>,
+}
+
+/// Where the code of an execution is from these events on, if one of them moves it.
+pub fn moved_to(events: &[super::Body]) -> Option<&EntryPoint> {
+    events.iter().find_map(|event| match event {
+        super::Body::Taken(taken) => taken.entry.as_deref(),
+        _ => None,
+    })
 }
 
 /// [`super::Body::ScopeOpened`].

@@ -8,7 +8,7 @@ mod call;
 mod end;
 mod wait;
 
-pub use begin::{Created, DEFAULT_POOL, EntryPoint, Fork, Override, Parent, Reuse, ScopeOpened, Taken};
+pub use begin::{Created, DEFAULT_POOL, EntryPoint, Fork, Override, Parent, Reuse, ScopeOpened, Taken, moved_to};
 pub use call::{
     AttemptFailed, CallEnded, CallHead, CallKind, CallReleased, CallStarted, CallsDropped, DriftDecided, DriftDecision,
     ErrorData, Inputs, InputsSet, Outcome, Usage, UsageReported,

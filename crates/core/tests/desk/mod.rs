@@ -110,7 +110,7 @@ impl Desk {
         if first {
             desk.put(Body::Created(Box::new(created(code))));
         }
-        desk.put(Body::Taken(Taken { owner: owner(), code: code.map(str::to_owned), why: "test".into() }));
+        desk.put(Body::Taken(Taken { owner: owner(), code: code.map(str::to_owned), why: "test".into(), entry: None }));
         desk.pass.begin();
         desk
     }

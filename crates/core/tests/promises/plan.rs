@@ -367,7 +367,7 @@ fn a_running_execution_is_planned_up_to_where_it_is() {
 fn what_the_last_pass_did_not_ask_for_is_left_out() {
     let mut run = research();
     let served = vec![(run.desk.seq("search"), run.desk.seq("search"))];
-    let taken = Taken { owner: owner(), code: None, why: "test".into() };
+    let taken = Taken { owner: owner(), code: None, why: "test".into(), entry: None };
     run.desk.put(Body::Taken(taken));
     let completed = Completed { result: Value::of(&1).unwrap(), volatile: None, reused: served };
     run.desk.put(Body::Completed(completed));

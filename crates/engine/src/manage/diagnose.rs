@@ -213,6 +213,10 @@ fn missing(row: &ExecutionRow) -> Option<String> {
     if entry.module.is_none() {
         return Some("it was defined in a notebook or at a prompt, and can go on there only".to_owned());
     }
+    if entry.deployment.is_some() {
+        // It is unpacked wherever it runs.
+        return None;
+    }
     if let Some(file) = entry.file.as_ref().filter(|file| !Path::new(file).exists()) {
         return Some(format!("its file {file} is gone"));
     }

@@ -2,10 +2,13 @@
 
 use super::pending::{self, pending};
 use super::secrets::Secret;
-use super::{Diagnosis, Refused, Result, by_hand, diagnose, hold, is_live, next, open_waits, status, text};
+use super::{
+    Diagnosis, ManageError, Refused, Result, by_hand, diagnose, hold, is_live, next, open_waits, status, text,
+};
 use kitaru_core::event::{CallKind, ErrorData, Override, Usage};
 use kitaru_core::ids::takes;
 use kitaru_core::lease::Hold;
+use kitaru_core::release::{Release, Releases};
 use kitaru_core::rows::{BreakpointRow, CallRow, ExecutionRow, Status, WaitRow};
 use kitaru_core::schedule::{Fate, Schedule};
 use kitaru_core::value::plain;
@@ -54,6 +57,43 @@ pub(super) fn usage(usage: &Usage) -> Json {
         "output_tokens": usage.output_tokens,
         "cost_usd": (usage.cost_usd * 1e9).round() / 1e9,
     })
+}
+
+/// What a version, a tag or `latest` names.
+pub fn deployment(store: &dyn Store, flow: &str, name: &str) -> Result<Json> {
+    let found = super::chosen(store, &format!("{flow}@{name}"))?.map(|(_, one)| one.version);
+    let items = deployments(store, Some(flow))?;
+    let item = items.into_iter().find(|item| item["version"].as_str() == found.as_deref());
+    item.ok_or_else(|| ManageError::new("unknown-deployment", format!("{flow} has no version or tag {name:?}"), None))
+}
+
+/// The versions of a flow's code, or of all flows, the newest first, with the tags that name them.
+pub fn deployments(store: &dyn Store, flow: Option<&str>) -> Result<Vec<Json>> {
+    let log = store.queries().releases(flow)?;
+    let mut found = Vec::new();
+    for of in log.chunk_by(|one, next| one.flow == next.flow) {
+        let Some(Release { flow, .. }) = of.first() else { continue };
+        let known = Releases::of(of);
+        for (one, by, at) in known.versions.iter().rev() {
+            found.push(json!({
+                "flow": flow,
+                "version": one.version,
+                "tags": known.tags_of(&one.version),
+                "at": time(*at),
+                "by": by,
+                "snapshot": one.entry.deployment.as_ref().map(|one| one.snapshot),
+                "file": one.entry.file,
+                "module": one.entry.module,
+                "qualname": one.entry.qualname,
+                "code": one.code,
+                "files": one.files,
+                "size": one.size,
+                "python": one.python,
+                "lock": one.lock,
+            }));
+        }
+    }
+    Ok(found)
 }
 
 /// A schedule: what was asked for, when it ticks next, and what became of its last ticks, newest first.
@@ -126,6 +166,7 @@ pub fn brief(store: &dyn Store, row: &ExecutionRow, now: Millis) -> Result<Json>
         "key": row.key,
         "detached": row.detached,
         "pool": row.pool,
+        "deployment": row.entry.deployment.as_ref().map(|one| format!("{}@{}", one.flow, one.version)),
         "usage": usage(&row.usage),
         "wake_at": row.wake_at.map(time),
         "owner": owner(store, row, now),

@@ -7,8 +7,8 @@ use super::settle::{LONGEST, Watch};
 use super::told::Told;
 use super::tool::{CHANGES, Call, Hints, RUNS, Result, Tool, tool};
 use crate::acts::{OnDrift, Resume, resume_with};
-use crate::carry::{self, Going};
 use crate::executions::{delete_with_children, said};
+use crate::going::{self, Going};
 use crate::scope::Scope;
 use crate::start::{self, Start};
 use kitaru_core::event::Stop;
@@ -206,7 +206,7 @@ fn stop(call: &Call, asked: &Named, how: Stop, (now, soon): (&str, &str)) -> Res
 /// Whoever ends an execution carries on what was parked on it.
 fn carry_waiters_on(call: &Call, moved: &ExecutionRow) -> Result<()> {
     for row in manage::waiters(call.shared.store.as_ref(), &moved.id, call.shared.now())? {
-        carry::go_on(&call.shared, &row, Going::on("awaited"))?;
+        going::go_on(&call.shared, &row, Going::on("awaited"))?;
     }
     Ok(())
 }

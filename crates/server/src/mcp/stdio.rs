@@ -32,6 +32,8 @@ pub struct Stdio {
     pub log: Log,
     /// How many executions are carried on at once.
     pub at_once: usize,
+    /// The interpreter that runs what was deployed.
+    pub python: String,
     /// What the client may do.
     pub allow: Scope,
     /// Who the client acts for, as it stands in journals.
@@ -49,7 +51,7 @@ pub fn serve(config: Stdio) -> Result<(), ManageError> {
 }
 
 async fn run(config: Stdio) -> Result<(), ManageError> {
-    let Stdio { store, place, log, at_once, allow, by } = config;
+    let Stdio { store, place, log, at_once, python, allow, by } = config;
     let mut signals = Signals::new().map_err(|error| broken(&error))?;
     let feed = Feed::unread(Arc::clone(&store), log);
     let carrier = Carrier::on_call(Setup {
@@ -58,6 +60,7 @@ async fn run(config: Stdio) -> Result<(), ManageError> {
         at_once,
         serves: Serves::default(),
         memory: None,
+        python,
         log,
     });
     let shared = Shared {

@@ -16,6 +16,7 @@ use crate::owners;
 use crate::store::{Assign, Claim, Created, Guard, LogLine, Queries, Result, Store};
 use crate::wire::{self, Connect, Found, Hello, Read, Write, Writes, Wrote, odd};
 use kitaru_core::lease::{Owner, Pulse};
+use kitaru_core::release::Release;
 use kitaru_core::rows::BreakpointRow;
 use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
@@ -210,8 +211,8 @@ impl Store for Remote {
     fn create(&self, id: &ExecutionId, at: Millis, mut events: Vec<Body>, claim: Option<Claim>) -> Result<Created> {
         for body in &mut events {
             if let Body::Created(created) = body {
-                // Whoever carries on what this store has looks for its code where it is.
-                created.entry.host = Some(crate::os::host_name());
+                // Whoever carries on what this store has looks for its code where it is: a deployment is everywhere.
+                created.entry.host = created.entry.deployment.is_none().then(crate::os::host_name);
             }
         }
         match self.write(Write::Create(id.clone(), at, events, claim))? {
@@ -315,9 +316,14 @@ impl Store for Remote {
     fn keep_schedule(&self, mut schedule: Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()> {
         if seen.is_none() {
             // As with executions: whoever starts it looks for its code where it is.
-            schedule.spec.entry.host = Some(crate::os::host_name());
+            let entry = &mut schedule.spec.entry;
+            entry.host = entry.deployment.is_none().then(crate::os::host_name);
         }
         self.done(Write::KeepSchedule(Box::new(schedule), look_at, seen))
+    }
+
+    fn release(&self, release: Release) -> Result<()> {
+        self.done(Write::Release(Box::new(release)))
     }
 
     fn remove_schedule(&self, name: &str, seen: u64) -> Result<bool> {

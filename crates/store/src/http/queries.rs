@@ -6,6 +6,7 @@ use crate::store::{
     WaitFilter,
 };
 use crate::wire::{Found, Read, odd};
+use kitaru_core::release::Release;
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
 use kitaru_core::schedule::Schedule;
 use kitaru_core::{Event, ExecutionId, Millis};
@@ -87,6 +88,10 @@ impl Queries for Remote {
 
     fn breakpoints(&self, flow: Option<&str>) -> Result<Vec<BreakpointRow>> {
         found!(self, Read::Breakpoints(flow.map(str::to_owned)), Found::Breakpoints(rows) => rows)
+    }
+
+    fn releases(&self, flow: Option<&str>) -> Result<Vec<Release>> {
+        found!(self, Read::Releases(flow.map(str::to_owned)), Found::Releases(rows) => rows)
     }
 
     fn schedules(&self, by: Option<Millis>) -> Result<Vec<Schedule>> {

@@ -257,6 +257,18 @@ pub fn others_may_read(file: &File) -> io::Result<bool> {
     Ok(found.mode() & kept_from != 0)
 }
 
+/// Whether a file may be executed by its owner.
+pub fn is_executable(file: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.permissions().mode() & 0o100 != 0
+}
+
+/// Makes a file one that nobody writes to.
+pub fn read_only(path: &Path, executable: bool) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(if executable { 0o555 } else { 0o444 }))
+}
+
 /// Forces a folder's entries to the disk, so that a new file in it is still there after a power cut.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()

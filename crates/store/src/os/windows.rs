@@ -56,6 +56,16 @@ pub fn reserve(_file: &File, _from: u64, _len: u64) -> io::Result<()> {
 }
 
 /// See the unix half. Windows has no such call: the file's own sync covers its entry.
+pub fn is_executable(_file: &std::fs::Metadata) -> bool {
+    false
+}
+
+pub fn read_only(path: &Path, _executable: bool) -> io::Result<()> {
+    let mut permissions = std::fs::metadata(path)?.permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(path, permissions)
+}
+
 pub fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }

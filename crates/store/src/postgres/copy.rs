@@ -301,7 +301,9 @@ impl Copying for Postgres {
             db.transaction("BEGIN", |db| {
                 let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
                 db.batch(&format!("LOCK TABLE {} IN EXCLUSIVE MODE", names.join(", ")))?;
-                for name in ["executions", "journal", "tokens", "audit", "breakpoints", "limits", "schedules"] {
+                for name in
+                    ["executions", "journal", "tokens", "audit", "breakpoints", "limits", "schedules", "releases"]
+                {
                     if db.find(&format!("SELECT 1 FROM {name} LIMIT 1"), &[])?.is_some() {
                         return Err(Fault::Refused(not_empty()));
                     }

@@ -13,7 +13,7 @@ use crate::values::{New, encode_ids};
 use crate::wire::Write;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use kitaru_core::event::{CallKind, Usage};
+use kitaru_core::event::{CallKind, Usage, moved_to};
 use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
 use kitaru_core::rows::{CallStatus, Status};
 use kitaru_core::{Body, Digest, ExecutionId, Millis, Seq, Value};
@@ -165,6 +165,9 @@ fn item(pen: &Pen<'_>, one: &Write, payloads: &mut Vec<String>, dead: Option<&st
             item.insert("owner".to_owned(), json!(serde_json::to_string(&claim.owner)?));
             item.insert("lease".to_owned(), json!(claim.lease_until));
             item.insert("dead".to_owned(), json!(dead));
+            if let Some(entry) = moved_to(events) {
+                item.insert("entry".to_owned(), json!(serde_json::to_string(entry)?));
+            }
             record(pen, &mut item, *at, events, payloads, false)?;
             item
         }
@@ -199,6 +202,10 @@ fn item(pen: &Pen<'_>, one: &Write, payloads: &mut Vec<String>, dead: Option<&st
             "decided": one.state.until, "seen": seen,
             "body": pen.put(|| named::schedule_place(&one.name, one.version), &serde_json::to_string(one)?),
         })),
+        Write::Release(one) => fields(json!({
+            "verb": "release", "flow": one.flow, "n": one.n,
+            "body": pen.put(|| named::release_place(&one.flow, one.n), &serde_json::to_string(one)?),
+        })),
         Write::RemoveSchedule(name, seen) => fields(json!({ "verb": "remove_schedule", "name": name, "seen": seen })),
         Write::KeepCode(digest, parts) => {
             let (name, parts) = named::code(pen.seal, digest, parts);
@@ -212,8 +219,8 @@ fn assigned(assign: &Assign) -> Json {
     let Assign { wanted, limit, at: _, hold } = assign;
     match wanted {
         Wanted::These(ids) => json!({ "verb": "assign", "ids": ids, "limit": limit, "hold": hold }),
-        Wanted::OfPools { pools, flows, host } => json!({
-            "verb": "assign", "pools": pools, "flows": flows, "host": host, "limit": limit, "hold": hold,
+        Wanted::OfPools { pools, flows, host, but } => json!({
+            "verb": "assign", "pools": pools, "flows": flows, "host": host, "but": but, "limit": limit, "hold": hold,
         }),
     }
 }

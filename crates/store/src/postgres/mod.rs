@@ -48,6 +48,7 @@ pub use address::{hidden, is_postgres};
 use conn::{Conn, Pool};
 use fault::Fault;
 use kitaru_core::lease::{Owner, Pulse};
+use kitaru_core::release::Release;
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
 use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
@@ -322,6 +323,10 @@ impl Store for Postgres {
 
     fn keep_schedule(&self, schedule: Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()> {
         self.done(Write::KeepSchedule(Box::new(schedule), look_at, seen))
+    }
+
+    fn release(&self, release: Release) -> Result<()> {
+        self.done(Write::Release(Box::new(release)))
     }
 
     fn remove_schedule(&self, name: &str, seen: u64) -> Result<bool> {

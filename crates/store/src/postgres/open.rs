@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
         include_str!("migrations/0002-pools.sql"),
         include_str!("migrations/0002-limits.sql"),
         include_str!("migrations/0002-schedules.sql"),
+        include_str!("migrations/0002-releases.sql"),
         include_str!("migrations/0002-seal.sql"),
         include_str!("migrations/0002-awaits.sql"),
     ),

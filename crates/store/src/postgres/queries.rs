@@ -80,6 +80,10 @@ impl Queries for Postgres {
         self.read(|db| read::breakpoints(db, flow))
     }
 
+    fn releases(&self, flow: Option<&str>) -> Result<Vec<Release>> {
+        self.read(|db| read::releases(db, flow))
+    }
+
     fn schedules(&self, by: Option<Millis>) -> Result<Vec<Schedule>> {
         self.read(|db| read::schedules(db, by))
     }

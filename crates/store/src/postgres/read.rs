@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::seal::{Place, named};
 use crate::store::{ArtifactRow, LogLine};
 use kitaru_core::event::{Parent, Usage};
+use kitaru_core::release::Release;
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, Status, WaitRow};
 use kitaru_core::schedule::Schedule;
 use kitaru_core::{Event, ExecutionId, Millis};
@@ -267,6 +268,19 @@ pub fn schedules(db: &Conn, by: Option<Millis>) -> Result<Vec<Schedule>> {
         Ok(serde_json::from_str(&db.text(row, 2, || named::schedule_place(&name, version))?)?)
     };
     rows.iter().map(schedule).collect()
+}
+
+/// See [`crate::Queries::releases`].
+pub fn releases(db: &Conn, flow: Option<&str>) -> Result<Vec<Release>> {
+    let rows = match flow {
+        None => db.query("SELECT flow, n, body FROM releases ORDER BY flow, n", &[])?,
+        Some(flow) => db.query("SELECT flow, n, body FROM releases WHERE flow = $1 ORDER BY n", &[flow.into()])?,
+    };
+    let release = |row: &Row| {
+        let (flow, n) = (row.text(0)?, row.num(1)?);
+        Ok(serde_json::from_str(&db.text(row, 2, || named::release_place(&flow, n))?)?)
+    };
+    rows.iter().map(release).collect()
 }
 
 pub fn code(db: &Conn, digest: &str) -> Result<Option<String>> {

@@ -69,6 +69,11 @@ pub fn schedule_place(name: &str, version: u64) -> Place {
     Place::of("schedules.body").text(name).seq(version)
 }
 
+/// Where a release's body stands.
+pub fn release_place(flow: &str, n: u64) -> Place {
+    Place::of("releases.body").text(flow).seq(n)
+}
+
 /// Where what a code digest is made of stands.
 pub fn code_place(name: &str) -> Place {
     Place::of("codes.parts").text(name)

@@ -41,6 +41,7 @@ pub const SEALED: &[Sealed] = &[
     sealed("links", &["id"], &["id"], &["question"]),
     // A body is written anew with each version.
     sealed("schedules", &["name"], &["name", "version"], &["body"]),
+    sealed("releases", &["flow", "n"], &["flow", "n"], &["body"]),
 ];
 
 /// See the module.

@@ -145,7 +145,7 @@ fn is_empty(db: &Db) -> Result<bool> {
     let text = "SELECT NOT EXISTS (SELECT 1 FROM executions) AND NOT EXISTS (SELECT 1 FROM journal)
         AND NOT EXISTS (SELECT 1 FROM tokens) AND NOT EXISTS (SELECT 1 FROM audit)
         AND NOT EXISTS (SELECT 1 FROM breakpoints) AND NOT EXISTS (SELECT 1 FROM limits)
-        AND NOT EXISTS (SELECT 1 FROM schedules)";
+        AND NOT EXISTS (SELECT 1 FROM schedules) AND NOT EXISTS (SELECT 1 FROM releases)";
     Ok(db.query_row(text, [], |row| row.get(0))?)
 }
 

@@ -23,6 +23,7 @@ mod open;
 mod pools;
 mod queries;
 mod read;
+mod releases;
 mod reseal;
 mod reseal_chunks;
 mod restore;
@@ -51,6 +52,7 @@ use crate::wire::{Write, Wrote};
 pub use fault::Fault;
 use feed::Numbers;
 use kitaru_core::lease::{Owner, Pulse};
+use kitaru_core::release::Release;
 use kitaru_core::rows::{BreakpointRow, CallRow, CallStatus, ExecutionRow, WaitRow};
 use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, ValueRef};
@@ -343,6 +345,12 @@ impl Store for Sqlite {
 
     fn keep_schedule(&self, schedule: Schedule, look_at: Option<Millis>, seen: Option<u64>) -> Result<()> {
         self.write(Durable::Now, move |db, _| schedules::keep(db, &schedule, look_at, seen).map(|()| 0))?;
+        self.posted();
+        Ok(())
+    }
+
+    fn release(&self, release: Release) -> Result<()> {
+        self.write(Durable::Now, move |db, _| releases::add(db, &release).map(|()| 0))?;
         self.posted();
         Ok(())
     }

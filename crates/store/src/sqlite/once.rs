@@ -9,7 +9,7 @@ use super::keep::{AGAIN, Referred};
 use super::read::must_exist;
 use super::seal::Db;
 use super::writer::Durable;
-use super::{Sqlite, breakpoints, chunks, forks, limits, pools, schedules, write};
+use super::{Sqlite, breakpoints, chunks, forks, limits, pools, releases, schedules, write};
 use crate::error::StoreError;
 use crate::seal::{Place, named};
 use crate::store::Created;
@@ -199,6 +199,10 @@ fn apply(db: &Db, numbers: &mut Numbers, one: &Write) -> Result<Wrote> {
         Write::RemoveBreakpoint(id) => Wrote::Removed(breakpoints::remove(db, *id)?),
         Write::KeepSchedule(one, look_at, seen) => {
             schedules::keep(db, one, *look_at, *seen)?;
+            Wrote::Done
+        }
+        Write::Release(one) => {
+            releases::add(db, one)?;
             Wrote::Done
         }
         Write::RemoveSchedule(name, seen) => Wrote::Removed(schedules::remove(db, name, *seen)?),

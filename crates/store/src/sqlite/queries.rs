@@ -84,6 +84,10 @@ impl Queries for Sqlite {
         self.read(|db| breakpoints::list(db, flow))
     }
 
+    fn releases(&self, flow: Option<&str>) -> Result<Vec<Release>> {
+        self.read(|db| releases::list(db, flow))
+    }
+
     fn schedules(&self, by: Option<Millis>) -> Result<Vec<Schedule>> {
         self.read(|db| schedules::list(db, by))
     }

@@ -300,6 +300,7 @@ UPDATE feed SET at = unixepoch() * 1000;
         // Limits by name, and turns at them.
         include_str!("limits.sql"),
         include_str!("schedules.sql"),
+        include_str!("releases.sql"),
         // What sealing needs (`crate::seal`).
         include_str!("seal.sql"),
     ),

@@ -11,7 +11,7 @@ use super::{breakpoints, due, forks};
 use crate::error::StoreError;
 use crate::seal::Place;
 use crate::store::{Claim, Created, Guard, Seen};
-use kitaru_core::event::CallKind;
+use kitaru_core::event::{CallKind, moved_to};
 use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
 use kitaru_core::rows::CallStatus;
 use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq};
@@ -94,7 +94,7 @@ pub fn claim(
     let taken: Option<(i64, Seq)> = db
         .prepare_cached(
             "UPDATE executions SET epoch = epoch + 1, owner = ?3, lease_until = ?4, last_seq = last_seq + ?5,
-                updated_at = ?6, assigned_until = 0
+                updated_at = ?6, assigned_until = 0, entry = coalesce(?7, entry)
              WHERE id = ?1 AND epoch = ?2 AND status NOT IN ('completed', 'cancelled') RETURNING n, last_seq",
         )?
         .query_row(
@@ -104,7 +104,8 @@ pub fn claim(
                 serde_json::to_string(&claim.owner)?,
                 claim.lease_until,
                 events.len() as i64,
-                at
+                at,
+                moved_to(events).map(serde_json::to_string).transpose()?
             ],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )

@@ -79,7 +79,7 @@ fn write(luck: &mut Luck, store: &dyn Store, at: Millis) -> Write {
     let row = store.queries().execution(&one).ok();
     let epoch = row.as_ref().map_or(0, |row| row.epoch).saturating_sub(u64::from(luck.one_in(8)));
     let last = row.as_ref().map_or(0, |row| row.last_seq).saturating_sub(u64::from(luck.one_in(6)));
-    match luck.below(23) {
+    match luck.below(25) {
         0..=3 => {
             let mut events = vec![first(luck, store, at_one)];
             let count = luck.below(3);
@@ -139,6 +139,10 @@ fn write(luck: &mut Luck, store: &dyn Store, at: Millis) -> Write {
             Write::KeepSchedule(Box::new(super::schedules::schedule(name, version, at)), look_at, seen)
         }
         22 => Write::RemoveSchedule("nightly".to_owned(), luck.below(3)),
+        23 => {
+            let flow = if luck.one_in(2) { "agent" } else { "zwei\0" };
+            Write::Release(Box::new(super::releases::release(flow, 1 + luck.below(4), "prod\u{1a}")))
+        }
         _ => Write::RemoveBreakpoint(1 + luck.below(4)),
     }
 }
@@ -181,6 +185,9 @@ fn everything(with: &Fixture) -> Vec<String> {
     }
     for by in [None, Some(T + 100)] {
         found.push(format!("schedules: {}", told(queries.schedules(by))));
+    }
+    for flow in [None, Some("agent")] {
+        found.push(format!("releases: {}", told(queries.releases(flow))));
     }
     found.push(format!("stirred: {}", bare(queries.stirred(T + 1))));
     for at in 0..EXECUTIONS {

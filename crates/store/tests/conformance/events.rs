@@ -29,7 +29,7 @@ pub fn created(flow: &str) -> Body {
 }
 
 pub fn taken(owner: &Owner) -> Body {
-    Body::Taken(Taken { owner: owner.clone(), code: None, why: "start".to_owned() })
+    Body::Taken(Taken { owner: owner.clone(), code: None, why: "start".to_owned(), entry: None })
 }
 
 pub fn head(key: &str, kind: CallKind) -> CallHead {

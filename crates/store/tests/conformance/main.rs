@@ -32,6 +32,7 @@ mod ownership;
 mod pools;
 #[cfg(unix)]
 mod postgres;
+mod releases;
 mod schedules;
 mod upkeep;
 mod values;

@@ -22,7 +22,8 @@ fn left(with: &Fixture, pool: &str, change: impl FnOnce(&mut Created)) -> Execut
 
 fn of(pools: &[&str], flows: &[&str]) -> Wanted {
     let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    Wanted::OfPools { pools: named(pools), flows: named(flows), host: kitaru_store::os::host_name() }
+    let host = kitaru_store::os::host_name();
+    Wanted::OfPools { pools: named(pools), flows: named(flows), host, but: Vec::new() }
 }
 
 fn assign(with: &Fixture, wanted: Wanted, limit: usize, at: Millis) -> Vec<ExecutionId> {
@@ -43,6 +44,16 @@ pub fn what_a_pool_has_is_given_once_the_oldest_first(with: &Fixture) {
     let listed = with.store.queries().executions(&filter, Page { limit: 9, offset: 0 }).unwrap();
     assert_eq!(listed.len(), 5);
     assert!(listed.iter().all(|row| row.pool.as_ref() == Some(&pool) && row.status == Status::Interrupted));
+}
+
+pub fn what_is_not_wanted_is_left_for_others(with: &Fixture) {
+    let pool = fresh().to_string();
+    let ids: Vec<_> = (0..3).map(|_| left(with, &pool, |_| {})).collect();
+    let host = kitaru_store::os::host_name();
+    let wanted = Wanted::OfPools { pools: vec![pool.clone()], flows: Vec::new(), host, but: vec![ids[0].clone()] };
+    let now = with.now();
+    assert_eq!(assign(with, wanted, 1, now), ids[1..2]);
+    assert_eq!(assign(with, of(&[&pool], &[]), 9, now), [ids[0].clone(), ids[2].clone()]);
 }
 
 pub fn what_was_given_and_not_taken_up_is_given_to_another_later(with: &Fixture) {

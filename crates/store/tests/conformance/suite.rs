@@ -46,6 +46,7 @@ macro_rules! suite {
                 pieces_of_values_are_found_by_their_digests;
             pools:
                 what_a_pool_has_is_given_once_the_oldest_first
+                what_is_not_wanted_is_left_for_others
                 what_was_given_and_not_taken_up_is_given_to_another_later
                 what_somebody_has_is_given_when_it_was_left_or_its_lease_is_over
                 what_is_on_another_machine_is_left_to_that_one
@@ -100,6 +101,9 @@ macro_rules! suite {
                 a_schedule_is_kept_changed_and_removed_by_its_version
                 schedules_are_found_when_they_are_to_be_looked_at
                 of_several_that_change_a_schedule_one_does;
+            releases:
+                releases_stand_in_order_and_never_change
+                of_several_that_release_at_once_one_has_the_place;
             feed:
                 what_is_written_is_told_in_the_order_of_its_commits
                 what_is_refused_is_not_told_and_numbers_go_on

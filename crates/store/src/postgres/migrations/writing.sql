@@ -382,7 +382,7 @@ BEGIN
     -- Nobody takes up what somebody else holds, whatever the clock of whoever asks says: by the clock here the lease must
     -- have run out, or whoever asks knows its owner to be gone.
     UPDATE executions AS e SET epoch = e.epoch + 1, owner = p_one->>'owner', lease_until = (p_one->>'lease')::bigint,
-        last_seq = e.last_seq + v_count, updated_at = v_at, assigned_until = 0
+        last_seq = e.last_seq + v_count, updated_at = v_at, assigned_until = 0, entry = coalesce(p_one->>'entry', e.entry)
     WHERE e.id = v_id AND e.epoch = v_epoch AND e.status NOT IN ('completed', 'cancelled')
         AND (e.owner IS NULL OR held_until(e.lease_until) <= now_ms() OR e.owner = p_one->>'dead')
         AND stands(p_one, e.n, e.last_seq + 1)
@@ -491,6 +491,7 @@ DECLARE
     v_until bigint := v_now + (p_one->>'hold')::bigint;
     v_left bigint := (p_one->>'limit')::bigint;
     v_flows text[] := ARRAY(SELECT jsonb_array_elements_text(p_one->'flows'));
+    v_but text[] := ARRAY(SELECT jsonb_array_elements_text(p_one->'but'));
     v_given text[] := '{}';
     v_some text[];
     v_pool text;
@@ -512,7 +513,7 @@ BEGIN
                 SELECT n FROM executions
                 WHERE pool = v_pool AND status IN ('running', 'interrupted') AND assigned_until <= v_now
                     AND (owner IS NULL OR held_until(lease_until) <= v_now)
-                    AND (v_flows = '{}' OR flow = ANY (v_flows))
+                    AND (v_flows = '{}' OR flow = ANY (v_flows)) AND id <> ALL (v_but)
                     AND coalesce(entry::jsonb->>'host', p_one->>'host') = p_one->>'host'
                 ORDER BY n LIMIT v_left FOR NO KEY UPDATE SKIP LOCKED)
             RETURNING n, id)
@@ -653,6 +654,14 @@ BEGIN
         DELETE FROM schedules WHERE name = p_one->>'name' AND version = (p_one->>'seen')::bigint RETURNING version INTO v_id;
         PERFORM nextval('revision');
         RETURN jsonb_build_object('removed', v_id IS NOT NULL);
+    WHEN 'release' THEN
+        INSERT INTO releases (flow, n, body) VALUES (p_one->>'flow', (p_one->>'n')::bigint, p_one->>'body')
+        ON CONFLICT (flow, n) DO NOTHING RETURNING n INTO v_id;
+        IF v_id IS NULL THEN
+            RETURN conflict(format('somebody else has just released %s', p_one->>'flow'));
+        END IF;
+        PERFORM nextval('revision');
+        RETURN 'true'::jsonb;
     WHEN 'keep_code' THEN
         INSERT INTO codes (digest, parts) VALUES (p_one->>'digest', p_one->>'parts') ON CONFLICT (digest) DO NOTHING;
         RETURN 'true'::jsonb;
