@@ -51,5 +51,12 @@ def recorded(entry: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
+def anywhere(text: str) -> str:
+    """A text that may have paths in it, as it is on whatever machine a deployment lies."""
+    for root in _loaded:
+        text = text.replace(root, "<deployment>")
+    return text
+
+
 def _is_below(path: str, root: str) -> bool:
     return path == root or path.startswith(root + os.sep)

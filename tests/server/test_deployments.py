@@ -320,6 +320,43 @@ def test_an_execution_goes_on_where_it_was_moved_to(tmp_path: pathlib.Path) -> N
         lab.close()
 
 
+def test_where_a_deployment_lies_is_no_change_of_its_code(tmp_path: pathlib.Path) -> None:
+    lab = Lab(tmp_path, store="local")
+    try:
+        source = """
+            import pathlib
+            import kitaru
+            from kitaru import checkpoint, flow
+            from world import did
+
+            HERE = pathlib.Path(__file__).parent
+
+            @checkpoint
+            def say(n):
+                return did(f"{(HERE / 'parts' / 'words.py').read_text()} {n}")
+
+            @flow
+            def agent(n: int = 0) -> str:
+                first = say(n)
+                kitaru.wait(schema=bool, name="ok", question="Go on?")
+                return first
+        """
+        project(lab, "one", source)
+        deploy(lab)
+        exec_id = run(lab, "agent@v1")
+        assert lab.kitaru("resume", exec_id).code == 75
+        # Another machine has another home.
+        store, other = str(lab.home / "kitaru.db"), str(lab.folder / "other")
+        there = {"KITARU_STORE": store, "KITARU_HOME": other}
+        told = lab.kitaru("input", exec_id, "--value", "true", **there).ok()
+        assert "changed" not in told.out + told.err
+        assert len(list((lab.folder / "other" / "deployed").iterdir())) == 1
+        again = lab.kitaru("replay", exec_id, "--reuse", "unchanged", "--set", "waits.ok=true", **there).ok()
+        assert lab.done() == ["WORD = 'one' 0"], again
+    finally:
+        lab.close()
+
+
 def test_bad_names_have_one_clear_line(desk: Lab) -> None:
     told = desk.kitaru("run", "agent@prod")
     assert (

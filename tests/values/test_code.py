@@ -157,3 +157,21 @@ def test_a_digest_costs_in_proportion_to_the_code(load: Any) -> None:
     steps(10)  # what is imported and remembered once
     short, long = steps(40), steps(160)
     assert long < 6 * short, (short, long)
+
+
+WHERE = """
+import logging, pathlib
+HERE = pathlib.PurePath("prompts")
+def step(x):
+    logging.getLogger(__name__).info(x)
+    return (__file__, __spec__, __package__, HERE / "a.txt")
+"""
+
+
+def test_where_a_module_was_loaded_from_is_no_part_of_its_code(load: Any) -> None:
+    one, other = load(WHERE), load(WHERE)
+    assert one.__file__ != other.__file__ and one.__name__ != other.__name__
+    other.__name__ = "__main__"
+    assert same_code(code_digest(one.step), code_digest(other.step)) is True
+    moved = load(WHERE.replace('"prompts"', '"others"'))
+    assert same_code(code_digest(one.step), code_digest(moved.step)) is False

@@ -15,7 +15,6 @@ from kitaru._placed._stand_in import Channel, Run, forward_logging, redirect
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
 
     from kitaru._checkpoint import Checkpoint
 
@@ -89,24 +88,11 @@ def _loaded(job: dict[str, Any]) -> Checkpoint[Any, Any]:
         raise _Refused("refused", f"its process finds no checkpoint {job['qualname']} in {where}")
     from kitaru._values import code_of, same_code
 
-    with _named_as_there(module, job):
-        code = code_of(found._function)
+    code = code_of(found._function)
     digest = None if code is None else code.digest
     if code is not None and same_code(job["code"], digest) is False:
         raise _Refused("differs", digest, code.manifest)
     return found
-
-
-@contextlib.contextmanager
-def _named_as_there(module: Any, job: dict[str, Any]) -> Iterator[None]:
-    """A program's own module has another name here. Functions that read it are the same all the same."""
-    own = module.__name__
-    if job["is_main"]:
-        module.__name__ = "__main__"
-    try:
-        yield
-    finally:
-        module.__name__ = own
 
 
 def _module(job: dict[str, Any]) -> Any:

@@ -18,6 +18,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from kitaru._deployed import anywhere
 from kitaru._values import _source
 from kitaru._values._codec import encode
 from kitaru._values._refusal import Unencodable
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 _VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 # How deep lists and dicts are searched for functions, and how many of their items are looked at.
 _DEEP, _MANY = 6, 1000
+# What says where and how a module was loaded, which is no part of its code: a program is `__main__` while it runs and
+# is named after its file when it is carried on, and a deployment lies elsewhere on each machine.
+_LOADED = frozenset(
+    ("__name__", "__file__", "__path__", "__spec__", "__loader__", "__package__", "__cached__", "__builtins__")
+)
 # What comes along with a function, rather than being read by name.
 _BROUGHT = ("closure ", "default ")
 
@@ -151,7 +157,7 @@ class Code:
             except ValueError:
                 piece.own[f"closure {name}"] = "empty"
         known = function.__globals__
-        for name in sorted(names):
+        for name in sorted(names - _LOADED):
             if name in known:
                 self._reach(piece, name, known[name], names)
         self._siblings(piece, function, names)
@@ -202,7 +208,7 @@ class Code:
         if isinstance(value, types.ModuleType):
             if _source.is_own(getattr(value, "__file__", None)):
                 # `helpers.clean(x)`: which attributes are read of which module cannot be told apart, and need not be.
-                for attribute in sorted(names & value.__dict__.keys()):
+                for attribute in sorted((names & value.__dict__.keys()) - _LOADED):
                     held = value.__dict__[attribute]
                     self._reach(piece, f"{name}.{attribute}", held, names - {attribute}, depth + 1, counted)
         elif isinstance(value, (type, types.FunctionType)):
@@ -262,7 +268,7 @@ def _digest_of(value: Any) -> str | None:
     if changeable and id(value) in _digests:
         return _digests[id(value)][1]
     try:
-        found: str | None = _source.digest(encode(value))
+        found: str | None = _source.digest(anywhere(encode(value)))
     except Unencodable:
         found = None
     if changeable:
