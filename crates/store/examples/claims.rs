@@ -92,8 +92,12 @@ fn fill(store: &dyn Store, pool: &str, total: usize) -> Result<()> {
 }
 
 fn work(store: &dyn Store, pool: &str, taken: &AtomicUsize) -> Result<()> {
-    let wanted =
-        Wanted::OfPools { pools: vec![pool.to_owned()], flows: Vec::new(), host: kitaru_store::os::host_name() };
+    let wanted = Wanted::OfPools {
+        pools: vec![pool.to_owned()],
+        flows: Vec::new(),
+        host: kitaru_store::os::host_name(),
+        but: Vec::new(),
+    };
     let owner = store.owner()?;
     loop {
         let ids = store.assign(Assign { wanted: wanted.clone(), limit: 16, at: now(store), hold: HOLD })?;
@@ -103,7 +107,8 @@ fn work(store: &dyn Store, pool: &str, taken: &AtomicUsize) -> Result<()> {
         for id in ids {
             let at = now(store);
             let claim = Claim { owner: owner.clone(), lease_until: at + HOLD };
-            let events = vec![Body::Taken(Taken { owner: owner.clone(), code: None, why: "worker".to_owned() })];
+            let events =
+                vec![Body::Taken(Taken { owner: owner.clone(), code: None, why: "worker".to_owned(), entry: None })];
             match store.claim(&id, at, 0, claim, events) {
                 Ok(_) => _ = taken.fetch_add(1, Ordering::Relaxed),
                 // Somebody else was faster.
