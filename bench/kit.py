@@ -92,7 +92,7 @@ class Bench:
                 found[name].append(sides[name]())
         return found
 
-    def peer(self, name: str, job: str, *arguments: object) -> dict[str, float]:
+    def peer(self, name: str, job: str, *arguments: object, **env: str) -> dict[str, float]:
         """A peer's value for a job, by the peer's name; empty where the peers are not installed."""
         if not self.peers:
             return {}
@@ -101,7 +101,8 @@ class Bench:
             for turn in range(min(self.rounds, 3)):
                 folder = os.path.join(home, str(turn))
                 os.mkdir(folder)
-                value = self.program(os.fspath(HERE / f"peer_{name.lower()}.py"), job, folder, *arguments, python=PEERS)
+                file = os.fspath(HERE / f"peer_{name.lower()}.py")
+                value = self.program(file, job, folder, *arguments, python=PEERS, **env)
                 values.append(float(value))
         return {name: statistics.median(values)}
 

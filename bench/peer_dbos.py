@@ -1,9 +1,10 @@
-"""The same steps with DBOS on SQLite. Runs in an environment of its own."""
+"""The same steps with DBOS on SQLite, or on PostgreSQL where that is named. Runs in an environment of its own."""
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from typing import Any
 
@@ -11,11 +12,11 @@ from dbos import DBOS, SetWorkflowID
 
 
 def launch(home: str) -> None:
-    """DBOS on a fresh SQLite file, quiet, without its server."""
+    """DBOS on a fresh SQLite file or the database that is named, quiet, without its server."""
     path = os.path.join(home, "dbos.sqlite")
     config: Any = {
         "name": "bench",
-        "system_database_url": f"sqlite:///{path}",
+        "system_database_url": os.environ.get("BENCH_POSTGRES", f"sqlite:///{path}"),
         "run_admin_server": False,
         "log_level": "ERROR",
         "application_version": "bench",
@@ -44,6 +45,29 @@ def steps(home: str, count: str) -> float:
     """Seconds per step that does nothing."""
     launch(home)
     return loop(int(count))
+
+
+READY: list[threading.Barrier] = []
+
+
+@DBOS.workflow()
+def loop_with_others(n: int) -> list[float]:
+    """When it began and ended, once all others had begun too."""
+    step(-1)
+    READY[0].wait()
+    begun = time.perf_counter()
+    for i in range(n):
+        step(i)
+    return [begun, time.perf_counter()]
+
+
+def at_once(home: str, flows: str, count: str) -> float:
+    """Steps per second of flows at once, each in a thread of one process."""
+    launch(home)
+    READY.append(threading.Barrier(int(flows)))
+    handles = [DBOS.start_workflow(loop_with_others, int(count)) for _ in range(int(flows))]
+    took = [handle.get_result() for handle in handles]
+    return int(flows) * int(count) / (max(end for _, end in took) - min(begun for begun, _ in took))
 
 
 TEXTS: list[str] = []

@@ -30,7 +30,10 @@ FIGURES = (
     "server",
     "dashboard",
     "postgres",
+    "claims",
+    "waiting",
     "workers",
+    "peers",
     "package",
 )
 
@@ -40,7 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer steps, one round, no document")
     parser.add_argument("--only", metavar="NAME", choices=FIGURES, help=f"one of {', '.join(FIGURES)}")
-    parser.add_argument("--no-peers", action="store_true", help="without LangGraph and DBOS")
+    parser.add_argument("--no-peers", action="store_true", help="without LangGraph, DBOS and Absurd")
     wanted = parser.parse_args()
     # Not the system's temporary folder: that is often in memory.
     folder = ROOT / "target" / "bench"

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::session::Session;
 use kitaru_core::Millis;
 use kitaru_core::lease::{self, Hold, Owner, Pulse};
-use kitaru_core::limit::{AHEAD, Micros};
+use kitaru_core::limit::{AHEAD, Holds, Micros};
 use kitaru_store::limits::{Ask, Limited, Limiting, Ticket, Turn};
 use kitaru_store::{Store, StoreError};
 use std::collections::{BTreeSet, HashMap};
@@ -101,7 +101,8 @@ impl Desk {
         let now = self.clock.now();
         let since = |at: &AtomicI64| (now - at.load(Ordering::Acquire)).abs();
         let all = since(&self.looked_at_all) >= ALL;
-        if !(all || news || since(&self.looked) >= SOME || self.is_due(now)) {
+        let some = since(&self.looked) >= SOME || news && self.waits_for_a_place();
+        if !(all || some || self.is_due(now)) {
             return;
         }
         self.looked.store(now, Ordering::Release);
@@ -126,6 +127,12 @@ impl Desk {
         for session in told {
             session.tell();
         }
+    }
+
+    /// Whether somebody waits for what others may give back at any moment. When a rate's next turn comes is known.
+    fn waits_for_a_place(&self) -> bool {
+        let waits = |place: &Place| matches!(place.turn, Turn::Waits { holds: Holds::Full, .. } | Turn::Unknown);
+        self.lock().values().any(waits)
     }
 
     /// Whether somebody's turn is about to be given.

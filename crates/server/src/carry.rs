@@ -98,6 +98,8 @@ impl Carrier {
         let carrier = Self::working(Setup::of(config), metrics, registered, false);
         let looks = Arc::clone(&carrier.shared);
         tokio::task::spawn_blocking(move || crate::look::until_stopped(&looks));
+        let hears = Arc::clone(&carrier.shared);
+        tokio::task::spawn_blocking(move || crate::look::until_nobody_rings(&hears));
         carrier
     }
 

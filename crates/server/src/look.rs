@@ -16,11 +16,17 @@ use std::time::{Duration, Instant};
 /// Between two looks, if nobody rings.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// So long somebody is listened for before it is asked whether the worker stops.
+const HEAR: Duration = Duration::from_millis(200);
+
+/// Between two looks because somebody rang.
+const APART: Duration = Duration::from_millis(5);
+
 /// Without a write, what is there by time alone is looked for so often.
 const PASSING: Duration = Duration::from_secs(1);
 
 /// A look for what is due takes at most one part in so many of the time, however much there is to look at.
-const MOST: u32 = 20;
+const MOST: u32 = 5;
 
 /// How long others leave alone what was given: as long as it takes to load an execution's code, or a little more.
 const HOLD: Millis = 30_000;
@@ -74,6 +80,23 @@ pub fn until_stopped(work: &Work) {
             work.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code));
         }
         rung = work.look.wait(LOOK);
+    }
+}
+
+/// Has the worker look when somebody says that there may be something, where that can be heard.
+pub fn until_nobody_rings(work: &Work) {
+    while !work.is_leaving() {
+        match work.store.hear(HEAR) {
+            Ok(Some(true)) => {
+                work.look.ring();
+                // However often somebody rings: what is asked for meanwhile is found together.
+                std::thread::sleep(APART);
+            }
+            Ok(Some(false)) => {}
+            Ok(None) => return,
+            // Looking says what is wrong with the store.
+            Err(_) => std::thread::sleep(PASSING),
+        }
     }
 }
 

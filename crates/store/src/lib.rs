@@ -10,6 +10,7 @@
 
 mod access;
 mod afar;
+mod awaited;
 mod copy;
 pub mod error;
 mod http;

@@ -211,6 +211,13 @@ pub trait Store: Send + Sync {
         Duration::from_millis(25)
     }
 
+    /// Waits until somebody says that there may be something to begin, at most so long. Whether somebody did; `None`: nobody
+    /// says so here. It is a hint: whoever begins executions looks by itself too.
+    fn hear(&self, most: Duration) -> Result<Option<bool>> {
+        let _ = most;
+        Ok(None)
+    }
+
     /// This process as an owner, registered so that others can tell whether it lives.
     fn owner(&self) -> Result<Owner>;
 

@@ -18,7 +18,7 @@ const LATE: Duration = Duration::from_secs(1);
 /// How often holders are looked at, whoever asks.
 const LOOK_AFTER: Millis = 1_000;
 /// The places of more calls than these are read together.
-const MANY: usize = 32;
+pub const MANY: usize = 32;
 /// A limit that nobody has set is forgotten when no call has named it for so long.
 const FORGET: Millis = 24 * 3_600_000;
 

@@ -19,12 +19,12 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row, Statement};
 
 /// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(8);
+pub const CONNECT: Duration = Duration::from_secs(8);
 /// How long an answer may take: longer than the database lets a statement run.
 const ANSWER: Duration = Duration::from_secs(60);
 /// Connections that a process has at the most, and keeps when nobody uses them.
 const MOST: usize = 12;
-const KEPT: usize = 5;
+const KEPT: usize = 10;
 
 /// How sessions are set up. What an administrator has set stricter stays.
 const SETTINGS: &str = "SET statement_timeout = '50s'; SET lock_timeout = '20s';
@@ -43,7 +43,18 @@ pub struct Conn {
 }
 
 /// A connection's runtime.
-struct Driver(Option<Runtime>);
+pub struct Driver(Option<Runtime>);
+
+impl Driver {
+    pub fn new(path: &str) -> Result<Self> {
+        let io = |error: std::io::Error| StoreError::Io { path: path.to_owned(), why: error.to_string() };
+        Ok(Self(Some(Builder::new_current_thread().enable_all().build().map_err(io)?)))
+    }
+
+    pub fn runtime(&self) -> Result<&Runtime> {
+        self.0.as_ref().ok_or_else(|| Fault::Lost("the connection is closed".to_owned()))
+    }
+}
 
 impl Drop for Driver {
     fn drop(&mut self) {
@@ -56,10 +67,8 @@ impl Drop for Driver {
 
 impl Conn {
     fn open(address: &Address, tls: Option<&Tls>, seal: Arc<Seal>, relaxed: bool) -> Result<Self> {
-        let io = |error: std::io::Error| StoreError::Io { path: address.shown.clone(), why: error.to_string() };
-        let driver = Driver(Some(Builder::new_current_thread().enable_all().build().map_err(io)?));
-        let Some(runtime) = &driver.0 else { return Err(Fault::Lost("the connection is closed".to_owned())) };
-        let connected = drive(runtime, async {
+        let driver = Driver::new(&address.shown)?;
+        let connected = drive(driver.runtime()?, async {
             let connected = async {
                 // The two kinds of connections are of different types, and both are driven where somebody asks.
                 match tls {
@@ -100,8 +109,7 @@ impl Conn {
         &self,
         work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>> + Send,
     ) -> Result<T> {
-        let Some(runtime) = &self.driver.0 else { return Err(Fault::Lost("the connection is closed".to_owned())) };
-        match drive(runtime, async { tokio::time::timeout(ANSWER, work).await }) {
+        match drive(self.driver.runtime()?, async { tokio::time::timeout(ANSWER, work).await }) {
             Ok(done) => done.map_err(|error| Fault::of(&error, &self.path)),
             Err(_) => Err(Fault::Lost(format!("no answer within {} s", ANSWER.as_secs()))),
         }
@@ -166,7 +174,7 @@ impl Conn {
 
 /// Runs what a connection waits for, here. Whoever asks may stand in a runtime of its own (the server's): it is told that
 /// this thread blocks, or, where it has no other, another thread waits.
-fn drive<T: Send>(runtime: &Runtime, work: impl Future<Output = T> + Send) -> T {
+pub fn drive<T: Send>(runtime: &Runtime, work: impl Future<Output = T> + Send) -> T {
     match Handle::try_current().map(|outer| outer.runtime_flavor()) {
         Err(_) => runtime.block_on(work),
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| runtime.block_on(work)),

@@ -2,9 +2,9 @@
 
 use super::conn::Conn;
 use super::fault::{Fault, Result};
-use super::items;
 use super::param::{Columns, Param, escaped, unescaped};
 use super::{Postgres, chunks};
+use crate::awaited::awaited;
 use crate::copy::{Cell, Copying, Fill, Kind, Row, Sink, TABLES, Table, not_empty};
 use crate::error::StoreError;
 use crate::seal::{self, Kept, Seal};
@@ -167,6 +167,7 @@ fn insert(db: &Conn, table: &Table, given_rows: &[Row]) -> Result<()> {
         table.columns.iter().map(|(name, kind)| (format!("\"{name}\""), kind_of(*kind))).collect();
     let mut params =
         table.columns.iter().enumerate().map(|(at, (_, kind))| column(&all, at, *kind)).collect::<Result<Vec<_>>>()?;
+    let mut awaiting = Vec::new();
     let mut beside = |name: &str, value: &str| {
         names.push(name.to_owned());
         values.push(value.to_owned());
@@ -176,7 +177,6 @@ fn insert(db: &Conn, table: &Table, given_rows: &[Row]) -> Result<()> {
             beside("reversed", "reverse(r.id)");
             beside("awaits", "r.awaits <> 0");
             beside("parked_on", "ARRAY(SELECT jsonb_array_elements_text(r.parked_on::jsonb))");
-            beside("awaited", "ARRAY(SELECT jsonb_array_elements_text(r.awaited::jsonb))");
             let reasons = given_rows.iter().map(|row| {
                 let text = row.get(4).and_then(Cell::text);
                 Ok(text.map(serde_json::from_str::<Json>).transpose()?.unwrap_or_default())
@@ -187,14 +187,11 @@ fn insert(db: &Conn, table: &Table, given_rows: &[Row]) -> Result<()> {
                 let waits = reason["waits"].as_array().into_iter().flatten().filter_map(Json::as_str);
                 Ok(Some(serde_json::to_string(&waits.map(escaped).collect::<Vec<_>>())?))
             });
-            let awaited =
-                reasons.iter().map(|reason| Ok(Some(serde_json::to_string(&items::awaited(reason.get("awaits")))?)));
+            awaiting.extend(awaited_by(given_rows, &reasons));
             params.push(Param::SomeInts(awaits));
             params.push(Param::SomeTexts(parked.collect::<Result<_>>()?));
             given.push(("awaits".to_owned(), "bigint[]"));
             given.push(("parked_on".to_owned(), "text[]"));
-            params.push(Param::SomeTexts(awaited.collect::<Result<_>>()?));
-            given.push(("awaited".to_owned(), "text[]"));
         }
         "journal" | "logs" => beside("revision", "0"),
         "audit" => beside("mark", "'copied ' || r.id"),
@@ -210,7 +207,33 @@ fn insert(db: &Conn, table: &Table, given_rows: &[Row]) -> Result<()> {
         marks.join(", "),
         called.join(", ")
     );
-    db.execute(&text, &params).map(|_| ())
+    db.execute(&text, &params)?;
+    insert_awaits(db, &awaiting)
+}
+
+/// Who awaits whom: their numbers, identifiers, and whether nothing but an end counts.
+fn awaited_by(rows: &[Row], reasons: &[Json]) -> Vec<(i64, String, bool)> {
+    let number = |row: &Row| match row.first() {
+        Some(Cell::Int(n)) => *n,
+        _ => 0,
+    };
+    let all = rows.iter().zip(reasons);
+    let found =
+        all.flat_map(|(row, reason)| awaited(Some(reason)).into_iter().map(|(id, ends)| (number(row), id, ends)));
+    found.map(|(n, id, ends)| (n, id.to_owned(), ends)).collect()
+}
+
+fn insert_awaits(db: &Conn, all: &[(i64, String, bool)]) -> Result<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    let params = [
+        Param::Ints(all.iter().map(|(n, ..)| *n).collect()),
+        Param::Texts(all.iter().map(|(_, id, _)| id.clone()).collect()),
+        Param::Bools(all.iter().map(|(.., ends)| *ends).collect()),
+    ];
+    let text = "INSERT INTO awaits (n, awaited, ends) SELECT * FROM unnest($1, $2, $3)";
+    db.execute(text, &params).map(|_| ())
 }
 
 /// A connection that a copy is written by, inside its transaction.

@@ -6,6 +6,7 @@
 use super::fault::{Fault, Result};
 use super::param::{SEALED, escaped, is_sealed};
 use super::places::Spot;
+use crate::awaited::awaited;
 use crate::seal::{Kept, Place, Sealing, named};
 use crate::store::{Assign, Claim, Guard, Seen, Wanted};
 use crate::values::{New, encode_ids};
@@ -19,7 +20,7 @@ use kitaru_core::{Body, Digest, ExecutionId, Millis, Seq, Value};
 use serde_json::{Map, Value as Json, json};
 
 /// A sequence from here on is a place behind the first event of its item.
-const PLACED: Seq = 1 << 40;
+pub const PLACED: Seq = 1 << 40;
 
 /// What one write refers to.
 #[derive(Default)]
@@ -43,9 +44,9 @@ pub struct Items {
 }
 
 /// Seals what is put into an item, for the place that it is for.
-struct Pen<'a> {
-    seal: &'a Sealing<'a>,
-    spot: Spot,
+pub struct Pen<'a> {
+    pub seal: &'a Sealing<'a>,
+    pub spot: Spot,
 }
 
 impl Pen<'_> {
@@ -65,7 +66,8 @@ impl Pen<'_> {
         self.put(|| Place::of(column).n(self.spot.n).text(key), text)
     }
 
-    fn at(&self, column: &str, behind: usize, text: &str) -> String {
+    /// One for that place behind the first.
+    pub fn at(&self, column: &str, behind: usize, text: &str) -> String {
         self.put(|| Place::of(column).n(self.spot.n).seq(self.spot.first + behind as u64), text)
     }
 }
@@ -366,7 +368,7 @@ fn text(value: Option<&Value>) -> Result<Option<String>> {
 }
 
 /// A unit enum as the word that serde gives it.
-fn word<T: serde::Serialize>(value: &T) -> Result<String> {
+pub fn word<T: serde::Serialize>(value: &T) -> Result<String> {
     match serde_json::to_value(value)? {
         Json::String(word) => Ok(word),
         other => Ok(other.to_string()),
@@ -459,7 +461,7 @@ fn execution(pen: &Pen<'_>, patch: &ExecutionPatch) -> Result<Option<Json>> {
         let part = |name: &str| reason.as_ref().and_then(|reason| reason.get(name));
         change["awaits"] = json!(part("executions").is_some_and(|found| !found.is_null()));
         change["parked_on"] = part("waits").cloned().unwrap_or_else(|| json!([]));
-        change["awaited"] = json!(awaited(part("awaits")));
+        change["awaited"] = json!(awaited(reason.as_ref()).into_iter().collect::<Vec<_>>());
         let text = reason.as_ref().map(Json::to_string);
         change["reason"] = json!(text.map(|text| pen.of_execution("executions.reason", &text)));
     }
@@ -486,14 +488,4 @@ fn execution(pen: &Pen<'_>, patch: &ExecutionPatch) -> Result<Option<Json>> {
         Fruitless::Reset => change["fruitless"] = json!("reset"),
     }
     Ok(Some(change))
-}
-
-/// Whom a reason awaits: the part of it that is no secret.
-pub fn awaited(awaits: Option<&Json>) -> Vec<&str> {
-    let groups = awaits.and_then(Json::as_array).into_iter().flatten();
-    let ids = groups.filter_map(|group| group["executions"].as_array()).flatten().filter_map(Json::as_str);
-    let mut ids: Vec<&str> = ids.collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }

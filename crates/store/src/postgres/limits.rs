@@ -1,4 +1,5 @@
-//! The statements of limits and turns. What becomes of what is asked is decided in [`crate::limits::rules`].
+//! The statements of limits and turns. What becomes of what is asked is decided in [`crate::limits::rules`]; of what is asked
+//! for each call, in the database, by functions that decide the same (`migrations/limits.sql`).
 //!
 //! Whoever changes something holds the row of its limit until it commits. Not awaited to the disk, but for what somebody
 //! sets: when the database goes down, its clients are told, and ask again.
@@ -7,11 +8,14 @@ use super::Postgres;
 use super::conn::Conn;
 use super::fault::{Fault, Result};
 use super::param::{Columns, Param};
-use crate::limits::rules::{COUNTED, Limit, Rows, State, TurnRow, change, late, look};
-use crate::limits::{Holder, Limited, Limiting};
+use crate::error::StoreError;
+use crate::limits::rules::{COUNTED, Limit, MANY, Rows, State, TurnRow, change, late, look};
+use crate::limits::{Ask, Holder, Limited, Limiting, Ticket, Turn};
 use crate::wire::Write;
-use kitaru_core::limit::{Bounds, Closed, Gate, Micros, Rate};
+use kitaru_core::limit::{Bounds, Closed, Gate, Holds, Micros, Rate};
 use kitaru_core::{Epoch, ExecutionId, Millis, ScopeId};
+use serde_json::Value as Json;
+use std::sync::PoisonError;
 use std::time::Instant;
 use tokio_postgres::Row;
 
@@ -19,16 +23,97 @@ impl Postgres {
     /// [`crate::Store::limiting`].
     pub(super) fn limits(&self, what: &Limiting) -> crate::store::Result<Limited> {
         let begun = Instant::now();
+        match what {
+            // What is on the way of every call that has a limit is one round trip.
+            Limiting::Ask(one, now) => return self.in_turn(|db| ask(db, one, *now, begun)),
+            Limiting::Look(tickets, now) if tickets.len() <= MANY => {
+                return self.in_turn(|db| looked(db, tickets, *now, begun));
+            }
+            _ => {}
+        }
         if let Some(found) = self.read(|db| look(&Statements(db, begun), what))? {
             return Ok(found);
         }
         match what {
-            Limiting::Ask(..) | Limiting::Look(..) | Limiting::Holders(..) => self.again(|db| {
+            Limiting::Look(..) | Limiting::Holders(..) => self.again(|db| {
                 db.transaction("BEGIN; SET LOCAL synchronous_commit = off", |db| change(&Statements(db, begun), what))
             }),
             // Whoever waits notices.
             _ => self.noticed(|db, _| change(&Statements(db, begun), what)),
         }
+    }
+}
+
+fn waited(begun: Instant) -> Param {
+    Param::from(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX))
+}
+
+/// How a call stands, as `limit_standing` says it.
+fn standing(told: &Json) -> Result<Turn> {
+    if told.is_null() {
+        return Ok(Turn::Unknown);
+    }
+    if let Some(at) = told["at"].as_i64() {
+        return Ok(Turn::Given(at));
+    }
+    let holds = match told["holds"].as_str() {
+        Some("full") => Holds::Full,
+        Some("closed") => Holds::Closed,
+        _ => Holds::Rate,
+    };
+    let number = |name: &str| told[name].as_i64().ok_or_else(|| Fault::Odd("a turn has no number".to_owned()));
+    Ok(Turn::Waits { before: number("before")?.unsigned_abs(), holds, expects: number("expects")? })
+}
+
+fn ask(db: &Conn, one: &Ask, now: Millis, begun: Instant) -> Result<Limited> {
+    let text = "SELECT limit_ask($1, $2, $3, $4, $5, $6, $7, $8, $9)::text";
+    let params = [
+        one.ticket.execution.as_str().into(),
+        one.ticket.epoch.into(),
+        scope(one.ticket.call),
+        one.limit.as_str().into(),
+        one.flow.as_str().into(),
+        one.name.as_str().into(),
+        (-i64::from(one.priority)).into(),
+        now.into(),
+        waited(begun),
+    ];
+    let told = answer(db.prepared(text, &params)?)?;
+    if told == Json::Bool(false) {
+        return Err(StoreError::Fenced(one.ticket.execution.clone()).into());
+    }
+    Ok(Limited::Turn(standing(&told)?))
+}
+
+fn looked(db: &Conn, tickets: &[Ticket], now: Millis, begun: Instant) -> Result<Limited> {
+    let text = "SELECT limit_look($1, $2, $3, $4, $5)::text";
+    let epochs = tickets.iter().map(|one| i64::try_from(one.epoch).unwrap_or(i64::MAX));
+    let params = [
+        Param::Texts(tickets.iter().map(|one| one.execution.as_str().to_owned()).collect()),
+        Param::Ints(epochs.collect()),
+        Param::ManyBytes(tickets.iter().map(|one| one.call.0.to_vec()).collect()),
+        now.into(),
+        waited(begun),
+    ];
+    let told = answer(db.prepared(text, &params)?)?;
+    let all = told.as_array().map(Vec::as_slice).unwrap_or_default();
+    Ok(Limited::Turns(all.iter().map(standing).collect::<Result<_>>()?))
+}
+
+/// The JSON that a function says; null where it is nothing.
+fn answer(rows: Vec<Row>) -> Result<Json> {
+    let row = rows.into_iter().next().ok_or_else(|| Fault::Odd("a function said nothing".to_owned()))?;
+    Ok(row.json(0)?.unwrap_or(Json::Null))
+}
+
+impl Postgres {
+    /// One after the other: all of them wait for the same row there, and a connection for each thread that asks would cost
+    /// more than what is asked.
+    fn in_turn<T>(&self, work: impl Fn(&Conn) -> Result<T>) -> crate::store::Result<T> {
+        self.until_done(|| {
+            let _turn = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+            self.pool.with(&work)
+        })
     }
 }
 

@@ -42,8 +42,8 @@ impl Where {
 const TEXT: &str = "(strpos(lower(flow), $) > 0 OR strpos(id, $) > 0 OR strpos(lower(coalesce(key, '')), $) > 0
     OR EXISTS (SELECT 1 FROM unnest(tags) AS one WHERE strpos(lower(one COLLATE \"C\"), $) > 0))";
 
-/// Whether it is parked on an execution, among those that are parked on any.
-const AWAITS_ON: &str = "(awaits AND $ = ANY (awaited))";
+/// Whether it is parked on that execution.
+const AWAITS_ON: &str = "n IN (SELECT n FROM awaits WHERE awaited = $)";
 
 pub fn executions(db: &Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec<ExecutionRow>> {
     let mut chosen = Where::default();
@@ -109,7 +109,7 @@ pub fn executions(db: &Conn, filter: &ExecutionFilter, page: Page) -> Result<Vec
 const CANDIDATES: &str = "n IN (
     SELECT n FROM executions WHERE stirred
     UNION ALL SELECT n FROM executions WHERE wake_at <= $1
-    UNION ALL SELECT n FROM executions WHERE awaits
+    UNION ALL SELECT n FROM awaits WHERE NOT ends
     UNION ALL SELECT n FROM executions WHERE parent IS NOT NULL AND status IN ('running', 'interrupted'))
  ORDER BY n DESC";
 

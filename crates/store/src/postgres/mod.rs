@@ -7,6 +7,7 @@
 
 mod access;
 mod address;
+mod bell;
 mod chunks;
 mod collect;
 mod conn;
@@ -26,6 +27,7 @@ mod read;
 mod reseal;
 mod seal;
 mod statistics;
+mod steps;
 mod tls;
 
 use crate::access::Access;
@@ -52,7 +54,7 @@ use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
 use places::Places;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How often it may be asked for its version by each process.
@@ -76,6 +78,9 @@ pub struct Postgres {
     seal: Arc<Seal>,
     /// Where what is written next will stand.
     places: Places,
+    bell: bell::Bell,
+    /// What is asked of limits.
+    asks: Mutex<()>,
     /// Names the schema in locks.
     space: i32,
     path: String,
@@ -117,7 +122,9 @@ impl Postgres {
         Ok(Self {
             pool: Inherited::new(Pool::new(address, Arc::clone(&seal), relaxed)?),
             places: Places::default(),
-            lanes: [Lane::new(4), Lane::new(2), Lane::new(1)],
+            bell: bell::Bell::default(),
+            asks: Mutex::default(),
+            lanes: [Lane::new(8), Lane::new(2), Lane::new(1)],
             away: Away::new(&path, &Settings::from_env()?),
             ahead: Ahead::default(),
             seal,
@@ -353,6 +360,12 @@ impl Store for Postgres {
 
     fn look_every(&self) -> Duration {
         LOOK
+    }
+
+    fn hear(&self, most: Duration) -> Result<Option<bool>> {
+        self.here()?;
+        let heard = self.bell.hear(self.pool.address(), self.space, most);
+        heard.map(Some).map_err(|fault| fault.told(&self.path))
     }
 
     fn owner(&self) -> Result<Owner> {

@@ -10,8 +10,9 @@ use super::fault::{self, Fault};
 use super::items::{self, Items, Referred};
 use super::limits;
 use super::param::{Columns, Param, unescaped};
-use super::places::execution;
+use super::places::{Spot, execution};
 use super::seal::is_stale;
+use super::steps;
 use crate::afar::{Tries, now};
 use crate::error::StoreError;
 use crate::seal::{Sealing, named};
@@ -34,6 +35,12 @@ const ENDED: &str = "WITH ended AS (DELETE FROM turns AS t USING executions AS e
 
 /// The same without such calls.
 const ONCE: &str = "SELECT once($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9, $10)::text";
+
+/// What a request is, as a statement and what it is given.
+struct Request {
+    text: &'static str,
+    params: Vec<Param>,
+}
 
 /// What came of each write.
 pub type Answers = Vec<Result<Wrote>>;
@@ -156,27 +163,18 @@ impl Postgres {
         let mut known = strict || writer.contains('/');
         // What was guessed wrong once is looked at.
         let mut held = writer.contains('/');
-        let ended = limits::ended(asked.writes);
-        let text = if ended.is_some() { ENDED } else { ONCE };
         let mut tries = Tries::default();
         let told: Json = loop {
             let sent = now();
             let send = |db: &super::Conn| {
-                let Items { json, payloads, values } = self.items(db, asked, held)?;
-                let mut params = vec![
-                    Param::from(writer),
-                    Param::from(number),
-                    Param::Text(Some(json)),
-                    Param::Texts(payloads),
-                    Param::Bool(durable),
-                    Param::Bool(known),
-                    Param::Bool(strict),
-                    Param::Bool(values),
-                    Param::Small(self.space),
-                    Param::from(asked.seal.names().as_str()),
-                ];
-                params.extend(ended.iter().flatten().cloned());
-                let row = db.prepared(text, &params)?.into_iter().next();
+                let spots = self.spots(db, asked, held)?;
+                // Most requests are this, and it costs the database half. What may have come before is looked for first.
+                let steps = if known || number == 1 { None } else { self.steps(writer, number, asked, &spots)? };
+                let request = match steps {
+                    Some(steps) => steps,
+                    None => self.request((writer, number), asked, &spots, (durable, known, strict))?,
+                };
+                let row = db.prepared(request.text, &request.params)?.into_iter().next();
                 let row = row.ok_or_else(|| Fault::Odd("a statement that has one row has none".to_owned()))?;
                 Ok(serde_json::from_str::<Json>(&row.text(0)?)?)
             };
@@ -231,13 +229,65 @@ impl Postgres {
         Ok((crate::owners::by_process(&known) == Pulse::Dead).then_some(owner))
     }
 
-    /// What is to be sent, for the places that it will have.
-    fn items(&self, db: &super::Conn, asked: &Asked<'_>, held: bool) -> fault::Result<Items> {
-        let spots = match asked.seal.writes() {
-            None => vec![None; asked.writes.len()],
-            Some(_) => self.places.spots(db, asked.writes, held)?,
-        };
-        items::items(asked.writes, asked.referred, asked.dead, asked.seal, &spots)
+    /// The places that it will have.
+    fn spots(&self, db: &super::Conn, asked: &Asked<'_>, held: bool) -> fault::Result<Vec<Option<Spot>>> {
+        match asked.seal.writes() {
+            None => Ok(vec![None; asked.writes.len()]),
+            Some(_) => self.places.spots(db, asked.writes, held),
+        }
+    }
+
+    /// What is to be sent.
+    fn request(
+        &self,
+        (writer, number): (&str, u64),
+        asked: &Asked<'_>,
+        spots: &[Option<Spot>],
+        (durable, known, strict): (bool, bool, bool),
+    ) -> fault::Result<Request> {
+        let Items { json, payloads, values } =
+            items::items(asked.writes, asked.referred, asked.dead, asked.seal, spots)?;
+        let mut params = vec![
+            Param::from(writer),
+            Param::from(number),
+            Param::Text(Some(json)),
+            Param::Texts(payloads),
+            Param::Bool(durable),
+            Param::Bool(known),
+            Param::Bool(strict),
+            Param::Bool(values),
+            Param::Small(self.space),
+            Param::from(asked.seal.names().as_str()),
+        ];
+        let ended = limits::ended(asked.writes);
+        let text = if ended.is_some() { ENDED } else { ONCE };
+        params.extend(ended.into_iter().flatten());
+        Ok(Request { text, params })
+    }
+
+    /// The same, where it is nothing but calls that have ended.
+    fn steps(
+        &self,
+        writer: &str,
+        number: u64,
+        asked: &Asked<'_>,
+        spots: &[Option<Spot>],
+    ) -> fault::Result<Option<Request>> {
+        if asked.referred.iter().any(|one| !one.new.is_empty() || !one.copied.is_empty()) {
+            return Ok(None);
+        }
+        let Some(columns) = steps::steps(asked.writes, asked.seal, spots)? else { return Ok(None) };
+        let mut params = vec![
+            Param::from(writer),
+            Param::from(number),
+            Param::Small(self.space),
+            Param::from(asked.seal.names().as_str()),
+        ];
+        params.extend(columns);
+        let ended = limits::ended(asked.writes);
+        let text = if ended.is_some() { steps::ENDED } else { steps::STEPS };
+        params.extend(ended.into_iter().flatten());
+        Ok(Some(Request { text, params }))
     }
 
     /// Stores new parts of values, by these keys.
@@ -281,10 +331,15 @@ impl Postgres {
 
     /// Runs what may be run twice.
     pub(super) fn again<T>(&self, work: impl Fn(&super::Conn) -> fault::Result<T>) -> Result<T> {
+        self.until_done(|| self.pool.with(&work))
+    }
+
+    /// Tries until it is done, or refused.
+    pub(super) fn until_done<T>(&self, work: impl Fn() -> fault::Result<T>) -> Result<T> {
         self.here()?;
         let mut tries = Tries::default();
         loop {
-            match self.pool.with(&work) {
+            match work() {
                 Ok(done) => {
                     self.away.over(&tries);
                     return Ok(done);

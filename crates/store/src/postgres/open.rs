@@ -18,11 +18,12 @@ const MIGRATIONS: &[&str] = &[
         include_str!("migrations/0002-schedules.sql"),
         include_str!("migrations/0002-releases.sql"),
         include_str!("migrations/0002-seal.sql"),
+        include_str!("migrations/0002-awaits.sql"),
     ),
 ];
 
 /// The writing statements, as they are in the present version: made anew with each migration.
-const WRITING: &str = include_str!("migrations/writing.sql");
+const WRITING: &str = concat!(include_str!("migrations/writing.sql"), include_str!("migrations/limits.sql"));
 
 /// The version that this code writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;

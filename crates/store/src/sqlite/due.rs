@@ -7,12 +7,12 @@
 use super::fault::Result;
 use super::read;
 use super::seal::Db;
+use crate::awaited::awaited;
 use crate::store::InboxPlace;
 use kitaru_core::Millis;
 use kitaru_core::rows::{ExecutionRow, WaitRow};
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
 
 /// Executions above one another, at the most.
 const DEEP: usize = 1000;
@@ -68,18 +68,6 @@ pub fn await_others(db: &Db, n: i64, reason: Option<&Json>) -> Result<()> {
         insert.execute(params![id, n, ends])?;
     }
     Ok(())
-}
-
-/// Whom a reason awaits, and whether nothing but an end counts: in none of the groups does less of it.
-fn awaited(reason: Option<&Json>) -> BTreeMap<&str, bool> {
-    let mut found = BTreeMap::new();
-    for group in reason.and_then(|reason| reason["awaits"].as_array()).into_iter().flatten() {
-        let ends = group["ends"].as_bool() == Some(true);
-        for id in group["executions"].as_array().into_iter().flatten().filter_map(Json::as_str) {
-            *found.entry(id).or_insert(true) &= ends;
-        }
-    }
-    found
 }
 
 /// To be called when an execution has ended, or is gone: marks what is parked on it.

@@ -111,7 +111,7 @@ fn parked_on(with: &Fixture, id: &ExecutionId) -> Vec<ExecutionId> {
 }
 
 pub fn what_waits_for_an_end_is_looked_at_when_that_comes(with: &Fixture) {
-    let is_left_alone = |id: &ExecutionId| with.looks_at_all_that_await() || !is_stirred(with, id, T);
+    let is_left_alone = |id: &ExecutionId| !is_stirred(with, id, T);
     for last in ["completed", "failed", "cancelled", "deleted"] {
         let (one, other) = (with.start("one"), with.start("other"));
         let id = with.start("master");

@@ -54,12 +54,6 @@ impl Fixture {
         Self { store, home, address, options }
     }
 
-    /// Whether it looks each time at all that wait for others, and marks none of them: too many may be looked at, never
-    /// too few.
-    pub fn looks_at_all_that_await(&self) -> bool {
-        self.address.starts_with("postgres://")
-    }
-
     /// Whether it goes by a clock of its own, and not by the times that it is given.
     pub fn has_own_clock(&self) -> bool {
         self.address.starts_with("postgres://")

@@ -4,12 +4,6 @@ CREATE TABLE sealing (
     keys  text NOT NULL,
     state bytea NOT NULL
 );
--- Of an execution's reason: which others it awaits. The reason itself may be sealed.
-ALTER TABLE executions ADD COLUMN awaited text[] NOT NULL DEFAULT '{}';
-UPDATE executions SET awaited = ARRAY(
-    SELECT DISTINCT one.id FROM jsonb_array_elements(reason::jsonb->'awaits') AS part(one),
-        jsonb_array_elements_text(part.one->'executions') AS one(id))
-WHERE awaits AND jsonb_typeof(reason::jsonb->'awaits') = 'array';
 -- By which key a part of a value is sealed, and whether a value's digest is a keyed one.
 ALTER TABLE chunks ADD COLUMN sealed text;
 ALTER TABLE blobs ADD COLUMN sealed boolean NOT NULL DEFAULT false;

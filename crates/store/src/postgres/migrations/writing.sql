@@ -51,15 +51,35 @@ BEGIN
     RETURN true;
 END $$;
 
+-- To be called when an execution has ended, or is gone: marks what is parked on it.
+CREATE OR REPLACE FUNCTION stir_awaiting(p_id text) RETURNS void LANGUAGE sql AS $$
+    UPDATE executions SET stirred = true WHERE n IN (SELECT n FROM awaits WHERE awaited = p_id) AND NOT stirred
+        AND status IN ('waiting', 'sleeping') $$;
+
 -- To be called when an execution has moved in a way that it, or one above it, may wait for. `p_anew`: its status has
 -- changed, so that what it was marked for is past.
 CREATE OR REPLACE FUNCTION stir(p_n bigint, p_anew boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_at bigint := p_n;
+    v_id text;
+    v_come boolean;
 BEGIN
-    UPDATE executions AS one SET stirred = (one.stirred AND NOT p_anew) OR (one.status IN ('waiting', 'sleeping') AND EXISTS
-        (SELECT 1 FROM waits WHERE waits.n = p_n AND waits.status = 'answered' AND waits.key = ANY (one.parked_on)))
+    IF p_anew THEN
+        -- Whom it awaits may be about to end: that is waited for, or waits for this one, which it will see.
+        PERFORM 1 FROM executions WHERE id IN (SELECT awaited FROM awaits WHERE n = p_n) ORDER BY id FOR SHARE;
+    END IF;
+    v_come := EXISTS (SELECT 1 FROM awaits LEFT JOIN executions AS other ON other.id = awaits.awaited
+        WHERE awaits.n = p_n AND coalesce(other.status IN ('completed', 'failed', 'cancelled'), true));
+    UPDATE executions AS one SET stirred = (one.stirred AND NOT p_anew) OR (one.status IN ('waiting', 'sleeping') AND (v_come
+        OR EXISTS (SELECT 1 FROM waits WHERE waits.n = p_n AND waits.status = 'answered'
+            AND waits.key = ANY (one.parked_on))))
     WHERE one.n = p_n;
+    IF p_anew THEN
+        SELECT id INTO v_id FROM executions WHERE n = p_n AND status IN ('completed', 'failed', 'cancelled');
+        IF FOUND THEN
+            PERFORM stir_awaiting(v_id);
+        END IF;
+    END IF;
     FOR v_deep IN 1..1000 LOOP
         SELECT above.n INTO v_at FROM executions AS one JOIN executions AS above ON above.id = one.parent
         WHERE one.n = v_at AND NOT one.detached;
@@ -103,8 +123,6 @@ BEGIN
         awaits = CASE WHEN p_one ? 'reason' THEN (p_one->>'awaits')::boolean ELSE e.awaits END,
         parked_on = CASE WHEN p_one ? 'reason' THEN ARRAY(SELECT jsonb_array_elements_text(p_one->'parked_on'))
             ELSE e.parked_on END,
-        awaited = CASE WHEN p_one ? 'reason' THEN ARRAY(SELECT jsonb_array_elements_text(p_one->'awaited'))
-            ELSE e.awaited END,
         wake_at = CASE WHEN p_one ? 'wake_at' THEN (p_one->>'wake_at')::bigint ELSE e.wake_at END,
         owner = CASE WHEN p_one ? 'owner' THEN p_one->>'owner' ELSE e.owner END,
         result = coalesce(p_one->>'result', e.result),
@@ -115,6 +133,11 @@ BEGIN
         cost_usd = e.cost_usd + coalesce((p_one->>'cost_usd')::double precision, 0),
         fruitless = CASE p_one->>'fruitless' WHEN 'add' THEN e.fruitless + 1 WHEN 'reset' THEN 0 ELSE e.fruitless END
     WHERE e.n = p_n;
+    IF p_one ? 'reason' THEN
+        DELETE FROM awaits WHERE n = p_n;
+        INSERT INTO awaits (awaited, n, ends) SELECT a.one->>0, p_n, (a.one->>1)::boolean
+        FROM jsonb_array_elements(p_one->'awaited') AS a(one);
+    END IF;
     IF p_one->>'status' IN ('completed', 'cancelled') THEN
         -- Nobody can answer any more.
         UPDATE waits SET over = true WHERE n = p_n AND status = 'open';
@@ -238,14 +261,21 @@ CREATE OR REPLACE FUNCTION not_there() RETURNS jsonb LANGUAGE sql IMMUTABLE AS $
 CREATE OR REPLACE FUNCTION stands(p_one jsonb, p_n bigint, p_first bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
 $$ SELECT NOT p_one ? 'place' OR (p_one->'place'->>0)::bigint = p_n AND (p_one->'place'->>1)::bigint = p_first $$;
 
+-- Whether these are the keys of the store. Whoever changes them waits for all that write, from here to their commits.
+CREATE OR REPLACE FUNCTION has_keys(p_space integer, p_keys text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_keys text := pg_advisory_xact_lock_shared((p_space::bigint << 8) | 3);
+BEGIN
+    SELECT keys INTO v_keys FROM sealing;
+    RETURN coalesce(v_keys, '') = p_keys;
+END $$;
+
 -- Stores new parts of values. It is not awaited to the disk: the commit that refers to them comes after it, and takes it
 -- along. False: the store has other keys by now.
 CREATE OR REPLACE FUNCTION put_chunks(p_space integer, p_keys text, p_key text, p_digests bytea[], p_lens bigint[], p_zstd boolean[],
     p_data bytea[]) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared((p_space::bigint << 8) | 3);
-    PERFORM 1 FROM sealing WHERE keys = p_keys;
-    IF NOT FOUND AND (p_keys <> '' OR EXISTS (SELECT 1 FROM sealing)) THEN
+    IF NOT has_keys(p_space, p_keys) THEN
         RETURN false;
     END IF;
     PERFORM set_config('synchronous_commit', 'off', true);
@@ -255,6 +285,18 @@ BEGIN
     FROM unnest(p_digests, p_lens, p_zstd, p_data) AS new(digest, len, zstd, data)
     ORDER BY new.digest ON CONFLICT (digest) DO NOTHING;
     RETURN true;
+END $$;
+
+-- Why nothing was appended to an execution that is thought to be held at that epoch.
+CREATE OR REPLACE FUNCTION not_appended(p_id text, p_epoch bigint, p_at bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM executions AS e
+    WHERE e.id = p_id AND e.epoch = p_epoch AND e.owner IS NOT NULL AND e.lease_until > p_at;
+    IF FOUND THEN
+        RETURN not_there();
+    END IF;
+    PERFORM 1 FROM executions WHERE id = p_id;
+    RETURN CASE WHEN FOUND THEN jsonb_build_object('no', 'fenced', 'id', p_id) ELSE unknown(p_id) END;
 END $$;
 
 CREATE OR REPLACE FUNCTION write_append(p_one jsonb, p_payloads text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -274,13 +316,7 @@ BEGIN
         AND stands(p_one, e.n, e.last_seq + 1)
     RETURNING e.n, e.last_seq + 1 - v_count INTO v_n, v_first;
     IF NOT FOUND THEN
-        PERFORM 1 FROM executions AS e
-        WHERE e.id = v_id AND e.epoch = v_epoch AND e.owner IS NOT NULL AND e.lease_until > v_at;
-        IF FOUND THEN
-            RETURN not_there();
-        END IF;
-        PERFORM 1 FROM executions WHERE id = v_id;
-        RETURN CASE WHEN FOUND THEN jsonb_build_object('no', 'fenced', 'id', v_id) ELSE unknown(v_id) END;
+        RETURN not_appended(v_id, v_epoch, v_at);
     END IF;
     v_done := record(v_n, v_first, v_epoch, v_at, p_one, p_payloads);
     RETURN to_jsonb(v_first);
@@ -525,6 +561,8 @@ BEGIN
         RETURN CASE WHEN FOUND THEN conflict(format('execution %s has changed meanwhile, or goes on', p_id))
             ELSE unknown(p_id) END;
     END IF;
+    DELETE FROM awaits WHERE n = v_n;
+    PERFORM stir_awaiting(p_id);
     DELETE FROM calls WHERE n = v_n;
     DELETE FROM waits WHERE n = v_n;
     DELETE FROM artifacts WHERE n = v_n;
@@ -561,6 +599,16 @@ BEGIN
     RETURN 'true'::jsonb;
 END $$;
 
+-- Rings for those who look for something to begin. A transaction that gives notice holds a lock of the whole cluster until
+-- it is on the disk: so one at a time does, and those that come meanwhile leave it out, rather than to sync one after
+-- the other.
+CREATE OR REPLACE FUNCTION ring(p_space integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_try_advisory_xact_lock((p_space::bigint << 8) | 4) THEN
+        PERFORM pg_notify('kitaru_' || p_space, '');
+    END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION write_one(p_one jsonb, p_payloads text[], p_space integer) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_no jsonb;
@@ -577,9 +625,15 @@ BEGIN
     END IF;
     CASE p_one->>'verb'
     WHEN 'append' THEN RETURN write_append(p_one, p_payloads);
-    WHEN 'create' THEN RETURN write_create(p_one, p_payloads);
+    WHEN 'create' THEN
+        IF p_one->>'pool' IS NOT NULL THEN
+            PERFORM ring(p_space);
+        END IF;
+        RETURN write_create(p_one, p_payloads);
     WHEN 'claim' THEN RETURN write_claim(p_one, p_payloads);
-    WHEN 'post' THEN RETURN write_post(p_one, p_payloads);
+    WHEN 'post' THEN
+        PERFORM ring(p_space);
+        RETURN write_post(p_one, p_payloads);
     WHEN 'renew' THEN RETURN write_renew(p_one);
     WHEN 'assign' THEN RETURN write_assign(p_one);
     WHEN 'log' THEN RETURN write_log(p_one);
@@ -634,10 +688,7 @@ BEGIN
             RETURN jsonb_build_object('now', now_ms(), 'last', v_last);
         END IF;
     END IF;
-    -- Whoever changes the keys waits for all that write, and whoever writes has those that are the store's.
-    PERFORM pg_advisory_xact_lock_shared((p_space::bigint << 8) | 3);
-    PERFORM 1 FROM sealing WHERE keys = p_keys;
-    IF NOT FOUND AND (p_keys <> '' OR EXISTS (SELECT 1 FROM sealing)) THEN
+    IF NOT has_keys(p_space, p_keys) THEN
         RETURN '{"keys": true}'::jsonb;
     END IF;
     IF p_values THEN
@@ -679,6 +730,55 @@ BEGIN
         END IF;
     END IF;
     RETURN jsonb_build_object('now', now_ms(), 'answers', v_answers);
+END $$;
+
+-- The same for calls that have ended and are all that their writes say, which is most of what is written: values come as
+-- they are, since to make them out of JSON costs as much as to write them. `p_whose`: the place of each among the writes.
+-- Its writer is known; where it has come before, that is noticed at the end.
+CREATE OR REPLACE FUNCTION steps(p_writer text, p_number bigint, p_space integer, p_keys text, p_whose bigint[],
+    p_ids text[], p_epochs bigint[], p_ats bigint[], p_kinds text[], p_payloads text[], p_calls text[], p_records bigint[], p_names text[], p_sorts text[],
+    p_statuses text[], p_attempts bigint[], p_begun bigint[], p_ns bigint[], p_firsts bigint[]) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_told jsonb[] := '{}';
+    v_now bigint := now_ms();
+    v_done boolean;
+    v_n bigint;
+    v_seq bigint;
+BEGIN
+    IF NOT has_keys(p_space, p_keys) THEN
+        RETURN '{"keys": true}'::jsonb;
+    END IF;
+    v_done := announce(p_space);
+    -- They come in one order for all, so that nobody waits in a circle.
+    FOR at IN 1..cardinality(p_ids) LOOP
+        UPDATE executions AS e SET last_seq = e.last_seq + 1, updated_at = p_ats[at], fruitless = 0
+        WHERE e.id = p_ids[at] AND e.epoch = p_epochs[at] AND e.owner IS NOT NULL AND e.lease_until > p_ats[at]
+            AND (p_ns[at] IS NULL OR e.n = p_ns[at] AND e.last_seq + 1 = p_firsts[at])
+        RETURNING e.n, e.last_seq INTO v_n, v_seq;
+        IF NOT FOUND THEN
+            v_told[p_whose[at]] := not_appended(p_ids[at], p_epochs[at], p_ats[at]);
+            CONTINUE;
+        END IF;
+        INSERT INTO journal (n, seq, kind, call_key, payload, epoch, at, revision)
+        VALUES (v_n, v_seq, p_kinds[at], p_calls[at], p_payloads[at], p_epochs[at], p_ats[at], nextval('revision'));
+        INSERT INTO calls (n, key, seq, name, kind, status, attempts, started_at, ended_at, ended_seq)
+        VALUES (v_n, p_calls[at], placed(p_records[at], v_seq), p_names[at], p_sorts[at], p_statuses[at], p_attempts[at],
+            p_begun[at], p_ats[at], v_seq)
+        ON CONFLICT (n, key) DO NOTHING;
+        IF NOT FOUND THEN
+            v_done := change_calls(v_n, v_seq, jsonb_build_array(jsonb_build_object('key', p_calls[at], 'record',
+                p_records[at], 'name', p_names[at], 'kind', p_sorts[at], 'status', p_statuses[at], 'attempts',
+                p_attempts[at], 'started_at', p_begun[at], 'ended_at', p_ats[at], 'ended_seq', v_seq)));
+        END IF;
+        v_told[p_whose[at]] := to_jsonb(v_seq);
+    END LOOP;
+    UPDATE writers SET number = p_number, answers = to_jsonb(v_told), at = v_now
+    WHERE id = p_writer AND number < p_number;
+    IF NOT FOUND THEN
+        RAISE 'it has come before' USING ERRCODE = 'KT001';
+    END IF;
+    RETURN jsonb_build_object('now', v_now, 'answers', to_jsonb(v_told));
 END $$;
 
 -- Removes an execution unless something needs it.
