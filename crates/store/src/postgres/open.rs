@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
         include_str!("migrations/0002-schedules.sql"),
         include_str!("migrations/0002-releases.sql"),
         include_str!("migrations/0002-seal.sql"),
+        include_str!("migrations/0002-blobs.sql"),
     ),
 ];
 

@@ -239,22 +239,24 @@ CREATE OR REPLACE FUNCTION stands(p_one jsonb, p_n bigint, p_first bigint) RETUR
 $$ SELECT NOT p_one ? 'place' OR (p_one->'place'->>0)::bigint = p_n AND (p_one->'place'->>1)::bigint = p_first $$;
 
 -- Stores new parts of values. It is not awaited to the disk: the commit that refers to them comes after it, and takes it
--- along. False: the store has other keys by now.
+-- along. What has no data lies at its place already. Returns the places that are in no row, where others were faster. Null:
+-- the store has other keys by now.
 CREATE OR REPLACE FUNCTION put_chunks(p_space integer, p_keys text, p_key text, p_digests bytea[], p_lens bigint[], p_zstd boolean[],
-    p_data bytea[]) RETURNS boolean LANGUAGE plpgsql AS $$
+    p_data bytea[], p_stored bigint[], p_places text[]) RETURNS text[] LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared((p_space::bigint << 8) | 3);
     PERFORM 1 FROM sealing WHERE keys = p_keys;
     IF NOT FOUND AND (p_keys <> '' OR EXISTS (SELECT 1 FROM sealing)) THEN
-        RETURN false;
+        RETURN NULL;
     END IF;
     PERFORM set_config('synchronous_commit', 'off', true);
     -- Where two store the same at once, each waits for the other in one order.
-    INSERT INTO chunks (digest, len, zstd, data, stored, sealed)
-    SELECT DISTINCT ON (new.digest) new.digest, new.len, new.zstd, new.data, octet_length(new.data), p_key
-    FROM unnest(p_digests, p_lens, p_zstd, p_data) AS new(digest, len, zstd, data)
+    INSERT INTO chunks (digest, len, zstd, data, stored, sealed, place)
+    SELECT DISTINCT ON (new.digest) new.digest, new.len, new.zstd, new.data, new.stored, p_key, new.place
+    FROM unnest(p_digests, p_lens, p_zstd, p_data, p_stored, p_places) AS new(digest, len, zstd, data, stored, place)
     ORDER BY new.digest ON CONFLICT (digest) DO NOTHING;
-    RETURN true;
+    RETURN ARRAY(SELECT new.place FROM unnest(p_digests, p_places) AS new(digest, place) WHERE new.place IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.digest = new.digest AND chunks.place = new.place));
 END $$;
 
 CREATE OR REPLACE FUNCTION write_append(p_one jsonb, p_payloads text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
