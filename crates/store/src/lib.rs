@@ -71,6 +71,8 @@ pub struct Options {
     pub stays_plain: bool,
     /// Where large values are kept, in place of what `KITARU_BLOBS` says. Empty: wherever the store has them.
     pub blobs: Option<String>,
+    /// From how many bytes on a part of a value lies there, if that is not what is usual.
+    pub blobs_from: Option<usize>,
 }
 
 impl Options {
@@ -86,7 +88,8 @@ impl Options {
     /// Refuses a place for large values where a store has none.
     fn must_have_no_shelf(&self) -> Result<(), StoreError> {
         let Some(address) = self.shelf()? else { return Ok(()) };
-        let why = "a store in SQLite keeps its large values beside its file: unset it, or name a database in KITARU_STORE";
+        let why =
+            "a store in SQLite keeps its large values beside its file: unset it, or name a database in KITARU_STORE";
         Err(StoreError::Setting(format!("KITARU_BLOBS={}: {why}", address.shown())))
     }
 }

@@ -78,6 +78,8 @@ pub struct Postgres {
     seal: Arc<Seal>,
     /// Where large parts of values lie, if not in their rows.
     shelf: OnceLock<Arc<Shelved>>,
+    /// From how many bytes on.
+    shelved_from: usize,
     /// Where what is written next will stand.
     places: Places,
     /// Names the schema in locks.
@@ -91,6 +93,7 @@ pub fn connect(address: &str, options: &crate::Options) -> Result<Arc<dyn Store>
     let relaxed = options.synchronous == crate::Synchronous::Normal;
     let blobs = options.shelf()?;
     let mut made = Postgres::at(address, options.keys.clone().or_else(keys::named), relaxed)?;
+    made.shelved_from = options.blobs_from.unwrap_or(shelved::LARGE);
     made.look_for_keys()?;
     let schema = made.pool.address().schema.clone();
     made.space = made.first(|db| open::open(db, &schema, &made.path))?;
@@ -129,6 +132,7 @@ impl Postgres {
             seal,
             values: Values::in_rows(),
             shelf: OnceLock::new(),
+            shelved_from: shelved::LARGE,
             space: 0,
             path,
             pid: std::process::id(),

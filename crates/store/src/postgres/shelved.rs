@@ -21,7 +21,7 @@ use std::time::{Duration, SystemTime};
 
 /// Parts with fewer bytes stay in their rows: what is new in a conversation is smaller, and a request for each would take
 /// longer than the row does. Bulk is cut into parts that are larger (`crate::values`).
-const LARGE: usize = 16 << 10;
+pub const LARGE: usize = 16 << 10;
 /// What lies there for so long and is in no row was left by a crash.
 const OLD: Duration = Duration::from_secs(24 * 3600);
 /// What was put so long ago is not referred to any more, but put anew: whoever removes what is old never meets it.
@@ -62,7 +62,8 @@ fn recorded(db: &Conn) -> fault::Result<Option<Kept>> {
 /// To be called in a transaction that removes names from rows: they may only go from the shelf when no crash of the
 /// database brings the rows back.
 pub(super) fn must_stay_done(db: &Conn) -> fault::Result<()> {
-    let text = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
+    let text =
+        "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
     db.query(text, &[]).map(|_| ())
 }
 
@@ -148,7 +149,7 @@ impl Postgres {
         let mut bytes: Vec<(String, &[u8])> = Vec::new();
         for (chunk, place) in all.iter().zip(&mut placed.names) {
             if let Place::Row(data) = &chunk.place
-                && data.len() >= LARGE
+                && data.len() >= self.shelved_from
             {
                 let name = shelf::name(&chunk.digest)?;
                 bytes.push((name.clone(), data.as_slice()));
@@ -217,10 +218,7 @@ impl Postgres {
 
     /// Parts of values as their rows tell of them, each with its bytes. What is not on the shelf may have been moved or
     /// removed with its row since that was read: the rows are looked at once more.
-    pub(super) fn whole(
-        &self,
-        look: impl Fn(&Conn) -> fault::Result<Vec<Option<Part>>>,
-    ) -> Result<Vec<Option<Part>>> {
+    pub(super) fn whole(&self, look: impl Fn(&Conn) -> fault::Result<Vec<Option<Part>>>) -> Result<Vec<Option<Part>>> {
         let mut missing: HashSet<String> = HashSet::new();
         for _ in 0..LOOKS {
             let mut parts = self.read(&look)?;

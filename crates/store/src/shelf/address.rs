@@ -53,12 +53,14 @@ impl Address {
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
         let is_plain = |one: u8| one.is_ascii_alphanumeric() || matches!(one, b'-' | b'_' | b'.');
         if bucket.is_empty() || !bucket.bytes().all(is_plain) {
-            return Err(wrong("it names no bucket (credentials are given in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"));
+            return Err(wrong(
+                "it names no bucket (credentials are given in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)",
+            ));
         }
         let prefix = prefix.trim_matches('/');
-        let parts_are_plain = prefix.split('/').all(|part| {
-            prefix.is_empty() || (!matches!(part, "" | "." | "..") && part.bytes().all(is_plain))
-        });
+        let parts_are_plain = prefix
+            .split('/')
+            .all(|part| prefix.is_empty() || (!matches!(part, "" | "." | "..") && part.bytes().all(is_plain)));
         if !parts_are_plain {
             return Err(wrong("a prefix is made of letters, digits, - _ . and /"));
         }

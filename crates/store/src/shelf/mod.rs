@@ -72,9 +72,8 @@ pub fn random() -> std::result::Result<String, StoreError> {
 /// Whether a name is one that [`name`] makes: nothing else is read, and nothing else is removed.
 pub fn is_name(name: &str) -> bool {
     let is_hex = |text: &str| text.bytes().all(|one| one.is_ascii_digit() || (b'a'..=b'f').contains(&one));
-    name.split_once('-').is_some_and(|(digest, rest)| {
-        digest.len() == 64 && rest.len() == 16 && is_hex(digest) && is_hex(rest)
-    })
+    name.split_once('-')
+        .is_some_and(|(digest, rest)| digest.len() == 64 && rest.len() == 16 && is_hex(digest) && is_hex(rest))
 }
 
 #[cfg(test)]

@@ -32,15 +32,21 @@ pub struct S3 {
 
 impl S3 {
     /// The bucket of that address, of which nothing is asked yet.
-    pub fn new(address: &Address, bucket: &str, prefix: &str, endpoint: Option<&str>, region: &str) -> std::result::Result<Self, StoreError> {
+    pub fn new(
+        address: &Address,
+        bucket: &str,
+        prefix: &str,
+        endpoint: Option<&str>,
+        region: &str,
+    ) -> std::result::Result<Self, StoreError> {
         let shown = address.shown();
         let wrong = |why: String| StoreError::Setting(format!("KITARU_BLOBS: {shown}: {why}"));
         let amazons = format!("https://s3.{region}.amazonaws.com");
         // A certificate of Amazon's has one name before its own.
         let style = if endpoint.is_some() || bucket.contains('.') { UrlStyle::Path } else { UrlStyle::VirtualHost };
         let url = endpoint.unwrap_or(&amazons).parse().map_err(|_| wrong("its endpoint is no address".to_owned()))?;
-        let bucket = Bucket::new(url, style, bucket.to_owned(), region.to_owned())
-            .map_err(|error| wrong(error.to_string()))?;
+        let bucket =
+            Bucket::new(url, style, bucket.to_owned(), region.to_owned()).map_err(|error| wrong(error.to_string()))?;
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .no_delay(true)
@@ -83,9 +89,12 @@ impl S3 {
         };
         let code = field("Code").unwrap_or_default();
         // Its message may say again what it was sent.
-        let why = if code.is_empty() { format!("it answers with status {status}") } else { format!("{code} ({status})") };
+        let why =
+            if code.is_empty() { format!("it answers with status {status}") } else { format!("{code} ({status})") };
         match (status, code.as_str()) {
-            (408 | 425 | 429 | 500..=599, _) | (_, "RequestTimeout" | "SlowDown" | "OperationAborted") => Failed::Away(why),
+            (408 | 425 | 429 | 500..=599, _) | (_, "RequestTimeout" | "SlowDown" | "OperationAborted") => {
+                Failed::Away(why)
+            }
             (404, _) => self.refused(&format!("{why}: there is no such bucket")),
             (301 | 302 | 307 | 308, _) => self.refused(&format!("{why}: the bucket is in another region")),
             _ => self.refused(&why),
@@ -154,7 +163,8 @@ impl Shelf for S3 {
         let text = String::from_utf8(body).map_err(|_| odd("its bytes"))?;
         let found = rusty_s3::actions::ListObjectsV2::parse_response(&text).map_err(|error| odd(&error.to_string()))?;
         // By its own clock, whatever the one here says.
-        let now = headers.get("date").and_then(|date| date.to_str().ok()).and_then(date).ok_or_else(|| odd("no date"))?;
+        let now =
+            headers.get("date").and_then(|date| date.to_str().ok()).and_then(date).ok_or_else(|| odd("no date"))?;
         let age = |put: &str| {
             let put: jiff::Timestamp = put.parse().ok()?;
             Some(Duration::from_secs(u64::try_from(now.as_second() - put.as_second()).unwrap_or(0)))
