@@ -18,7 +18,7 @@ demo: build      ## The main job: an agent that crashes, resumes, asks a human a
 
 test: test-rust test-python   ## All tests
 
-test-rust: .prerequisites .postgres
+test-rust: .prerequisites .postgres $(VENV)-moto/.ready
 ifdef NEXTEST
 	cargo nextest run --release --workspace --exclude kitaru-py
 else
@@ -69,7 +69,7 @@ bench: build .postgres $(VENV)/.dev $(VENV)-bench/.ready .browser   ## Figures b
 screenshots: build $(VENV)/.dev .browser   ## Pictures of every screen, for the README and the guide
 	$(PY) tests/dashboard/pictures.py docs/images
 
-nightly: build .postgres $(VENV)/.nightly $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .browser   ## Long soaks, bounded to an hour
+nightly: build .postgres $(VENV)-moto/.ready $(VENV)/.nightly $(VENV)-mcp1/.ready $(VENV)-mcp2/.ready .browser   ## Long soaks, bounded to an hour
 	KITARU_CRASHES=3000 KITARU_SIM_SEEDS=5000 KITARU_EXAMPLES=300 KITARU_HOSTILE=2000 timeout 3600 $(PY) -m pytest -m "nightly or not nightly" tests
 	KITARU_TEST_STORE=postgres timeout 1800 $(PY) -m pytest tests/promises tests/traps
 	KITARU_CRASHES=60 KITARU_SEEDS=200 cargo test --release -p kitaru-store --test postgres --test conformance postgres
@@ -95,7 +95,7 @@ build: $(VENV)/.ready         ## The extension, built in place
 	@$(MATURIN) develop --release --skip-install --quiet >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
 
 clean:           ## Removes what was built
-	rm -rf target dist $(VENV) $(VENV)-bench $(VENV)-mcp1 $(VENV)-mcp2
+	rm -rf target dist $(VENV) $(VENV)-bench $(VENV)-moto $(VENV)-mcp1 $(VENV)-mcp2
 
 # --- set-up ---------------------------------------------------------------------------------------------
 
@@ -135,6 +135,11 @@ $(VENV)/.nightly: requirements/nightly.txt | $(VENV)/.dev
 $(VENV)-bench/.ready: requirements/bench.txt | .prerequisites
 	$(PYTHON) -m venv $(VENV)-bench
 	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -r requirements/bench.txt
+	touch $@
+
+$(VENV)-moto/.ready: requirements/moto.txt | .prerequisites
+	$(PYTHON) -m venv $(VENV)-moto
+	$(VENV)-moto/bin/pip install --quiet --disable-pip-version-check -r requirements/moto.txt
 	touch $@
 
 $(VENV)-mcp%/.ready: requirements/mcp%.txt | .prerequisites

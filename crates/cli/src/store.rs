@@ -59,8 +59,11 @@ pub fn store(args: &Args, one: &Keep) -> Result<Answer> {
         Keep::Status => status(args),
         Keep::Migrate => migrate(args),
         Keep::Copy { from, to, from_keys, to_keys, to_plain } => {
-            let looks = Options { keys: from_keys.clone(), stays_plain: true, ..Options::default() };
-            let fills = Options { keys: to_keys.clone(), stays_plain: *to_plain, ..Options::default() };
+            // KITARU_BLOBS is of the copy, if that is one that may have large values elsewhere.
+            let known = Some(String::new());
+            let blobs = if is_postgres(to) { None } else { known.clone() };
+            let looks = Options { keys: from_keys.clone(), stays_plain: true, blobs: known, ..Options::default() };
+            let fills = Options { keys: to_keys.clone(), stays_plain: *to_plain, blobs, ..Options::default() };
             copy(args, (from, &looks), (to, &fills))
         }
     }
@@ -106,6 +109,9 @@ fn status(args: &Args) -> Result<Answer> {
     }
     if let Some((_, sealed)) = health.iter().find(|(name, _)| name == "sealed") {
         item["sealed"] = json!(sealed);
+    }
+    if let Some((_, blobs)) = health.iter().find(|(name, _)| name == "blobs") {
+        item["blobs"] = json!(blobs);
     }
     item["state"] = json!("ready");
     item["executions"] = json!(counts.iter().map(|(.., count)| count).sum::<u64>());

@@ -176,6 +176,26 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// The place where large values are kept cannot be used.
+    #[error("the large values at {address} cannot be used: {why}")]
+    Blobs {
+        /// Where they are.
+        address: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// `KITARU_BLOBS` names another place than the one that the store's large values are in.
+    #[error(
+        "the large values of the store at {path} are at {kept}, and KITARU_BLOBS names {given}: name the same, or unset it"
+    )]
+    OtherBlobs {
+        /// The store.
+        path: String,
+        /// Where they are.
+        kept: String,
+        /// What was given.
+        given: String,
+    },
     /// A setting of the environment means nothing.
     #[error("{0}")]
     Setting(String),
@@ -236,6 +256,8 @@ impl StoreError {
             Self::TokenFile { .. } => "token-file",
             Self::Sealed { .. } => "store-sealed",
             Self::KeyFile { .. } => "key-file",
+            Self::Blobs { .. } => "blobs",
+            Self::OtherBlobs { .. } => "other-blobs",
             Self::Setting(_) => "usage",
             Self::Version { .. } => "server-version",
             Self::Protocol(_) | Self::Missing(_) => "server-protocol",

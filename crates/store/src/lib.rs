@@ -21,6 +21,7 @@ pub mod os;
 mod owners;
 mod postgres;
 mod seal;
+mod shelf;
 mod sqlite;
 pub mod store;
 mod upkeep;
@@ -69,6 +70,29 @@ pub struct Options {
     pub keys: Option<PathBuf>,
     /// A store that is plain stays so, whatever keys there are: for those who only look.
     pub stays_plain: bool,
+    /// Where large values are kept, in place of what `KITARU_BLOBS` says. Empty: wherever the store has them.
+    pub blobs: Option<String>,
+    /// From how many bytes on a part of a value lies there, if that is not what is usual.
+    pub blobs_from: Option<usize>,
+}
+
+impl Options {
+    /// Where large values are to be kept; `None`: nothing is said of it.
+    fn shelf(&self) -> Result<Option<shelf::Address>, StoreError> {
+        match self.blobs.as_deref() {
+            None => shelf::Address::from_env(),
+            Some("") => Ok(None),
+            Some(text) => shelf::Address::parse(text).map(Some),
+        }
+    }
+
+    /// Refuses a place for large values where a store has none.
+    fn must_have_no_shelf(&self) -> Result<(), StoreError> {
+        let Some(address) = self.shelf()? else { return Ok(()) };
+        let why =
+            "a store in SQLite keeps its large values beside its file: unset it, or name a database in KITARU_STORE";
+        Err(StoreError::Setting(format!("KITARU_BLOBS={}: {why}", address.shown())))
+    }
 }
 
 /// JSON texts up to this many bytes stay in their event.
@@ -80,6 +104,7 @@ pub const INLINE: usize = values::INLINE;
 /// `home` is the folder of the locks by which processes know each other.
 pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
     if address == "memory:" {
+        options.must_have_no_shelf()?;
         return Ok(sqlite::in_memory(home)?);
     }
     if address.starts_with("http://") || address.starts_with("https://") {
@@ -91,6 +116,7 @@ pub fn open(address: &str, home: &Path, options: &Options) -> Result<Arc<dyn Sto
     if address.contains("://") || address.is_empty() {
         return Err(StoreError::Address(address.to_owned()));
     }
+    options.must_have_no_shelf()?;
     Ok(Arc::new(sqlite::Sqlite::open(&PathBuf::from(address), home, options)?))
 }
 

@@ -7,8 +7,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod apart;
+mod cluster;
 
 use apart::{ended, now, spawn, store};
+use cluster::Cluster;
 use kitaru_core::event::{Completed, Created, EntryPoint, Fork, Reuse, Taken};
 use kitaru_core::rows::Status;
 use kitaru_core::{Body, Digest, ExecutionId, Value};
@@ -149,8 +151,8 @@ fn role() {
     }
 }
 
-fn seeded(seed: u64) -> [(&'static str, String); 1] {
-    [("KITARU_TEST_SEED", seed.to_string())]
+fn seeded(seed: u64, more: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
+    more.iter().cloned().chain([("KITARU_TEST_SEED", seed.to_string())]).collect()
 }
 
 /// Loads everything that is on record and reads every value. How many executions and replays there are.
@@ -178,13 +180,29 @@ fn must_be_whole(store: &dyn Store) -> (usize, usize) {
 #[test]
 fn collecting_beside_writers_that_die_takes_nothing_that_is_in_use() {
     let home = tempfile::tempdir().unwrap();
+    collect_beside(home.path(), &[], &|| store(home.path()));
+}
+
+#[test]
+fn nor_does_it_from_a_folder_beside_postgres() {
+    let (home, cluster) = (tempfile::tempdir().unwrap(), Cluster::quick());
+    let folder = home.path().join("blobs");
+    std::fs::create_dir(&folder).unwrap();
+    let (address, blobs) = (cluster.fresh(), folder.display().to_string());
+    let opened = || apart::shelved(&address, home.path(), Some(&blobs));
+    drop(opened());
+    let settings = [("KITARU_TEST_ADDRESS", address.clone()), ("KITARU_TEST_BLOBS", blobs.clone())];
+    collect_beside(home.path(), &settings, &opened);
+}
+
+fn collect_beside(home: &Path, settings: &[(&'static str, String)], opened: &dyn Fn() -> std::sync::Arc<dyn Store>) {
     let seconds = std::env::var("KITARU_SOAK").ok().and_then(|text| text.parse().ok()).unwrap_or(8);
     let (begun, mut seed) = (Instant::now(), 1);
     let roles = ["write", "write", "write", "collect", "collect"];
     let mut running: Vec<Child> = Vec::new();
     for role in roles {
         seed += 1;
-        running.push(spawn(role, home.path(), &seeded(seed)));
+        running.push(spawn(role, home, &seeded(seed, settings)));
     }
     let mut draw = Draw(7);
     while begun.elapsed() < Duration::from_secs(seconds) {
@@ -195,16 +213,16 @@ fn collecting_beside_writers_that_die_takes_nothing_that_is_in_use() {
         running[at].kill().unwrap();
         running[at].wait().unwrap();
         seed += 1;
-        running[at] = spawn(roles[at], home.path(), &seeded(seed));
+        running[at] = spawn(roles[at], home, &seeded(seed, settings));
     }
     for (at, child) in running.iter_mut().enumerate() {
         assert!(child.try_wait().unwrap().is_none(), "{} ended by itself", roles[at]);
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    let store = store(home.path());
+    let store = opened();
     let (executions, replays) = must_be_whole(store.as_ref());
-    let did = (marks(home.path(), "removed"), marks(home.path(), "collected"));
+    let did = (marks(home, "removed"), marks(home, "collected"));
     assert!(executions > 5 && replays > 0 && did.0 > 20 && did.1 > 3, "{executions} {replays} {did:?}");
     // With everybody gone, what is left over goes, and nothing else.
     store.upkeep().unwrap().collect(None).unwrap();

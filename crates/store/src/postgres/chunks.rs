@@ -2,7 +2,7 @@
 
 use super::conn::Conn;
 use super::fault::{Fault, Result};
-use super::param::{Columns, Param};
+use super::param::{self, Columns, Param};
 use crate::seal::{Sealing, named};
 use crate::values::{Chunk, Part, Place, decode_ids};
 use kitaru_core::{Digest, ValueRef};
@@ -20,21 +20,32 @@ pub fn has(db: &Conn, digests: &[Digest]) -> Result<Vec<bool>> {
     Ok(digests.iter().map(|digest| found.contains(&digest.0)).collect())
 }
 
-/// Stores new chunks. It is not awaited to the disk: the commit that refers to them comes after it, and takes it along.
-/// `false`: the store has other keys by now.
-pub fn insert(db: &Conn, chunks: &[&Chunk], space: i32, keys: &str) -> Result<bool> {
+/// Stores new chunks, some of which lie at a place already (`placed`, in the order of the chunks). It is not awaited to the
+/// disk: the commit that refers to them comes after it, and takes it along. Returns the places that were not needed; `None`:
+/// the store has other keys by now.
+pub fn insert(
+    db: &Conn,
+    chunks: &[&Chunk],
+    placed: &[Option<String>],
+    space: i32,
+    keys: &str,
+) -> Result<Option<Vec<String>>> {
     let mut sealed = None;
     let (mut digests, mut lens, mut packed, mut data) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for chunk in chunks {
+    let (mut stored, mut places) = (Vec::new(), Vec::new());
+    for (at, chunk) in chunks.iter().enumerate() {
         if let Place::Row(bytes) = &chunk.place {
+            let place = placed.get(at).cloned().flatten();
             digests.push(chunk.digest.0.to_vec());
             lens.push(i64::try_from(chunk.len).unwrap_or(i64::MAX));
             packed.push(chunk.zstd);
-            data.push(bytes.clone());
+            data.push(place.is_none().then(|| bytes.clone()));
+            stored.push(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
+            places.push(place);
             sealed = named::key_name(chunk.sealed);
         }
     }
-    let text = "SELECT put_chunks($1, $2, $3, $4, $5, $6, $7)";
+    let text = "SELECT put_chunks($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let params = [
         Param::Small(space),
         keys.into(),
@@ -42,9 +53,11 @@ pub fn insert(db: &Conn, chunks: &[&Chunk], space: i32, keys: &str) -> Result<bo
         Param::ManyBytes(digests),
         Param::Ints(lens),
         Param::Bools(packed),
-        Param::ManyBytes(data),
+        Param::SomeBytes(data),
+        Param::Ints(stored),
+        Param::SomeTexts(places),
     ];
-    db.one(text, &params)?.flag(0)
+    param::get(&db.one(text, &params)?, 0)
 }
 
 fn part(row: &Row, at: usize) -> Result<Part> {
@@ -54,14 +67,15 @@ fn part(row: &Row, at: usize) -> Result<Part> {
         len: row.num(at)?,
         stored: row.num(at + 1)?,
         zstd: row.flag(at + 2)?,
-        data: Some(row.bytes(at + 3)?),
+        data: row.opt_bytes(at + 3)?,
         pack: None,
+        place: row.opt_text(at + 6)?,
     })
 }
 
 /// Those of these chunks that are stored.
 pub fn pieces(db: &Conn, digests: &[Digest]) -> Result<Vec<Option<Part>>> {
-    let text = "SELECT digest, len, stored, zstd, data, digest, sealed IS NOT NULL FROM chunks
+    let text = "SELECT digest, len, stored, zstd, data, digest, sealed IS NOT NULL, place FROM chunks
         WHERE digest = ANY ($1)";
     let mut found: HashMap<[u8; 32], Row> = HashMap::new();
     for row in db.query(text, &[all_of(digests)])? {
@@ -96,7 +110,7 @@ pub fn parts_of(db: &Conn, name: &Digest) -> Result<Vec<Part>> {
     let text = "SELECT chunks FROM blobs WHERE digest = $1";
     let Some(row) = db.find(text, &[Param::Bytes(name.0.to_vec())])? else { return Ok(Vec::new()) };
     let ids = decode_ids(&row.bytes(0)?);
-    let text = "SELECT id, len, stored, zstd, data, digest, sealed IS NOT NULL FROM chunks WHERE id = ANY ($1)";
+    let text = "SELECT id, len, stored, zstd, data, digest, sealed IS NOT NULL, place FROM chunks WHERE id = ANY ($1)";
     let mut found: HashMap<i64, Row> = HashMap::new();
     for row in db.query(text, &[Param::Ints(ids.clone())])? {
         found.insert(row.int(0)?, row);

@@ -252,15 +252,23 @@ impl Upkeep for Postgres {
             })?;
         }
         for some in loose.chunks(SWEPT) {
-            let (chunks, bytes) = self.sweep(&marks, |db, marks| {
+            let (chunks, bytes, places) = self.sweep(&marks, |db, marks| {
                 let ids = some.iter().filter(|(id, _)| !marks.chunks.contains(id)).map(|(id, _)| *id).collect();
-                let rows = db.query("DELETE FROM chunks WHERE id = ANY ($1) RETURNING stored", &[Param::Ints(ids)])?;
+                super::shelved::must_stay_done(db)?;
+                let text = "DELETE FROM chunks WHERE id = ANY ($1) RETURNING stored, place";
+                let rows = db.query(text, &[Param::Ints(ids)])?;
                 let bytes: u64 = rows.iter().map(|row| row.num(0)).sum::<Result<u64>>()?;
-                Ok((rows.len() as u64, bytes))
+                let places: Vec<Option<String>> = rows.iter().map(|row| row.opt_text(1)).collect::<Result<_>>()?;
+                Ok((rows.len() as u64, bytes, places))
             })?;
+            // The rows are gone for good: nobody else has these names.
+            self.unshelve(&places.into_iter().flatten().collect::<Vec<_>>())?;
             found.chunks += chunks;
             found.bytes += bytes;
         }
+        let (chunks, bytes) = self.remove_left()?;
+        found.chunks += chunks;
+        found.bytes += bytes;
         Ok(found)
     }
 

@@ -243,6 +243,7 @@ struct Taking<'a> {
     seal: &'a Seal,
     path: &'a str,
     space: i32,
+    store: &'a Postgres,
 }
 
 impl Sink for Taking<'_> {
@@ -254,7 +255,10 @@ impl Sink for Taking<'_> {
         let told = |fault: Fault| fault.told(self.path);
         let new = self.values.prepare(text, &self.seal.now(), |digests| chunks::has(self.db, digests).map_err(told))?;
         let parts: Vec<&Chunk> = new.chunks.iter().collect();
-        if !chunks::insert(self.db, &parts, self.space, &self.seal.now().names()).map_err(told)? {
+        // What it does not need in the end, or all of it if nothing is taken in, is removed with what crashes leave.
+        let placed = self.store.place(&parts)?;
+        let keys = self.seal.now().names();
+        if chunks::insert(self.db, &parts, &placed.names, self.space, &keys).map_err(told)?.is_none() {
             return Err(StoreError::Busy("somebody changes its keys; try again".to_owned()));
         }
         let ids = chunks::ids(self.db, &new.chunks).map_err(told)?;
@@ -290,7 +294,8 @@ impl Copying for Postgres {
     }
 
     fn large(&self, large: &Large) -> store::Result<String> {
-        let parts = self.read(|db| chunks::parts_of(db, &large.name))?;
+        let look = |db: &Conn| Ok(chunks::parts_of(db, &large.name)?.into_iter().map(Some).collect());
+        let parts = self.whole(look)?.into_iter().flatten().collect();
         self.values.read_large(large, parts, &self.seal.now(), std::path::Path::new(&self.path))
     }
 
@@ -310,8 +315,10 @@ impl Copying for Postgres {
                 }
                 self.must_have_keys(db)?;
                 db.query("SELECT announce($1)", &[Param::Small(self.space)])?;
-                let mut taking =
-                    Taking { db, values: &self.values, seal: &self.seal, path: &self.path, space: self.space };
+                // While bytes are put elsewhere nothing is said to the database.
+                db.batch("SET LOCAL idle_in_transaction_session_timeout = 0")?;
+                let (path, space) = (self.path.as_str(), self.space);
+                let mut taking = Taking { db, values: &self.values, seal: &self.seal, path, space, store: self };
                 fill(&mut taking)?;
                 db.batch(NUMBERS)
             })

@@ -26,6 +26,7 @@ mod queries;
 mod read;
 mod reseal;
 mod seal;
+mod shelved;
 mod statistics;
 mod steps;
 mod tls;
@@ -37,6 +38,7 @@ use crate::inherited::Inherited;
 use crate::limits::{Limited, Limiting};
 use crate::owners;
 use crate::seal::{Seal, keys, named};
+use crate::shelf::Shelved;
 use crate::store::{
     ArtifactRow, Assign, Changes, Claim, Created, ExecutionFilter, Guard, InboxPlace, LogLine, Page, Queries, Result,
     Revision, StatisticsRow, Store, WaitFilter,
@@ -54,7 +56,7 @@ use kitaru_core::schedule::Schedule;
 use kitaru_core::{Body, Digest, Epoch, Event, ExecutionId, Millis, ScopeId, Seq, Value, ValueRef};
 use places::Places;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// How often it may be asked for its version by each process.
@@ -76,6 +78,10 @@ pub struct Postgres {
     values: Values,
     /// The store's keys.
     seal: Arc<Seal>,
+    /// Where large parts of values lie, if not in their rows.
+    shelf: OnceLock<Arc<Shelved>>,
+    /// From how many bytes on.
+    shelved_from: usize,
     /// Where what is written next will stand.
     places: Places,
     bell: bell::Bell,
@@ -90,11 +96,14 @@ pub struct Postgres {
 /// Opens the store in the database at that address.
 pub fn connect(address: &str, options: &crate::Options) -> Result<Arc<dyn Store>> {
     let relaxed = options.synchronous == crate::Synchronous::Normal;
+    let blobs = options.shelf()?;
     let mut made = Postgres::at(address, options.keys.clone().or_else(keys::named), relaxed)?;
+    made.shelved_from = options.blobs_from.unwrap_or(shelved::LARGE);
     made.look_for_keys()?;
     let schema = made.pool.address().schema.clone();
     made.space = made.first(|db| open::open(db, &schema, &made.path))?;
     made.begin_sealing(options.stays_plain)?;
+    made.begin_shelving(blobs.as_ref(), options.stays_plain)?;
     made.settled(None)?;
     Ok(Arc::new(made))
 }
@@ -129,6 +138,8 @@ impl Postgres {
             ahead: Ahead::default(),
             seal,
             values: Values::in_rows(),
+            shelf: OnceLock::new(),
+            shelved_from: shelved::LARGE,
             space: 0,
             path,
             pid: std::process::id(),
@@ -212,7 +223,7 @@ impl Postgres {
             let wanted: Vec<Digest> = names(at)
                 .filter_map(|(at, digest)| named::names(&seal, named::CHUNK, *digest).get(at).copied())
                 .collect();
-            let parts = self.read(|db| chunks::pieces(db, &wanted))?;
+            let parts = self.whole(|db| chunks::pieces(db, &wanted))?;
             for (place, part) in found.iter_mut().zip(parts) {
                 if let (None, Some(part)) = (&place, part) {
                     *place = Some(self.values.bytes_of(part, &seal, path)?);
@@ -225,7 +236,8 @@ impl Postgres {
     fn text_of(&self, reference: &ValueRef) -> Result<String> {
         let mut again = true;
         loop {
-            let parts = self.read(|db| chunks::parts(db, &self.seal.now(), reference))?;
+            let look = |db: &Conn| Ok(chunks::parts(db, &self.seal.now(), reference)?.into_iter().map(Some).collect());
+            let parts = self.whole(look)?.into_iter().flatten().collect();
             match self.values.read(reference, parts, &self.seal.now(), Path::new(&self.path)) {
                 // Sealed anew by a key that was not known: the record says which.
                 Err(error) if again && seal::is_stale(&error) => {
@@ -383,6 +395,9 @@ impl Store for Postgres {
 
     fn leave(&self) {
         self.away.leave();
+        if let Some(shelf) = self.shelf.get() {
+            shelf.leave();
+        }
     }
 
     fn queries(&self) -> &dyn Queries {

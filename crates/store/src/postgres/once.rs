@@ -1,7 +1,7 @@
 //! Writing: what a process has to write goes out together, numbered, and is sent again until it is known what came of it.
 //!
 //! Threads share a transaction as they share a message to a server ([`crate::afar::Lane`]). Values that are large are put
-//! beside the journal first, and referred to in the transaction that writes their events. Not here: what an item says
+//! beside the journal first (`shelved`), and referred to in the transaction that writes their events. Not here: what an item says
 //! (`items`), and what the database makes of it (`migrations`).
 
 use super::Postgres;
@@ -288,14 +288,6 @@ impl Postgres {
         let text = if ended.is_some() { steps::ENDED } else { steps::STEPS };
         params.extend(ended.into_iter().flatten());
         Ok(Some(Request { text, params }))
-    }
-
-    /// Stores new parts of values, by these keys.
-    pub(super) fn put_chunks(&self, all: &[&values::Chunk], seal: &Sealing<'_>) -> Result<()> {
-        if self.again(|db| chunks::insert(db, all, self.space, &seal.names()))? {
-            return Ok(());
-        }
-        Err(StoreError::Sealed { path: self.path.clone(), how: "with other keys than before".to_owned() })
     }
 
     /// Takes large values out of events.

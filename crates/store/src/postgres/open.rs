@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
         include_str!("migrations/0002-releases.sql"),
         include_str!("migrations/0002-seal.sql"),
         include_str!("migrations/0002-awaits.sql"),
+        include_str!("migrations/0002-blobs.sql"),
     ),
 ];
 

@@ -101,6 +101,7 @@ impl Queries for Postgres {
         let mut found = vec![("path".to_owned(), self.path.clone()), ("format".to_owned(), open::VERSION.to_string())];
         found.extend(self.read(|db| statistics::health(db, schema))?);
         found.push(("sealed".to_owned(), self.seal.now().told()));
+        found.push(("blobs".to_owned(), self.blobs_told()?));
         if deep {
             found.push((
                 "integrity_check".to_owned(),

@@ -15,6 +15,7 @@ use crate::store;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use kitaru_core::Digest;
+use std::cell::RefCell;
 
 /// Rows, and parts of values, that are sealed anew in a transaction.
 const SOME: usize = 200;
@@ -169,36 +170,63 @@ fn values(db: &Conn) -> Result<u64> {
     Ok(found.len() as u64)
 }
 
-/// Parts of values.
-fn chunks(db: &Conn, id: KeyId, after: i64) -> Result<Option<(i64, u64)>> {
+/// Parts of values. Returns the last, how many, and the places where the bytes of some of them were.
+///
+/// Those that lie elsewhere are put anew under a name of their own before their rows say so: whoever reads one by its old
+/// row finds the old bytes there, or looks at the row again.
+fn chunks(store: &Postgres, db: &Conn, id: KeyId, after: i64) -> Result<Option<(i64, u64, Vec<String>)>> {
     let text = format!(
-        "SELECT id, digest, len, zstd, data, sealed IS NOT NULL FROM chunks
+        "SELECT id, digest, len, zstd, data, sealed IS NOT NULL, place, stored FROM chunks
          WHERE id > $1 AND (sealed IS NULL OR sealed <> $2) ORDER BY id LIMIT {PARTS} FOR UPDATE"
     );
     let found = db.query(&text, &[after.into(), id.to_string().as_str().into()])?;
     let Some(last) = found.last() else { return Ok(None) };
     let seal = db.seal.now();
+    let mut were = Vec::new();
+    for row in &found {
+        if let Some(name) = row.opt_text(6)? {
+            were.push((name, row.num(7)?));
+        }
+    }
+    let mut fetched = store.bytes_of_parts(&were)?.into_iter();
+    let (mut writes, mut put) = (Vec::new(), Vec::new());
     for row in &found {
         let (number, digest, len, zstd) = (row.int(0)?, Digest(row.digest(1)?), row.num(2)?, row.flag(3)?);
         let was_sealed = row.flag(5)?;
-        let bytes = seal.open_bytes(|| named::chunk(&digest, len, zstd), was_sealed, row.bytes(4)?)?;
+        let stored = match row.opt_bytes(4)? {
+            Some(data) => data,
+            None => fetched.next().ok_or_else(|| Fault::Odd("a chunk has no bytes".to_owned()))?,
+        };
+        let bytes = seal.open_bytes(|| named::chunk(&digest, len, zstd), was_sealed, stored)?;
         let keyed = if was_sealed { digest } else { seal.address(named::CHUNK, digest) };
         let other = "SELECT 1 FROM chunks WHERE digest = $1 AND id <> $2";
         let taken = db.find(other, &[Param::Bytes(keyed.0.to_vec()), number.into()])?.is_some();
         // What was written again meanwhile has its name: nobody looks for this one by its content.
         let name = if taken { seal.address("twin", Digest::of(&number.to_le_bytes())) } else { keyed };
         let (data, key) = seal.bytes(|| named::chunk(&name, len, zstd), bytes.into());
-        let params = [
+        let (stored, mut data, mut place) = (data.len() as u64, Some(data.into_owned()), None);
+        if row.opt_text(6)?.is_some() {
+            let named = crate::shelf::name(&name)?;
+            put.extend(data.take().map(|data| (named.clone(), data)));
+            place = Some(named);
+        }
+        writes.push([
             number.into(),
             Param::Bytes(name.0.to_vec()),
-            (data.len() as u64).into(),
-            Param::Bytes(data.into_owned()),
+            stored.into(),
+            Param::SomeBytes(vec![data]),
             named::key_name(key).as_deref().into(),
-        ];
-        let write = "UPDATE chunks SET digest = $2, stored = $3, data = $4, sealed = $5 WHERE id = $1";
-        db.execute(write, &params)?;
+            place.as_deref().into(),
+        ]);
     }
-    Ok(Some((last.int(0)?, found.len() as u64)))
+    store.place_parts(&put)?;
+    for params in &writes {
+        let write = "UPDATE chunks SET digest = $2, stored = $3, data = ($4::bytea[])[1], sealed = $5, place = $6
+            WHERE id = $1";
+        db.execute(write, params)?;
+    }
+    let were = were.into_iter().map(|(name, _)| name).collect();
+    Ok(Some((last.int(0)?, found.len() as u64, were)))
 }
 
 impl Postgres {
@@ -215,6 +243,7 @@ impl Postgres {
         self.again(|db| {
             db.transaction("BEGIN", |db| {
                 self.must_have_keys(db)?;
+                super::shelved::must_stay_done(db)?;
                 if db.seal.now().writes() != Some(id) { Ok(None) } else { work(db).map(Some) }
             })
         })
@@ -261,6 +290,7 @@ impl Keyring for Postgres {
             let after = std::mem::take(&mut reached.after);
             let step = reached.step;
             let table = SEALED.get(step).and_then(|one| Some((one, TABLES.iter().find(|t| t.name == one.table)?)));
+            let left = RefCell::new(Vec::new());
             let done = self.by_key(id, |db| match (step, table) {
                 (_, Some((one, table))) => rows(db, one, table, id, &after),
                 (CODES, _) => Ok(Some(codes(db, id)?).filter(|count| *count > 0).map(|count| (Vec::new(), count))),
@@ -270,7 +300,11 @@ impl Keyring for Postgres {
                         Some(Cell::Int(from)) => *from,
                         _ => 0,
                     };
-                    Ok(chunks(db, id, from)?.map(|(last, count)| (vec![Cell::Int(last)], count)))
+                    let done = chunks(self, db, id, from)?;
+                    Ok(done.map(|(last, count, were)| {
+                        *left.borrow_mut() = were;
+                        (vec![Cell::Int(last)], count)
+                    }))
                 }
             })?;
             match done {
@@ -281,6 +315,8 @@ impl Keyring for Postgres {
                 }
                 Some(None) => reached.step += 1,
                 Some(Some((last, count))) => {
+                    // No row names them any more.
+                    self.unshelve(&left.borrow())?;
                     reached.after = last;
                     return Ok(Resealed::Some(count));
                 }

@@ -81,6 +81,7 @@ fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
         zstd: row.get(2)?,
         data: row.get(3)?,
         pack: pack.zip(place),
+        place: None,
         digest: Digest(row.get(6)?),
         sealed: row.get(7)?,
     })

@@ -48,6 +48,7 @@ fn find(db: &Db, id: KeyId, after: i64) -> Result<Vec<(i64, Part, Digest)>> {
             zstd: row.get(3)?,
             data: row.get(4)?,
             pack: pack.zip(place),
+            place: None,
             digest: Digest(row.get(7)?),
             sealed: row.get(8)?,
         };

@@ -97,6 +97,8 @@ pub struct Part {
     pub data: Option<Vec<u8>>,
     /// Else the pack, and where in it.
     pub pack: Option<(u64, u64)>,
+    /// Or its name on a shelf, from where its bytes are fetched before it is read.
+    pub place: Option<String>,
 }
 
 impl Part {

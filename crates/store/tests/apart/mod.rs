@@ -15,7 +15,18 @@ pub fn now() -> Millis {
 
 #[allow(dead_code)]
 pub fn store(home: &Path) -> Arc<dyn Store> {
-    open(home.join("kitaru.db").to_str().unwrap(), home, &Options::default()).unwrap()
+    let named = |name: &str| std::env::var(name).ok();
+    match named("KITARU_TEST_ADDRESS") {
+        None => open(home.join("kitaru.db").to_str().unwrap(), home, &Options::default()).unwrap(),
+        Some(address) => shelved(&address, home, named("KITARU_TEST_BLOBS").as_deref()),
+    }
+}
+
+/// A store in a database with its large values, and all that is no longer in its event, at a place of their own.
+#[allow(dead_code)]
+pub fn shelved(address: &str, home: &Path, blobs: Option<&str>) -> Arc<dyn Store> {
+    let options = Options { blobs: blobs.map(str::to_owned), blobs_from: Some(0), ..Options::default() };
+    open(address, home, &options).unwrap()
 }
 
 pub fn ended(key: &str, result: Value) -> Body {

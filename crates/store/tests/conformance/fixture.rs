@@ -28,6 +28,9 @@ pub struct Fixture {
 /// Before the address of a store that is sealed with keys of its own.
 pub const SEALED: &str = "sealed+";
 
+/// Before the place where large values lie, and a space; no place: a folder of its own.
+pub const BLOBS: &str = "blobs:";
+
 impl Fixture {
     pub fn new(address: impl Fn(&TempDir) -> String) -> Self {
         let home = tempfile::tempdir().unwrap();
@@ -40,6 +43,17 @@ impl Fixture {
                 kitaru_store::keys::make(&file, "2026-11-30").unwrap();
                 options.keys = Some(file);
                 plain.to_owned()
+            }
+        };
+        let address = match address.strip_prefix(BLOBS).and_then(|rest| rest.split_once(' ')) {
+            None => address,
+            Some((shelf, database)) => {
+                let folder = home.path().join("blobs");
+                std::fs::create_dir(&folder).unwrap();
+                options.blobs = Some(if shelf.is_empty() { folder.display().to_string() } else { shelf.to_owned() });
+                // All that is no longer in its event.
+                options.blobs_from = Some(0);
+                database.to_owned()
             }
         };
         let store = if address == MEMORY {

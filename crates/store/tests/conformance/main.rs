@@ -9,6 +9,9 @@
 mod suite;
 
 #[cfg(unix)]
+#[path = "../bucket/mod.rs"]
+mod bucket;
+#[cfg(unix)]
 #[path = "../cluster/mod.rs"]
 mod cluster;
 

@@ -3,6 +3,7 @@
 //! Not here: what holds for PostgreSQL only (`tests/postgres.rs`).
 
 use super::Fixture;
+use crate::bucket::Bucket;
 use crate::cluster::Cluster;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 type Promise = (&'static str, fn(&Fixture));
 
 /// Runs promises beside each other, some at a time, and tells all that were broken.
-fn hold(cluster: &Cluster, before: &str, promises: &[Promise]) {
+fn hold(cluster: &Cluster, before: &(dyn Fn() -> String + Sync), promises: &[Promise]) {
     let only = std::env::var("KITARU_ONLY").unwrap_or_default();
     let next = AtomicUsize::new(0);
     let broken: Vec<&str> = std::thread::scope(|scope| {
@@ -20,9 +21,9 @@ fn hold(cluster: &Cluster, before: &str, promises: &[Promise]) {
                 if !name.contains(&only) {
                     continue;
                 }
-                let address = || format!("{before}{}", cluster.fresh());
+                let address = || format!("{}{}", before(), cluster.fresh());
                 let held = std::panic::catch_unwind(AssertUnwindSafe(|| promise(&Fixture::new(|_| address()))));
-                println!("{before}{name}: {}", if held.is_ok() { "ok" } else { "BROKEN" });
+                println!("{name}: {}", if held.is_ok() { "ok" } else { "BROKEN" });
                 broken.extend(held.is_err().then_some(*name));
             }
             broken
@@ -38,8 +39,18 @@ fn all_promises_hold_in_postgres_and_it_answers_as_sqlite_does() {
     let cluster = Cluster::quick();
     let mut promises: Vec<Promise> = suite!(@all list);
     promises.extend(keepers!(@all list));
-    hold(&cluster, super::fixture::SEALED, &promises);
-    hold(&cluster, "", &promises);
+    hold(&cluster, &|| super::fixture::SEALED.to_owned(), &promises);
+    hold(&cluster, &String::new, &promises);
     let seeds = std::env::var("KITARU_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
     super::dialects::answer_alike(&cluster, 0..seeds);
+}
+
+#[test]
+fn all_promises_hold_with_large_values_in_a_folder_and_in_a_bucket() {
+    let (cluster, bucket) = (Cluster::quick(), Bucket::started());
+    let mut promises: Vec<Promise> = suite!(@all list);
+    promises.extend(keepers!(@all list));
+    let (sealed, blobs) = (super::fixture::SEALED, super::fixture::BLOBS);
+    hold(&cluster, &|| format!("{blobs} "), &promises);
+    hold(&cluster, &|| format!("{sealed}{blobs}{} ", bucket.fresh()), &promises);
 }

@@ -271,20 +271,22 @@ BEGIN
 END $$;
 
 -- Stores new parts of values. It is not awaited to the disk: the commit that refers to them comes after it, and takes it
--- along. False: the store has other keys by now.
+-- along. What has no data lies at its place already. Returns the places that are in no row, where others were faster. Null:
+-- the store has other keys by now.
 CREATE OR REPLACE FUNCTION put_chunks(p_space integer, p_keys text, p_key text, p_digests bytea[], p_lens bigint[], p_zstd boolean[],
-    p_data bytea[]) RETURNS boolean LANGUAGE plpgsql AS $$
+    p_data bytea[], p_stored bigint[], p_places text[]) RETURNS text[] LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT has_keys(p_space, p_keys) THEN
-        RETURN false;
+        RETURN NULL;
     END IF;
     PERFORM set_config('synchronous_commit', 'off', true);
     -- Where two store the same at once, each waits for the other in one order.
-    INSERT INTO chunks (digest, len, zstd, data, stored, sealed)
-    SELECT DISTINCT ON (new.digest) new.digest, new.len, new.zstd, new.data, octet_length(new.data), p_key
-    FROM unnest(p_digests, p_lens, p_zstd, p_data) AS new(digest, len, zstd, data)
+    INSERT INTO chunks (digest, len, zstd, data, stored, sealed, place)
+    SELECT DISTINCT ON (new.digest) new.digest, new.len, new.zstd, new.data, new.stored, p_key, new.place
+    FROM unnest(p_digests, p_lens, p_zstd, p_data, p_stored, p_places) AS new(digest, len, zstd, data, stored, place)
     ORDER BY new.digest ON CONFLICT (digest) DO NOTHING;
-    RETURN true;
+    RETURN ARRAY(SELECT new.place FROM unnest(p_digests, p_places) AS new(digest, place) WHERE new.place IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.digest = new.digest AND chunks.place = new.place));
 END $$;
 
 -- Why nothing was appended to an execution that is thought to be held at that epoch.
