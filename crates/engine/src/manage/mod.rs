@@ -110,13 +110,15 @@ impl From<StoreError> for ManageError {
             StoreError::Unauthorized { url, .. } if kitaru_store::is_postgres(url) => {
                 Some("user and password stand in KITARU_STORE=postgres://USER:PASSWORD@HOST/DATABASE".to_owned())
             }
-            StoreError::Away { url, .. } if !url.starts_with("http") => {
-                Some("large values are kept there: mount or start it, or wait longer: KITARU_PATIENCE=SECONDS".to_owned())
-            }
+            StoreError::Away { url, .. } if !url.starts_with("http") => Some(
+                "large values are kept there: mount or start it, or wait longer: KITARU_PATIENCE=SECONDS".to_owned(),
+            ),
             StoreError::Blobs { .. } => {
                 Some("KITARU_BLOBS=s3://BUCKET/PREFIX?endpoint=…&region=…, or a folder that is there".to_owned())
             }
-            StoreError::OtherBlobs { .. } => Some("unset KITARU_BLOBS: the store knows where its values are".to_owned()),
+            StoreError::OtherBlobs { .. } => {
+                Some("unset KITARU_BLOBS: the store knows where its values are".to_owned())
+            }
             StoreError::Older { .. } => Some("kitaru store migrate".to_owned()),
             StoreError::Away { .. } => Some("start it (kitaru up), or wait longer: KITARU_PATIENCE=SECONDS".to_owned()),
             StoreError::Unauthorized { .. } => {

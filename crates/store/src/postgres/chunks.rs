@@ -94,22 +94,21 @@ pub fn ids(db: &Conn, chunks: &[Chunk]) -> Result<Vec<i64>> {
     Ok(digests.iter().map(|digest| found.get(&digest.0).copied().unwrap_or_default()).collect())
 }
 
-/// The chunks of a value, in order. None: there is no such value.
+/// The chunks of a value, in order. None: there is no such value. Its names are looked for at once: between two looks a row
+/// may be given the other name.
 pub fn parts(db: &Conn, seal: &Sealing<'_>, reference: &ValueRef) -> Result<Vec<Part>> {
-    for name in named::names(seal, named::VALUE, reference.digest) {
-        let found = parts_of(db, &name)?;
-        if !found.is_empty() {
-            return Ok(found);
-        }
-    }
-    Ok(Vec::new())
+    parts_of_any(db, &named::names(seal, named::VALUE, reference.digest))
 }
 
 /// The same by the name of its row.
 pub fn parts_of(db: &Conn, name: &Digest) -> Result<Vec<Part>> {
-    let text = "SELECT chunks FROM blobs WHERE digest = $1";
-    let Some(row) = db.find(text, &[Param::Bytes(name.0.to_vec())])? else { return Ok(Vec::new()) };
-    let ids = decode_ids(&row.bytes(0)?);
+    parts_of_any(db, &[*name])
+}
+
+fn parts_of_any(db: &Conn, names: &[Digest]) -> Result<Vec<Part>> {
+    let text = "SELECT chunks, digest FROM blobs WHERE digest = ANY ($1) LIMIT 1";
+    let Some(row) = db.find(text, &[all_of(names)])? else { return Ok(Vec::new()) };
+    let (ids, name) = (decode_ids(&row.bytes(0)?), Digest(row.digest(1)?));
     let text = "SELECT id, len, stored, zstd, data, digest, sealed IS NOT NULL, place FROM chunks WHERE id = ANY ($1)";
     let mut found: HashMap<i64, Row> = HashMap::new();
     for row in db.query(text, &[Param::Ints(ids.clone())])? {

@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// Parts with fewer bytes stay in their rows: what is new in a conversation is smaller, and a request for each would take
-/// longer than the row does. Bulk is cut into parts that are larger (`crate::values`).
-pub const LARGE: usize = 16 << 10;
+/// longer than the row does. What is large is cut into parts that are larger (`Values::cut_into_few`).
+pub const LARGE: usize = 8 << 10;
 /// What lies there for so long and is in no row was left by a crash.
 const OLD: Duration = Duration::from_secs(24 * 3600);
 /// What was put so long ago is not referred to any more, but put anew: whoever removes what is old never meets it.
@@ -119,6 +119,7 @@ impl Postgres {
             return Ok(Arc::clone(known));
         }
         let made = Arc::new(Shelved::new(&Address::parse(&kept.address)?, kept.id.clone())?);
+        self.values.cut_into_few();
         Ok(Arc::clone(self.shelf.get_or_init(|| made)))
     }
 

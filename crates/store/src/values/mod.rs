@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// JSON texts up to this many bytes stay in their event.
 pub const INLINE: usize = 2048;
@@ -123,17 +124,24 @@ pub struct Large {
 pub struct Values {
     /// `None`: all goes into rows.
     packs: Option<Packs>,
+    /// Whether parts of what is large cost a request each, so that few of them are better.
+    few: AtomicBool,
 }
 
 impl Values {
     /// Values whose packs lie in `folder`, which is made when it is needed.
     pub fn in_folder(folder: PathBuf) -> Self {
-        Self { packs: Some(Packs::new(folder)) }
+        Self { packs: Some(Packs::new(folder)), few: AtomicBool::new(false) }
     }
 
     /// Values without packs, for a store in memory.
     pub fn in_rows() -> Self {
-        Self { packs: None }
+        Self { packs: None, few: AtomicBool::new(false) }
+    }
+
+    /// From now on what is large, and no conversation that is known, is cut into few parts, also where it compresses.
+    pub fn cut_into_few(&self) {
+        self.few.store(true, Ordering::Relaxed);
     }
 
     /// What the packs take on the disk.
@@ -178,9 +186,12 @@ impl Values {
         let reference = ValueRef { digest: text.digest(), len: bytes.len() as u64 };
         let (mut packer, is_bulk) = Packer::new(bytes);
         let mut factor = 1;
-        if bytes.len() >= LARGE && is_bulk && !known(&digests(seal, &cut(&bytes[..PROBE], 1)))?.contains(&true) {
+        let may_be_few = is_bulk || self.few.load(Ordering::Relaxed);
+        if bytes.len() >= LARGE && may_be_few && !known(&digests(seal, &cut(&bytes[..PROBE], 1)))?.contains(&true) {
             factor = BULK;
-            packer.0 = None;
+            if is_bulk {
+                packer.0 = None;
+            }
         }
         let pieces = cut(bytes, factor);
         let digests = digests(seal, &pieces);

@@ -1,7 +1,7 @@
 //! Where large values are: begun once, kept in the database, and the same for all. Not here: what goes wrong there.
 
 use super::bucket::{Bucket, SECRET as PASSWORD};
-use super::{Cluster, files, folder, must_read, opened, run, text, write};
+use super::{Cluster, files, folder, must_read, opened, prose, run, text, write};
 use kitaru_store::Options;
 use std::path::Path;
 
@@ -21,10 +21,11 @@ fn what_is_large_lies_in_the_folder(cluster: &Cluster) {
     let early = [text(1, 700_000)];
     write(opened(&address, Some(""), None).unwrap().as_ref(), &early);
     let store = opened(&address, Some(&blobs), None).unwrap();
-    let all = [text(2, 700_000), text(3, 5_000), text(2, 700_000)];
+    let all = [text(2, 700_000), text(3, 5_000), text(2, 700_000), prose(9, 900_000)];
     write(store.as_ref(), &all);
     let lying = files(home.path());
-    assert!(lying.len() > 4);
+    assert!(lying.len() > 10);
+    assert!(run(cluster, "folder", "SELECT id FROM chunks WHERE zstd AND place IS NOT NULL").len() > 4);
     let placed = run(cluster, "folder", "SELECT place FROM chunks WHERE data IS NULL ORDER BY place");
     let names: Vec<&str> = lying.iter().map(|one| one.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names, placed);

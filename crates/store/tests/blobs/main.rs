@@ -32,11 +32,25 @@ pub fn opened(address: &str, blobs: Option<&str>, keys: Option<PathBuf>) -> Resu
     open(address, Path::new("/nowhere"), &options)
 }
 
-/// A value that hardly compresses.
+/// A value that hardly compresses, so that it stands where it is stored as it is: all that can be printed, at random.
 pub fn text(which: u64, len: usize) -> Value {
     let mut text = SECRET.to_owned();
     for n in 0u64.. {
+        let drawn = Digest::of(format!("{which} {n}").as_bytes()).0;
+        text.extend(drawn.map(|byte| char::from(b'#' + byte % 57)));
+        if text.len() >= len {
+            break;
+        }
+    }
+    Value::of(&text).unwrap()
+}
+
+/// One that compresses.
+pub fn prose(which: u64, len: usize) -> Value {
+    let mut text = String::new();
+    for n in 0u64.. {
         text.push_str(&Digest::of(format!("{which} {n}").as_bytes()).to_string());
+        text.push_str(" and so on and on; ");
         if text.len() >= len {
             break;
         }
@@ -79,7 +93,7 @@ pub fn write(store: &dyn Store, all: &[Value]) -> Vec<ValueRef> {
 /// All must read back as they were written.
 pub fn must_read(store: &dyn Store, all: &[Value]) {
     for value in all {
-        assert!(store.value(&value.reference()).unwrap() == value.inline().unwrap().get(), "another value");
+        assert!(store.value(&value.reference()).unwrap() == value.inline().unwrap(), "another value");
     }
 }
 

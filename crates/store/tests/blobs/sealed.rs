@@ -51,5 +51,5 @@ fn only_sealed_bytes_lie_there_and_keys_change_with_them() {
         kitaru_store::keys::make(&file, "2026-12-01").unwrap();
         ring.change().unwrap();
     }
-    assert!(run(&cluster, "sealed", "SELECT id FROM chunks WHERE place IS NULL AND stored >= 20000").is_empty());
+    assert!(run(&cluster, "sealed", "SELECT id FROM chunks WHERE place IS NULL AND stored >= 9000").is_empty());
 }
