@@ -249,12 +249,14 @@ impl Work {
 
     /// Has these go on when there is a place.
     pub(crate) fn take_in(&self, rows: Vec<ExecutionRow>, why: &str) {
-        for row in &rows {
-            // Now, while nobody waits for the lock. What is wrong with it is said when it is to begin.
-            drop(self.at(&row.entry));
-        }
+        // Unpacked now, while nobody waits for the lock. What is wrong with it is said when it is to begin.
+        let here = |row: ExecutionRow| match self.at(&row.entry) {
+            Ok(entry) => ExecutionRow { entry, ..row },
+            Err(_) => row,
+        };
+        let rows: Vec<_> = rows.into_iter().map(|row| (here(row), Going::on(why))).collect();
         let mut state = self.lock();
-        state.queue.extend(rows.into_iter().map(|row| (row, Going::on(why))));
+        state.queue.extend(rows);
         self.asked.notify_all();
     }
 
@@ -300,9 +302,10 @@ impl Work {
     }
 
     fn start(self: &Arc<Self>, state: &mut State, row: ExecutionRow, going: Going) {
-        // Where a deployment was unpacked when it was looked for, this only finds it.
         let row = match self.at(&row.entry) {
             Ok(entry) => ExecutionRow { entry, ..row },
+            // That says nothing of it: whoever reaches the store begins it.
+            Err(error) if is_of_the_store(&error.code) => return self.log.complain(&error.code, &error.message),
             Err(error) => return self.cannot_begin(state, &row, &error.code, &error.message),
         };
         let (job, ring) = (self.job(&row, &going), self.ring());
@@ -454,7 +457,7 @@ impl Work {
                 // Somebody else was faster.
                 continue;
             }
-            if row.pool.is_some() && matches!(code.as_str(), "server-away" | "store-busy") {
+            if row.pool.is_some() && is_of_the_store(&code) {
                 // That says nothing of it: whoever reaches the store begins it.
                 continue;
             }
@@ -472,4 +475,9 @@ impl Work {
             Err(error) => self.cannot_start(state, &row, &error),
         }
     }
+}
+
+/// Whether a refusal is the store's, which was away or busy, and may not be told again.
+fn is_of_the_store(code: &str) -> bool {
+    matches!(code, "server-away" | "store-busy")
 }
