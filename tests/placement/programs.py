@@ -37,6 +37,33 @@ if __name__ == "__main__":
     print("result", main())
 """
 
+HELD = """
+@checkpoint(runtime="process")
+def work() -> int:
+    did("began")
+    wait_for("go")
+    did("ended")
+    return 1
+
+@checkpoint(runtime="process")
+def after() -> int:
+    did("after")
+    return 2
+
+def watch():
+    from kitaru import _context
+    while not any(run.session.is_held for run in list(_context.running)):
+        time.sleep(0.005)
+    did("held")
+
+@flow
+def main():
+    if count("held") == 0:
+        threading.Thread(target=watch, daemon=True).start()
+    return work() + after()
+"""
+"""Two calls, of which the first waits until it is let go; it says when its execution is held."""
+
 
 def write(lab: Lab, source: str, *, main: str = MAIN) -> None:
     """The program ``agent.py``."""

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import PYTHON
-from placement.programs import go, write
+from placement.programs import write
 
 if TYPE_CHECKING:
     from lab import Lab
@@ -522,44 +521,3 @@ def main():
     # And a replay of what is unchanged serves it.
     lab.kitaru("replay", lab.only(), "--reuse", "unchanged").ok()
     assert lab.done() == ["work", "crash"]
-
-
-def test_a_pause_lets_a_call_in_its_process_end_and_records_it(lab: Lab) -> None:
-    write(
-        lab,
-        """
-@checkpoint(runtime="process")
-def work() -> int:
-    did("began")
-    wait_for("go")
-    did("ended")
-    return 1
-
-@checkpoint(runtime="process")
-def after() -> int:
-    did("after")
-    return 2
-
-def watch():
-    from kitaru import _context
-    while not any(run.session.is_held for run in list(_context.running)):
-        time.sleep(0.005)
-    did("held")
-
-@flow
-def main():
-    if count("held") == 0:
-        threading.Thread(target=watch, daemon=True).start()
-    return work() + after()
-""",
-    )
-    program = lab.spawn(PYTHON, "agent.py")
-    lab.wait_for("began")
-    lab.kitaru("pause", lab.only()).ok()
-    lab.wait_for("held")
-    go(lab)
-    program.communicate(timeout=30)
-    assert lab.done() == ["began", "held", "ended"]
-    assert lab.item("show", lab.only())["status"] == "paused"
-    lab.kitaru("resume", lab.only()).ok()
-    assert lab.done() == ["began", "held", "ended", "after"]

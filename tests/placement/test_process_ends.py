@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import KITARU, PYTHON
-from placement.programs import go, is_alive, pids, until_gone, write
+from placement.programs import HELD, go, is_alive, pids, until_gone, write
 
 if TYPE_CHECKING:
     from lab import Lab
@@ -327,36 +327,22 @@ def main():
     assert lab.item("show", lab.only())["status"] == "cancelled"
 
 
+def test_a_pause_lets_a_call_in_its_process_end_and_records_it(lab: Lab) -> None:
+    write(lab, HELD)
+    program = lab.spawn(PYTHON, "agent.py")
+    lab.wait_for("began")
+    lab.kitaru("pause", lab.only()).ok()
+    lab.wait_for("held")
+    go(lab)
+    program.communicate(timeout=30)
+    assert lab.done() == ["began", "held", "ended"]
+    assert lab.item("show", lab.only())["status"] == "paused"
+    lab.kitaru("resume", lab.only()).ok()
+    assert lab.done() == ["began", "held", "ended", "after"]
+
+
 def test_a_worker_that_stops_lets_a_call_in_its_process_end_and_hands_over(lab: Lab) -> None:
-    write(
-        lab,
-        """
-@checkpoint(runtime="process")
-def work() -> int:
-    did("began")
-    wait_for("go")
-    did("ended")
-    return 1
-
-@checkpoint(runtime="process")
-def after() -> int:
-    did("after")
-    return 2
-
-def watch():
-    from kitaru import _context
-    while not any(run.session.is_held for run in list(_context.running)):
-        time.sleep(0.005)
-    did("held")
-
-@flow
-def main():
-    if count("held") == 0:
-        threading.Thread(target=watch, daemon=True).start()
-    return work() + after()
-""",
-        main='\nif __name__ == "__main__":\n    main.submit()\n',
-    )
+    write(lab, HELD, main='\nif __name__ == "__main__":\n    main.submit()\n')
     lab.python("agent.py").ok()
     worker = lab.spawn(KITARU, "worker")
     try:
