@@ -19,7 +19,7 @@ def placed(entry: dict[str, Any], place: tuple[str | None, str | None] | None = 
 
     ``place``: store and home, where they are not those of this process.
 
-    Raises :class:`~kitaru.errors.KitaruImportError` (``snapshot``) where the code is not to be had as it was deployed.
+    Raises :class:`~kitaru.errors.KitaruStoreError` (``snapshot``) where the code is not to be had as it was deployed.
     """
     deployment = entry.get("deployment")
     if deployment is None:
