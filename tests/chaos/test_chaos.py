@@ -69,17 +69,17 @@ class Scene:
         self.workers.append(made)
 
     def processes(self) -> list[int]:
-        """Those that run executions."""
+        """Those that run executions. Asked of each process who its parent is: the list of a parent's children
+        is one of each of its threads, and a thread that ends meanwhile takes its own along."""
+        workers = {worker.pid for worker in self.workers}
         found = []
-        for worker in self.workers:
+        for told in pathlib.Path("/proc").glob("[0-9]*/stat"):
             try:
-                children = pathlib.Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text()
-                threads = pathlib.Path(f"/proc/{worker.pid}/task").iterdir()
-                for thread in threads:
-                    children += " " + (thread / "children").read_text()
-            except FileNotFoundError:
+                state, parent = told.read_text().rpartition(")")[2].split()[:2]
+            except (FileNotFoundError, ProcessLookupError):
                 continue
-            found += [int(pid) for pid in set(children.split())]
+            if int(parent) in workers and state != "Z":
+                found.append(int(told.parent.name))
         return found
 
     def harm(self) -> None:
