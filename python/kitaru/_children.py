@@ -273,6 +273,15 @@ class Child(Carried):
         return made
 
 
+def left(exec_id: str) -> dict[str, Any] | None:
+    """A child whose outcome nobody here has yet; ``None`` if it is not there, or was cancelled."""
+    try:
+        known = describe(exec_id)
+    except KitaruNotFoundError:
+        return None
+    return None if known["status"] == "cancelled" else known
+
+
 # How a child leaves its process that somebody has to go on with.
 _LEFT = (KitaruSuspended, KitaruPaused, KitaruMutatedArgumentError)
 

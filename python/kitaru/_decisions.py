@@ -196,13 +196,34 @@ def exhausted(one: Identified, key: str, record: int, attempt: int, error: BaseE
 
 
 def began(one: Identified, record: int) -> Generator[Step, Any, Any]:
-    """An effect that must happen once is on record, and may be this one. No policy about drift decides that it
-    happens again."""
+    """What began and has no outcome on record may be this call: an effect that must happen once, or a child execution. Of
+    an effect no policy about drift decides that it happens again."""
     run, session = one.run, one.run.session
     key, _, _, _, flow_code = session.drifted(one.call, record)
     pause, differences = session.drift_differences(one.call, record, False, one.bound.text)
     lines = [f"  {path}: {before or '(nothing)'} -> {after or '(nothing)'}" for path, before, after in differences]
     short = run.id[-8:]
+    if one.kept:
+        from kitaru._children import left
+
+        policy = one.spec.on_drift or run.on_drift
+        child = left(session.child_id(one.call, record))
+        if child is None or policy == "rerun":
+            # Of one that is not there, or was cancelled, nothing is lost.
+            return
+        text = "\n".join(
+            [
+                f"{key} began with other inputs, and has not come to its end here: execution {child['id'][-8:]} is "
+                f"{child['status']}.",
+                *lines,
+                *_since(one, flow_code),
+                f"If it is the same, let it go on with the inputs that it has: kitaru resume {short} --on-drift reuse",
+                f"If it is another one, begin that beside it (may cost): kitaru resume {short} --on-drift rerun",
+                f"The one that began stays as it is until: kitaru cancel {child['id'][-8:]}",
+            ]
+        )
+        error = KitaruDivergenceError(text) if policy == "fail" else None
+        return (yield from _ask(one, pause, text, error))
     if lines:
         what = f"{key} began with other inputs, and its outcome is unknown: this may have happened."
     else:

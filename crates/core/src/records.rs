@@ -93,6 +93,18 @@ pub struct Record {
     pub place: usize,
 }
 
+impl Record {
+    /// Whether it is a child execution that began and has no outcome here: it may have done much, and may go on.
+    pub fn is_child_left(&self) -> bool {
+        self.call.kind == CallKind::Child && matches!(self.state, State::Open { .. })
+    }
+
+    /// What names the execution that it is, of a call of a child.
+    pub fn child_scope(&self) -> ScopeId {
+        self.call.body.child("child", "", &[], self.renewed)
+    }
+}
+
 /// Everything that the matcher needs to know of a journal.
 #[derive(Debug, Default)]
 pub struct Records {

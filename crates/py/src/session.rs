@@ -316,8 +316,9 @@ impl Session {
         self.inner.retry_at(CallId(call))
     }
 
-    fn child_id(&self, py: Python<'_>, call: usize) -> PyResult<String> {
-        Self::out(py, self.inner.child_id(CallId(call))).map(|id| id.to_string())
+    #[pyo3(signature = (call, record=None))]
+    fn child_id(&self, py: Python<'_>, call: usize, record: Option<usize>) -> PyResult<String> {
+        Self::out(py, self.inner.child_id(CallId(call), record)).map(|id| id.to_string())
     }
 
     /// What is on record of a call whose body is to run (`none`, `open`, `dropped`, `ended`), and since when.

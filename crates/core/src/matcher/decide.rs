@@ -143,10 +143,28 @@ impl Matcher {
         if verdict != Verdict::Run && !instead.is_some_and(decided) {
             return verdict;
         }
-        match met.once.then(|| self.began_beside(met, alone)).flatten() {
+        let began = match met.head.kind {
+            CallKind::Child => self.child_left(met),
+            _ => met.once.then(|| self.began_beside(met, alone)).flatten(),
+        };
+        match began {
             Some(record) if !decided(record) => Verdict::Began(record),
             _ => Verdict::Run,
         }
+    }
+
+    /// A child of that name in this scope that began, has not ended, and is no other call's of this pass: what it has done
+    /// so far was paid for, and it may go on beside a new one.
+    fn child_left(&self, met: &Met) -> Option<usize> {
+        let own = self.records.fork.as_ref().map_or(0, |fork| fork.own);
+        self.records.by_scope.get(&met.head.scope)?.iter().copied().find(|ix| {
+            let record = &self.records.all[*ix];
+            record.is_child_left()
+                && record.seq > own
+                && record.call.name == met.head.name
+                && !self.is_taken(*ix)
+                && !self.is_replaced(*ix)
+        })
     }
 
     /// A declared effect that this call may be, though not by its identity, and that somebody may have decided about.

@@ -61,7 +61,7 @@ impl Matcher {
                 });
             }
         }
-        let head = CallHead {
+        let mut head = CallHead {
             key: String::new(),
             scope,
             name: ask.name.to_owned(),
@@ -73,6 +73,13 @@ impl Matcher {
             code: ask.code.map(str::to_owned),
             body,
         };
+        // By decision it is a child that began with other inputs, and goes on with those: by its identity it is found.
+        if let Some(record) = exact.map(|ix| &self.records.all[ix])
+            && record.call.body != body
+            && record.is_child_left()
+        {
+            head = CallHead { key: String::new(), code: head.code, ..record.call.clone() };
+        }
         if let Some(ix) = exact {
             self.claim(ix);
         }

@@ -64,7 +64,8 @@ pub enum Verdict {
     /// It began once, its effect must happen at most once, and its outcome is unknown.
     InDoubt(usize),
     /// An effect of its name that must happen at most once is on record, and no call of this pass is that one: it
-    /// began with other inputs and nobody knows whether it happened, or it had the same inputs elsewhere.
+    /// began with other inputs and nobody knows whether it happened, or it had the same inputs elsewhere. Or a child of
+    /// its name that began with other inputs and has not ended.
     Began(usize),
     /// Its result was handed out but never stored.
     Volatile(usize),

@@ -6,6 +6,7 @@
 mod desk;
 
 mod cancelled;
+mod children;
 mod compare;
 mod drift;
 mod effects;

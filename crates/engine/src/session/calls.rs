@@ -170,7 +170,7 @@ impl Session {
         self.lock().pass.rerun(call);
     }
 
-    /// The call's body is about to run. With `once`, the intent is durable when this returns; else it rides
+    /// The call's body is about to run. With `once`, and of a child, the intent is durable when this returns; else it rides
     /// along, or is left out when the call ends first. Readings that the body may use are durable. Without `look` it
     /// begins in any case.
     pub fn start(&self, call: CallId, inputs: Option<String>, once: bool, look: bool) -> Result<Begun> {
@@ -184,12 +184,14 @@ impl Session {
         let (started, intent, owes) = {
             let mut inner = self.lock();
             inner.must_not_stop(self.id())?;
-            let key = inner.pass.matcher.head(call).map(|head| head.name.clone()).unwrap_or_default();
+            let head = inner.pass.matcher.head(call).ok_or_else(stale)?;
+            let (key, is_child) = (head.name.clone(), head.kind == CallKind::Child);
             let bad = |why| EngineError::BadOverride { key: key.clone(), why };
             if look && let Some(changed) = inner.pass.effective(call, inputs.as_ref()).map_err(bad)? {
                 return Ok(Begun::Changed(changed));
             }
-            let owes = inner.owes_readings();
+            // A child is an execution of its own, which may go on when nothing else is left of this call.
+            let owes = inner.owes_readings() || is_child;
             let started = inner.pass.start(call, inputs, once, now).ok_or_else(stale)?;
             let (started, intent) = started.map_err(bad)?;
             (started, intent, owes)
@@ -277,9 +279,13 @@ impl Session {
     }
 
     /// The identifier of the execution that a call of a child flow starts or goes on with. Of a call that a replay keeps
-    /// it is the child of the execution that made the call.
-    pub fn child_id(&self, call: CallId) -> Result<ExecutionId> {
+    /// it is the child of the execution that made the call. With `ix`: of the child that began as that record.
+    pub fn child_id(&self, call: CallId, ix: Option<usize>) -> Result<ExecutionId> {
         let inner = self.lock();
+        if let Some(ix) = ix {
+            let scope = inner.pass.matcher.records.all.get(ix).ok_or_else(stale)?.child_scope();
+            return Ok(ExecutionId::child_of(self.id(), &scope));
+        }
         let scope = inner.pass.matcher.child_scope(call).ok_or_else(stale)?;
         let record = inner.pass.matcher.record_of(call).filter(|record| record.state.is_served());
         let sources = inner.pass.matcher.records.fork.iter().flat_map(|fork| &fork.sources);
