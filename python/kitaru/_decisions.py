@@ -196,8 +196,8 @@ def exhausted(one: Identified, key: str, record: int, attempt: int, error: BaseE
 
 
 def began(one: Identified, record: int) -> Generator[Step, Any, Any]:
-    """What began and has no outcome on record may be this call: an effect that must happen once, or a child execution. Of
-    an effect no policy about drift decides that it happens again."""
+    """What began and has no outcome on record may be this call: an effect that must happen once, or a child
+    execution. Of an effect no policy about drift decides that it happens again."""
     run, session = one.run, one.run.session
     key, _, _, _, flow_code = session.drifted(one.call, record)
     pause, differences = session.drift_differences(one.call, record, False, one.bound.text)

@@ -509,8 +509,8 @@ class Session:
     def retry_at(self, call: int) -> int:
         """When the next try of a call is due whose earlier ones failed; 0: at once."""
     def child_id(self, call: int, record: int | None = None) -> str:
-        """The execution that a call of a child flow starts or goes on with; with ``record``, that which began as the record
-        at that index."""
+        """The execution that a call of a child flow starts or goes on with; with ``record``, that which began as the
+        record at that index."""
     def standing(self, call: int) -> tuple[Literal["none", "open", "dropped", "ended"], int]:
         """What is on record of a call whose body is to run, and since when: nothing, a start without an outcome, an
         outcome that is to be made anew, or one that holds."""
