@@ -170,9 +170,12 @@ def _events(response: http.client.HTTPResponse) -> Iterator[tuple[str, str, Any]
 
 
 @contextlib.contextmanager
-def serving(lab: Lab, command: str = "up", *more: str, token: str | None = None) -> Iterator[Served]:
-    """Serves a lab's store at a free port. ``token``: what is shown by whoever asks."""
-    process = lab.spawn(KITARU, command, "--port", "0", "--output", "json", *more)
+def serving(
+    lab: Lab, command: str = "up", *more: str, token: str | None = None, store: str | None = None
+) -> Iterator[Served]:
+    """Serves a lab's store, or the one of that address, at a free port. ``token``: what is shown by whoever asks."""
+    env = {} if store is None else {"KITARU_STORE": store}
+    process = lab.spawn(KITARU, command, "--port", "0", "--output", "json", *more, **env)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

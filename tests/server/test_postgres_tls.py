@@ -66,7 +66,7 @@ def test_all_of_a_flow_is_encrypted(lab: Lab, cluster: Encrypted) -> None:
     told = lab.kitaru("executions", "list", "--output", "json", KITARU_STORE=store).ok().json
     assert [one["status"] for one in told["items"]] == ["completed"]
     # The database takes nothing else: that it was written there says that all of it came encrypted.
-    assert "encryption" in _refused(lab, cluster.at("localhost", "sslmode=disable"))
+    assert "add ?sslmode=verify-full" in _refused(lab, cluster.at("localhost", "sslmode=disable"))
 
 
 def _refused(lab: Lab, store: str) -> str:

@@ -107,6 +107,9 @@ impl From<StoreError> for ManageError {
             StoreError::Away { url, .. } if kitaru_store::is_postgres(url) => {
                 Some("is PostgreSQL running there? to wait longer for it: KITARU_PATIENCE=SECONDS".to_owned())
             }
+            StoreError::Unauthorized { url, why } if kitaru_store::is_postgres(url) && why.contains("no encryption") => {
+                Some("it may want an encrypted connection: add ?sslmode=verify-full to KITARU_STORE".to_owned())
+            }
             StoreError::Unauthorized { url, .. } if kitaru_store::is_postgres(url) => {
                 Some("user and password stand in KITARU_STORE=postgres://USER:PASSWORD@HOST/DATABASE".to_owned())
             }
