@@ -1,4 +1,4 @@
-"""Large values of a store in PostgreSQL that lie in a folder, as programs, the command and a server's clients meet them."""
+"""Large values of a store in PostgreSQL in a folder, as programs, the command and a server's clients meet them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def made(lab: Lab, store: str, place: pathlib.Path) -> str:
 
 def test_they_lie_there_once_and_whoever_opens_the_store_finds_them(lab: Lab, place: pathlib.Path, store: str) -> None:
     exec_id = made(lab, store, place)
-    # The same bytes, in base64, as a checkpoint's result, as another one's argument, as an artifact and as the flow's result.
+    # The same bytes, in base64, as two checkpoints' result and argument, as an artifact and as the flow's result.
     assert size(place) < 1.5 * SIZE
     source = f"import kitaru; print(hash(kitaru.KitaruClient().executions.get({exec_id!r}).result))"
     told = lab.python("-c", source, KITARU_STORE=store, PYTHONHASHSEED="0").ok()
