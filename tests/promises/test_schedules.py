@@ -251,6 +251,27 @@ def test_python_keeps_schedules_as_the_command_does(desk: Lab) -> None:
         assert schedules.resume("report").paused is False
         schedules.remove("report")
         assert schedules.list() == []
+        one = schedules.add(report.options(pool="nights", deadline=90), "@daily", inputs=tea)
+        assert (one.pool, one.deadline) == ("nights", 90.0), one
         """,
     )
     desk.python("use.py").ok()
+
+
+def test_what_a_schedule_starts_has_its_pool_and_its_deadline(desk: Lab) -> None:
+    argv = ("--cron", "* * * * *", "--input", "topic=tea", "--pool", "nights", "--deadline", "90s")
+    shown = desk.kitaru("schedules", "add", "agent.py:report", *argv).ok().out
+    assert "in the pool nights, paused after 90 s of work" in shown
+    # Whoever works ticks, also for pools that it does not serve.
+    worker = desk.spawn(KITARU, "worker", "--log", "text")
+    try:
+        end = time.monotonic() + 90
+        while not (made := desk.query("SELECT id, pool, status FROM executions WHERE pool = 'nights'")):
+            assert time.monotonic() < end, desk.item("schedules", "show", "report")
+            time.sleep(0.05)
+    finally:
+        worker.terminate()
+        worker.communicate(timeout=30)
+    assert [tuple(row[1:]) for row in made] == [("nights", "interrupted")]
+    ((created,),) = desk.query("SELECT payload FROM journal WHERE kind = 'created' AND payload LIKE '%nights%'")
+    assert '"deadline":90000' in str(created)

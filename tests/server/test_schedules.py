@@ -49,6 +49,10 @@ def test_a_schedule_is_added_looked_at_steered_and_removed(desk: Lab, server: Se
     made = server.post("/schedules", {**asked, "name": "early", "overlap": "queue", "tags": ["daily"]}, 201)
     assert (made["name"], made["overlap"], made["deadline_s"]) == ("early", "queue", 7200)
     assert made["inputs"] == {"topic": "tea", "depth": 2}
+    more = {"name": "nightly", "pool": "nights", "deadline_s": 0.5}
+    nightly = server.post("/schedules", {**asked, **more}, 201)
+    assert {key: nightly[key] for key in more} == more
+    assert server.delete("/schedules/nightly") == {"removed": "nightly"}
     assert server.get("/schedules/early") == made
     assert [one["name"] for one in server.get("/schedules")["items"]] == ["early"]
     assert server.post("/schedules/early/pause", {})["paused"]["by"] == "http"
@@ -61,6 +65,7 @@ def test_a_schedule_is_added_looked_at_steered_and_removed(desk: Lab, server: Se
         ({"timezone": "Mars"}, 422, "bad-schedule"),
         ({"inputs": {"topics": "tea"}}, 422, "bad-inputs"),
         ({"overlap": "never"}, 400, "bad-json"),
+        ({"deadline_s": 0}, 400, "usage"),
         ({"name": "../x"}, 400, "usage"),
     ]:
         told = server.post("/schedules", {**asked, **more}, status)

@@ -7,6 +7,7 @@ use crate::output::{Answer, clean};
 use crate::tokens::logged;
 use crate::{BoundAt, Context, act, render, who};
 use clap::Subcommand;
+use kitaru_core::event::DEFAULT_POOL;
 use kitaru_core::schedule::Overlap;
 use kitaru_engine::manage::{self, ManageError, NewSchedule, Target, view};
 use serde_json::{Value as Json, json};
@@ -68,6 +69,12 @@ pub struct Add {
     /// A label of its executions.
     #[arg(long)]
     pub tag: Vec<String>,
+    /// Pause one when it has worked so long, not counting what waits for people: 90s, 15m, 2h [default: as the flow says].
+    #[arg(long, value_name = "SPAN")]
+    pub deadline: Option<String>,
+    /// The pool whose workers run them (`kitaru worker` has the pool `default`).
+    #[arg(long, value_name = "NAME")]
+    pub pool: Option<String>,
     /// Ticks that were missed while nobody worked are made up for, one after the other, the latest 100 at the most. Without
     /// it only the latest is.
     #[arg(long)]
@@ -126,6 +133,7 @@ fn set(context: &mut Context<'_>, add: &Add) -> Result<Answer> {
     manage::times_of(&add.cron, &add.timezone)?;
     let overlap = Overlap::parse(&add.overlap)
         .ok_or_else(|| ManageError::new("usage", format!("there is no overlap {}", add.overlap), None))?;
+    let within = add.deadline.as_deref().map(manage::span_of).transpose()?;
     let inputs = act::inputs(&add.input, add.inputs.as_deref())?;
     let job = json!({ "target": add.target, "inputs": inputs });
     let bound = context.host.bind(&job, &context.place).map_err(refused)?;
@@ -139,7 +147,8 @@ fn set(context: &mut Context<'_>, add: &Add) -> Result<Answer> {
         entry,
         inputs,
         tags: add.tag.clone(),
-        deadline,
+        deadline: within.or(deadline),
+        pool: add.pool.clone(),
         overlap,
         backfill: add.backfill,
     };
@@ -221,6 +230,11 @@ fn show(context: &mut Context<'_>, name: &str) -> Result<Answer> {
         ),
         format!("  inputs {}", render::cut(&item["inputs"].to_string(), 80)),
     ];
+    let pool = (item["pool"] != DEFAULT_POOL).then(|| format!("in the pool {}", text("pool")));
+    let within = item["deadline_s"].as_f64().map(|seconds| format!("paused after {seconds} s of work"));
+    if pool.is_some() || within.is_some() {
+        lines.push(format!("  each {}", pool.into_iter().chain(within).collect::<Vec<_>>().join(", ")));
+    }
     if let Some(by) = item.pointer("/paused/by").and_then(Json::as_str) {
         let why = item.pointer("/paused/why").and_then(Json::as_str).map(|why| format!(": {why}")).unwrap_or_default();
         lines.push(format!("  paused by {by}{why}"));

@@ -23,6 +23,7 @@ fn schedule(overlap: Overlap, backfill: bool) -> (Schedule, Times) {
         inputs: "{}".to_owned(),
         tags: Vec::new(),
         deadline: None,
+        pool: None,
         overlap,
         backfill,
         by: "cli".to_owned(),

@@ -23,6 +23,7 @@ struct Asked {
     inputs: String,
     tags: Vec<String>,
     deadline: Option<i64>,
+    pool: Option<String>,
     overlap: String,
     backfill: bool,
 }
@@ -46,6 +47,7 @@ pub fn manage_add_schedule(py: Python<'_>, engine: &Bound<'_, Engine>, asked: &s
             inputs: asked.inputs,
             tags: asked.tags,
             deadline: asked.deadline,
+            pool: asked.pool,
             overlap,
             backfill: asked.backfill,
         };

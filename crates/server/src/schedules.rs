@@ -72,6 +72,13 @@ pub struct Add {
     /// Labels of its executions.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// How many seconds each may work before it is paused, not counting what waits for people; without it as the flow
+    /// says.
+    #[serde(default)]
+    #[schemars(range(min = 0.001, max = 1e9))]
+    pub deadline_s: Option<f64>,
+    /// The pool whose workers run them; without one: `default`.
+    pub pool: Option<String>,
     /// What a tick does while the execution of the one before has not ended.
     #[serde(default)]
     pub overlap: OverlapWord,
@@ -121,6 +128,7 @@ pub fn set(shared: &Shared, asked: Add, by: &str) -> Result<Value> {
     let timezone = asked.timezone.unwrap_or_else(|| "UTC".to_owned());
     // Refused before any code is loaded.
     manage::times_of(&asked.cron, &timezone)?;
+    let deadline = asked.deadline_s.map(manage::deadline_of).transpose()?;
     let known = manage::runnable(store, &asked.flow)?;
     let job = json!({ "bind": { "entry": known.entry, "inputs": asked.inputs } });
     let interpreter = carrier.at(&known.entry)?.interpreter;
@@ -143,7 +151,8 @@ pub fn set(shared: &Shared, asked: Add, by: &str) -> Result<Value> {
         entry: known.entry,
         inputs: bound.inputs,
         tags: asked.tags,
-        deadline: bound.deadline,
+        deadline: deadline.or(bound.deadline),
+        pool: asked.pool,
         overlap: asked.overlap.into(),
         backfill: asked.backfill,
     };

@@ -55,6 +55,10 @@ pub struct Start {
     pub pause_before: Vec<String>,
     /// The pool whose workers run it; without one: `default`.
     pub pool: Option<String>,
+    /// How many seconds it may work before it is paused, not counting what waits for people; without it as the flow says.
+    #[serde(default)]
+    #[schemars(range(min = 0.001, max = 1e9))]
+    pub deadline_s: Option<f64>,
 }
 
 async fn start(State(shared): State<Shared>, key: IdempotencyKey, Given(asked): Given<Start>) -> Made {
@@ -72,6 +76,7 @@ pub fn begin(shared: &Shared, asked: Start, request: Option<String>) -> Result<E
     for before in &asked.pause_before {
         manage::check_before(before)?;
     }
+    let deadline = asked.deadline_s.map(manage::deadline_of).transpose()?;
     let store = shared.store.as_ref();
     let flow = manage::runnable(store, &asked.flow)?;
     let id = match (&asked.key, &request) {
@@ -82,7 +87,7 @@ pub fn begin(shared: &Shared, asked: Start, request: Option<String>) -> Result<E
     let start = json!({
         "id": id, "entry": flow.entry, "inputs": asked.inputs, "tags": asked.tags, "key": asked.key,
         "pause_before": asked.pause_before, "request": request,
-        "pool": asked.pool.as_deref().unwrap_or(DEFAULT_POOL),
+        "pool": asked.pool.as_deref().unwrap_or(DEFAULT_POOL), "deadline": deadline,
     });
     let job = json!({ "start": start });
     let interpreter = carrier.at(&flow.entry)?.interpreter;

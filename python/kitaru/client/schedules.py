@@ -37,12 +37,14 @@ class Tick:
 class Schedule:
     """A schedule as it was when it was looked at. ``next`` are its next ticks, none while it is paused; ``last`` is the
     last execution that it started; ``problem`` says why that could not begin, or why the schedule paused itself;
-    ``ticks`` are the last ones, newest first."""
+    ``ticks`` are the last ones, newest first. ``deadline`` is in seconds; ``None``: there is none."""
 
     name: str
     flow: str
     cron: str
     timezone: str
+    pool: str
+    deadline: float | None
     overlap: str
     backfill: bool
     inputs: dict[str, Any]
@@ -67,6 +69,8 @@ def _schedule(item: dict[str, Any]) -> Schedule:
         flow=item["flow"],
         cron=item["cron"],
         timezone=item["timezone"],
+        pool=item["pool"],
+        deadline=item["deadline_s"],
         overlap=item["overlap"],
         backfill=item["backfill"],
         inputs=item["inputs"],
@@ -103,7 +107,8 @@ class Schedules:
 
         Its arguments are fitted to the flow's signature now, and stay as they are. ``backfill`` makes up for ticks
         that were missed while nobody worked (the latest 100 at the most, one after the other); without it only the
-        latest is. ``overlap`` says what a tick does while the execution of the one before has not ended.
+        latest is. Each is in the pool, and has the deadline, that ``flow.options(pool=…, deadline=…)`` gives it.
+        ``overlap`` says what a tick does while the execution of the one before has not ended.
 
         Raises :class:`~kitaru.errors.KitaruInputsError` for inputs that do not fit,
         :class:`~kitaru.errors.KitaruUsageError` for times that are none, and
@@ -123,6 +128,7 @@ class Schedules:
             "inputs": given.text,
             "tags": list(tags),
             "deadline": flow._chosen.deadline,
+            "pool": flow._chosen.pool,
             "overlap": overlap,
             "backfill": backfill,
         }

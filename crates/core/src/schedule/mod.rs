@@ -62,6 +62,9 @@ pub struct Spec {
     /// How long each may work before it is paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Millis>,
+    /// The pool whose workers run them; `None`: the one that all have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
     /// See [`Overlap`].
     pub overlap: Overlap,
     /// Whether ticks that were missed while nobody worked are made up for.

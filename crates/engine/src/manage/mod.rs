@@ -64,8 +64,8 @@ pub use replay::{
 use resume::has_news;
 pub use resume::{Drift, Prepared, ResumeOptions, due, left_by_worker, orphaned, prepare};
 pub use schedules::{
-    NewSchedule, add_schedule, pause_schedule, remove_schedule, resume_schedule, schedule, schedules, times_of,
-    troubles,
+    NewSchedule, add_schedule, deadline_of, pause_schedule, remove_schedule, resume_schedule, schedule, schedules,
+    times_of, troubles,
 };
 pub use shape::shape;
 pub use stop::{Stopped, stop, stop_again};
@@ -107,7 +107,9 @@ impl From<StoreError> for ManageError {
             StoreError::Away { url, .. } if kitaru_store::is_postgres(url) => {
                 Some("is PostgreSQL running there? to wait longer for it: KITARU_PATIENCE=SECONDS".to_owned())
             }
-            StoreError::Unauthorized { url, why } if kitaru_store::is_postgres(url) && why.contains("no encryption") => {
+            StoreError::Unauthorized { url, why }
+                if kitaru_store::is_postgres(url) && why.contains("no encryption") =>
+            {
                 Some("it may want an encrypted connection: add ?sslmode=verify-full to KITARU_STORE".to_owned())
             }
             StoreError::Unauthorized { url, .. } if kitaru_store::is_postgres(url) => {

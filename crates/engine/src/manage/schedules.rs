@@ -32,6 +32,8 @@ pub struct NewSchedule {
     pub tags: Vec<String>,
     /// How long each may work before it is paused.
     pub deadline: Option<Millis>,
+    /// The pool whose workers run them; `None`: the one that all have.
+    pub pool: Option<String>,
     /// What happens to a tick that comes while the execution of the one before has not ended.
     pub overlap: Overlap,
     /// Whether missed ticks are made up for.
@@ -44,6 +46,14 @@ pub fn times_of(cron: &str, timezone: &str) -> Result<Times> {
         let hint = "kitaru schedules add FLOW --cron '0 6 * * mon-fri' --timezone Europe/Berlin".to_owned();
         ManageError::new("bad-schedule", why, Some(hint))
     })
+}
+
+/// A deadline of so many seconds.
+pub fn deadline_of(seconds: f64) -> Result<Millis> {
+    let fits = seconds > 0.0 && seconds <= 1e9;
+    let wrong = || ManageError::new("usage", format!("a deadline of {seconds} s: it is above 0 and at most 1e9"), None);
+    // Whole milliseconds, one at the least, far below what would not fit.
+    fits.then(|| (seconds * 1000.0).round().max(1.0) as Millis).ok_or_else(wrong)
 }
 
 /// Adds a schedule. Its first tick is the first after now.
@@ -75,6 +85,7 @@ pub fn add_schedule(store: &dyn Store, new: NewSchedule, by: &str, now: Millis) 
         inputs: new.inputs,
         tags: new.tags,
         deadline: new.deadline,
+        pool: new.pool,
         overlap: new.overlap,
         backfill: new.backfill,
         by: by.to_owned(),

@@ -108,7 +108,7 @@ fn settle(store: &dyn Store, one: &Schedule, now: Millis, told: &mut Ticked) -> 
         tags: one.spec.tags.iter().cloned().chain([one.tag()]).collect(),
         key: Some(one.key(last.tick)),
         detached: false,
-        pool: Some(DEFAULT_POOL.to_owned()),
+        pool: Some(one.spec.pool.clone().unwrap_or_else(|| DEFAULT_POOL.to_owned())),
         pause_before: Vec::new(),
         deadline: one.spec.deadline,
     };

@@ -5,7 +5,7 @@ use super::secrets::Secret;
 use super::{
     Diagnosis, ManageError, Refused, Result, by_hand, diagnose, hold, is_live, next, open_waits, status, text,
 };
-use kitaru_core::event::{CallKind, ErrorData, Override, Usage};
+use kitaru_core::event::{CallKind, DEFAULT_POOL, ErrorData, Override, Usage};
 use kitaru_core::ids::takes;
 use kitaru_core::lease::Hold;
 use kitaru_core::release::{Release, Releases};
@@ -134,6 +134,7 @@ pub fn schedule(store: &dyn Store, one: &Schedule, now: Millis) -> Result<Json> 
         "cron": spec.cron,
         "timezone": spec.timezone,
         "deadline_s": spec.deadline.map(|deadline| deadline as f64 / 1000.0),
+        "pool": spec.pool.as_deref().unwrap_or(DEFAULT_POOL),
         "overlap": spec.overlap.as_str(),
         "backfill": spec.backfill,
         "inputs": super::exact(&spec.inputs).map_or(Json::String(spec.inputs.clone()), plain),

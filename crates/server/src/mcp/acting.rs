@@ -128,6 +128,7 @@ fn run(call: &Call, asked: Run) -> Result<Told> {
         key: asked.key,
         pause_before: asked.pause_before,
         pool: None,
+        deadline_s: None,
     };
     let row = start::begin(&call.shared, start, None)?;
     let is_new = row.epoch == 0;

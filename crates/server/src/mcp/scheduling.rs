@@ -90,6 +90,8 @@ fn add(call: &Call, asked: Adding) -> Result<Told> {
         name: asked.name,
         inputs: asked.arguments,
         tags: asked.tags,
+        deadline_s: None,
+        pool: None,
         overlap: asked.overlap,
         backfill: asked.backfill,
     };

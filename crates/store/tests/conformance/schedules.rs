@@ -16,6 +16,7 @@ pub fn schedule(name: &str, version: u64, until: Millis) -> Schedule {
         inputs: "{\"text\":\"a\\u0000\\u001ab\"}".to_owned(),
         tags: vec!["nightly".to_owned()],
         deadline: Some(7),
+        pool: Some("nights".to_owned()),
         overlap: Overlap::Queue,
         backfill: true,
         by: "me (cli)".to_owned(),
