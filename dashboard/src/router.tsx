@@ -87,6 +87,19 @@ export const flowRoute = createRoute({
   component: lazyRouteComponent(() => import('./screens/flows/FlowScreen'), 'FlowScreen'),
 })
 
+export const deploymentsRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/deployments',
+  validateSearch: texts('flow'),
+  component: lazyRouteComponent(() => import('./screens/deployments/DeploymentsScreen'), 'DeploymentsScreen'),
+})
+
+export const schedulesRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/schedules',
+  component: lazyRouteComponent(() => import('./screens/schedules/SchedulesScreen'), 'SchedulesScreen'),
+})
+
 export const fleetRoute = createRoute({
   getParentRoute: () => root,
   path: '/fleet',
@@ -98,6 +111,12 @@ export const breakpointsRoute = createRoute({
   getParentRoute: () => root,
   path: '/breakpoints',
   component: lazyRouteComponent(() => import('./screens/breakpoints/BreakpointsScreen'), 'BreakpointsScreen'),
+})
+
+export const limitsRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/limits',
+  component: lazyRouteComponent(() => import('./screens/limits/LimitsScreen'), 'LimitsScreen'),
 })
 
 export const workersRoute = createRoute({
@@ -128,8 +147,11 @@ const screens = [
   compareRoute,
   flowsRoute,
   flowRoute,
+  deploymentsRoute,
+  schedulesRoute,
   fleetRoute,
   breakpointsRoute,
+  limitsRoute,
   workersRoute,
   tokensRoute,
   auditRoute,

@@ -89,9 +89,33 @@ def fill(lab: Lab, now: int | None = None) -> dict[str, str]:
     lab.kitaru("breakpoints", "add", "support_agent", "--before", "draft_reply", USER="ada").ok()
     run("paused", "support_agent", code=75, customer="Barbara Liskov")
     lab.kitaru("breakpoints", "add", "research_agent", "--before", "write_report", "--every", USER="ada").ok()
+    release(lab)
     for name, scope in (("phone", "answer"), ("ci", "operate")):
         lab.kitaru("tokens", "create", name, "--scope", scope, USER="ada").ok()
     return settle(lab, left, int(time.time()) if now is None else now)
+
+
+def release(lab: Lab) -> None:
+    """What stands beside executions: limits, versions of flows, schedules."""
+    for argv in (
+        ("limits", "set", "openai:gpt", "--at-once", "10", "--rate", "50/s"),
+        ("limits", "set", "anthropic:large", "--at-once", "4"),
+        ("limits", "close", "anthropic:large", "--for", "15m", "--why", "529: overloaded, try again later"),
+        ("deploy", "agents.py:support_agent", "--tag", "prod"),
+        ("deploy", "agents.py:research_agent", "--version", "2026.11", "--tag", "prod"),
+    ):
+        lab.kitaru(*argv, USER="ada").ok()
+    # A later version of the same flow, which is tried out.
+    with (lab.folder / "agents.py").open("a") as file:
+        file.write("\nLATER = True\n")
+    lab.kitaru("deploy", "agents.py:support_agent", "--tag", "canary", USER="grace").ok()
+    for flow, cron, zone, *more in (
+        ("research_agent", "30 6 * * mon-fri", "Europe/Berlin", "--name", "morning", "--input", "topic=heat pumps"),
+        ("invoice_agent", "*/15 * * * *", "UTC", "--overlap", "queue", "--input", "number=INV-2041"),
+    ):
+        at = ("--cron", cron, "--timezone", zone, *more)
+        lab.kitaru("schedules", "add", f"agents.py:{flow}", *at, USER="ada").ok()
+    lab.kitaru("schedules", "pause", "invoice_agent", USER="ada").ok()
 
 
 def _item(lab: Lab, *argv: str, code: int = 0) -> str:
@@ -124,6 +148,12 @@ def settle(lab: Lab, left: dict[str, str], now: int) -> dict[str, str]:
             if parent in begun:
                 begun[parent] = begun[old]
         connection.execute("UPDATE tokens SET created_at = ?", (UNIT * (now - 9 * HOUR),))
+        connection.execute("UPDATE limits SET set_at = ?", (UNIT * (now - 26 * HOUR),))
+        # Twenty hours apart.
+        apart = "UPDATE releases SET body = json_set(body, '$.at', ? + 72000000 * n)"
+        connection.execute(apart, (UNIT * (now - 72 * HOUR),))
+        added = "UPDATE schedules SET body = json_replace(body, '$.spec.added_at', ?, '$.state.paused.at', ?)"
+        connection.execute(added, (UNIT * (now - 50 * HOUR), UNIT * (now - 3 * HOUR)))
         connection.execute("UPDATE breakpoints SET at = ?", (UNIT * (now - 2 * HOUR),))
         connection.execute(
             "UPDATE audit SET at = ? - 600000 * ((SELECT max(id) FROM audit) - id),"

@@ -24,6 +24,8 @@ MARKUP = (
     f'<meta http-equiv="refresh" content="0;url={ELSEWHERE}">'
     f'"><b onmouseover="{RUN}" style="position:fixed;inset:0;background:url({ELSEWHERE}/b.png)">'
 )
+# The same without any space.
+NAME = "<script>window.__ran=1</script><img/src=x/onerror=window.__ran=1>\"'&lt;${window.__ran=1}"
 TERMINAL = "\x1b[2J\x1b]0;owned\x07\x1b[31m"
 BIDI = "\u202edrowssap\u2066\u200b\u2069\u061c"
 NASTY = f"{BIDI}{MARKUP}{TERMINAL}{{{{constructor.constructor('{RUN}')()}}}}${{{RUN}}}"
@@ -150,4 +152,8 @@ def fill(lab: Lab) -> list[str]:
         tag = ("--tag", MARKUP[:150])
         ran = lab.kitaru("run", "attack.py:attack", "--input", f"given={given}", *tag, "--output", "json")
         ids.append(str(ran.ok(code).json["item"]["id"]))
+    lab.kitaru(
+        "schedules", "add", "attack.py:attack", "--cron", "@daily", "--name", "evil", "--input", f"given={MARKUP}", *tag
+    ).ok()
+    lab.kitaru("deploy", "attack.py:attack", "--tag", "prod", USER=MARKUP).ok()
     return ids

@@ -45,7 +45,10 @@ SCREENS = {
     "flows": "/flows",
     "flow": "/flows/invoice_agent",
     "fleet": "/fleet?of={family}",
+    "deployments": "/deployments",
+    "schedules": "/schedules",
     "breakpoints": "/breakpoints",
+    "limits": "/limits",
     "workers": "/workers",
     "tokens": "/tokens",
     "audit": "/audit",
@@ -74,6 +77,8 @@ def prepare(page: Page, name: str) -> None:
         expect(page.get_by_role("region", name="Plan")).to_contain_text("1240.50")
     if name == "flow":
         expect(page.locator("canvas")).to_have_count(3)
+    if name == "schedules":
+        page.get_by_text("Ticks, inputs and executions").last.click()
     if name == "inbox":
         page.get_by_role("radio", name="publish").check(force=True)
 

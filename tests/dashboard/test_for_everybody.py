@@ -37,7 +37,12 @@ FULL = {
     "a flow": "/flows/research_agent",
     "fleet": "/fleet",
     "a family": "/fleet?of={family}",
+    "deployments": "/deployments",
+    "deployments of a flow": "/deployments?flow=support_agent",
+    "deployments of none": "/deployments?flow=nobody",
+    "schedules": "/schedules",
     "breakpoints": "/breakpoints",
+    "limits": "/limits",
     "workers": "/workers",
     "tokens": "/tokens",
     "audit": "/audit",
@@ -50,7 +55,10 @@ EMPTY = [
     "/flows",
     "/flows/none",
     "/fleet",
+    "/deployments",
+    "/schedules",
     "/breakpoints",
+    "/limits",
     "/workers",
     "/tokens",
     "/audit",
@@ -70,12 +78,38 @@ def _replay(page: Page) -> None:
     page.get_by_role("button", name="Replay", exact=True).click()
 
 
+def _pressing(name: str) -> Callable[[Page], None]:
+    return lambda page: page.get_by_role("button", name=name, exact=True).click()
+
+
+def _add_schedule(page: Page) -> None:
+    _pressing("Add a schedule")(page)
+    page.get_by_role("dialog").get_by_label("Inputs, as JSON").fill("{")
+
+
+def _open_ticks(page: Page) -> None:
+    for one in page.get_by_text("Ticks, inputs and executions").all():
+        one.click()
+
+
+def _move_tag(page: Page) -> None:
+    _pressing("Tag support_agent@v1")(page)
+    page.get_by_role("dialog").get_by_label("Tag").fill("prod")
+
+
 # What is opened on a screen.
 OPENED: dict[str, tuple[str, Callable[[Page], None]]] = {
     "a breakpoint to set": ("/executions/{published}?call=search", _break),
     "whether to cancel": ("/executions/{review}", lambda page: page.get_by_role("button", name="Cancel").click()),
     "several chosen": ("/executions", _choose),
     "several to replay": ("/executions?status=failed", _replay),
+    "a limit to set": ("/limits", _pressing("Set a limit")),
+    "a limit to close": ("/limits", _pressing("Close openai:gpt")),
+    "a schedule to add": ("/schedules", _add_schedule),
+    "ticks of a schedule": ("/schedules", _open_ticks),
+    "a tag to move": ("/deployments", _move_tag),
+    "a tag to roll back": ("/deployments", _pressing("Roll support_agent@prod back")),
+    "a version to start": ("/deployments", _pressing("Start support_agent@v2")),
     "a palette": ("/executions", lambda page: page.keyboard.press("Control+K")),
     "an answer that is none": (
         "/inbox?wait={review}/review",

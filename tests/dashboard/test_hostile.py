@@ -44,6 +44,8 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served,
     ids = hostile.fill(lab)
     with serving(lab, "server") as server:
         flow = server.get(f"/executions/{ids[0]}")["flow"]
+        server.post(f"/limits/{quote(hostile.NAME, safe='')}", {"at_once": 2, "rate": None, "burst": None})
+        server.post(f"/limits/{quote(hostile.NAME, safe='')}/close", {"for": "24h", "why": hostile.NASTY})
         server.post("/breakpoints", {"flow": flow, "before": hostile.NASTY[:120], "when": None, "every": True}, 201)
         yield server, ids
 
@@ -140,7 +142,10 @@ def test_replaying(browser: Browser, attacked: tuple[Served, list[str]], of: str
         "/flows/{flow}",
         "/fleet",
         "/fleet?of={0}",
+        "/deployments",
+        "/schedules",
         "/breakpoints",
+        "/limits",
         "/workers",
         "/tokens",
         "/audit",

@@ -81,11 +81,29 @@ def test_who_may_look_is_told_that_it_is_no_more(browser: Browser, served: tuple
         page.get_by_role("button", name="Cancel", exact=True).click()
         page.get_by_role("button", name="Cancel it").click()
         expect(page.get_by_role("alert")).to_contain_text("operate")
+        # What may be looked at is shown; what is done there is refused with its reason, and not done.
+        server.post("/limits/openai:gpt", {"at_once": 2, "rate": None, "burst": None})
+        watched.open("/limits")
+        page.get_by_role("button", name="Remove openai:gpt").click()
+        page.get_by_role("button", name="Remove it").click()
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("this wants the scope operate")
+        page.get_by_role("button", name="Back").click()
+        watched.open("/schedules")
+        page.get_by_role("button", name="Add a schedule").click()
+        page.get_by_role("dialog").get_by_label("Flow").fill("research_agent")
+        page.get_by_role("textbox", name="When").fill("@daily")
+        page.get_by_role("button", name="Add the schedule").click()
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("this wants the scope operate")
+        page.get_by_role("button", name="Back").click()
+        watched.open("/deployments")
+        expect(page.get_by_text("Nothing was deployed.")).to_be_visible()
         for screen in ("tokens", "audit"):
             watched.open(f"/{screen}")
             expect(page.get_by_text("This page wants the scope admin.")).to_be_visible()
         kept(watched, tokens["read"])
         assert server.get("/waits")["items"], "nothing was answered"
+        assert server.get("/limits")["items"][0]["at_once"] == 2
+        assert server.get("/schedules")["items"] == []
 
 
 def test_a_token_that_is_revoked_is_asked_for_again(browser: Browser, served: tuple[Served, dict[str, str]]) -> None:

@@ -91,7 +91,7 @@ impl Carrier {
     /// asked for and never begun, because who was to begin it ended, is begun first. `kind`: what it is, for others.
     pub fn begin(config: &Config, metrics: Arc<Metrics>, kind: &str) -> Self {
         let (place, log) = (&config.place, config.log);
-        let registered = Registered::new(place, kind, config.at_once).inspect_err(|error| {
+        let registered = Registered::new(place, kind, config.at_once, &config.serves).inspect_err(|error| {
             log.complain("server-io", &format!("worker: it is not listed among the workers: {error}"));
         });
         let registered = registered.ok().flatten();
@@ -200,6 +200,11 @@ impl Carrier {
     /// How its processes find the store.
     pub fn place(&self) -> &Place {
         &self.shared.place
+    }
+
+    /// Which executions are for it.
+    pub fn serves(&self) -> &Serves {
+        &self.shared.serves
     }
 
     /// How many executions it carries on now, how many wait for their turn, and how many it carries on at most.

@@ -17,8 +17,20 @@ use std::fmt::Write;
 struct Files;
 
 /// First parts of the addresses of screens (`dashboard/src/router.tsx`).
-const SCREENS: [&str; 9] =
-    ["audit", "breakpoints", "compare", "executions", "fleet", "flows", "inbox", "tokens", "workers"];
+const SCREENS: [&str; 12] = [
+    "audit",
+    "breakpoints",
+    "compare",
+    "deployments",
+    "executions",
+    "fleet",
+    "flows",
+    "inbox",
+    "limits",
+    "schedules",
+    "tokens",
+    "workers",
+];
 
 /// What the pages may do: run their own scripts, and talk to this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \

@@ -104,7 +104,11 @@ async fn workers(State(shared): State<Shared>) -> Answer {
         found["workers"] = json!(workers.map_err(|error| crate::broken(&error))?);
         found["local"] = json!(shared.carrier.as_ref().map(|carrier| {
             let (running, queued, at_once) = carrier.load();
-            json!({ "pid": std::process::id(), "running": running, "queued": queued, "at_once": at_once })
+            let serves = carrier.serves();
+            json!({
+                "pid": std::process::id(), "running": running, "queued": queued, "at_once": at_once,
+                "pools": serves.pools, "flows": serves.flows,
+            })
         }));
         Ok(found)
     })

@@ -3,6 +3,7 @@
 //! Whoever is gone, however it went, has left its lock. Not here: which executions processes have (the store knows).
 
 use crate::process::Place;
+use crate::serves::Serves;
 use serde_json::{Value, json};
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -29,7 +30,7 @@ fn folder(place: &Place) -> PathBuf {
 
 impl Registered {
     /// Enters a worker; `None`: the store lies elsewhere, and so would its entry.
-    pub fn new(place: &Place, kind: &str, at_once: usize) -> std::io::Result<Option<Self>> {
+    pub fn new(place: &Place, kind: &str, at_once: usize, serves: &Serves) -> std::io::Result<Option<Self>> {
         if place.0.contains("://") {
             return Ok(None);
         }
@@ -40,7 +41,10 @@ impl Registered {
         let path = folder.join(format!("{host}-{pid}-{}", uuid_like()?));
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         file.try_lock().map_err(|error| std::io::Error::other(error.to_string()))?;
-        let said = json!({ "host": host, "pid": pid, "kind": kind, "at_once": at_once, "running": 0, "queued": 0 });
+        let said = json!({
+            "host": host, "pid": pid, "kind": kind, "at_once": at_once, "running": 0, "queued": 0,
+            "pools": serves.pools, "flows": serves.flows,
+        });
         let mut entry = Entry { file, said };
         entry.write()?;
         Ok(Some(Self { path, entry: Mutex::new(entry) }))
@@ -131,13 +135,15 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let place = (home.path().join("s.db").display().to_string(), home.path().to_owned(), false);
         assert!(workers(&place).unwrap().is_empty());
-        let new = |kind, at_once| Registered::new(&place, kind, at_once).unwrap().unwrap();
+        let serves = Serves { pools: vec!["gpu".to_owned()], flows: vec!["agent".to_owned()] };
+        let new = |kind, at_once| Registered::new(&place, kind, at_once, &serves).unwrap().unwrap();
         let (one, two) = (new("worker", 4), new("up", 8));
         one.tell(3, 12);
         let found = workers(&place).unwrap();
         assert_eq!(found.len(), 2);
         let one_of = found.iter().find(|found| found["kind"] == "worker").unwrap();
         assert_eq!((&one_of["running"], &one_of["queued"], &one_of["at_once"]), (&json!(3), &json!(12), &json!(4)));
+        assert_eq!((&one_of["pools"], &one_of["flows"]), (&json!(["gpu"]), &json!(["agent"])));
         drop(two);
         assert_eq!(workers(&place).unwrap().len(), 1);
         // A process that is killed leaves its file, and no lock.

@@ -123,6 +123,31 @@ export const breakpoints = (flow?: string) =>
       body(api.GET('/api/v1/breakpoints', { params: { query: flow === undefined ? {} : { flow } }, signal })),
   })
 
+/** No event tells of turns at limits: they are looked at. */
+export const limits = () =>
+  queryOptions({
+    queryKey: ['limits'],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/limits', { signal })),
+    refetchInterval: 2_000,
+  })
+
+/** Executions that begin and end are told of; a tick that starts none is not. */
+export const schedules = () =>
+  queryOptions({
+    queryKey: ['overview', 'schedules'],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/schedules', { signal })),
+    refetchInterval: 10_000,
+  })
+
+/** Versions of all flows, or of one. No event tells of them. */
+export const deployments = (flow?: string) =>
+  queryOptions({
+    queryKey: ['deployments', flow ?? null],
+    queryFn: ({ signal }) =>
+      body(api.GET('/api/v1/deployments', { params: { query: flow === undefined ? {} : { flow } }, signal })),
+    refetchInterval: 10_000,
+  })
+
 export const workers = () =>
   queryOptions({
     queryKey: ['overview', 'workers'],

@@ -1386,7 +1386,11 @@ export interface components {
         };
         LocalWorker: {
             at_once: number;
+            /** @description The flows that it serves; none: whichever. */
+            flows: string[];
             pid: number;
+            /** @description The pools that it serves. */
+            pools: string[];
             queued: number;
             running: number;
         };
@@ -1732,9 +1736,13 @@ export interface components {
         /** @description A worker of this store that lives. `kind`: `up`, `worker`, or `embedded` in an application. */
         Worker: {
             at_once: number;
+            /** @description The flows that it serves; none: whichever. */
+            flows: string[];
             host: string;
             kind: string;
             pid: number;
+            /** @description The pools that it serves. */
+            pools: string[];
             queued: number;
             running: number;
         };

@@ -8,7 +8,19 @@ import { Button } from './Button'
 import { Dialog } from './Dialog'
 import { Status } from './Status'
 
-const SCREENS = ['inbox', 'executions', 'flows', 'fleet', 'breakpoints', 'workers', 'audit', 'tokens'] as const
+const SCREENS = [
+  'inbox',
+  'executions',
+  'flows',
+  'deployments',
+  'schedules',
+  'fleet',
+  'breakpoints',
+  'limits',
+  'workers',
+  'audit',
+  'tokens',
+] as const
 
 export function Palette() {
   const [open, setOpen] = useState(false)

@@ -68,6 +68,17 @@ export function ExecutionScreen() {
           {used === 0 ? '0' : `${count(data.usage.input_tokens)} in, ${count(data.usage.output_tokens)} out`}
         </Fact>
         <Fact name="Cost">{dollars(data.usage.cost_usd)}</Fact>
+        {data.deployment !== null && (
+          <Fact name="Deployment">
+            <Link
+              to="/deployments"
+              search={{ flow: data.deployment.replace(/@[^@]*$/, '') }}
+              className="wrap-anywhere text-link hover:underline"
+            >
+              {data.deployment}
+            </Link>
+          </Fact>
+        )}
         {data.key !== null && <Fact name="Key">{data.key}</Fact>}
         {data.tags.length > 0 && (
           <Fact name="Tags">

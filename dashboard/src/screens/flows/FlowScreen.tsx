@@ -57,7 +57,7 @@ export function FlowScreen() {
               {set.data && set.data.items.length > 0 && <BreakpointList items={set.data.items} />}
             </section>
           </div>
-          {asked === 'start' && <Start flow={flow} newest={data.newest} close={() => ask(null)} />}
+          {asked === 'start' && <Start flow={flow} close={() => ask(null)} />}
           {asked === 'break' && <SetBreakpoint flow={flow} close={() => ask(null)} />}
         </>
       )}

@@ -1,49 +1,59 @@
-// Starts a flow with inputs of one's own. It begins with those of the newest execution: a flow's signature is in its
-// code, which is not loaded here.
+// Starts a flow, or a version of it that was deployed, with inputs of one's own. They begin as those of the newest
+// execution.
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
 import { api, body, once } from '../../api/client'
-import { execution } from '../../api/queries'
-import { asText, readInputs } from '../../model/inputs'
+import { deployments } from '../../api/queries'
+import { byFlow, choices, target } from '../../model/deployed'
+import { readInputs } from '../../model/inputs'
+import { listed } from '../../model/schedule'
 import type { Json } from '../../model/value'
 import { Button } from '../../ui/Button'
 import { Dialog } from '../../ui/Dialog'
 import { Loading, Trouble } from '../../ui/Notice'
+import { useNewestInputs } from './useNewestInputs'
 
-export function Start({ flow, newest, close }: { flow: string; newest: string; close: () => void }) {
-  const { data, error } = useQuery(execution(newest))
+interface Props {
+  flow: string
+  /** A version or a tag of it; without one: the newest version, or what ran last where nothing was deployed. */
+  at?: string
+  close: () => void
+}
+
+export function Start({ flow, at = '', close }: Props) {
+  const { text, hasRun, error } = useNewestInputs(flow)
   return (
     <Dialog title={`Start ${flow}`} onClose={close}>
-      {error && <Trouble error={error} />}
-      {data === undefined && !error && <Loading what="the newest inputs" />}
-      {data && <Form flow={flow} inputs={data.inputs as Json} close={close} />}
+      {error !== null && <Trouble error={error} />}
+      {text === undefined && error === null && <Loading what="the newest inputs" />}
+      {text !== undefined && <Form flow={flow} beginning={text} hasRun={hasRun} at={at} close={close} />}
     </Dialog>
   )
 }
 
-function Form({ flow, inputs, close }: { flow: string; inputs: Json; close: () => void }) {
+interface FormProps extends Required<Props> {
+  beginning: string
+  hasRun: boolean
+}
+
+function Form({ flow, beginning, hasRun, at: given, close }: FormProps) {
   const navigate = useNavigate()
-  const [text, setText] = useState(() => asText(inputs))
+  const [text, setText] = useState(beginning)
   const [tags, setTags] = useState('')
+  const [at, setAt] = useState(given)
+  const known = useQuery(deployments(flow))
+  const [deployed] = byFlow(known.data?.items ?? [])
   // Sent again after a lost connection, the same request starts once.
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is asked for has a key of its own
-  const key = useMemo(once, [text, tags])
-  const given = readInputs(text)
+  const key = useMemo(once, [text, tags, at])
+  const read = readInputs(text)
   const start = useMutation({
     mutationFn: (inputs: Record<string, Json>) =>
       body(
         api.POST('/api/v1/executions', {
           params: { header: key },
-          body: {
-            flow,
-            inputs,
-            tags: tags
-              .split(',')
-              .map(tag => tag.trim())
-              .filter(Boolean),
-            pause_before: [],
-          },
+          body: { flow: target(flow, at), inputs, tags: listed(tags), pause_before: [] },
         }),
       ),
     onSuccess: made => {
@@ -56,9 +66,21 @@ function Form({ flow, inputs, close }: { flow: string; inputs: Json; close: () =
       className="flex flex-col gap-3"
       onSubmit={event => {
         event.preventDefault()
-        if ('inputs' in given) start.mutate(given.inputs)
+        if ('inputs' in read) start.mutate(read.inputs)
       }}
     >
+      {deployed !== undefined && (
+        <label className="flex flex-col gap-1">
+          Version
+          <select className="field" value={at} onChange={event => setAt(event.target.value)}>
+            {choices(deployed).map(one => (
+              <option key={one.at} value={one.at}>
+                {one.word}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
       <label className="flex flex-col gap-1">
         Inputs, as JSON
         <textarea
@@ -66,12 +88,16 @@ function Form({ flow, inputs, close }: { flow: string; inputs: Json; close: () =
           rows={Math.min(16, Math.max(4, text.split('\n').length + 1))}
           spellCheck={false}
           value={text}
-          aria-invalid={'error' in given}
+          aria-invalid={'error' in read}
           aria-describedby="start-inputs"
           onChange={event => setText(event.target.value)}
         />
-        <span id="start-inputs" className={`text-xs ${'error' in given ? 'text-failed' : 'text-soft'}`}>
-          {'error' in given ? given.error : 'They begin as those of the newest execution.'}
+        <span id="start-inputs" className={`text-xs ${'error' in read ? 'text-failed' : 'text-soft'}`}>
+          {'error' in read
+            ? read.error
+            : hasRun
+              ? 'They begin as those of the newest execution.'
+              : 'It has not run here yet: its arguments, by name.'}
         </span>
       </label>
       <label className="flex flex-col gap-1">
@@ -81,7 +107,7 @@ function Form({ flow, inputs, close }: { flow: string; inputs: Json; close: () =
       {start.isError && <Trouble error={start.error} />}
       <div className="flex justify-end gap-2">
         <Button onClick={close}>Back</Button>
-        <Button kind="strong" type="submit" icon="play" busy={start.isPending} disabled={'error' in given}>
+        <Button kind="strong" type="submit" icon="play" busy={start.isPending} disabled={'error' in read}>
           Start
         </Button>
       </div>

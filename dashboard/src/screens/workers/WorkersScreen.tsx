@@ -90,8 +90,32 @@ function One({ of, name, kind }: { of: LocalWorker | Worker; name: string; kind?
           ))}
         </div>
       </div>
+      <Serves of={of} />
     </li>
   )
+}
+
+/** Which executions are for it. */
+function Serves({ of: { pools, flows } }: { of: LocalWorker | Worker }) {
+  return (
+    <dl className="grid grid-cols-[3rem_minmax(0,1fr)] gap-x-2 text-xs [&_dd]:wrap-anywhere [&_dt]:text-soft">
+      <dt>{pools.length === 1 ? 'Pool' : 'Pools'}</dt>
+      <dd>
+        <Names of={pools} />
+      </dd>
+      <dt>Flows</dt>
+      <dd>{flows.length === 0 ? 'whichever' : <Names of={flows} />}</dd>
+    </dl>
+  )
+}
+
+function Names({ of }: { of: string[] }) {
+  return of.map((one, at) => (
+    <span key={one}>
+      {at > 0 && ', '}
+      <span>{one}</span>
+    </span>
+  ))
 }
 
 function Processes({ of }: { of: Workers }) {
