@@ -1570,6 +1570,8 @@ export interface components {
                 by: string;
                 why: string | null;
             } | null;
+            /** @description The pool whose workers run them. */
+            pool: string;
             /** @description Why the execution of the last tick could not begin. */
             problem: string | null;
             tags: string[];
@@ -2219,6 +2221,12 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
+                    /**
+                     * Format: double
+                     * @description How many seconds it may work before it is paused, not counting what waits for people; without it as the flow says.
+                     * @default null
+                     */
+                    deadline_s?: number | null;
                     /** @description Name of the flow; with `@` and a version or a tag, what was deployed as that. */
                     flow: string;
                     /**
@@ -3394,6 +3402,13 @@ export interface operations {
                     backfill?: boolean;
                     /** @description When: minute, hour, day of the month, month, day of the week; or `@hourly`, `@daily`, `@weekly`, `@monthly`. */
                     cron: string;
+                    /**
+                     * Format: double
+                     * @description How many seconds each may work before it is paused, not counting what waits for people; without it as the flow
+                     *     says.
+                     * @default null
+                     */
+                    deadline_s?: number | null;
                     /** @description Name of the flow. */
                     flow: string;
                     /**
@@ -3407,6 +3422,8 @@ export interface operations {
                     name?: string | null;
                     /** @description What a tick does while the execution of the one before has not ended. */
                     overlap?: "skip" | "queue" | "cancel";
+                    /** @description The pool whose workers run them; without one: `default`. */
+                    pool?: string | null;
                     /**
                      * @description Labels of its executions.
                      * @default []
