@@ -25,8 +25,8 @@ FILL = """
 CREATE TEMPORARY TABLE made AS
     SELECT e.n AS source, nextval(pg_get_serial_sequence('executions', 'n')) AS n,
         overlay(e.id placing lpad(to_hex(g), 12, '0') from 25) AS id
-    FROM (SELECT * FROM executions WHERE status = 'waiting' ORDER BY n DESC LIMIT 1) AS e,
-        generate_series(1, {count}) AS g;
+    FROM (SELECT * FROM executions WHERE status = 'waiting' ORDER BY n LIMIT 1) AS e,
+        generate_series({first}, {first} + {count} - 1) AS g;
 INSERT INTO executions (n, id, reversed, flow, status, reason, awaits, parked_on, epoch, entry, code, tags, inputs,
         last_seq, created_at, updated_at)
     SELECT m.n, m.id, reverse(m.id), e.flow, e.status, e.reason, {awaits}, e.parked_on, e.epoch, e.entry, e.code,
@@ -104,9 +104,9 @@ def measure(bench: Bench) -> list[Row]:
             alone = idles()
             env = {**os.environ, "PGPASSWORD": "secret", "PGOPTIONS": "-c search_path=kitaru"}
             where = ["-h", "127.0.0.1", "-p", str(made.port), "-U", "kitaru", "-q", "-v", "ON_ERROR_STOP=1", "postgres"]
-            for awaits in ("false", "true"):
-                argv = [cluster.program("psql"), *where]
-                subprocess.run(argv, env=env, check=True, input=FILL.format(count=count, awaits=awaits), text=True)
+            for first, awaits in ((1, "false"), (count + 1, "true")):
+                fill = FILL.format(first=first, count=count, awaits=awaits)
+                subprocess.run([cluster.program("psql"), *where], env=env, check=True, input=fill, text=True)
             with_all = idles()
             answer = float(bench.program(workers.__file__, "next_step", home, bench.count(40), **place))
     finally:

@@ -57,6 +57,7 @@ impl Bell {
 /// Looks until the worker is stopped.
 pub fn until_stopped(work: &Work) {
     let (mut seen, mut last, mut rested) = (None, Instant::now(), Duration::ZERO);
+    let mut held = Instant::now();
     let mut rung = true;
     while !work.is_leaving() {
         let version = work.store.version().ok();
@@ -75,7 +76,13 @@ pub fn until_stopped(work: &Work) {
                 seen = version;
             }
         }
-        let looked = looked.and_then(|()| look_for_what_begins(work));
+        // A lease lasts many times as long.
+        let lapsed = held.elapsed() >= PASSING;
+        if lapsed {
+            held = Instant::now();
+        }
+        let looked = looked.and_then(|()| look_for_what_begins(work, lapsed));
+        let looked = if lapsed { looked.and_then(|()| look_for_what_is_lost(work)) } else { looked };
         if let Err(error) = looked {
             work.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code));
         }
@@ -118,28 +125,35 @@ fn tick(work: &Work) {
     }
 }
 
-/// What is due, and what has lost its process.
+/// What is due.
 fn look_for_what_goes_on(work: &Work) -> Result<(), ManageError> {
     tick(work);
-    let (store, now) = (work.store.as_ref(), work.now());
-    let ready = |rows: Vec<ExecutionRow>| -> Result<Vec<ExecutionRow>, ManageError> {
-        let rows: Vec<_> = rows.into_iter().filter(|row| work.serves.takes(row) && !work.knows(row)).collect();
-        given(work, rows)
-    };
-    work.take_in(ready(manage::due(store, now)?)?, "due");
-    work.take_in(ready(manage::orphaned(store, &work.serves.pools, now)?)?, "worker");
+    let due = manage::due(work.store.as_ref(), work.now())?;
+    work.take_in(wanted(work, due)?, "due");
     Ok(())
 }
 
+/// What has lost its process on this machine. All that run are looked at for it.
+fn look_for_what_is_lost(work: &Work) -> Result<(), ManageError> {
+    let lost = manage::orphaned(work.store.as_ref(), &work.serves.pools, work.now())?;
+    work.take_in(wanted(work, lost)?, "worker");
+    Ok(())
+}
+
+/// Which of them this worker serves, has not, and is given.
+fn wanted(work: &Work, rows: Vec<ExecutionRow>) -> Result<Vec<ExecutionRow>, ManageError> {
+    given(work, rows.into_iter().filter(|row| work.serves.takes(row) && !work.knows(row)).collect())
+}
+
 /// What the pools have to begin, as far as there is a place for it.
-fn look_for_what_begins(work: &Work) -> Result<(), ManageError> {
+fn look_for_what_begins(work: &Work, lapsed: bool) -> Result<(), ManageError> {
     let limit = work.free();
     if limit == 0 {
         return Ok(());
     }
     let (pools, flows) = (work.serves.pools.clone(), work.serves.flows.clone());
     // What is under way here may have let its lease pass, as a process does that was stopped: others take that up.
-    let wanted = Wanted::OfPools { pools, flows, host: kitaru_store::os::host_name(), but: work.has() };
+    let wanted = Wanted::OfPools { pools, flows, host: kitaru_store::os::host_name(), but: work.has(), lapsed };
     let ids = work.store.assign(Assign { wanted, limit, at: work.now(), hold: HOLD })?;
     let rows = ids.iter().map(|id| work.store.queries().execution(id)).collect::<Result<Vec<_>, _>>()?;
     work.take_in(rows.into_iter().filter(|row| !work.knows(row)).collect(), "worker");

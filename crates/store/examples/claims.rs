@@ -97,6 +97,7 @@ fn work(store: &dyn Store, pool: &str, taken: &AtomicUsize) -> Result<()> {
         flows: Vec::new(),
         host: kitaru_store::os::host_name(),
         but: Vec::new(),
+        lapsed: false,
     };
     let owner = store.owner()?;
     loop {

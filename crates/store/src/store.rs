@@ -90,8 +90,7 @@ pub struct Assign {
 pub enum Wanted {
     /// Those of these that are not final.
     These(Vec<ExecutionId>),
-    /// Those of pools that nobody has begun, or whose owner is gone or has let its lease pass, those first that are there
-    /// longest.
+    /// Those of pools that nobody has, those first that are there longest.
     OfPools {
         /// The pools.
         pools: Vec<String>,
@@ -102,7 +101,14 @@ pub enum Wanted {
         /// But not these: whoever asks has them, and would keep them from the others.
         #[serde(default)]
         but: Vec<ExecutionId>,
+        /// Also those whose owner has let its lease pass: all that run are looked at for it.
+        #[serde(default = "yes")]
+        lapsed: bool,
     },
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// For those who run executions. Every verb is durable when it returns, unless it says otherwise.

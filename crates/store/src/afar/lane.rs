@@ -2,13 +2,15 @@
 //! request whose answer was lost is known when it comes again.
 //!
 //! A thread that finds a writer free sends for all that wait; else it waits until one of them is its own. A writer has one
-//! request under way at a time. Not here: the request (`super`).
+//! request under way at a time. Where there are several, few are used as long as they are back soon: what goes out together
+//! costs both sides less. Not here: the request (`super`).
 
 use super::away::{Away, SLICE};
 use crate::error::StoreError;
 use crate::store::Result;
 use crate::wire::{Write, Wrote, odd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Large values that go out together, in bytes: one that is larger goes alone.
 const TOGETHER: u64 = 8 << 20;
@@ -18,12 +20,18 @@ const MOST: usize = 512;
 /// See the module.
 pub struct Lane {
     queue: Mutex<Queue>,
+    /// So many requests go out as soon as there is something to send.
+    prompt: usize,
+    /// A further one goes out once something has waited this long for one of those to be back.
+    patience: Duration,
 }
 
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Waiting>,
     free: Vec<Writer>,
+    /// Writers that are not free.
+    under_way: usize,
 }
 
 /// The other side knows a writer by its name, and its last request by the number.
@@ -58,6 +66,20 @@ impl Slot {
         self.news.notify_one();
     }
 
+    /// Waits until there is something to take, and no longer than `most`: then there is nothing.
+    fn wait_for(&self, most: Duration) -> Told {
+        let until = Instant::now() + most;
+        let mut told = lock(&self.told);
+        while told.lead.is_none() && told.done.is_none() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            told = self.news.wait_timeout(told, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        std::mem::take(&mut *told)
+    }
+
     /// Waits until there is something to take; `look` is called now and then meanwhile.
     fn wait(&self, mut look: impl FnMut()) -> Told {
         let mut told = lock(&self.told);
@@ -77,9 +99,14 @@ impl Slot {
 impl Lane {
     /// A lane with so many writers: so many requests of it are under way at once.
     pub fn new(writers: usize) -> Self {
+        Self::gathering(writers, writers, Duration::ZERO)
+    }
+
+    /// The same, of which only `prompt` send at once: another one sends what has waited for those as long as `patience`.
+    pub fn gathering(writers: usize, prompt: usize, patience: Duration) -> Self {
         let writer = |_| Writer { name: uuid::Uuid::now_v7().simple().to_string(), number: 0 };
-        let queue = Queue { waiting: Vec::new(), free: (0..writers).map(writer).collect() };
-        Self { queue: Mutex::new(queue) }
+        let queue = Queue { waiting: Vec::new(), free: (0..writers).map(writer).collect(), under_way: 0 };
+        Self { queue: Mutex::new(queue), prompt, patience }
     }
 
     /// Writes, with what others write meanwhile. `send` is given the writer, the number and the writes. A Ctrl-C that
@@ -93,14 +120,24 @@ impl Lane {
         let slot = Arc::new(Slot::default());
         let mut lead = {
             let mut queue = lock(&self.queue);
-            let lead = queue.free.pop();
+            let lead = if queue.under_way < self.prompt { queue.writer() } else { None };
             queue.waiting.push(Waiting { write, slot: Arc::clone(&slot), leads: lead.is_some() });
             lead
         };
         let mut interrupted = false;
+        let mut patient = !self.patience.is_zero();
         loop {
             let Some(mut writer) = lead.take() else {
-                let told = slot.wait(|| interrupted |= away.interrupted());
+                let told = if patient {
+                    slot.wait_for(self.patience)
+                } else {
+                    slot.wait(|| interrupted |= away.interrupted())
+                };
+                if patient && told.lead.is_none() && told.done.is_none() {
+                    lead = lock(&self.queue).hasten(&slot);
+                    patient = false;
+                    continue;
+                }
                 if let Some(done) = told.done {
                     if let Some(writer) = told.lead {
                         self.release(writer);
@@ -137,12 +174,31 @@ impl Lane {
                 next.leads = true;
                 next.slot.tell(|told| told.lead = Some(writer));
             }
-            None => queue.free.push(writer),
+            None => {
+                queue.free.push(writer);
+                queue.under_way -= 1;
+            }
         }
     }
 }
 
 impl Queue {
+    fn writer(&mut self) -> Option<Writer> {
+        let writer = self.free.pop()?;
+        self.under_way += 1;
+        Some(writer)
+    }
+
+    /// A writer for one that still waits and has none.
+    fn hasten(&mut self, own: &Arc<Slot>) -> Option<Writer> {
+        let at = self.waiting.iter().position(|one| Arc::ptr_eq(&one.slot, own) && !one.leads)?;
+        let writer = self.writer()?;
+        if let Some(one) = self.waiting.get_mut(at) {
+            one.leads = true;
+        }
+        Some(writer)
+    }
+
     /// Those that go out now, that one among them, in the order in which they came. `None`: it has gone out.
     fn take(&mut self, own: &Arc<Slot>) -> Option<Vec<Waiting>> {
         if !self.waiting.iter().any(|one| Arc::ptr_eq(&one.slot, own)) {
@@ -237,6 +293,47 @@ mod tests {
             }
         });
         assert_eq!(*sent.lock().unwrap(), [(1, 1), (2, 7)]);
+    }
+
+    /// Two senders that are out until `back`, and then `more` that come; returns how many writes each request had.
+    fn sent(lane: &Lane, more: u64, back: impl Fn(&[usize]) -> bool + Sync) -> Vec<usize> {
+        let sent = Mutex::new(Vec::new());
+        let send = |_: &str, _: u64, writes: Vec<Write>| {
+            let first = {
+                let mut sent = lock(&sent);
+                sent.push(writes.len());
+                sent.len() <= 2
+            };
+            while first && !back(&lock(&sent)) {
+                std::thread::yield_now();
+            }
+            Ok(writes.iter().map(|_| Ok(Wrote::Done)).collect())
+        };
+        std::thread::scope(|scope| {
+            let come = |_| _ = scope.spawn(|| lane.run(Write::RemoveBreakpoint(1), &away(), send).unwrap());
+            for at in 1..=2 {
+                come(at);
+                while lock(&sent).len() < at as usize {
+                    std::thread::yield_now();
+                }
+            }
+            (0..more).for_each(come);
+        });
+        sent.into_inner().unwrap()
+    }
+
+    #[test]
+    fn what_comes_while_enough_requests_are_under_way_waits_for_one_of_them() {
+        let lane = Lane::gathering(8, 2, Duration::from_secs(3600));
+        assert_eq!(sent(&lane, 6, |sent| sent.len() > 2 || lock(&lane.queue).waiting.len() == 6), [1, 1, 6]);
+        assert_eq!(lock(&lane.queue).under_way, 0);
+    }
+
+    #[test]
+    fn another_request_goes_out_where_those_under_way_are_not_back_soon() {
+        let lane = Lane::gathering(8, 2, Duration::from_millis(1));
+        let all = sent(&lane, 6, |sent| sent.iter().sum::<usize>() == 8);
+        assert_eq!((all.iter().sum::<usize>(), lock(&lane.queue).free.len()), (8, 8));
     }
 
     #[test]

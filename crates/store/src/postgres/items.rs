@@ -219,8 +219,9 @@ fn assigned(assign: &Assign) -> Json {
     let Assign { wanted, limit, at: _, hold } = assign;
     match wanted {
         Wanted::These(ids) => json!({ "verb": "assign", "ids": ids, "limit": limit, "hold": hold }),
-        Wanted::OfPools { pools, flows, host, but } => json!({
-            "verb": "assign", "pools": pools, "flows": flows, "host": host, "but": but, "limit": limit, "hold": hold,
+        Wanted::OfPools { pools, flows, host, but, lapsed } => json!({
+            "verb": "assign", "pools": pools, "flows": flows, "host": host, "but": but, "lapsed": lapsed,
+            "limit": limit, "hold": hold,
         }),
     }
 }

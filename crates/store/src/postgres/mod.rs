@@ -63,6 +63,10 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(40);
 /// How long it is waited for by those who only look whether anything happened.
 const GLANCE: Duration = Duration::from_millis(500);
+/// So many requests with writes of executions go out at once, and another one when something has waited so long: where
+/// commits are fast, they go out together and cost less; where they are slow, they share the syncs of the database.
+const PROMPT: usize = 2;
+const PATIENCE: Duration = Duration::from_micros(500);
 /// Writes with more bytes than this in a value let others pass.
 const LARGE: u64 = 64 << 10;
 
@@ -133,7 +137,7 @@ impl Postgres {
             places: Places::default(),
             bell: bell::Bell::default(),
             asks: Mutex::default(),
-            lanes: [Lane::new(8), Lane::new(2), Lane::new(1)],
+            lanes: [Lane::gathering(8, PROMPT, PATIENCE), Lane::new(2), Lane::new(1)],
             away: Away::new(&path, &Settings::from_env()?),
             ahead: Ahead::default(),
             seal,

@@ -217,6 +217,9 @@ impl Postgres {
     /// Who takes up what has an owner must know it to be gone, where its lease is not over. Returns the owner that is.
     fn hold_on(&self, one: &mut Write) -> Result<Option<String>> {
         let Write::Claim(id, _, expected, ..) = one else { return Ok(None) };
+        if kitaru_core::ids::takes(*expected) == 0 {
+            return Ok(None);
+        }
         let row = self.read(|db| {
             let text = "SELECT owner, held_until(lease_until) > now_ms() FROM executions WHERE id = $1 AND epoch = $2";
             db.find(text, &[id.as_str().into(), (*expected).into()])

@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, params};
 pub const OF_POOL: &str = "UPDATE executions SET assigned_until = ?2 + ?3 WHERE n IN (
     SELECT n FROM executions INDEXED BY executions_pool
     WHERE pool = ?1 AND status IN ('running', 'interrupted') AND assigned_until <= ?2
-        AND (owner IS NULL OR lease_until <= ?2)
+        AND (owner IS NULL OR ?8 AND lease_until <= ?2)
         AND (?4 = '[]' OR flow IN (SELECT value FROM json_each(?4)))
         AND coalesce(json_extract(entry, '$.host'), ?5) = ?5
         AND id NOT IN (SELECT value FROM json_each(?7))
@@ -34,12 +34,12 @@ pub fn assign(db: &Db, wanted: &Assign) -> Result<Vec<ExecutionId>> {
                 found.extend(given.map(|_| id.clone()));
             }
         }
-        Wanted::OfPools { pools, flows, host, but } => {
+        Wanted::OfPools { pools, flows, host, but, lapsed } => {
             let (flows, but) = (serde_json::to_string(flows)?, serde_json::to_string(but)?);
             for pool in pools {
                 let left = limit.saturating_sub(found.len());
                 let mut update = db.prepare_cached(OF_POOL)?;
-                let rows = update.query_map(params![pool, at, hold, flows, host, left, but], |row| {
+                let rows = update.query_map(params![pool, at, hold, flows, host, left, but, lapsed], |row| {
                     Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
                 })?;
                 let mut of_pool = rows.collect::<rusqlite::Result<Vec<_>>>()?;

@@ -23,7 +23,7 @@ fn left(with: &Fixture, pool: &str, change: impl FnOnce(&mut Created)) -> Execut
 fn of(pools: &[&str], flows: &[&str]) -> Wanted {
     let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let host = kitaru_store::os::host_name();
-    Wanted::OfPools { pools: named(pools), flows: named(flows), host, but: Vec::new() }
+    Wanted::OfPools { pools: named(pools), flows: named(flows), host, but: Vec::new(), lapsed: true }
 }
 
 fn assign(with: &Fixture, wanted: Wanted, limit: usize, at: Millis) -> Vec<ExecutionId> {
@@ -50,7 +50,8 @@ pub fn what_is_not_wanted_is_left_for_others(with: &Fixture) {
     let pool = fresh().to_string();
     let ids: Vec<_> = (0..3).map(|_| left(with, &pool, |_| {})).collect();
     let host = kitaru_store::os::host_name();
-    let wanted = Wanted::OfPools { pools: vec![pool.clone()], flows: Vec::new(), host, but: vec![ids[0].clone()] };
+    let wanted =
+        Wanted::OfPools { pools: vec![pool.clone()], flows: Vec::new(), host, but: vec![ids[0].clone()], lapsed: true };
     let now = with.now();
     assert_eq!(assign(with, wanted, 1, now), ids[1..2]);
     assert_eq!(assign(with, of(&[&pool], &[]), 9, now), [ids[0].clone(), ids[2].clone()]);
@@ -79,8 +80,12 @@ pub fn what_somebody_has_is_given_when_it_was_left_or_its_lease_is_over(with: &F
     }
     let gone = Body::Interrupted(Interrupted { by: "SIGTERM".to_owned(), reused: Vec::new() });
     with.store.append(&stopped, now, 1, vec![gone]).unwrap();
-    // A claim is the end of having been given: what is parked soon after is not kept from anybody.
-    assert_eq!(assign(with, of(&[&pool], &[]), 9, now), [over, stopped.clone()]);
+    // A claim is the end of having been given: what is parked soon after is not kept from anybody. What is held is looked at
+    // where that is wanted.
+    let Wanted::OfPools { pools, flows, host, but, .. } = of(&[&pool], &[]) else { panic!("it is something else") };
+    let left = Wanted::OfPools { pools, flows, host, but, lapsed: false };
+    assert_eq!(assign(with, left, 9, now), std::slice::from_ref(&stopped));
+    assert_eq!(assign(with, of(&[&pool], &[]), 9, now), std::slice::from_ref(&over));
     let claim = Claim { lease_until: now + LEASE, ..with.claim() };
     let events = vec![taken(&claim.owner)];
     with.store.claim(&stopped, now, 1, claim, events).unwrap();

@@ -8,3 +8,6 @@ WHERE status = 'interrupted' AND epoch & 4294967295 = 0 AND parent IS NULL AND f
 DROP INDEX executions_unbegun;
 -- What the workers of a pool have to begin, and what they may have lost.
 CREATE INDEX executions_pool ON executions (pool, n) WHERE pool IS NOT NULL AND status IN ('running', 'interrupted');
+-- The former alone, which is looked for all the time.
+CREATE INDEX executions_begin ON executions (pool, n)
+    WHERE pool IS NOT NULL AND owner IS NULL AND status IN ('running', 'interrupted');

@@ -63,6 +63,8 @@ DECLARE
     v_at bigint := p_n;
     v_id text;
     v_come boolean;
+    v_was boolean;
+    v_is boolean;
 BEGIN
     IF p_anew THEN
         -- Whom it awaits may be about to end: that is waited for, or waits for this one, which it will see.
@@ -70,10 +72,14 @@ BEGIN
     END IF;
     v_come := EXISTS (SELECT 1 FROM awaits LEFT JOIN executions AS other ON other.id = awaits.awaited
         WHERE awaits.n = p_n AND coalesce(other.status IN ('completed', 'failed', 'cancelled'), true));
-    UPDATE executions AS one SET stirred = (one.stirred AND NOT p_anew) OR (one.status IN ('waiting', 'sleeping') AND (v_come
+    -- Its row is this transaction's by now. It is written only where that says something.
+    SELECT one.stirred, (one.stirred AND NOT p_anew) OR (one.status IN ('waiting', 'sleeping') AND (v_come
         OR EXISTS (SELECT 1 FROM waits WHERE waits.n = p_n AND waits.status = 'answered'
-            AND waits.key = ANY (one.parked_on))))
-    WHERE one.n = p_n;
+            AND waits.key = ANY (one.parked_on)))) INTO v_was, v_is
+    FROM executions AS one WHERE one.n = p_n;
+    IF v_is <> v_was THEN
+        UPDATE executions SET stirred = v_is WHERE n = p_n;
+    END IF;
     IF p_anew THEN
         SELECT id INTO v_id FROM executions WHERE n = p_n AND status IN ('completed', 'failed', 'cancelled');
         IF FOUND THEN
@@ -115,16 +121,23 @@ BEGIN
     RETURN true;
 END $$;
 
-CREATE OR REPLACE FUNCTION change_execution(p_n bigint, p_one jsonb) RETURNS void LANGUAGE plpgsql AS $$
+-- `p_claim`: it is taken up with it. One statement, since a row is written anew into all of its indexes with each.
+CREATE OR REPLACE FUNCTION change_execution(p_n bigint, p_one jsonb, p_claim jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE executions AS e SET
+        epoch = CASE WHEN p_claim IS NULL THEN e.epoch ELSE e.epoch + 1 END,
+        lease_until = CASE WHEN p_claim IS NULL THEN e.lease_until ELSE (p_claim->>'lease')::bigint END,
+        last_seq = CASE WHEN p_claim IS NULL THEN e.last_seq ELSE e.last_seq + (p_claim->>'count')::bigint END,
+        updated_at = CASE WHEN p_claim IS NULL THEN e.updated_at ELSE (p_claim->>'at')::bigint END,
+        assigned_until = CASE WHEN p_claim IS NULL THEN e.assigned_until ELSE 0 END,
+        entry = CASE WHEN p_claim IS NULL THEN e.entry ELSE coalesce(p_claim->>'entry', e.entry) END,
         status = coalesce(p_one->>'status', e.status),
         reason = CASE WHEN p_one ? 'reason' THEN p_one->>'reason' ELSE e.reason END,
         awaits = CASE WHEN p_one ? 'reason' THEN (p_one->>'awaits')::boolean ELSE e.awaits END,
         parked_on = CASE WHEN p_one ? 'reason' THEN ARRAY(SELECT jsonb_array_elements_text(p_one->'parked_on'))
             ELSE e.parked_on END,
         wake_at = CASE WHEN p_one ? 'wake_at' THEN (p_one->>'wake_at')::bigint ELSE e.wake_at END,
-        owner = CASE WHEN p_one ? 'owner' THEN p_one->>'owner' ELSE e.owner END,
+        owner = CASE WHEN p_one ? 'owner' THEN p_one->>'owner' WHEN p_claim IS NULL THEN e.owner ELSE p_claim->>'owner' END,
         result = coalesce(p_one->>'result', e.result),
         error = CASE WHEN p_one ? 'error' THEN p_one->>'error' ELSE e.error END,
         stop = CASE WHEN p_one ? 'stop' THEN p_one->>'stop' ELSE e.stop END,
@@ -186,9 +199,10 @@ BEGIN
     END CASE;
 END $$;
 
--- Writes events whose sequences are reserved, and what they change.
-CREATE OR REPLACE FUNCTION record(p_n bigint, p_first bigint, p_epoch bigint, p_at bigint, p_one jsonb, p_payloads text[])
-RETURNS boolean LANGUAGE plpgsql AS $$
+-- Writes events whose sequences are reserved, and what they change. `p_claim`: with what is first changed of the execution
+-- it is taken up.
+CREATE OR REPLACE FUNCTION record(p_n bigint, p_first bigint, p_epoch bigint, p_at bigint, p_one jsonb, p_payloads text[],
+    p_claim jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     v_from integer := (p_one->>'from')::integer;
     v_changes jsonb := p_one->'changes';
@@ -204,11 +218,15 @@ BEGIN
         IF v_change->>'c' = 'calls' THEN
             v_done := change_calls(p_n, p_first, v_change->'rows');
         ELSIF v_change->>'c' = 'execution' THEN
-            PERFORM change_execution(p_n, v_change);
+            PERFORM change_execution(p_n, v_change, p_claim);
+            p_claim := NULL;
         ELSE
             PERFORM change_other(p_n, p_first, p_at, v_change);
         END IF;
     END LOOP;
+    IF p_claim IS NOT NULL THEN
+        PERFORM change_execution(p_n, '{}', p_claim);
+    END IF;
     IF p_one ? 'blobs' THEN
         INSERT INTO blobs (digest, len, chunks, sealed)
         SELECT decode(b.one->>'digest', 'hex'), (b.one->>'len')::bigint, decode(b.one->>'packed', 'hex'),
@@ -320,7 +338,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN not_appended(v_id, v_epoch, v_at);
     END IF;
-    v_done := record(v_n, v_first, v_epoch, v_at, p_one, p_payloads);
+    v_done := record(v_n, v_first, v_epoch, v_at, p_one, p_payloads, NULL);
     RETURN to_jsonb(v_first);
 END $$;
 
@@ -368,7 +386,7 @@ BEGIN
                   UNION ALL SELECT 9223372036854775807, v_from) AS s
         ) AS part WHERE part.before < v_base;
     END IF;
-    PERFORM record(v_n, v_base + 1, v_epoch, (p_one->>'at')::bigint, p_one, p_payloads);
+    PERFORM record(v_n, v_base + 1, v_epoch, (p_one->>'at')::bigint, p_one, p_payloads, NULL);
     RETURN jsonb_build_object('new', v_epoch);
 END $$;
 
@@ -376,19 +394,17 @@ CREATE OR REPLACE FUNCTION write_claim(p_one jsonb, p_payloads text[]) RETURNS j
 DECLARE
     v_id text := p_one->>'id';
     v_epoch bigint := (p_one->>'epoch')::bigint;
-    v_count bigint := (p_one->>'count')::bigint;
     v_at bigint := (p_one->>'at')::bigint;
     v_n bigint;
     v_last bigint;
 BEGIN
     -- Nobody takes up what somebody else holds, whatever the clock of whoever asks says: by the clock here the lease must
     -- have run out, or whoever asks knows its owner to be gone.
-    UPDATE executions AS e SET epoch = e.epoch + 1, owner = p_one->>'owner', lease_until = (p_one->>'lease')::bigint,
-        last_seq = e.last_seq + v_count, updated_at = v_at, assigned_until = 0, entry = coalesce(p_one->>'entry', e.entry)
+    SELECT e.n, e.last_seq INTO v_n, v_last FROM executions AS e
     WHERE e.id = v_id AND e.epoch = v_epoch AND e.status NOT IN ('completed', 'cancelled')
         AND (e.owner IS NULL OR held_until(e.lease_until) <= now_ms() OR e.owner = p_one->>'dead')
         AND stands(p_one, e.n, e.last_seq + 1)
-    RETURNING e.n, e.last_seq INTO v_n, v_last;
+    FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM 1 FROM executions AS e
         WHERE e.id = v_id AND e.epoch = v_epoch AND e.status NOT IN ('completed', 'cancelled')
@@ -402,7 +418,7 @@ BEGIN
             THEN conflict(format('execution %s was taken up by another process, or has ended', v_id))
             ELSE unknown(v_id) END;
     END IF;
-    PERFORM record(v_n, v_last + 1 - v_count, v_epoch + 1, v_at, p_one, p_payloads);
+    PERFORM record(v_n, v_last + 1, v_epoch + 1, v_at, p_one, p_payloads, p_one);
     RETURN to_jsonb(v_epoch + 1);
 END $$;
 
@@ -460,7 +476,7 @@ BEGIN
         RETURN not_there();
     END IF;
     UPDATE executions SET last_seq = v_last + (p_one->>'count')::bigint, updated_at = v_at WHERE n = v_n;
-    PERFORM record(v_n, v_last + 1, v_epoch, v_at, p_one, p_payloads);
+    PERFORM record(v_n, v_last + 1, v_epoch, v_at, p_one, p_payloads, NULL);
     -- Whoever posts decides something that others may wait for.
     PERFORM stir(v_n, false);
     RETURN to_jsonb(v_last + 1);
@@ -487,7 +503,9 @@ BEGIN
 END $$;
 
 -- Gives a worker what it is about to begin. What another one is just giving itself is passed over, and not waited for.
-CREATE OR REPLACE FUNCTION write_assign(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- However many wait, only as many are looked at as are given: in the order of their index.
+CREATE OR REPLACE FUNCTION write_assign(p_one jsonb) RETURNS jsonb LANGUAGE plpgsql
+SET enable_sort = off SET enable_bitmapscan = off AS $$
 DECLARE
     v_now bigint := now_ms();
     v_until bigint := v_now + (p_one->>'hold')::bigint;
@@ -513,15 +531,28 @@ BEGIN
         WITH given AS (
             UPDATE executions SET assigned_until = v_until WHERE n IN (
                 SELECT n FROM executions
-                WHERE pool = v_pool AND status IN ('running', 'interrupted') AND assigned_until <= v_now
-                    AND (owner IS NULL OR held_until(lease_until) <= v_now)
+                WHERE pool = v_pool AND owner IS NULL AND status IN ('running', 'interrupted') AND assigned_until <= v_now
                     AND (v_flows = '{}' OR flow = ANY (v_flows)) AND id <> ALL (v_but)
                     AND coalesce(entry::jsonb->>'host', p_one->>'host') = p_one->>'host'
                 ORDER BY n LIMIT v_left FOR NO KEY UPDATE SKIP LOCKED)
             RETURNING n, id)
         SELECT coalesce(array_agg(id ORDER BY n), '{}') INTO v_some FROM given;
         v_given := v_given || v_some;
-        v_left := v_left - coalesce(array_length(v_some, 1), 0);
+        v_left := v_left - cardinality(v_some);
+        CONTINUE WHEN v_left = 0 OR NOT (p_one->>'lapsed')::boolean;
+        -- What runs is looked at one by one: its leases move all the time, and an index of them would move along.
+        WITH given AS (
+            UPDATE executions SET assigned_until = v_until WHERE n IN (
+                SELECT n FROM executions
+                WHERE pool = v_pool AND owner IS NOT NULL AND status IN ('running', 'interrupted')
+                    AND assigned_until <= v_now AND lease_until <= v_now AND held_until(lease_until) <= v_now
+                    AND (v_flows = '{}' OR flow = ANY (v_flows)) AND id <> ALL (v_but)
+                    AND coalesce(entry::jsonb->>'host', p_one->>'host') = p_one->>'host'
+                ORDER BY n LIMIT v_left FOR NO KEY UPDATE SKIP LOCKED)
+            RETURNING n, id)
+        SELECT coalesce(array_agg(id ORDER BY n), '{}') INTO v_some FROM given;
+        v_given := v_given || v_some;
+        v_left := v_left - cardinality(v_some);
     END LOOP;
     RETURN jsonb_build_object('these', to_jsonb(v_given));
 END $$;
@@ -671,9 +702,11 @@ BEGIN
 END $$;
 
 -- Makes writes that may come twice: see `Store::write_once`. `p_known`: it may have come before, and is looked for first; two
--- that bring the same stand in line for the writer's row. Else it is noticed at the end, where all of it is undone.
+-- that bring the same stand in line for the writer's row. Else it is noticed at the end, where all of it is undone. All that it
+-- looks for it finds by an index: plans are made while tables may be small, and are to be used whatever they were like then.
 CREATE OR REPLACE FUNCTION once(p_writer text, p_number bigint, p_items jsonb, p_payloads text[], p_durable boolean, p_known boolean,
-    p_strict boolean, p_values boolean, p_space integer, p_keys text) RETURNS jsonb LANGUAGE plpgsql AS $$
+    p_strict boolean, p_values boolean, p_space integer, p_keys text) RETURNS jsonb LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     v_last bigint;
     v_n bigint;
