@@ -27,7 +27,7 @@ from kitaru.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from typing import TypeAlias
 
     from kitaru._run import Run
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     Written: TypeAlias = tuple[str, str, str, str, bool]
 
 
+def _nothing() -> None:
+    pass
+
+
 class Identified:
     """A call that has its identity. Made in the synchronous part of the call.
 
@@ -46,6 +50,7 @@ class Identified:
     """
 
     __slots__ = (
+        "asks",
         "bound",
         "call",
         "changed",
@@ -80,6 +85,8 @@ class Identified:
         self.looks = False
         # The execution that its body carries on.
         self.execution: str | None = None
+        # Called before somebody is asked whether it is a call that began.
+        self.asks: Callable[[], None] = _nothing
         self.call = call
         self.watched = watched
         # Of a body that ran elsewhere: the argument that it changed there, and what it raised there, as data.

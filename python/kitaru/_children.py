@@ -31,6 +31,7 @@ from kitaru.errors import (
     KitaruStateError,
     KitaruSuspended,
     KitaruUsageError,
+    Unwind,
 )
 
 if TYPE_CHECKING:
@@ -189,7 +190,8 @@ class Child(Carried):
             digest = _native.blake3((digest or b"") + b"key:" + wished.encode("utf-8", "surrogatepass"))
         try:
             call = run.session.identify(frame.scope, flow.name, "child", digest, opaque, False, False, flow.code())
-            exec_id = run.session.child_id(call) if wished is None else _native.keyed_id(flow.name, wished)
+            keyed = None if wished is None else _native.keyed_id(flow.name, wished)
+            exec_id = run.session.child_id(call, keyed)
             # Before anything of this pass is on record.
             self._before = run.session.standing(call)
         except KitaruError as refusal:
@@ -197,9 +199,14 @@ class Child(Carried):
         super().__init__(run, frame, exec_id, call)
         self.one = Identified(run, frame, Spec(None, flow.name, flow.signature()), flow.name, bound, call)
         self.one.kept = True
+        # By decision it is one that began otherwise.
+        self._adopted = keyed is not None and exec_id != keyed
         # Set when the execution is on record, or its call is over.
         self.there = threading.Event()
         self.one.execution = self.id
+        # Whether somebody is asked first which execution it is.
+        self.asked = False
+        self.one.asks = self._is_asked
         if run.rehearses:
             # Nothing is made and nobody is carried on, but what has ended is its outcome.
             self.one.looks = self._is_over()
@@ -211,6 +218,11 @@ class Child(Carried):
         """The call's key."""
         record = self.run.session.record_of(self.call)
         return record[0] if record is not None else self.flow.name
+
+    def _is_asked(self) -> None:
+        """Lets those go on that wait for its identifier."""
+        self.asked = True
+        self.there.set()
 
     def _is_over(self) -> bool:
         """Whether the execution is there and has an outcome that its call takes as it is."""
@@ -239,7 +251,7 @@ class Child(Carried):
 
     def go_on(self, known: dict[str, Any]) -> tuple[bool, Any, bool]:
         """See :class:`Carried`."""
-        if self.flow._chosen.key is not None:
+        if self.flow._chosen.key is not None and not self._adopted:
             must_be_the_same(self.flow, known, self.flow._chosen.key, self.one.bound)
         if known["status"] == "failed" and self._is_to_run_again(known):
             self.held_at, self.elsewhere = int(known["last_seq"]), False
@@ -271,15 +283,6 @@ class Child(Carried):
         if made.others is None and self.flow._chosen.key is not None and self._is_foreign(describe(self.id)):
             made.others = Others([self.id], 1, ends=True)
         return made
-
-
-def left(exec_id: str) -> dict[str, Any] | None:
-    """A child whose outcome nobody here has yet; ``None`` if it is not there, or was cancelled."""
-    try:
-        known = describe(exec_id)
-    except KitaruNotFoundError:
-        return None
-    return None if known["status"] == "cancelled" else known
 
 
 # How a child leaves its process that somebody has to go on with.
@@ -321,9 +324,14 @@ class ChildHandle(Handle[Any]):
     @property
     def exec_id(self) -> str:
         """The execution's identifier, once the execution is on record."""
-        assert self._child is not None
-        self._child.there.wait()
-        return self._child.id
+        child = self._child
+        assert child is not None
+        child.there.wait()
+        if child.asked:
+            # There is none yet: the flow is held until somebody says which it is, and this part cannot wait for that.
+            child.run.unwinding = True
+            raise Unwind(KitaruPaused(f"{child.flow.name} is asked about", exec_id=child.run.id))
+        return child.id
 
     @property
     def status(self) -> str:

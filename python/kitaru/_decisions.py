@@ -199,31 +199,12 @@ def began(one: Identified, record: int) -> Generator[Step, Any, Any]:
     """What began and has no outcome on record may be this call: an effect that must happen once, or a child
     execution. Of an effect no policy about drift decides that it happens again."""
     run, session = one.run, one.run.session
+    if one.kept:
+        return (yield from _child_left(one))
     key, _, _, _, flow_code = session.drifted(one.call, record)
     pause, differences = session.drift_differences(one.call, record, False, one.bound.text)
     lines = [f"  {path}: {before or '(nothing)'} -> {after or '(nothing)'}" for path, before, after in differences]
     short = run.id[-8:]
-    if one.kept:
-        from kitaru._children import left
-
-        policy = one.spec.on_drift or run.on_drift
-        child = left(session.child_id(one.call, record))
-        if child is None or policy == "rerun":
-            # Of one that is not there, or was cancelled, nothing is lost.
-            return
-        text = "\n".join(
-            [
-                f"{key} began with other inputs, and has not come to its end here: execution {child['id'][-8:]} is "
-                f"{child['status']}.",
-                *lines,
-                *_since(one, flow_code),
-                f"If it is the same, let it go on with the inputs that it has: kitaru resume {short} --on-drift reuse",
-                f"If it is another one, begin that beside it (may cost): kitaru resume {short} --on-drift rerun",
-                f"The one that began stays as it is until: kitaru cancel {child['id'][-8:]}",
-            ]
-        )
-        error = KitaruDivergenceError(text) if policy == "fail" else None
-        return (yield from _ask(one, pause, text, error))
     if lines:
         what = f"{key} began with other inputs, and its outcome is unknown: this may have happened."
     else:
@@ -238,6 +219,36 @@ def began(one: Identified, record: int) -> Generator[Step, Any, Any]:
         ]
     )
     return (yield from _ask(one, pause, text, KitaruInDoubtError(text, exec_id=run.id)))
+
+
+def _child_left(one: Identified) -> Generator[Step, Any, None]:
+    """A child began that the call may be. Pauses, unless none of them is there, or the code says that it is another."""
+    run, session = one.run, one.run.session
+    policy = one.spec.on_drift or run.on_drift
+    found = session.child_left(one.call, run.alone())
+    if found is None or policy == "rerun":
+        return
+    record, child, status = found
+    key, _, _, _, flow_code = session.drifted(one.call, record)
+    pause, differences = session.drift_differences(one.call, record, False, one.bound.text)
+    lines = [f"  {path}: {before or '(nothing)'} -> {after or '(nothing)'}" for path, before, after in differences]
+    what = "began with other inputs" if lines else "began, and is called elsewhere or otherwise now"
+    short = run.id[-8:]
+    text = "\n".join(
+        [
+            f"{key} {what}, and has not come to its end here: execution {child[-8:]} is {status}.",
+            *lines,
+            *_since(one, flow_code),
+            f"If it is the same, let it go on with the inputs that it has: kitaru resume {short} --on-drift reuse",
+            f"If it is another one, begin that beside it (may cost): kitaru resume {short} --on-drift rerun",
+            f"The one that began stays as it is until: kitaru cancel {child[-8:]}",
+        ]
+    )
+    error = KitaruDivergenceError(text) if policy == "fail" else None
+    # Whoever is told of it leaves the flow, which is to be held by then.
+    run.hold(pause, text, error)
+    one.asks()
+    yield from _ask(one, pause, text, error)
 
 
 def reconcile(one: Identified, record: int) -> Generator[Step, Any, Any]:

@@ -508,9 +508,10 @@ class Session:
         """Failed calls on record: sequence, key and message."""
     def retry_at(self, call: int) -> int:
         """When the next try of a call is due whose earlier ones failed; 0: at once."""
-    def child_id(self, call: int, record: int | None = None) -> str:
-        """The execution that a call of a child flow starts or goes on with; with ``record``, that which began as the
-        record at that index."""
+    def child_id(self, call: int, keyed: str | None = None) -> str:
+        """The execution that a call of a child flow starts or goes on with; ``keyed``: that which its key gives it."""
+    def child_left(self, call: int, alone: bool) -> tuple[int, str, str] | None:
+        """A child that began and has not ended for this flow, which the call may be: record, identifier and status."""
     def standing(self, call: int) -> tuple[Literal["none", "open", "dropped", "ended"], int]:
         """What is on record of a call whose body is to run, and since when: nothing, a start without an outcome, an
         outcome that is to be made anew, or one that holds."""

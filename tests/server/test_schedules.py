@@ -66,6 +66,7 @@ def test_a_schedule_is_added_looked_at_steered_and_removed(desk: Lab, server: Se
         ({"inputs": {"topics": "tea"}}, 422, "bad-inputs"),
         ({"overlap": "never"}, 400, "bad-json"),
         ({"deadline_s": 0}, 400, "usage"),
+        ({"name": "x", "pool": ""}, 400, "usage"),
         ({"name": "../x"}, 400, "usage"),
     ]:
         told = server.post("/schedules", {**asked, **more}, status)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lab import Lab
+from lab import KITARU, Lab
 
 SOURCE = """
-import asyncio, os
+import asyncio, os, time
 import kitaru
 from kitaru import checkpoint, flow
 from world import did
@@ -26,9 +26,18 @@ def read(topic, page):
     read(topic, 2)
     return f"about {topic}"
 
+@checkpoint
+def step(topic):
+    return research(topic)
+
 @flow{policy}
 {kind} main():
     return {call}
+
+def named(handle):
+    # Whoever wants to know its name waits for it.
+    did(f"named {handle.exec_id[-8:]}")
+    return handle
 """
 
 CALLS = {
@@ -36,13 +45,20 @@ CALLS = {
     "beside": ("def", "research.run('wasps' if EDITED else 'bees').result()"),
     "async": ("async def", "await research('wasps' if EDITED else 'bees')"),
 }
+# Known by a key, before the edit or after it; in another call's body; the second of two.
+ELSEWHERE = {
+    "keyed": "research.options(key='b' if EDITED else 'a')('wasps' if EDITED else 'bees')",
+    "keyed before": "research('wasps') if EDITED else research.options(key='a')('bees')",
+    "keyed after": "research.options(key='b')('wasps') if EDITED else research('bees')",
+    "in a body": "step('wasps' if EDITED else 'bees')",
+}
 CRASHES = "if not EDITED: os._exit(9)"
 ASKS = "kitaru.wait(schema=bool, name='go')"
 
 
 def left(lab: Lab, how: str, leaves: str = CRASHES, policy: str = "") -> str:
     """The flow whose child was left half done, and that is edited since."""
-    kind, call = CALLS[how]
+    kind, call = CALLS[how] if how in CALLS else ("def", ELSEWHERE[how])
     does = f"await {leaves}" if how == "async" and leaves == ASKS else leaves
     source = SOURCE.replace("{kind}", kind).replace("{leaves}", does).replace("{policy}", policy)
     lab.write("agent.py", source.replace("{call}", call))
@@ -75,6 +91,47 @@ def test_it_is_asked_about_before_another_begins(lab: Lab, how: str, leaves: str
     assert lab.done() == ["bees 1", "bees 2"]
     assert lab.item("show", exec_id)["result"] == "about bees"
     assert children(lab) == {"bees": "completed"}
+
+
+@pytest.mark.parametrize("how", ELSEWHERE)
+def test_it_is_found_wherever_it_began(lab: Lab, how: str) -> None:
+    exec_id = left(lab, how)
+    told = lab.kitaru("resume", exec_id).ok(75)
+    assert "has not come to its end" in told.err, told.err
+    assert lab.done() == ["bees 1"]
+    lab.kitaru("resume", exec_id, "--on-drift", "reuse").ok()
+    assert lab.done() == ["bees 1", "bees 2"]
+    assert lab.item("show", exec_id)["result"] == "about bees"
+    assert children(lab) == {"bees": "completed"}
+
+
+def test_a_flow_that_wants_the_name_of_the_new_one_does_not_wait_for_it(lab: Lab) -> None:
+    source = SOURCE.replace("{kind} research", "def research").replace("{kind} main", "async def main")
+    call = "await named(research.run('wasps' if EDITED else 'bees'))"
+    lab.write("agent.py", source.replace("{policy}", "").replace("{call}", call).replace("{leaves}", CRASHES))
+    lab.kitaru("run", "agent.py:main").ok(9)
+    (lab.folder / "edited").write_text("")
+    before = lab.done()
+    assert "has not come to its end" in lab.kitaru("resume", lab.only()).ok(75).err
+    assert lab.done() == before
+    lab.kitaru("resume", lab.only(), "--on-drift", "reuse").ok()
+    assert lab.item("show", lab.only())["result"] == "about bees"
+
+
+def test_one_that_was_cancelled_hides_no_other(lab: Lab) -> None:
+    call = "research('wasps') if EDITED else [research.run('bees'), research.run('ants')][1].result()"
+    source = SOURCE.replace("{kind}", "def").replace("{policy}", "").replace("{call}", call)
+    lab.write("agent.py", source.replace("{leaves}", "did(f'{topic} is there'); EDITED or time.sleep(60)"))
+    process = lab.spawn(KITARU, "run", "agent.py:main")
+    lab.wait_for("bees is there")
+    lab.wait_for("ants is there")
+    process.kill()
+    process.wait()
+    (lab.folder / "edited").write_text("")
+    topics = {lab.item("show", one)["inputs"]["topic"]: one for one in ids(lab)}
+    lab.kitaru("cancel", topics["bees"]).ok()
+    told = lab.kitaru("resume", lab.only()).ok(75)
+    assert topics["ants"][-8:] in told.err, told.err
 
 
 def test_another_begins_beside_it_when_somebody_says_so(lab: Lab) -> None:

@@ -316,9 +316,14 @@ impl Session {
         self.inner.retry_at(CallId(call))
     }
 
-    #[pyo3(signature = (call, record=None))]
-    fn child_id(&self, py: Python<'_>, call: usize, record: Option<usize>) -> PyResult<String> {
-        Self::out(py, self.inner.child_id(CallId(call), record)).map(|id| id.to_string())
+    #[pyo3(signature = (call, keyed=None))]
+    fn child_id(&self, py: Python<'_>, call: usize, keyed: Option<String>) -> PyResult<String> {
+        Self::out(py, self.inner.child_id(CallId(call), keyed.map(ExecutionId::new))).map(|id| id.to_string())
+    }
+
+    fn child_left(&self, py: Python<'_>, call: usize, alone: bool) -> PyResult<Option<(usize, String, &'static str)>> {
+        let found = Self::out(py, self.inner.child_left(CallId(call), alone))?;
+        Ok(found.map(|(record, id, status)| (record, id.to_string(), status.as_str())))
     }
 
     /// What is on record of a call whose body is to run (`none`, `open`, `dropped`, `ended`), and since when.

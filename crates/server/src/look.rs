@@ -57,7 +57,7 @@ impl Bell {
 /// Looks until the worker is stopped.
 pub fn until_stopped(work: &Work) {
     let (mut seen, mut last, mut rested) = (None, Instant::now(), Duration::ZERO);
-    let mut held = Instant::now();
+    let (mut held, mut spared) = (Instant::now(), PASSING);
     let mut rung = true;
     while !work.is_leaving() {
         let version = work.store.version().ok();
@@ -76,13 +76,14 @@ pub fn until_stopped(work: &Work) {
                 seen = version;
             }
         }
-        // A lease lasts many times as long.
-        let lapsed = held.elapsed() >= PASSING;
-        if lapsed {
-            held = Instant::now();
-        }
+        // A lease lasts many times as long. Looks for what is held keep their distance as well.
+        let lapsed = held.elapsed() >= spared && work.free() > 0;
+        let begun = Instant::now();
         let looked = looked.and_then(|()| look_for_what_begins(work, lapsed));
         let looked = if lapsed { looked.and_then(|()| look_for_what_is_lost(work)) } else { looked };
+        if lapsed {
+            (held, spared) = (begun, (begun.elapsed() * MOST).clamp(PASSING, PASSING * 10));
+        }
         if let Err(error) = looked {
             work.log.complain(&error.code, &format!("worker: error[{}]: {error}", error.code));
         }

@@ -76,6 +76,9 @@ pub fn begin(shared: &Shared, asked: Start, request: Option<String>) -> Result<E
     for before in &asked.pause_before {
         manage::check_before(before)?;
     }
+    if asked.pool.as_deref() == Some("") {
+        return Err(ManageError::new("usage", "a pool has a name: it is empty".to_owned(), None));
+    }
     let deadline = asked.deadline_s.map(manage::deadline_of).transpose()?;
     let store = shared.store.as_ref();
     let flow = manage::runnable(store, &asked.flow)?;

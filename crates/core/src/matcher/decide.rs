@@ -137,34 +137,61 @@ impl Matcher {
         let decided = |ix: usize| {
             let Record { seq, order, .. } = self.records.all[ix];
             let until = state.and_then(|state| state.rerun);
+            // What has no outcome counts from when it began.
             met.anew == Some(seq)
-                || until.is_some_and(|until| order < until && !self.records.decisions.used_since(seq, until))
+                || until.is_some_and(|until| order.max(seq) < until && !self.records.decisions.used_since(seq, until))
         };
         if verdict != Verdict::Run && !instead.is_some_and(decided) {
             return verdict;
         }
         let began = match met.head.kind {
-            CallKind::Child => self.child_left(met),
-            _ => met.once.then(|| self.began_beside(met, alone)).flatten(),
+            // What was said of one of them was said of that one alone.
+            CallKind::Child => self.children_left_by(met, alone).first().copied(),
+            _ => met.once.then(|| self.began_beside(met, alone)).flatten().filter(|ix| !decided(*ix)),
         };
-        match began {
-            Some(record) if !decided(record) => Verdict::Began(record),
-            _ => Verdict::Run,
-        }
+        began.map_or(Verdict::Run, Verdict::Began)
     }
 
-    /// A child of that name in this scope that began, has not ended, and is no other call's of this pass: what it has done
-    /// so far was paid for, and it may go on beside a new one.
-    fn child_left(&self, met: &Met) -> Option<usize> {
+    /// The children that a call may be which is one of [`Verdict::Began`]: the store knows which of them are there.
+    pub fn children_left(&self, id: CallId, alone: bool) -> Vec<usize> {
+        self.met(id).map(|met| self.children_left_by(met, alone)).unwrap_or_default()
+    }
+
+    /// Children of that name that began, have not ended, and are no other call's of this pass: what they have done so far
+    /// was paid for, and they may go on beside a new one. Those in this scope, in one that it stands for, or in one that a
+    /// sibling stood for which is gone; where nothing else is alive, those in any scope that this pass has not entered.
+    fn children_left_by(&self, met: &Met, alone: bool) -> Vec<usize> {
         let own = self.records.fork.as_ref().map_or(0, |fork| fork.own);
-        self.records.by_scope.get(&met.head.scope)?.iter().copied().find(|ix| {
+        let head = &met.head;
+        let here = self.records.scope(&head.scope);
+        let may_be = |ix: &usize| {
             let record = &self.records.all[*ix];
+            let about = || self.records.decisions.about(record.seq, &head.name, &head.inputs);
             record.is_child_left()
                 && record.seq > own
-                && record.call.name == met.head.name
+                && record.call.name == head.name
                 && !self.is_taken(*ix)
                 && !self.is_replaced(*ix)
-        })
+                && about() != Some(DriftDecision::Rerun)
+        };
+        let is_near = |scope: &ScopeId| {
+            let beside = |there: &ScopeOpened| {
+                here.is_some_and(|here| {
+                    (there.parent, &there.kind, &there.name) == (here.parent, &here.kind, &here.name)
+                        && !self.claimed_scopes.contains(scope)
+                })
+            };
+            *scope == head.scope
+                || self.stand_ins.get(&met.asker) == Some(scope)
+                || self.records.scope(scope).is_some_and(beside)
+                || (alone && !self.is_entered(*scope))
+        };
+        let all = 0..self.records.all.len();
+        let mut found: Vec<usize> =
+            all.filter(may_be).filter(|ix| is_near(&self.records.all[*ix].call.scope)).collect();
+        // Those of its own place first.
+        found.sort_by_key(|ix| self.records.all[*ix].call.scope != head.scope);
+        found
     }
 
     /// A declared effect that this call may be, though not by its identity, and that somebody may have decided about.

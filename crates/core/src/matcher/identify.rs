@@ -74,10 +74,12 @@ impl Matcher {
             body,
         };
         // By decision it is a child that began with other inputs, and goes on with those: by its identity it is found.
+        let mut adopted = false;
         if let Some(record) = exact.map(|ix| &self.records.all[ix])
             && record.call.body != body
             && record.is_child_left()
         {
+            adopted = true;
             head = CallHead { key: String::new(), code: head.code, ..record.call.clone() };
         }
         if let Some(ix) = exact {
@@ -92,7 +94,7 @@ impl Matcher {
         let is_step = ask.kind != CallKind::Reading;
         self.steps += u32::from(is_step);
         let step = if is_step { self.steps } else { 0 };
-        self.met.push(Met { head, exact, once: ask.once, asker: ask.scope, count, nth, step, anew });
+        self.met.push(Met { head, exact, once: ask.once, asker: ask.scope, count, nth, step, anew, adopted });
         CallId(self.met_before + self.met.len() - 1)
     }
 }

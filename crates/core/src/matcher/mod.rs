@@ -95,6 +95,8 @@ struct Met {
     step: u32,
     /// The record that it is not, as somebody decided.
     anew: Option<Seq>,
+    /// By decision it is a child that began with other inputs.
+    adopted: bool,
 }
 
 #[derive(Debug, Default)]
@@ -184,6 +186,11 @@ impl Matcher {
         let met = self.met(id)?;
         let renewed = self.record_of(id).map_or(0, |record| record.renewed);
         Some(met.head.body.child("child", "", &[], renewed))
+    }
+
+    /// The record of a child that began with other inputs, and which the call is by decision.
+    pub fn adopted(&self, id: CallId) -> Option<&Record> {
+        self.met(id).filter(|met| met.adopted).and_then(|met| met.exact).map(|ix| &self.records.all[ix])
     }
 
     /// The call as met.

@@ -68,6 +68,12 @@ pub fn add_schedule(store: &dyn Store, new: NewSchedule, by: &str, now: Millis) 
             format!("{name:?} is no name of a schedule: it has letters, digits and . _ - in it, 64 at the most");
         return Err(ManageError::new("usage", message, None));
     }
+    if new.deadline.is_some_and(|deadline| deadline < 1) {
+        return Err(ManageError::new("usage", "a deadline is above 0: 90s, 15m, 2h".to_owned(), None));
+    }
+    if new.pool.as_deref() == Some("") {
+        return Err(ManageError::new("usage", "a pool has a name: it is empty".to_owned(), None));
+    }
     if new.entry.module.is_none() {
         let message = format!("{} was defined in a notebook or at a prompt: no other process can load it", new.flow);
         return Err(ManageError::new("unknown-flow", message, Some("put it into a file".to_owned())));

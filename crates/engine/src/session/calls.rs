@@ -10,7 +10,7 @@ use kitaru_core::matcher::{Ask, CallId};
 use kitaru_core::pass::Effective;
 pub use kitaru_core::pass::{Asked, Started};
 use kitaru_core::records::{Record, State};
-use kitaru_core::{Body, ExecutionId, Millis, ScopeId, Seq};
+use kitaru_core::{Body, Millis, ScopeId, Seq};
 
 /// A call as Python describes it.
 #[derive(Clone, Debug)]
@@ -175,9 +175,13 @@ impl Session {
     /// begins in any case.
     pub fn start(&self, call: CallId, inputs: Option<String>, once: bool, look: bool) -> Result<Begun> {
         self.must_be_open()?;
-        let inputs = inputs.map(json).transpose()?;
+        let mut inputs = inputs.map(json).transpose()?;
         let now = self.now();
         self.lock().must_not_stop(self.id())?;
+        if let Some(record) = self.lock().pass.matcher.adopted(call) {
+            // It goes on with those that it has.
+            inputs.clone_from(&record.inputs);
+        }
         if look && self.holds_back(call, inputs.as_ref())? {
             return Ok(Begun::Held);
         }
@@ -276,21 +280,6 @@ impl Session {
     /// When the next try of a call is due whose earlier ones failed; 0: at once.
     pub fn retry_at(&self, call: CallId) -> Millis {
         self.lock().pass.matcher.record_of(call).map_or(0, |record| record.retry_at)
-    }
-
-    /// The identifier of the execution that a call of a child flow starts or goes on with. Of a call that a replay keeps
-    /// it is the child of the execution that made the call. With `ix`: of the child that began as that record.
-    pub fn child_id(&self, call: CallId, ix: Option<usize>) -> Result<ExecutionId> {
-        let inner = self.lock();
-        if let Some(ix) = ix {
-            let scope = inner.pass.matcher.records.all.get(ix).ok_or_else(stale)?.child_scope();
-            return Ok(ExecutionId::child_of(self.id(), &scope));
-        }
-        let scope = inner.pass.matcher.child_scope(call).ok_or_else(stale)?;
-        let record = inner.pass.matcher.record_of(call).filter(|record| record.state.is_served());
-        let sources = inner.pass.matcher.records.fork.iter().flat_map(|fork| &fork.sources);
-        let source = record.and_then(|record| sources.into_iter().find(|(upto, _)| record.seq <= *upto));
-        Ok(ExecutionId::child_of(source.map_or(self.id(), |(_, id)| id), &scope))
     }
 
     /// What is on record of a call whose body is to run: a word, and when its body began last. `none`: nothing; `open`:

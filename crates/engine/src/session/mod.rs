@@ -6,6 +6,7 @@
 //! the tasks and threads are, in Python.
 
 mod calls;
+mod children;
 mod ends;
 mod holds;
 mod turns;

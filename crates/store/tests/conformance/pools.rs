@@ -80,8 +80,8 @@ pub fn what_somebody_has_is_given_when_it_was_left_or_its_lease_is_over(with: &F
     }
     let gone = Body::Interrupted(Interrupted { by: "SIGTERM".to_owned(), reused: Vec::new() });
     with.store.append(&stopped, now, 1, vec![gone]).unwrap();
-    // A claim is the end of having been given: what is parked soon after is not kept from anybody. What is held is looked at
-    // where that is wanted.
+    // A claim is the end of having been given: what is parked soon after is not kept from anybody. What is held is
+    // looked at where that is wanted.
     let Wanted::OfPools { pools, flows, host, but, .. } = of(&[&pool], &[]) else { panic!("it is something else") };
     let left = Wanted::OfPools { pools, flows, host, but, lapsed: false };
     assert_eq!(assign(with, left, 9, now), std::slice::from_ref(&stopped));
@@ -92,6 +92,18 @@ pub fn what_somebody_has_is_given_when_it_was_left_or_its_lease_is_over(with: &F
     with.store.append(&stopped, now, 2, vec![completed()]).unwrap();
     assert_eq!(assign(with, Wanted::These(vec![kept.clone(), stopped, fresh()]), 9, now), std::slice::from_ref(&kept));
     assert_eq!(assign(with, Wanted::These(vec![kept]), 9, now), []);
+}
+
+pub fn what_was_begun_is_not_left_for_all_that_was_not(with: &Fixture) {
+    let pool = fresh().to_string();
+    let begun = left(with, &pool, |_| {});
+    let now = with.now();
+    let claim = Claim { lease_until: now - 3_600_000, ..with.claim() };
+    let events = vec![taken(&claim.owner)];
+    with.store.claim(&begun, now, 0, claim, events).unwrap();
+    let waiting: Vec<_> = (0..3).map(|_| left(with, &pool, |_| {})).collect();
+    assert_eq!(assign(with, of(&[&pool], &[]), 1, now), [begun]);
+    assert_eq!(assign(with, of(&[&pool], &[]), 2, now), waiting[..2]);
 }
 
 pub fn what_is_on_another_machine_is_left_to_that_one(with: &Fixture) {

@@ -47,6 +47,7 @@ macro_rules! suite {
             pools:
                 what_a_pool_has_is_given_once_the_oldest_first
                 what_is_not_wanted_is_left_for_others
+                what_was_begun_is_not_left_for_all_that_was_not
                 what_was_given_and_not_taken_up_is_given_to_another_later
                 what_somebody_has_is_given_when_it_was_left_or_its_lease_is_over
                 what_is_on_another_machine_is_left_to_that_one

@@ -168,7 +168,7 @@ BEGIN
         WHERE n = p_n AND key = p_one->>'key';
     WHEN 'drop' THEN
         UPDATE calls SET status = 'dropped', reused = false
-        WHERE n = p_n AND seq IN (SELECT value::bigint FROM jsonb_array_elements_text(p_one->'records'));
+        WHERE n = p_n AND seq = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(p_one->'records')));
     WHEN 'reused' THEN
         UPDATE calls AS c SET reused = NOT c.reused WHERE c.n = p_n AND c.reused <> EXISTS
             (SELECT 1 FROM jsonb_array_elements(p_one->'ranges') AS r(one)
@@ -528,24 +528,26 @@ BEGIN
             JOIN executions ON executions.id = i.one WHERE assigned_until = v_until), '[]'));
     END IF;
     FOR v_pool IN SELECT jsonb_array_elements_text(p_one->'pools') LOOP
+        IF (p_one->>'lapsed')::boolean THEN
+            -- First what was begun, however much waits that was not. What runs is looked at one by one: its leases move all
+            -- the time, and an index of them would move along.
+            WITH given AS (
+                UPDATE executions SET assigned_until = v_until WHERE n IN (
+                    SELECT n FROM executions
+                    WHERE pool = v_pool AND owner IS NOT NULL AND status IN ('running', 'interrupted')
+                        AND assigned_until <= v_now AND lease_until <= v_now AND held_until(lease_until) <= v_now
+                        AND (v_flows = '{}' OR flow = ANY (v_flows)) AND id <> ALL (v_but)
+                        AND coalesce(entry::jsonb->>'host', p_one->>'host') = p_one->>'host'
+                    ORDER BY n LIMIT v_left FOR NO KEY UPDATE SKIP LOCKED)
+                RETURNING n, id)
+            SELECT coalesce(array_agg(id ORDER BY n), '{}') INTO v_some FROM given;
+            v_given := v_given || v_some;
+            v_left := v_left - cardinality(v_some);
+        END IF;
         WITH given AS (
             UPDATE executions SET assigned_until = v_until WHERE n IN (
                 SELECT n FROM executions
                 WHERE pool = v_pool AND owner IS NULL AND status IN ('running', 'interrupted') AND assigned_until <= v_now
-                    AND (v_flows = '{}' OR flow = ANY (v_flows)) AND id <> ALL (v_but)
-                    AND coalesce(entry::jsonb->>'host', p_one->>'host') = p_one->>'host'
-                ORDER BY n LIMIT v_left FOR NO KEY UPDATE SKIP LOCKED)
-            RETURNING n, id)
-        SELECT coalesce(array_agg(id ORDER BY n), '{}') INTO v_some FROM given;
-        v_given := v_given || v_some;
-        v_left := v_left - cardinality(v_some);
-        CONTINUE WHEN v_left = 0 OR NOT (p_one->>'lapsed')::boolean;
-        -- What runs is looked at one by one: its leases move all the time, and an index of them would move along.
-        WITH given AS (
-            UPDATE executions SET assigned_until = v_until WHERE n IN (
-                SELECT n FROM executions
-                WHERE pool = v_pool AND owner IS NOT NULL AND status IN ('running', 'interrupted')
-                    AND assigned_until <= v_now AND lease_until <= v_now AND held_until(lease_until) <= v_now
                     AND (v_flows = '{}' OR flow = ANY (v_flows)) AND id <> ALL (v_but)
                     AND coalesce(entry::jsonb->>'host', p_one->>'host') = p_one->>'host'
                 ORDER BY n LIMIT v_left FOR NO KEY UPDATE SKIP LOCKED)
