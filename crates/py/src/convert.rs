@@ -2,6 +2,7 @@
 
 use crate::errors::raise_code;
 use kitaru_core::event::{Await, CallKind, ErrorData, Usage};
+use kitaru_core::matcher::Verdict;
 use kitaru_core::{Digest, ExecutionId, ScopeId, Value};
 use pyo3::prelude::*;
 
@@ -55,4 +56,21 @@ pub fn call_kind(py: Python<'_>, word: &str) -> PyResult<CallKind> {
         "client" => CallKind::Client,
         other => return Err(raise_code(py, "misuse", &format!("no call kind {other:?}"))),
     })
+}
+
+/// A verdict's name, and the index of a record (or 0).
+pub fn verdict(verdict: Verdict) -> (&'static str, usize) {
+    match verdict {
+        Verdict::Run => ("run", 0),
+        Verdict::Reuse(record) => ("reuse", record),
+        Verdict::Park(record) => ("park", record),
+        Verdict::Open(record) => ("open", record),
+        Verdict::Drift { record, moved: false } => ("drift", record),
+        Verdict::Drift { record, moved: true } => ("moved", record),
+        Verdict::InDoubt(record) => ("in_doubt", record),
+        Verdict::Began(record) => ("began", record),
+        Verdict::Volatile(record) => ("volatile", record),
+        Verdict::Mutated(record) => ("mutated", record),
+        Verdict::RaceDiverged { served } => ("race", served),
+    }
 }

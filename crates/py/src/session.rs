@@ -1,13 +1,15 @@
 //! `Session`: one execution that this process owns, for Python. Scopes are 16 bytes, calls are integers,
 //! values are JSON texts.
 
-use crate::convert::{AwaitTuple, ErrorTuple, UsageTuple, awaits, call_kind, digest, error_data, scope, usage};
+use crate::convert::{
+    AwaitTuple, ErrorTuple, UsageTuple, awaits, call_kind, digest, error_data, scope, usage, verdict,
+};
 use crate::errors::{raise_code, raised};
 use crate::values::Written;
 use kitaru_core::ExecutionId;
 use kitaru_core::delivery::Next;
 use kitaru_core::event::{Inputs, Outcome, PauseReason, Stop};
-use kitaru_core::matcher::{CallId, Verdict};
+use kitaru_core::matcher::CallId;
 use kitaru_engine::session::{Begun, Ended, Given, News, Question, Served, Session as Inner};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -112,19 +114,7 @@ impl Session {
     /// The verdict's name, a record's index (or 0), and its place in delivery order (or 0).
     fn decide(&self, py: Python<'_>, call: usize, alone: bool) -> PyResult<(&'static str, usize, u64)> {
         let asked = Self::out(py, self.inner.decide(CallId(call), alone))?;
-        let (word, record) = match asked.verdict {
-            Verdict::Run => ("run", 0),
-            Verdict::Reuse(record) => ("reuse", record),
-            Verdict::Park(record) => ("park", record),
-            Verdict::Open(record) => ("open", record),
-            Verdict::Drift { record, moved: false } => ("drift", record),
-            Verdict::Drift { record, moved: true } => ("moved", record),
-            Verdict::InDoubt(record) => ("in_doubt", record),
-            Verdict::Began(record) => ("began", record),
-            Verdict::Volatile(record) => ("volatile", record),
-            Verdict::Mutated(record) => ("mutated", record),
-            Verdict::RaceDiverged { served } => ("race", served),
-        };
+        let (word, record) = verdict(asked.verdict);
         Ok((word, record, asked.order))
     }
 

@@ -61,30 +61,33 @@ CREATE OR REPLACE FUNCTION stir_awaiting(p_id text) RETURNS void LANGUAGE sql AS
 CREATE OR REPLACE FUNCTION stir(p_n bigint, p_anew boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_at bigint := p_n;
-    v_id text;
-    v_come boolean;
-    v_was boolean;
+    v_one record;
+    v_awaits boolean;
     v_is boolean;
 BEGIN
-    IF p_anew THEN
+    -- Its row is this transaction's by now.
+    SELECT id, status, stirred, parked_on, parent, detached INTO v_one FROM executions WHERE n = p_n;
+    v_awaits := EXISTS (SELECT 1 FROM awaits WHERE n = p_n);
+    IF p_anew AND v_awaits THEN
         -- Whom it awaits may be about to end: that is waited for, or waits for this one, which it will see.
         PERFORM 1 FROM executions WHERE id IN (SELECT awaited FROM awaits WHERE n = p_n) ORDER BY id FOR SHARE;
     END IF;
-    v_come := EXISTS (SELECT 1 FROM awaits LEFT JOIN executions AS other ON other.id = awaits.awaited
-        WHERE awaits.n = p_n AND coalesce(other.status IN ('completed', 'failed', 'cancelled'), true));
-    -- Its row is this transaction's by now. It is written only where that says something.
-    SELECT one.stirred, (one.stirred AND NOT p_anew) OR (one.status IN ('waiting', 'sleeping') AND (v_come
-        OR EXISTS (SELECT 1 FROM waits WHERE waits.n = p_n AND waits.status = 'answered'
-            AND waits.key = ANY (one.parked_on)))) INTO v_was, v_is
-    FROM executions AS one WHERE one.n = p_n;
-    IF v_is <> v_was THEN
+    v_is := v_one.stirred AND NOT p_anew;
+    IF NOT v_is AND v_one.status IN ('waiting', 'sleeping') THEN
+        v_is := v_awaits AND EXISTS (SELECT 1 FROM awaits LEFT JOIN executions AS other ON other.id = awaits.awaited
+                WHERE awaits.n = p_n AND coalesce(other.status IN ('completed', 'failed', 'cancelled'), true))
+            OR EXISTS (SELECT 1 FROM waits WHERE waits.n = p_n AND waits.status = 'answered'
+                AND waits.key = ANY (v_one.parked_on));
+    END IF;
+    -- It is written only where that says something.
+    IF v_is <> v_one.stirred THEN
         UPDATE executions SET stirred = v_is WHERE n = p_n;
     END IF;
-    IF p_anew THEN
-        SELECT id INTO v_id FROM executions WHERE n = p_n AND status IN ('completed', 'failed', 'cancelled');
-        IF FOUND THEN
-            PERFORM stir_awaiting(v_id);
-        END IF;
+    IF p_anew AND v_one.status IN ('completed', 'failed', 'cancelled') THEN
+        PERFORM stir_awaiting(v_one.id);
+    END IF;
+    IF v_one.parent IS NULL OR v_one.detached THEN
+        RETURN;
     END IF;
     FOR v_deep IN 1..1000 LOOP
         SELECT above.n INTO v_at FROM executions AS one JOIN executions AS above ON above.id = one.parent
