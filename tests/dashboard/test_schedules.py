@@ -102,7 +102,6 @@ def test_a_tick_is_seen_when_it_starts_and_how_it_went(browser: Browser, desk: L
         asked = {"flow": "report", "cron": "* * * * *", "inputs": {"topic": "<i>tea</i>"}, "name": "often"}
         server.post("/schedules", asked, 201)
         one = row(page, "often")
-        expect(one).to_contain_text("none yet")
         # The next minute comes by itself.
         expect(one).to_contain_text("completed", timeout=90_000)
         one.get_by_text("Ticks, inputs and executions").click()
@@ -111,6 +110,11 @@ def test_a_tick_is_seen_when_it_starts_and_how_it_went(browser: Browser, desk: L
         assert page.evaluate("window.__same"), "the page was loaded again"
         server.post("/schedules/often/pause", {})
         expect(one).to_contain_text("paused")
+        more = {"name": "nightly", "cron": "@yearly", "pool": "<i>nights</i>", "deadline_s": 90}
+        server.post("/schedules", {**asked, **more}, 201)
+        row(page, "nightly").get_by_text("Ticks, inputs and executions").click()
+        expect(row(page, "nightly")).to_contain_text("In the pool <i>nights</i>.")
+        expect(row(page, "nightly")).to_contain_text("works for 1 min 30 s at the most")
         one.get_by_role("link", name="The last execution of often: completed").click()
         expect(page.get_by_role("region", name="State")).to_contain_text("Completed.")
         watched.open("/schedules")

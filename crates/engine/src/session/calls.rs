@@ -12,6 +12,9 @@ pub use kitaru_core::pass::{Asked, Started};
 use kitaru_core::records::{Record, State};
 use kitaru_core::{Body, Millis, ScopeId, Seq};
 
+/// So often the start of a child is written again with whatever else fails to be.
+const RIDES: usize = 8;
+
 /// A call as Python describes it.
 #[derive(Clone, Debug)]
 pub struct Given<'a> {
@@ -185,7 +188,7 @@ impl Session {
         if look && self.holds_back(call, inputs.as_ref())? {
             return Ok(Begun::Held);
         }
-        let (started, intent, owes) = {
+        let (started, intent, owes, is_child) = {
             let mut inner = self.lock();
             inner.must_not_stop(self.id())?;
             let head = inner.pass.matcher.head(call).ok_or_else(stale)?;
@@ -198,12 +201,19 @@ impl Session {
             let owes = inner.owes_readings() || is_child;
             let started = inner.pass.start(call, inputs, once, now).ok_or_else(stale)?;
             let (started, intent) = started.map_err(bad)?;
-            (started, intent, owes)
+            (started, intent, owes, is_child)
         };
         if once || owes {
             self.write(intent)?;
         }
-        Ok(Begun::Started(started))
+        // Another thread may have taken the start along in a commit that failed: then it rides again.
+        for _ in 0..RIDES {
+            if !is_child || self.record_of(call).is_none_or(|(_, seq)| seq > 0) {
+                return Ok(Begun::Started(started));
+            }
+            self.write(Vec::new())?;
+        }
+        Err(EngineError::Misuse("the start of a child was not written".to_owned()))
     }
 
     /// The call with that key has consumed something. Durable with its end, or with the next beat of the heart.

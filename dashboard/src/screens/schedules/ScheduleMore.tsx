@@ -52,6 +52,11 @@ export function ScheduleMore({ of }: { of: Schedule }) {
               : 'Of missed ticks the latest is made up for.'}
           </li>
           {of.deadline_s !== null && <li>Each works for {span(of.deadline_s * 1_000)} at the most.</li>}
+          {of.pool !== 'default' && (
+            <li className="wrap-anywhere">
+              In the pool <code className="font-mono">{of.pool}</code>.
+            </li>
+          )}
           <li className="wrap-anywhere">
             Labels:{' '}
             {[label(of.name), ...of.tags].map((tag, at) => (
