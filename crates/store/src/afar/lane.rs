@@ -20,9 +20,9 @@ const MOST: usize = 512;
 /// See the module.
 pub struct Lane {
     queue: Mutex<Queue>,
-    /// So many requests go out as soon as there is something to send.
-    prompt: usize,
-    /// A further one goes out once something has waited this long for one of those to be back.
+    /// So many writers are kept back, while the others send as soon as there is something to send.
+    spare: usize,
+    /// One of them sends once something has waited this long for one of the others to be back.
     patience: Duration,
 }
 
@@ -30,8 +30,6 @@ pub struct Lane {
 struct Queue {
     waiting: Vec<Waiting>,
     free: Vec<Writer>,
-    /// Writers that are not free.
-    under_way: usize,
 }
 
 /// The other side knows a writer by its name, and its last request by the number.
@@ -105,8 +103,8 @@ impl Lane {
     /// The same, of which only `prompt` send at once: another one sends what has waited for those as long as `patience`.
     pub fn gathering(writers: usize, prompt: usize, patience: Duration) -> Self {
         let writer = |_| Writer { name: uuid::Uuid::now_v7().simple().to_string(), number: 0 };
-        let queue = Queue { waiting: Vec::new(), free: (0..writers).map(writer).collect(), under_way: 0 };
-        Self { queue: Mutex::new(queue), prompt, patience }
+        let queue = Queue { waiting: Vec::new(), free: (0..writers).map(writer).collect() };
+        Self { queue: Mutex::new(queue), spare: writers.saturating_sub(prompt), patience }
     }
 
     /// Writes, with what others write meanwhile. `send` is given the writer, the number and the writes. A Ctrl-C that
@@ -120,7 +118,7 @@ impl Lane {
         let slot = Arc::new(Slot::default());
         let mut lead = {
             let mut queue = lock(&self.queue);
-            let lead = if queue.under_way < self.prompt { queue.writer() } else { None };
+            let lead = if queue.free.len() > self.spare { queue.free.pop() } else { None };
             queue.waiting.push(Waiting { write, slot: Arc::clone(&slot), leads: lead.is_some() });
             lead
         };
@@ -174,25 +172,16 @@ impl Lane {
                 next.leads = true;
                 next.slot.tell(|told| told.lead = Some(writer));
             }
-            None => {
-                queue.free.push(writer);
-                queue.under_way -= 1;
-            }
+            None => queue.free.push(writer),
         }
     }
 }
 
 impl Queue {
-    fn writer(&mut self) -> Option<Writer> {
-        let writer = self.free.pop()?;
-        self.under_way += 1;
-        Some(writer)
-    }
-
     /// A writer for one that still waits and has none.
     fn hasten(&mut self, own: &Arc<Slot>) -> Option<Writer> {
         let at = self.waiting.iter().position(|one| Arc::ptr_eq(&one.slot, own) && !one.leads)?;
-        let writer = self.writer()?;
+        let writer = self.free.pop()?;
         if let Some(one) = self.waiting.get_mut(at) {
             one.leads = true;
         }
@@ -326,7 +315,7 @@ mod tests {
     fn what_comes_while_enough_requests_are_under_way_waits_for_one_of_them() {
         let lane = Lane::gathering(8, 2, Duration::from_secs(3600));
         assert_eq!(sent(&lane, 6, |sent| sent.len() > 2 || lock(&lane.queue).waiting.len() == 6), [1, 1, 6]);
-        assert_eq!(lock(&lane.queue).under_way, 0);
+        assert_eq!(lock(&lane.queue).free.len(), 8);
     }
 
     #[test]
