@@ -310,8 +310,10 @@ def test_all_ends_as_if_nothing_had_happened_for_ten_minutes(scene: Scene) -> No
 def test_a_store_that_does_not_fence_is_found_out(scene: Scene) -> None:
     """The same with a store that lets everybody write: the checker of histories says so."""
     KitaruClient(store=scene.address, home=str(scene.lab.home)).executions.list()
-    # Both ways by which an owner writes.
+    # Both ways by which an owner writes, and the renewal of a lease: whoever comes back renews at once, and would be
+    # told that it has lost the execution before it writes, or not, as its threads happen to run.
     fences = {
+        "write_renew": "epoch = v_lease.epoch AND owner IS NOT NULL",
         "write_append": "e.epoch = v_epoch AND e.owner IS NOT NULL AND e.lease_until > v_at",
         "steps": "e.epoch = p_epochs[at] AND e.owner IS NOT NULL AND e.lease_until > p_ats[at]",
     }
