@@ -421,17 +421,20 @@ def _look(handles: Sequence[Any]) -> list[str]:
         words.append("pending")
         asked.append(at)
     if asked:
-        standings = _native.manage_standings(_config.engine(), [handles[at].exec_id for at in asked])
-        for at, (_, standing) in zip(asked, standings, strict=True):
-            words[at] = _word(handles[at], standing)
+        ids = [handles[at].exec_id for at in asked]
+        # Before the store is looked at: who is carried on may end in between, and is not left alone for that.
+        carried = [_children.is_carried(exec_id) for exec_id in ids]
+        standings = _native.manage_standings(_config.engine(), ids)
+        for at, (_, standing), with_us in zip(asked, standings, carried, strict=True):
+            words[at] = _word(handles[at], standing, carried=with_us)
     return words
 
 
-def _word(handle: Any, standing: str) -> str:
+def _word(handle: Any, standing: str, *, carried: bool) -> str:
     if _is_own(handle):
         # Its end is known when its thread is over; and that takes up what is interrupted.
         return "asking" if standing in ("asks", "paused") and isinstance(handle, ChildHandle) else "pending"
-    if standing == "interrupted" and _children.is_carried(handle.exec_id):
+    if standing == "interrupted" and carried:
         return "pending"
     return {"ended": "done", "pending": "pending"}.get(standing, "asking")
 
