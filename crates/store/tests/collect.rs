@@ -180,7 +180,7 @@ fn must_be_whole(store: &dyn Store) -> (usize, usize) {
 #[test]
 fn collecting_beside_writers_that_die_takes_nothing_that_is_in_use() {
     let home = tempfile::tempdir().unwrap();
-    collect_beside(home.path(), 3, &[], &|| store(home.path()));
+    collect_beside(home.path(), 3, &[], &|| store(home.path()), &|| ());
 }
 
 #[test]
@@ -193,15 +193,17 @@ fn nor_does_it_from_a_folder_beside_postgres() {
     drop(opened());
     let settings = [("KITARU_TEST_ADDRESS", address.clone()), ("KITARU_TEST_BLOBS", blobs.clone())];
     // Each look through all of it is longer here.
-    collect_beside(home.path(), 0, &settings, &opened);
+    collect_beside(home.path(), 0, &settings, &opened, &|| cluster.wait_until_left());
 }
 
-/// `least`: more often than this something has been collected meanwhile.
+/// `least`: more often than this something has been collected meanwhile. `left`: returns when nothing is done any more for
+/// processes that are gone.
 fn collect_beside(
     home: &Path,
     least: u64,
     settings: &[(&'static str, String)],
     opened: &dyn Fn() -> std::sync::Arc<dyn Store>,
+    left: &dyn Fn(),
 ) {
     let seconds = std::env::var("KITARU_SOAK").ok().and_then(|text| text.parse().ok()).unwrap_or(8);
     let (begun, mut seed) = (Instant::now(), 1);
@@ -227,6 +229,7 @@ fn collect_beside(
         child.kill().unwrap();
         child.wait().unwrap();
     }
+    left();
     let store = opened();
     let (executions, replays) = must_be_whole(store.as_ref());
     let did = (marks(home, "removed"), marks(home, "collected"));

@@ -139,6 +139,32 @@ impl Cluster {
         self.address(&format!("s{}", self.schemas.fetch_add(1, Ordering::Relaxed)))
     }
 
+    /// Waits until nobody is connected: what a process had asked for when it was killed is done without it.
+    pub fn wait_until_left(&self) {
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let asked = command("psql")
+                .args(["--no-psqlrc", "--host=127.0.0.1", "--username=kitaru", "--tuples-only", "--no-align"])
+                .arg(format!("--port={}", self.port))
+                .arg("--command")
+                .arg(
+                    "SELECT count(*) FROM pg_stat_activity
+                     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+                )
+                .arg("postgres")
+                .env("PGPASSWORD", "secret")
+                .current_dir(self.folder.path())
+                .output()
+                .unwrap();
+            assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+            if asked.stdout == b"0\n" {
+                return;
+            }
+            assert!(Instant::now() < until, "somebody is still connected");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Where all of it lies.
     pub fn folder(&self) -> &Path {
         self.folder.path()
