@@ -215,7 +215,8 @@ fn item(pen: &Pen<'_>, one: &Write, payloads: &mut Vec<String>, dead: Option<&st
     })
 }
 
-fn assigned(assign: &Assign) -> Json {
+/// Looking for what may be begun.
+pub fn assigned(assign: &Assign) -> Json {
     let Assign { wanted, limit, at: _, hold } = assign;
     match wanted {
         Wanted::These(ids) => json!({ "verb": "assign", "ids": ids, "limit": limit, "hold": hold }),

@@ -9,6 +9,7 @@ mod access;
 mod address;
 mod bell;
 mod chunks;
+mod claims;
 mod collect;
 mod conn;
 mod copy;

@@ -6,6 +6,7 @@
 
 use super::Postgres;
 use super::chunks;
+use super::claims;
 use super::fault::{self, Fault};
 use super::items::{self, Items, Referred};
 use super::limits;
@@ -169,9 +170,9 @@ impl Postgres {
             let send = |db: &super::Conn| {
                 let spots = self.spots(db, asked, held)?;
                 // Most requests are this, and it costs the database half. What may have come before is looked for first.
-                let steps = if known || number == 1 { None } else { self.steps(writer, number, asked, &spots)? };
-                let request = match steps {
-                    Some(steps) => steps,
+                let plain = if known || number == 1 { None } else { self.plain(writer, number, asked, &spots)? };
+                let request = match plain {
+                    Some(plain) => plain,
                     None => self.request((writer, number), asked, &spots, (durable, known, strict))?,
                 };
                 let row = db.prepared(request.text, &request.params)?.into_iter().next();
@@ -268,8 +269,8 @@ impl Postgres {
         Ok(Request { text, params })
     }
 
-    /// The same, where it is nothing but calls that have ended.
-    fn steps(
+    /// The same, where it is nothing but calls that have ended, or executions that are taken up.
+    fn plain(
         &self,
         writer: &str,
         number: u64,
@@ -279,7 +280,14 @@ impl Postgres {
         if asked.referred.iter().any(|one| !one.new.is_empty() || !one.copied.is_empty()) {
             return Ok(None);
         }
-        let Some(columns) = steps::steps(asked.writes, asked.seal, spots)? else { return Ok(None) };
+        let ended = limits::ended(asked.writes);
+        let (text, columns) = if let Some(columns) = steps::steps(asked.writes, asked.seal, spots)? {
+            (if ended.is_some() { steps::ENDED } else { steps::STEPS }, columns)
+        } else if let Some(columns) = claims::claims(asked.writes, asked.dead, asked.seal, spots)? {
+            (claims::CLAIMS, columns)
+        } else {
+            return Ok(None);
+        };
         let mut params = vec![
             Param::from(writer),
             Param::from(number),
@@ -287,8 +295,6 @@ impl Postgres {
             Param::from(asked.seal.names().as_str()),
         ];
         params.extend(columns);
-        let ended = limits::ended(asked.writes);
-        let text = if ended.is_some() { steps::ENDED } else { steps::STEPS };
         params.extend(ended.into_iter().flatten());
         Ok(Some(Request { text, params }))
     }

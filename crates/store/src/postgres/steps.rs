@@ -116,6 +116,7 @@ impl Rows {
     }
 }
 
-fn number(number: u64) -> i64 {
+/// As the database has it.
+pub fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

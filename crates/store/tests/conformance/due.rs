@@ -87,6 +87,16 @@ pub fn a_parked_parent_is_stirred_by_what_becomes_of_its_children(with: &Fixture
     let gone = Body::Interrupted(Interrupted { by: "SIGTERM".to_owned(), reused: Vec::new() });
     with.store.append(&far, T, 1, vec![gone]).unwrap();
     assert!(is_stirred(with, &parent, T) && is_stirred(with, &far, T));
+    let take_up = |id: &ExecutionId, epoch: u64| {
+        let claim = with.claim();
+        let events = vec![taken(&claim.owner)];
+        with.store.claim(id, T, epoch, claim, events).unwrap()
+    };
+    let epoch = take_up(&parent, 2);
+    with.store.append(&parent, T, epoch, vec![suspended(&[], None)]).unwrap();
+    assert!(!is_stirred(with, &parent, T), "what it was stirred for is past");
+    take_up(&far, 1);
+    assert!(is_stirred(with, &parent, T), "somebody has taken up one below it");
 }
 
 /// Leaves it parked on others.

@@ -2,7 +2,7 @@
 
 use super::events::{completed, created, taken};
 use super::{Fixture, LEASE, T, fresh};
-use kitaru_core::event::{Created, EntryPoint, Interrupted};
+use kitaru_core::event::{Created, EntryPoint, Interrupted, Parent};
 use kitaru_core::rows::Status;
 use kitaru_core::{Body, ExecutionId, Millis};
 use kitaru_store::{Assign, Claim, ExecutionFilter, Page, Wanted};
@@ -143,4 +143,45 @@ pub fn many_who_ask_at_once_are_given_each_something_else(with: &Fixture) {
     given.sort();
     ids.sort();
     assert_eq!(given, ids);
+}
+
+pub fn many_who_ask_and_take_up_at_once_have_each_its_own(with: &Fixture) {
+    let pool = fresh().to_string();
+    let parent = with.start("parent");
+    let mut ids: Vec<_> = (0..96)
+        .map(|at| {
+            left(with, &pool, |made| {
+                // Some of them have somebody above.
+                made.parent = (at % 3 == 0).then(|| Parent { id: parent.clone(), key: format!("child {at}") });
+            })
+        })
+        .collect();
+    let taken_up = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let claim = with.claim();
+                while taken_up.lock().unwrap().len() < 96 {
+                    for id in assign(with, of(&[&pool], &[]), 4, with.now()) {
+                        let now = with.now();
+                        let claim = Claim { lease_until: now + LEASE, ..claim.clone() };
+                        let events = vec![taken(&claim.owner)];
+                        assert_eq!(with.store.claim(&id, now, 0, claim.clone(), events.clone()).unwrap(), 1);
+                        let again = with.store.claim(&id, now, 0, claim, events);
+                        assert_eq!(super::code(again), "conflict");
+                        taken_up.lock().unwrap().push(id);
+                    }
+                }
+            });
+        }
+    });
+    let mut given = taken_up.into_inner().unwrap();
+    given.sort();
+    ids.sort();
+    assert_eq!(given, ids);
+    for id in &ids {
+        let row = with.store.queries().execution(id).unwrap();
+        assert_eq!((row.status, row.epoch, row.last_seq), (Status::Running, 1, 2));
+        assert_eq!(with.bodies(id).len(), 2);
+    }
 }

@@ -51,7 +51,8 @@ macro_rules! suite {
                 what_was_given_and_not_taken_up_is_given_to_another_later
                 what_somebody_has_is_given_when_it_was_left_or_its_lease_is_over
                 what_is_on_another_machine_is_left_to_that_one
-                many_who_ask_at_once_are_given_each_something_else;
+                many_who_ask_at_once_are_given_each_something_else
+                many_who_ask_and_take_up_at_once_have_each_its_own;
             verbs:
                 an_execution_is_created_once
                 a_new_execution_begins_with_created

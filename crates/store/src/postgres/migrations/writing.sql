@@ -393,6 +393,26 @@ BEGIN
     RETURN jsonb_build_object('new', v_epoch);
 END $$;
 
+-- Whether somebody may take up what has this owner and lease. Nobody takes up what somebody else holds, whatever the clock
+-- of whoever asks says: by the clock here the lease must have run out, or whoever asks knows its owner to be gone.
+CREATE OR REPLACE FUNCTION is_free(p_owner text, p_lease bigint, p_dead text) RETURNS boolean LANGUAGE sql VOLATILE AS
+$$ SELECT p_owner IS NULL OR held_until(p_lease) <= now_ms() OR p_owner = p_dead $$;
+
+-- Why an execution was not taken up at that epoch.
+CREATE OR REPLACE FUNCTION not_claimed(p_id text, p_epoch bigint, p_dead text) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM executions AS e
+    WHERE e.id = p_id AND e.epoch = p_epoch AND e.status NOT IN ('completed', 'cancelled')
+        AND is_free(e.owner, e.lease_until, p_dead);
+    IF FOUND THEN
+        RETURN not_there();
+    END IF;
+    PERFORM 1 FROM executions WHERE id = p_id;
+    RETURN CASE WHEN FOUND
+        THEN conflict(format('execution %s was taken up by another process, or has ended', p_id))
+        ELSE unknown(p_id) END;
+END $$;
+
 CREATE OR REPLACE FUNCTION write_claim(p_one jsonb, p_payloads text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_id text := p_one->>'id';
@@ -401,25 +421,12 @@ DECLARE
     v_n bigint;
     v_last bigint;
 BEGIN
-    -- Nobody takes up what somebody else holds, whatever the clock of whoever asks says: by the clock here the lease must
-    -- have run out, or whoever asks knows its owner to be gone.
     SELECT e.n, e.last_seq INTO v_n, v_last FROM executions AS e
     WHERE e.id = v_id AND e.epoch = v_epoch AND e.status NOT IN ('completed', 'cancelled')
-        AND (e.owner IS NULL OR held_until(e.lease_until) <= now_ms() OR e.owner = p_one->>'dead')
-        AND stands(p_one, e.n, e.last_seq + 1)
+        AND is_free(e.owner, e.lease_until, p_one->>'dead') AND stands(p_one, e.n, e.last_seq + 1)
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        PERFORM 1 FROM executions AS e
-        WHERE e.id = v_id AND e.epoch = v_epoch AND e.status NOT IN ('completed', 'cancelled')
-            AND (e.owner IS NULL OR held_until(e.lease_until) <= now_ms() OR e.owner = p_one->>'dead')
-            AND NOT stands(p_one, e.n, e.last_seq + 1);
-        IF FOUND THEN
-            RETURN not_there();
-        END IF;
-        PERFORM 1 FROM executions WHERE id = v_id;
-        RETURN CASE WHEN FOUND
-            THEN conflict(format('execution %s was taken up by another process, or has ended', v_id))
-            ELSE unknown(v_id) END;
+        RETURN not_claimed(v_id, v_epoch, p_one->>'dead');
     END IF;
     PERFORM record(v_n, v_last + 1, v_epoch + 1, v_at, p_one, p_payloads, p_one);
     RETURN to_jsonb(v_epoch + 1);
@@ -812,6 +819,56 @@ BEGIN
                 p_attempts[at], 'started_at', p_begun[at], 'ended_at', p_ats[at], 'ended_seq', v_seq)));
         END IF;
         v_told[p_whose[at]] := to_jsonb(v_seq);
+    END LOOP;
+    UPDATE writers SET number = p_number, answers = to_jsonb(v_told), at = v_now
+    WHERE id = p_writer AND number < p_number;
+    IF NOT FOUND THEN
+        RAISE 'it has come before' USING ERRCODE = 'KT001';
+    END IF;
+    RETURN jsonb_build_object('now', v_now, 'answers', to_jsonb(v_told));
+END $$;
+
+-- The same for executions that are taken up and of which nothing else is said. `p_looks`: who looks for more, each with its
+-- place among the writes.
+CREATE OR REPLACE FUNCTION claims(p_writer text, p_number bigint, p_space integer, p_keys text, p_whose bigint[],
+    p_ids text[], p_epochs bigint[], p_ats bigint[], p_leases bigint[], p_owners text[], p_dead text[], p_payloads text[],
+    p_ns bigint[], p_firsts bigint[], p_looks jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    v_told jsonb[] := '{}';
+    v_now bigint := now_ms();
+    v_done boolean;
+    v_n bigint;
+    v_seq bigint;
+    v_below boolean;
+BEGIN
+    IF NOT has_keys(p_space, p_keys) THEN
+        RETURN '{"keys": true}'::jsonb;
+    END IF;
+    v_done := announce(p_space);
+    FOR at IN 1..cardinality(p_ids) LOOP
+        UPDATE executions AS e SET epoch = e.epoch + 1, owner = p_owners[at], lease_until = p_leases[at],
+            last_seq = e.last_seq + 1, updated_at = p_ats[at], assigned_until = 0, status = 'running', reason = NULL,
+            awaits = false, parked_on = '{}', wake_at = NULL, error = NULL, stop = NULL, fruitless = e.fruitless + 1,
+            stirred = false
+        WHERE e.id = p_ids[at] AND e.epoch = p_epochs[at] AND e.status NOT IN ('completed', 'cancelled')
+            AND is_free(e.owner, e.lease_until, p_dead[at])
+            AND (p_ns[at] IS NULL OR e.n = p_ns[at] AND e.last_seq + 1 = p_firsts[at])
+        RETURNING e.n, e.last_seq, e.parent IS NOT NULL AND NOT e.detached INTO v_n, v_seq, v_below;
+        IF NOT FOUND THEN
+            v_told[p_whose[at]] := not_claimed(p_ids[at], p_epochs[at], p_dead[at]);
+            CONTINUE;
+        END IF;
+        INSERT INTO journal (n, seq, kind, payload, epoch, at, revision)
+        VALUES (v_n, v_seq, 'taken', p_payloads[at], p_epochs[at] + 1, p_ats[at], nextval('revision'));
+        DELETE FROM awaits WHERE n = v_n;
+        IF v_below THEN
+            PERFORM stir(v_n, true);
+        END IF;
+        v_told[p_whose[at]] := to_jsonb(p_epochs[at] + 1);
+    END LOOP;
+    FOR at IN 0..jsonb_array_length(p_looks) - 1 LOOP
+        v_told[(p_looks->at->>0)::bigint] := write_assign(p_looks->at->1);
     END LOOP;
     UPDATE writers SET number = p_number, answers = to_jsonb(v_told), at = v_now
     WHERE id = p_writer AND number < p_number;
