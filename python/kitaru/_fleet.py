@@ -329,9 +329,7 @@ class _Waited:
                 raise self.what.late(self._come)
             yield self._parked()
             self.run.session.look()
-            if self.run.session.stop_requested() is not None:
-                self.run.obey()
-                self.run.check()
+            self.run.heed()
 
     def _begin_time(self) -> None:
         """Time begins when it was first waited, which is on record."""

@@ -71,3 +71,50 @@ def test_a_resumed_child_that_ends_while_it_is_looked_at_asks_nothing(lab: Lab) 
     lab.write("program.py", PROGRAM)
     assert lab.run(PYTHON, "program.py").ok().out == "[1, 0, 'a']\n"
     assert lab.done() == ["mended", "seen"]
+
+
+PAUSED = """
+import kitaru
+from kitaru import KitaruClient, KitaruPaused, _config, _fleet, _native, checkpoint, flow
+from world import did
+
+news = _fleet._Waited.news
+
+def paused_meanwhile(self):
+    found = news(self)
+    if found:
+        _fleet._Waited.news = news
+        _native.manage_stop(_config.engine(), self.run.id, "pause", "somebody", False)
+        did("paused")
+    return found
+
+@checkpoint
+def work():
+    did("work")
+
+@flow
+def child():
+    kitaru.sleep(0.2)
+
+@flow
+def master():
+    one = child.run()
+    _fleet._Waited.news = paused_meanwhile
+    done, asking, pending = kitaru.wait_for([one])
+    work()
+    return [len(done), len(asking)]
+
+if __name__ == "__main__":
+    try:
+        print(master())
+    except KitaruPaused as paused:
+        print(KitaruClient().executions.get(paused.exec_id).status)
+"""
+
+
+def test_a_pause_that_comes_with_what_is_waited_for_is_a_pause(lab: Lab) -> None:
+    lab.write("program.py", PAUSED)
+    assert lab.run(PYTHON, "program.py").ok().out == "paused\n"
+    assert lab.done() == ["paused"]
+    assert lab.kitaru("resume", "latest").ok().out
+    assert lab.done() == ["paused", "work"]
