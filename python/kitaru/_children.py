@@ -110,7 +110,7 @@ class Carried:
         try:
             made = _runner.take_up(flow, known, "parent")
         except KitaruStateError as refusal:
-            if refusal.code not in ("held", "conflict"):
+            if refusal.code not in ("held", "conflict", "already-ended"):
                 raise
             self.elsewhere = True
             raise KitaruSuspended(f"{known['flow']} runs elsewhere", exec_id=self.id, waits=[]) from None

@@ -77,7 +77,7 @@ def _followed(flow: Flow[Any, Any], exec_id: str, args: Any, kwargs: Any) -> Ite
         try:
             taken = take_up(flow, known, "key")
         except KitaruStateError as refusal:
-            if refusal.code not in ("held", "conflict"):
+            if refusal.code not in ("held", "conflict", "already-ended"):
                 raise
             # Somebody was faster.
             yield None

@@ -366,8 +366,11 @@ class Engine:
         deadline: int | None,
     ) -> tuple[str, bool]:
         """Leaves an execution to the workers of a pool. Returns its identifier, and whether it is new."""
-    def take(self, id: str, code: str | None, why: str, entry: str | None = None) -> Session:
-        """Takes up an execution that nobody holds. ``entry``: where its code is from now on, a JSON object."""
+    def take(
+        self, id: str, code: str | None, why: str, entry: str | None = None, seen: int | None = None
+    ) -> Session:
+        """Takes up an execution that nobody holds. ``entry``: where its code is from now on, a JSON object. ``seen``:
+        the epoch in which it was seen."""
     def hand_over(self, by: str) -> None:
         """The process is to end: its executions are handed over to others, each when what runs of it has ended."""
     def rehearsing(self) -> Engine:

@@ -216,10 +216,13 @@ def _flow_in(module: ModuleType, name: str, place: str) -> Flow[Any, Any]:
     return found
 
 
-def take(flow: Flow[Any, Any], exec_id: str, why: str, entry: dict[str, Any] | None = None) -> tuple[Run, Given]:
+def take(
+    flow: Flow[Any, Any], exec_id: str, why: str, entry: dict[str, Any] | None = None, epoch: int | None = None
+) -> tuple[Run, Given]:
     """Takes an execution of ``flow`` up. Returns its run and the flow's arguments.
 
-    ``entry``: where its code is from now on, if it was elsewhere.
+    ``entry``: where its code is from now on, if it was elsewhere. ``epoch``: that in which whoever asked saw it.
+    Raises :class:`KitaruStateError` (``conflict``) if another process has had it since.
     """
     from kitaru import _config
 
@@ -228,16 +231,22 @@ def take(flow: Flow[Any, Any], exec_id: str, why: str, entry: dict[str, Any] | N
         raise KitaruFlowNotFoundError(f"execution {exec_id} is one of the flow {known['flow']}, not of {flow.name}")
     # Before it is taken up: inputs that do not fit must leave it as it is.
     given = recorded_inputs(flow, known)
+    if epoch is not None:
+        known["epoch"] = epoch
     return take_up(flow, known, why, entry), given
 
 
 def take_up(flow: Flow[Any, Any], known: dict[str, Any], why: str, entry: dict[str, Any] | None = None) -> Run:
-    """Takes a described execution up; what made it fail is marked to run again."""
+    """Takes an execution up as it was described; what made it fail is marked to run again.
+
+    Raises :class:`KitaruStateError` (``conflict``) if another process has had it since.
+    """
     from kitaru import _config
 
     engine = _config.engine()
     try:
-        session = engine.take(known["id"], flow.code(), why, None if entry is None else json.dumps(entry))
+        moved = None if entry is None else json.dumps(entry)
+        session = engine.take(known["id"], flow.code(), why, moved, known["epoch"])
     except KitaruStateError as refusal:
         if refusal.code != "no-progress":
             raise
@@ -286,7 +295,7 @@ def execute(job: dict[str, Any]) -> Ran:
     flow = load_entry(wanted["entry"], wanted["id"])
     try:
         moved = wanted["entry"] if wanted.get("moves") else None
-        taken = take(flow, wanted["id"], wanted.get("why", "resume"), moved)
+        taken = take(flow, wanted["id"], wanted.get("why", "resume"), moved, wanted.get("epoch"))
     except KitaruPaused as paused:
         return Ran(paused.exec_id, interrupted=False)
     taken[0].on_drift = wanted.get("on_drift") or taken[0].on_drift

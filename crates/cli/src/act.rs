@@ -7,7 +7,7 @@ use crate::tokens::logged;
 use crate::{Context, HostError, Job, render, values, who};
 use kitaru_core::event::{DEFAULT_POOL, EntryPoint, PauseReason, Stop};
 use kitaru_core::rows::{ExecutionRow, Status};
-use kitaru_core::{Body, ExecutionId};
+use kitaru_core::{Body, ExecutionId, lease};
 use kitaru_engine::SystemClock;
 use kitaru_engine::manage::{self, After, Drift, ManageError, ResumeOptions, Runnable, Stopped, Target, view};
 use kitaru_store::{ExecutionFilter, Page};
@@ -117,7 +117,7 @@ pub fn resume(context: &mut Context<'_>, resume: &Resume) -> Result<Answer> {
     }
     if let Some(entry) = moved {
         let (id, why, on_drift) = (row.id.clone(), "resume".to_owned(), None);
-        carry_out(context, &Job::Resume { id, entry, why, on_drift, moves: true })?;
+        carry_out(context, &Job::Resume { id, entry, why, on_drift, moves: true, epoch: Some(row.epoch) })?;
         let mut answer = ended(context, &row.id, &prepared.failed)?;
         say_notes(context, &row, &mut answer)?;
         wake(context, &row.id, &mut answer)?;
@@ -325,8 +325,8 @@ pub fn delete(context: &mut Context<'_>, id: &str, yes: bool) -> Result<Answer> 
 }
 
 fn go_on(context: &mut Context<'_>, row: &ExecutionRow, why: &str) -> Result<()> {
-    let job =
-        Job::Resume { id: row.id.clone(), entry: row.entry.clone(), why: why.to_owned(), on_drift: None, moves: false };
+    let (entry, epoch) = (row.entry.clone(), (!lease::is_unasked(why)).then_some(row.epoch));
+    let job = Job::Resume { id: row.id.clone(), entry, why: why.to_owned(), on_drift: None, moves: false, epoch };
     carry_out(context, &job).map(|_| ())
 }
 

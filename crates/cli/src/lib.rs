@@ -34,7 +34,7 @@ mod values;
 use args::{Args, Command, Executions, Flows, Waits};
 use clap::Parser;
 use kitaru_core::event::EntryPoint;
-use kitaru_core::{ExecutionId, Millis};
+use kitaru_core::{Epoch, ExecutionId, Millis};
 use kitaru_engine::manage::{Check, Inspection, ManageError};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::{Options, Restoring, Store, Synchronous};
@@ -102,6 +102,9 @@ pub enum Job {
         /// Whether its code is there from now on, and was elsewhere.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         moves: bool,
+        /// The epoch in which whoever asked for it saw it: it does not go on if another process has had it since.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        epoch: Option<Epoch>,
     },
     /// Look at the code of an execution as it is now.
     Inspect {

@@ -111,7 +111,7 @@ pub fn create(
 /// What carries a replay on.
 pub fn job(row: &ExecutionRow, asked: &Replay) -> Job {
     let (why, on_drift) = ("replay".to_owned(), asked.on_drift.clone());
-    Job::Resume { id: row.id.clone(), entry: row.entry.clone(), why, on_drift, moves: false }
+    Job::Resume { id: row.id.clone(), entry: row.entry.clone(), why, on_drift, moves: false, epoch: Some(row.epoch) }
 }
 
 /// Asks on a terminal; elsewhere, and where that was said before, it goes on.

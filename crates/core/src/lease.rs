@@ -88,14 +88,30 @@ pub enum Take {
     Held,
     /// It was taken up [`MAX_FRUITLESS_TAKES`] times without one new record: it is to be paused.
     Fruitless,
+    /// It is paused or has failed by now, and nobody has decided that it goes on.
+    Undecided,
 }
 
-/// Whether an execution of that recorded status may be taken up. `fruitless`: takes since its last new record.
-pub fn take(status: Status, hold: Hold, fruitless: u32) -> Take {
+/// Whether whoever takes an execution up for that reason does so unasked: because what it waited for has come, or its
+/// process is gone. Everybody else was asked to by somebody, or by the flow that it is part of.
+pub fn is_unasked(why: &str) -> bool {
+    matches!(why, "answer" | "awaited" | "due" | "worker")
+}
+
+/// Whether it is for somebody to decide that an execution of that recorded status goes on.
+pub fn is_undecided(status: Status) -> bool {
+    matches!(status, Status::Paused | Status::Failed)
+}
+
+/// Whether an execution of that recorded status may be taken up. `fruitless`: takes since its last new record. `unasked`:
+/// see [`is_unasked`].
+pub fn take(status: Status, hold: Hold, fruitless: u32, unasked: bool) -> Take {
     if status.is_final() {
         Take::Ended
     } else if hold == Hold::Held {
         Take::Held
+    } else if unasked && is_undecided(status) {
+        Take::Undecided
     } else if fruitless >= MAX_FRUITLESS_TAKES && status == Status::Running {
         Take::Fruitless
     } else {
@@ -122,10 +138,22 @@ mod tests {
     #[test]
     fn what_kills_every_process_that_takes_it_up_is_paused() {
         let dead = Hold::Orphaned;
+        let take = |status, hold, fruitless| take(status, hold, fruitless, false);
         assert_eq!(take(Status::Running, dead, MAX_FRUITLESS_TAKES - 1), Take::Free);
         assert_eq!(take(Status::Running, dead, MAX_FRUITLESS_TAKES), Take::Fruitless);
         assert_eq!(take(Status::Running, Hold::Held, MAX_FRUITLESS_TAKES), Take::Held);
         assert_eq!(take(Status::Paused, Hold::Free, MAX_FRUITLESS_TAKES), Take::Free, "somebody resumed it");
+    }
+
+    #[test]
+    fn nobody_takes_up_unasked_what_waits_for_a_decision() {
+        for status in [Status::Paused, Status::Failed] {
+            assert_eq!(take(status, Hold::Free, 0, is_unasked("due")), Take::Undecided);
+            assert_eq!(take(status, Hold::Free, 0, is_unasked("resume")), Take::Free);
+        }
+        for status in [Status::Waiting, Status::Sleeping, Status::Interrupted] {
+            assert_eq!(take(status, Hold::Free, 0, is_unasked("answer")), Take::Free);
+        }
     }
 
     #[test]

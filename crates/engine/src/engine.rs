@@ -98,26 +98,35 @@ impl Engine {
 
     /// Takes up an execution that nobody holds.
     ///
-    /// Refuses what has ended for good, what a living process holds, and (by pausing it) what was taken up
-    /// [`lease::MAX_FRUITLESS_TAKES`] times without one new record.
+    /// Refuses what has ended for good, what a living process holds, what is paused or has failed if nobody asked for it
+    /// ([`lease::is_unasked`]), and (by pausing it) what was taken up [`lease::MAX_FRUITLESS_TAKES`] times without one
+    /// new record.
     pub fn take(&self, id: &ExecutionId, code: Option<String>, why: &str) -> Result<Arc<Session>> {
-        self.take_to(id, code, why, None)
+        self.take_to(id, code, why, (None, None))
     }
 
-    /// The same, with its code from now on where `entry` says.
+    /// The same, with its code from now on where `entry` says. `seen`: the epoch in which whoever takes it up saw it; if
+    /// another process has had it since, what was seen is past, and it is refused.
     pub fn take_to(
         &self,
         id: &ExecutionId,
         code: Option<String>,
         why: &str,
-        entry: Option<EntryPoint>,
+        (entry, seen): (Option<EntryPoint>, Option<Epoch>),
     ) -> Result<Arc<Session>> {
         let row = self.store.queries().execution(id)?;
-        match lease::take(row.status, self.hold(&row), row.fruitless) {
+        let conflict = |why: &str| Err(StoreError::Conflict(format!("execution {id} {why}")).into());
+        match lease::take(row.status, self.hold(&row), row.fruitless, lease::is_unasked(why)) {
             Take::Ended => return Err(EngineError::Ended { id: id.clone(), status: row.status }),
             Take::Fruitless => return self.pause_fruitless(&row),
             Take::Held => self.must_be_free(&row)?,
+            Take::Undecided => {
+                return conflict(&format!("is {} by now: somebody has to say that it goes on", row.status));
+            }
             Take::Free => {}
+        }
+        if seen.is_some_and(|seen| seen != row.epoch) {
+            return conflict("was taken up by another process meanwhile");
         }
         // Most is read before the claim: a journal that cannot be read is then held by nobody, and the lease does
         // not run while a long one is read.

@@ -115,8 +115,9 @@ impl Engine {
         Ok((id.to_string(), made))
     }
 
-    /// Takes up an execution that nobody holds. `entry`: where its code is from now on, a JSON object.
-    #[pyo3(signature = (id, code, why, entry = None))]
+    /// Takes up an execution that nobody holds. `entry`: where its code is from now on, a JSON object. `seen`: the epoch
+    /// in which it was seen.
+    #[pyo3(signature = (id, code, why, entry = None, seen = None))]
     fn take(
         &self,
         py: Python<'_>,
@@ -124,10 +125,11 @@ impl Engine {
         code: Option<String>,
         why: &str,
         entry: Option<&str>,
+        seen: Option<u64>,
     ) -> PyResult<Session> {
         let misuse = |error: serde_json::Error| raise_code(py, "misuse", &error.to_string());
         let entry: Option<EntryPoint> = entry.map(serde_json::from_str).transpose().map_err(misuse)?;
-        let taken = py.detach(|| self.engine.take_to(&ExecutionId::new(id), code, why, entry));
+        let taken = py.detach(|| self.engine.take_to(&ExecutionId::new(id), code, why, (entry, seen)));
         taken.map(Session::new).map_err(|error| raised(py, &error))
     }
 

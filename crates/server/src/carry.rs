@@ -15,7 +15,7 @@ use crate::warm::{End, Hand, Ring, Warm};
 use kitaru_core::event::EntryPoint;
 use kitaru_core::ids::takes;
 use kitaru_core::rows::{ExecutionRow, Status};
-use kitaru_core::{ExecutionId, Seq};
+use kitaru_core::{ExecutionId, Seq, lease};
 use kitaru_engine::manage::{self, ManageError};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Store;
@@ -70,6 +70,14 @@ struct State {
     under_way: HashMap<ExecutionId, Carried>,
     /// What could not go on, as of that event, and why: it is not tried again until there is another.
     stuck: HashMap<ExecutionId, (Seq, String)>,
+}
+
+impl State {
+    fn knows(&self, row: &ExecutionRow) -> bool {
+        self.under_way.contains_key(&row.id)
+            || self.queue.iter().any(|(one, _)| one.id == row.id)
+            || self.stuck.get(&row.id).is_some_and(|(seq, _)| *seq == row.last_seq)
+    }
 }
 
 struct Carried {
@@ -246,10 +254,7 @@ impl Work {
 
     /// Whether nothing is to be begun of it: it is under way, about to be, or could not go on as it stands.
     pub(crate) fn knows(&self, row: &ExecutionRow) -> bool {
-        let state = self.lock();
-        state.under_way.contains_key(&row.id)
-            || state.queue.iter().any(|(one, _)| one.id == row.id)
-            || state.stuck.get(&row.id).is_some_and(|(seq, _)| *seq == row.last_seq)
+        self.lock().knows(row)
     }
 
     /// Has these go on when there is a place.
@@ -261,7 +266,12 @@ impl Work {
         };
         let rows: Vec<_> = rows.into_iter().map(|row| (here(row), Going::on(why))).collect();
         let mut state = self.lock();
-        state.queue.extend(rows);
+        for (row, going) in rows {
+            // Somebody may have asked for it since it was looked at.
+            if !state.knows(&row) {
+                state.queue.push_back((row, going));
+            }
+        }
         self.asked.notify_all();
     }
 
@@ -357,6 +367,10 @@ impl Work {
 
     fn job(&self, row: &ExecutionRow, going: &Going) -> serde_json::Value {
         let mut resume = json!({ "id": row.id, "entry": row.entry, "why": going.why });
+        if !lease::is_unasked(&going.why) {
+            // What somebody asked for is for as it was seen then: another process may have had it since.
+            resume["epoch"] = row.epoch.into();
+        }
         if let Some(on_drift) = &going.on_drift {
             resume["on_drift"] = (*on_drift).into();
         }
@@ -397,10 +411,10 @@ impl Work {
         state.stuck.insert(id.clone(), (row.last_seq, why));
     }
 
-    /// Whether nobody has taken an execution of a pool up since.
+    /// Whether nobody has taken an execution up since.
     fn is_as_it_was(&self, row: &ExecutionRow) -> bool {
         let now = self.store.queries().execution(&row.id);
-        row.pool.is_some() && now.is_ok_and(|now| now.epoch == row.epoch && now.last_seq == row.last_seq)
+        now.is_ok_and(|now| now.epoch == row.epoch && now.last_seq == row.last_seq)
     }
 
     fn take_up_if_left(&self, state: &mut State, id: &ExecutionId) {
@@ -462,8 +476,9 @@ impl Work {
                 // Somebody else was faster.
                 continue;
             }
-            if row.pool.is_some() && is_of_the_store(&code) {
-                // That says nothing of it: whoever reaches the store begins it.
+            let goes_on_by_itself = lease::is_unasked(&going.why) || row.pool.is_some() && !row.status.has_ended();
+            if goes_on_by_itself && is_of_the_store(&code) {
+                // That says nothing of it: whoever reaches the store begins it, and looks for it by then.
                 continue;
             }
             self.metrics.was_refused();

@@ -251,7 +251,7 @@ class Executions(Replays):
         left = json.loads(self._engine.describe(told["asked"]))
         if left["status"] == "interrupted" and not left["held"]:
             # What it belongs to had done with it, and does not wait for it any more.
-            alone = {"root": left["id"], "flow": left["flow"], "entry": left["entry"]}
+            alone = {"root": left["id"], "flow": left["flow"], "entry": left["entry"], "epoch": left["epoch"]}
             carry_on(self._engine, self._place, alone, "resume", taken_is_fine=False)
 
     def retry(self, id: str) -> Execution:

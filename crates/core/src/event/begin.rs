@@ -137,11 +137,17 @@ pub struct Taken {
     pub owner: Owner,
     /// The flow's code digest now. `None` when it can't be told.
     pub code: Option<String>,
-    /// Why: `start`, `resume`, `answer`, `retry`.
+    /// Why: `start`, `resume`, `replay`, `child`, `parent` or `key`; or unasked ([`crate::lease::is_unasked`]): `answer`,
+    /// `awaited`, `due` or `worker`.
     pub why: String,
     /// Where its code is from now on, if it was moved to another version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<Box<EntryPoint>>,
+}
+
+/// Whether an execution is taken up with these events though nobody asked for it ([`crate::lease::is_unasked`]).
+pub fn is_unasked(events: &[super::Body]) -> bool {
+    events.iter().any(|event| matches!(event, super::Body::Taken(taken) if crate::lease::is_unasked(&taken.why)))
 }
 
 /// Where the code of an execution is from these events on, if one of them moves it.

@@ -8,7 +8,9 @@ mod call;
 mod end;
 mod wait;
 
-pub use begin::{Created, DEFAULT_POOL, EntryPoint, Fork, Override, Parent, Reuse, ScopeOpened, Taken, moved_to};
+pub use begin::{
+    Created, DEFAULT_POOL, EntryPoint, Fork, Override, Parent, Reuse, ScopeOpened, Taken, is_unasked, moved_to,
+};
 pub use call::{
     AttemptFailed, CallEnded, CallHead, CallKind, CallReleased, CallStarted, CallsDropped, DriftDecided, DriftDecision,
     ErrorData, Inputs, InputsSet, Outcome, Usage, UsageReported,

@@ -12,12 +12,14 @@ use super::steps::number;
 use crate::seal::Sealing;
 use crate::wire::Write;
 use kitaru_core::Body;
+use kitaru_core::event::is_unasked;
 use kitaru_core::project::{Change, ExecutionPatch, Fruitless, project};
 use kitaru_core::rows::Status;
 use serde_json::{Value as Json, json};
 
 /// Takes them up. Its writer has written before.
-pub const CLAIMS: &str = "SELECT claims($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb)::text";
+pub const CLAIMS: &str =
+    "SELECT claims($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::jsonb)::text";
 
 /// What `claims` is given behind the writer, its number, the schema and the keys: a column each.
 #[derive(Default)]
@@ -30,6 +32,7 @@ struct Rows {
     leases: Vec<i64>,
     owners: Vec<String>,
     dead: Vec<Option<String>>,
+    unasked: Vec<bool>,
     payloads: Vec<String>,
     places: Vec<i64>,
     firsts: Vec<i64>,
@@ -71,6 +74,7 @@ pub fn claims(
         Param::Ints(rows.leases),
         Param::Texts(rows.owners),
         Param::SomeTexts(rows.dead),
+        Param::Bools(rows.unasked),
         Param::Texts(rows.payloads),
         Param::Ints(rows.places),
         Param::Ints(rows.firsts),
@@ -103,6 +107,7 @@ impl Rows {
         self.leases.push(claim.lease_until);
         self.owners.push(serde_json::to_string(&claim.owner)?);
         self.dead.push(dead.map(str::to_owned));
+        self.unasked.push(is_unasked(events));
         self.payloads.push(pen.at("journal.payload", 0, &serde_json::to_string(body)?));
         if let (Some(spot), Some(_)) = (spot, seal.writes()) {
             self.places.push(spot.n);

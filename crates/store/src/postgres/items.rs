@@ -13,7 +13,7 @@ use crate::values::{New, encode_ids};
 use crate::wire::Write;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use kitaru_core::event::{CallKind, Usage, moved_to};
+use kitaru_core::event::{CallKind, Usage, is_unasked, moved_to};
 use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
 use kitaru_core::rows::{CallStatus, Status};
 use kitaru_core::{Body, Digest, ExecutionId, Millis, Seq, Value};
@@ -165,6 +165,7 @@ fn item(pen: &Pen<'_>, one: &Write, payloads: &mut Vec<String>, dead: Option<&st
             item.insert("owner".to_owned(), json!(serde_json::to_string(&claim.owner)?));
             item.insert("lease".to_owned(), json!(claim.lease_until));
             item.insert("dead".to_owned(), json!(dead));
+            item.insert("unasked".to_owned(), json!(is_unasked(events)));
             if let Some(entry) = moved_to(events) {
                 item.insert("entry".to_owned(), json!(serde_json::to_string(entry)?));
             }

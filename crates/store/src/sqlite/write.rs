@@ -11,7 +11,7 @@ use super::{breakpoints, due, forks};
 use crate::error::StoreError;
 use crate::seal::Place;
 use crate::store::{Claim, Created, Guard, Seen};
-use kitaru_core::event::{CallKind, moved_to};
+use kitaru_core::event::{CallKind, is_unasked, moved_to};
 use kitaru_core::project::{CallPatch, Change, ExecutionPatch, Fruitless, WaitEnd, project};
 use kitaru_core::rows::CallStatus;
 use kitaru_core::{Body, Epoch, ExecutionId, Millis, Seq};
@@ -95,7 +95,8 @@ pub fn claim(
         .prepare_cached(
             "UPDATE executions SET epoch = epoch + 1, owner = ?3, lease_until = ?4, last_seq = last_seq + ?5,
                 updated_at = ?6, assigned_until = 0, entry = coalesce(?7, entry)
-             WHERE id = ?1 AND epoch = ?2 AND status NOT IN ('completed', 'cancelled') RETURNING n, last_seq",
+             WHERE id = ?1 AND epoch = ?2 AND status NOT IN ('completed', 'cancelled')
+                AND NOT (?8 AND status IN ('paused', 'failed')) RETURNING n, last_seq",
         )?
         .query_row(
             params![
@@ -105,7 +106,8 @@ pub fn claim(
                 claim.lease_until,
                 events.len() as i64,
                 at,
-                moved_to(events).map(serde_json::to_string).transpose()?
+                moved_to(events).map(serde_json::to_string).transpose()?,
+                is_unasked(events)
             ],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )

@@ -6,6 +6,7 @@
 use super::events::created;
 use super::{Fixture, LEASE, T, fold};
 use crate::cluster::Cluster;
+use kitaru_core::event::Taken;
 use kitaru_core::lease::Owner;
 use kitaru_core::rows::{BreakpointRow, ExecutionRow, Status};
 use kitaru_core::{Body, ExecutionId, Millis};
@@ -89,7 +90,9 @@ fn write(luck: &mut Luck, store: &dyn Store, at: Millis) -> Write {
         }
         4..=6 => {
             let claim = claim(luck, at);
-            let events = vec![super::events::taken(&claim.owner)];
+            let why = ["start", "due"][luck.below(2) as usize].to_owned();
+            let taken = Taken { owner: claim.owner.clone(), code: None, why, entry: None };
+            let events = vec![Body::Taken(taken)];
             Write::Claim(one, at, epoch, claim, events)
         }
         7..=11 => {

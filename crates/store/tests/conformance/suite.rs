@@ -57,6 +57,7 @@ macro_rules! suite {
                 an_execution_is_created_once
                 a_new_execution_begins_with_created
                 only_one_of_two_claims_wins
+                what_waits_for_a_decision_is_not_taken_up_unasked
                 what_has_ended_for_good_is_never_taken_up_or_written_again
                 an_owner_appends_until_its_lease_ends
                 an_old_owner_records_nothing

@@ -1,9 +1,10 @@
 //! The verbs: who may write what, when, and with which sequence.
 
-use super::events::{answered, completed, created, ended, taken, value, wait_opened};
+use super::events::{answered, completed, created, ended, error, taken, value, wait_opened};
 use super::{Fixture, LEASE, T, code, fresh};
 use kitaru_core::Body;
-use kitaru_core::event::{CallKind, Cancelled, Interrupted};
+use kitaru_core::event::{CallKind, Cancelled, Failed, Interrupted, PauseReason, Paused, Taken};
+use kitaru_core::lease::Owner;
 use kitaru_core::rows::Status;
 use kitaru_store::{Created, Guard};
 
@@ -41,6 +42,25 @@ pub fn only_one_of_two_claims_wins(with: &Fixture) {
     assert_eq!(code(with.store.claim(&id, T, 3, with.claim(), events)), "conflict");
     let row = with.store.queries().execution(&id).unwrap();
     assert_eq!((row.epoch, row.last_seq, row.owner), (2, 3, Some(stranger.owner)));
+}
+
+pub fn what_waits_for_a_decision_is_not_taken_up_unasked(with: &Fixture) {
+    let why = |owner: &Owner, why: &str| {
+        vec![Body::Taken(Taken { owner: owner.clone(), code: None, why: why.to_owned(), entry: None })]
+    };
+    let reason = PauseReason::LeftByWorker { why: "test".to_owned() };
+    let paused = Body::Paused(Box::new(Paused { reason, text: "test".to_owned(), reused: Vec::new() }));
+    let failed = Body::Failed(Box::new(Failed { error: error(value("null")), sources: vec![], reused: vec![] }));
+    for end in [paused, failed] {
+        let id = with.start("undecided");
+        let claim = with.claim();
+        with.store.append(&id, T, 1, vec![end]).unwrap();
+        for unasked in ["answer", "awaited", "due", "worker"] {
+            let told = with.store.claim(&id, T, 1, claim.clone(), why(&claim.owner, unasked));
+            assert_eq!(code(told), "conflict", "{unasked}");
+        }
+        assert_eq!(with.store.claim(&id, T, 1, claim.clone(), why(&claim.owner, "resume")).unwrap(), 2);
+    }
 }
 
 pub fn what_has_ended_for_good_is_never_taken_up_or_written_again(with: &Fixture) {

@@ -398,12 +398,15 @@ END $$;
 CREATE OR REPLACE FUNCTION is_free(p_owner text, p_lease bigint, p_dead text) RETURNS boolean LANGUAGE sql VOLATILE AS
 $$ SELECT p_owner IS NULL OR held_until(p_lease) <= now_ms() OR p_owner = p_dead $$;
 
+-- Whether it may go on with that status; unasked not where somebody has to decide it.
+CREATE OR REPLACE FUNCTION may_go_on(p_status text, p_unasked boolean) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+$$ SELECT p_status NOT IN ('completed', 'cancelled') AND NOT (p_unasked AND p_status IN ('paused', 'failed')) $$;
+
 -- Why an execution was not taken up at that epoch.
-CREATE OR REPLACE FUNCTION not_claimed(p_id text, p_epoch bigint, p_dead text) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION not_claimed(p_id text, p_epoch bigint, p_dead text, p_unasked boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM 1 FROM executions AS e
-    WHERE e.id = p_id AND e.epoch = p_epoch AND e.status NOT IN ('completed', 'cancelled')
-        AND is_free(e.owner, e.lease_until, p_dead);
+    WHERE e.id = p_id AND e.epoch = p_epoch AND may_go_on(e.status, p_unasked) AND is_free(e.owner, e.lease_until, p_dead);
     IF FOUND THEN
         RETURN not_there();
     END IF;
@@ -418,15 +421,16 @@ DECLARE
     v_id text := p_one->>'id';
     v_epoch bigint := (p_one->>'epoch')::bigint;
     v_at bigint := (p_one->>'at')::bigint;
+    v_unasked boolean := (p_one->>'unasked')::boolean;
     v_n bigint;
     v_last bigint;
 BEGIN
     SELECT e.n, e.last_seq INTO v_n, v_last FROM executions AS e
-    WHERE e.id = v_id AND e.epoch = v_epoch AND e.status NOT IN ('completed', 'cancelled')
+    WHERE e.id = v_id AND e.epoch = v_epoch AND may_go_on(e.status, v_unasked)
         AND is_free(e.owner, e.lease_until, p_one->>'dead') AND stands(p_one, e.n, e.last_seq + 1)
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        RETURN not_claimed(v_id, v_epoch, p_one->>'dead');
+        RETURN not_claimed(v_id, v_epoch, p_one->>'dead', v_unasked);
     END IF;
     PERFORM record(v_n, v_last + 1, v_epoch + 1, v_at, p_one, p_payloads, p_one);
     RETURN to_jsonb(v_epoch + 1);
@@ -831,8 +835,8 @@ END $$;
 -- The same for executions that are taken up and of which nothing else is said. `p_looks`: who looks for more, each with its
 -- place among the writes.
 CREATE OR REPLACE FUNCTION claims(p_writer text, p_number bigint, p_space integer, p_keys text, p_whose bigint[],
-    p_ids text[], p_epochs bigint[], p_ats bigint[], p_leases bigint[], p_owners text[], p_dead text[], p_payloads text[],
-    p_ns bigint[], p_firsts bigint[], p_looks jsonb) RETURNS jsonb
+    p_ids text[], p_epochs bigint[], p_ats bigint[], p_leases bigint[], p_owners text[], p_dead text[], p_unasked boolean[],
+    p_payloads text[], p_ns bigint[], p_firsts bigint[], p_looks jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     v_told jsonb[] := '{}';
@@ -851,12 +855,12 @@ BEGIN
             last_seq = e.last_seq + 1, updated_at = p_ats[at], assigned_until = 0, status = 'running', reason = NULL,
             awaits = false, parked_on = '{}', wake_at = NULL, error = NULL, stop = NULL, fruitless = e.fruitless + 1,
             stirred = false
-        WHERE e.id = p_ids[at] AND e.epoch = p_epochs[at] AND e.status NOT IN ('completed', 'cancelled')
+        WHERE e.id = p_ids[at] AND e.epoch = p_epochs[at] AND may_go_on(e.status, p_unasked[at])
             AND is_free(e.owner, e.lease_until, p_dead[at])
             AND (p_ns[at] IS NULL OR e.n = p_ns[at] AND e.last_seq + 1 = p_firsts[at])
         RETURNING e.n, e.last_seq, e.parent IS NOT NULL AND NOT e.detached INTO v_n, v_seq, v_below;
         IF NOT FOUND THEN
-            v_told[p_whose[at]] := not_claimed(p_ids[at], p_epochs[at], p_dead[at]);
+            v_told[p_whose[at]] := not_claimed(p_ids[at], p_epochs[at], p_dead[at], p_unasked[at]);
             CONTINUE;
         END IF;
         INSERT INTO journal (n, seq, kind, payload, epoch, at, revision)
