@@ -44,6 +44,7 @@ __all__ = [
     "manage_deployments",
     "manage_diff",
     "manage_get",
+    "manage_left",
     "manage_limits",
     "manage_list",
     "manage_logs",
@@ -290,6 +291,9 @@ def manage_tree(engine: Engine, id: str) -> str:
 
 def manage_acted(engine: Engine, id: str, by: str) -> str | None:
     """The execution, of that one and those below it, to which ``by`` has done something."""
+
+def manage_left(engine: Engine, id: str, by: str) -> bool:
+    """Whether ``by`` has done something to that execution, and nobody has taken it up since."""
 
 def manage_root(engine: Engine, id: str) -> str:
     """The execution that is carried on where that one is to go on."""

@@ -43,6 +43,8 @@ def resume_in_flow(
             if _native.manage_acted(engine, target, by) is None:
                 return _steer.NOT_DONE
             beside = _native.manage_root(engine, target) != target
+            if not beside:
+                executions._resume_again(target, by)
         else:
             must_not_block(engine, target, "resume")
             told = json.loads(_native.manage_prepare(engine, target, on_drift, [*keys], [*put], run.id, by))

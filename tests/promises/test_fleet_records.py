@@ -222,6 +222,52 @@ return handle.get()
     assert lab.query("SELECT count(*) FROM journal WHERE kind = 'resumed'") == [(1,)]
 
 
+@pytest.mark.parametrize("mended", [True, False])
+def test_another_flow_resumed_before_a_crash_is_not_resumed_again(lab: Lab, mended: bool) -> None:
+    lab.write("others.py", OTHERS)
+    lab.kitaru("run", "others.py:fails", "--input", "name=x").ok(1)
+    out = armed(
+        lab,
+        f"""
+if not count("armed"):
+    did("armed")
+    if {mended}:
+        did("mended")
+other = executions.list(flow="fails")[0]
+resumed = executions.resume(other.id, rerun=[call.key for call in other.calls])
+return resumed.status
+""",
+    )
+    # What it resumed had ended again before the crash: it is neither refused nor paid for once more.
+    assert out == ("completed\n" if mended else "failed\n")
+    assert lab.done().count("x tries") == 2
+
+
+def test_another_flow_that_a_crash_kept_from_going_on_goes_on(lab: Lab) -> None:
+    lab.write("others.py", OTHERS)
+    lab.kitaru("run", "others.py:fails", "--input", "name=x").ok(1)
+    out = armed(
+        lab,
+        """
+if not count("armed"):
+    did("armed")
+else:
+    did("mended")
+module = killing.module
+carry_on = module.carry_on
+def killed(*given, **how):
+    if not count("killed"):
+        did("killed")
+        os.kill(os.getpid(), 9)
+    return carry_on(*given, **how)
+module.carry_on = killed
+other = executions.list(flow="fails")[0]
+return executions.resume(other.id).status
+""".replace("module = killing", "import os; module = killing"),
+    )
+    assert out == "completed\n"
+
+
 def test_a_childs_failure_that_cannot_be_stored_whole_is_served_as_it_stands_on_record(lab: Lab) -> None:
     """As anybody else would have it from the child; nobody is asked, whatever became of the child since."""
     lab.write(

@@ -86,6 +86,12 @@ pub fn manage_acted(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, by: &s
     })
 }
 
+/// Whether `by` has done something to that execution, and nobody has taken it up since.
+#[pyfunction]
+pub fn manage_left(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, by: &str) -> PyResult<bool> {
+    out(py, engine, |store, _| Ok(manage::is_left_by(store, &ExecutionId::new(id), by)?))
+}
+
 /// The execution that is carried on where that one is to go on.
 #[pyfunction]
 pub fn manage_root(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str) -> PyResult<String> {
@@ -102,5 +108,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(manage_waiting, module)?)?;
     module.add_function(wrap_pyfunction!(manage_tree, module)?)?;
     module.add_function(wrap_pyfunction!(manage_acted, module)?)?;
+    module.add_function(wrap_pyfunction!(manage_left, module)?)?;
     module.add_function(wrap_pyfunction!(manage_root, module)?)
 }

@@ -254,6 +254,15 @@ class Executions(Replays):
             alone = {"root": left["id"], "flow": left["flow"], "entry": left["entry"], "epoch": left["epoch"]}
             carry_on(self._engine, self._place, alone, "resume", taken_is_fine=False)
 
+    def _resume_again(self, id: str, by: str) -> None:
+        """``by`` had resumed it, and was gone before it went on, or while it did."""
+        from kitaru import _native
+
+        left = json.loads(self._engine.describe(id))
+        if not left["held"] and (left["status"] == "interrupted" or _native.manage_left(self._engine, id, by)):
+            told = {"root": left["id"], "flow": left["flow"], "entry": left["entry"], "epoch": left["epoch"]}
+            carry_on(self._engine, self._place, told, "resume", taken_is_fine=True)
+
     def retry(self, id: str) -> Execution:
         """The same as :meth:`resume`: what failed runs again."""
         return self.resume(id)

@@ -4,6 +4,7 @@
 //! Not here: waiting itself (a session's), and starting anything.
 
 use super::family::{ALL, above, below, children};
+use super::resume::resumed_by;
 use super::{ManageError, Result, hold, next, status};
 use kitaru_core::cycle::{Need, Needs, cycle};
 use kitaru_core::event::{Await, Body, CallKind, PauseReason};
@@ -239,15 +240,26 @@ pub fn acted(store: &dyn Store, row: &ExecutionRow, by: &str) -> Result<Option<E
 
 /// The same for one execution alone.
 pub(super) fn has_acted(store: &dyn Store, id: &ExecutionId, by: &str) -> Result<bool> {
-    let is_it = |body: &Body| match body {
+    Ok(store.load(id, 0, 0)?.iter().any(|event| is_act(&event.body, by)))
+}
+
+/// Whether `by` has done something to an execution, and nobody has taken it up since.
+pub fn is_left_by(store: &dyn Store, id: &ExecutionId, by: &str) -> Result<bool> {
+    let events = store.load(id, 0, 0)?;
+    let last = events.iter().rev().find(|event| matches!(event.body, Body::Taken(_)) || is_act(&event.body, by));
+    Ok(last.is_some_and(|event| !matches!(event.body, Body::Taken(_))))
+}
+
+fn is_act(body: &Body, by: &str) -> bool {
+    match body {
         Body::WaitAnswered(one) => one.by == by,
         Body::StopRequested(one) => one.by == by,
         Body::Cancelled(one) => one.by == by,
         Body::Resumed(one) => one.by == by,
+        Body::Noted(one) => *one == resumed_by(by),
         Body::Paused(one) => matches!(&one.reason, PauseReason::Requested { by: who, .. } if who == by),
         _ => false,
-    };
-    Ok(store.load(id, 0, 0)?.iter().any(|event| is_it(&event.body)))
+    }
 }
 
 /// Whether an execution that was left parked can go on: it, or one that was parked below it, has moved since its last

@@ -45,7 +45,7 @@ pub use deployments::{NewDeployment, Runnable, chosen, deploy, releases, roll_ba
 pub use diagnose::{Diagnosis, Stuck, Who, diagnose, stuck};
 pub use diff::{diff, found};
 pub use family::root_of;
-pub use fleet::{Standing, acted, have_come, must_not_circle, standings, stirred, waiters, waiting};
+pub use fleet::{Standing, acted, have_come, is_left_by, must_not_circle, standings, stirred, waiters, waiting};
 pub use follow::{Following, follow};
 pub use gc::{Gc, GcOptions, age, gc, upkeep};
 pub use inbox::inbox;

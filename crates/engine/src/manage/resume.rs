@@ -7,7 +7,7 @@ use super::family::{above, children, root_of};
 use super::fleet::{awaits, have_come};
 use super::pending::pending;
 use super::{ManageError, Result, hold, next, status};
-use kitaru_core::event::{CallHead, CallsDropped, DriftDecided, DriftDecision, PauseReason, Paused, Resumed};
+use kitaru_core::event::{CallHead, CallsDropped, DriftDecided, DriftDecision, Noted, PauseReason, Paused, Resumed};
 use kitaru_core::lease::Hold;
 use kitaru_core::rows::{CallRow, CallStatus, ExecutionRow, Status};
 use kitaru_core::{Body, ExecutionId, Millis, Seq};
@@ -117,6 +117,9 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
     if !line.is_empty() {
         // Whoever goes on with what is above it knows by this that it is not to be left alone any more.
         events.push(Body::Resumed(Resumed { by: options.by.clone() }));
+    } else if options.asker.is_some() {
+        // A flow that comes here again after a crash knows by this that it has done so.
+        events.push(Body::Noted(resumed_by(&options.by)));
     }
     if !events.is_empty() {
         store.post(&row.id, now, Guard::Unchanged(row.epoch, row.last_seq), events)?;
@@ -124,6 +127,11 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
     let failed = failed.iter().map(|call| call.key.clone()).collect();
     let root = line.into_iter().last().unwrap_or_else(|| row.clone());
     Ok(Prepared { row: root, in_place, failed })
+}
+
+/// What stands in the journal of an execution of its own that a flow has resumed.
+pub(super) fn resumed_by(by: &str) -> Noted {
+    Noted { key: None, code: "resumed".to_owned(), text: format!("resumed by {by}") }
 }
 
 /// Whether a living process holds what an execution belongs to, and lets it go on: where a flow above it asks, or
