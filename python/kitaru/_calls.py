@@ -218,6 +218,7 @@ def _attempts(one: Identified) -> Generator[Step, Any, Any]:
             break
         if queues:
             _native.end_turn(session, call)
+        one.asks()
         yield Hold()
     key, scope, failed, _ = begun
     if run.rehearses and not one.looks:

@@ -204,7 +204,7 @@ class Child(Carried):
         # Set when the execution is on record, or its call is over.
         self.there = threading.Event()
         self.one.execution = self.id
-        # Whether somebody is asked first which execution it is.
+        # Whether the flow is held before it begins.
         self.asked = False
         self.one.asks = self._is_asked
         if run.rehearses:
@@ -328,9 +328,10 @@ class ChildHandle(Handle[Any]):
         assert child is not None
         child.there.wait()
         if child.asked:
-            # There is none yet: the flow is held until somebody says which it is, and this part cannot wait for that.
+            # There is none yet: the flow is held, before it begins or until somebody says which it is, and this part
+            # cannot wait for that.
             child.run.unwinding = True
-            raise Unwind(KitaruPaused(f"{child.flow.name} is asked about", exec_id=child.run.id))
+            raise Unwind(KitaruPaused(f"{child.flow.name} has not begun", exec_id=child.run.id))
         return child.id
 
     @property
