@@ -118,3 +118,46 @@ def test_a_pause_that_comes_with_what_is_waited_for_is_a_pause(lab: Lab) -> None
     assert lab.done() == ["paused"]
     assert lab.kitaru("resume", "latest").ok().out
     assert lab.done() == ["paused", "work"]
+
+
+ANSWERED = """
+import time
+import kitaru
+from kitaru import KitaruClient, _config, flow
+from kitaru.client import executions as module
+
+@flow
+def asks():
+    return kitaru.wait(schema=int, name="n", question="How many?")
+
+held = module.is_held_here
+
+def left_meanwhile(engine, exec_id):
+    found = held(engine, exec_id)
+    assert found
+    go.append(True)
+    while '"held": true' in engine.describe(exec_id) or '"held":true' in engine.describe(exec_id):
+        time.sleep(0.01)
+    return found
+
+go = []
+suspend = kitaru._run.Run.suspend
+
+def when_told(self):
+    return bool(go) and suspend(self)
+
+if __name__ == "__main__":
+    kitaru._run.Run.suspend = when_told
+    module.is_held_here = left_meanwhile
+    one = asks.run()
+    client = KitaruClient()
+    while not client.executions.waiting():
+        time.sleep(0.01)
+    client.executions.input(one.exec_id, 3)
+    print(client.executions.get(one.exec_id).status)
+"""
+
+
+def test_an_answer_to_a_flow_that_is_just_left_is_gone_on_with(lab: Lab) -> None:
+    lab.write("program.py", ANSWERED)
+    assert lab.run(PYTHON, "program.py", timeout=60).ok().out == "completed\n"

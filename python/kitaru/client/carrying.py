@@ -6,6 +6,7 @@ on (the engine), and what programs do that only run a flow (``kitaru._wake``).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -58,15 +59,25 @@ def carry_on(
     *,
     taken_is_fine: bool,
     on_drift: str | None = None,
+    beside: bool = False,
 ) -> None:
     """Runs an execution to its end or suspension, then what waited for that.
 
     ``on_drift`` is what happens then to a call with other inputs than recorded. Raises what keeps it from going on;
-    with ``taken_is_fine`` not that somebody else was faster.
+    with ``taken_is_fine`` not that somebody else was faster. ``beside``: on a running event loop that is not waited
+    for, and what cannot go on stays due.
     """
-    from kitaru import _wake
+    from kitaru import _context, _wake
     from kitaru.errors import KitaruError
 
+    if beside and _context.running_task() is not None:
+
+        def work() -> None:
+            with contextlib.suppress(KitaruError):
+                carry_on(engine, place, told, why, taken_is_fine=True, on_drift=on_drift)
+
+        _start(work)
+        return
     try:
         with _wake.seen_to():
             _run(place, told, why, on_drift)

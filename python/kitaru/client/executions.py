@@ -185,10 +185,13 @@ class Executions(Replays):
         ours = told["entry"]["module"] is None and told["root"] in _entry.here
         if told["after"] == "carry" or (told["after"] == "stays" and ours):
             carry_on(self._engine, self._place, told, "answer", taken_is_fine=True)
+        if resume and here:
+            self._go_on_if_free(told["asked"])
         return told["asked"]
 
     def _go_on_if_free(self, id: str) -> None:
-        """An earlier process answered and was gone before it could carry the flow on."""
+        """Carries on what was answered and nobody has: who answered was gone before it could, or the flow was left
+        just before its answer came."""
         from kitaru import _native
         from kitaru._outcomes import ENDED
 
@@ -197,7 +200,7 @@ class Executions(Replays):
         if root["held"] or root["status"] in (*ENDED, "paused") or not (stirred or root["status"] == "interrupted"):
             return
         told = {"root": root["id"], "flow": root["flow"], "entry": root["entry"]}
-        carry_on(self._engine, self._place, told, "answer", taken_is_fine=True)
+        carry_on(self._engine, self._place, told, "answer", taken_is_fine=True, beside=True)
 
     def resume(
         self,
