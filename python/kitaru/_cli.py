@@ -69,7 +69,7 @@ class Host:
         sys.stdout = _Patient(sys.stderr if json_output else stdout)
         try:
             # The command itself sees to what waited for it.
-            with _wake.seen_to():
+            with _wake.seen_to(_wake.root_of(wanted)):
                 told = _reported(lambda: _runner.execute(wanted))
         finally:
             sys.stdout.flush()
@@ -289,7 +289,11 @@ def child() -> int:
             _check.rehearse_one(wanted["rehearse"], lambda found: _leave(told, found))
         else:
             # Whoever asked for it sees to what waited for it, unless that is to be seen to here.
-            seen_to = contextlib.nullcontext() if wanted.pop("sees_to_waiters", False) else _wake.seen_to()
+            seen_to = (
+                contextlib.nullcontext()
+                if wanted.pop("sees_to_waiters", False)
+                else _wake.seen_to(_wake.root_of(wanted))
+            )
             with seen_to:
                 _elsewhere.tell(told, _reported(lambda: _runner.execute(wanted)))
     finally:

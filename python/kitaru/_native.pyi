@@ -370,9 +370,7 @@ class Engine:
         deadline: int | None,
     ) -> tuple[str, bool]:
         """Leaves an execution to the workers of a pool. Returns its identifier, and whether it is new."""
-    def take(
-        self, id: str, code: str | None, why: str, entry: str | None = None, seen: int | None = None
-    ) -> Session:
+    def take(self, id: str, code: str | None, why: str, entry: str | None = None, seen: int | None = None) -> Session:
         """Takes up an execution that nobody holds. ``entry``: where its code is from now on, a JSON object. ``seen``:
         the epoch in which it was seen."""
     def hand_over(self, by: str) -> None:

@@ -70,7 +70,7 @@ def _run(job: dict[str, Any], runner: Any) -> Any:
     from kitaru._cli import _reported
 
     # Whoever asked for it sees to what waited for it, unless that is to be seen to here.
-    seen_to: Any = contextlib.nullcontext() if job.pop("sees_to_waiters", False) else _wake.seen_to()
+    seen_to: Any = contextlib.nullcontext() if job.pop("sees_to_waiters", False) else _wake.seen_to(_wake.root_of(job))
     with seen_to:
         return _reported(lambda: runner.execute(job))
 

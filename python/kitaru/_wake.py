@@ -8,6 +8,7 @@ whom (the engine knows).
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import sys
@@ -22,23 +23,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _lock = threading.Lock()
-# How many commands or clients of this process see to waiters themselves.
-_seen_to = 0
+# Whose waiters commands and clients of this process see to themselves, once for each of them: an execution that is
+# carried on, or all (``None``).
+_seen_to: collections.Counter[str | None] = collections.Counter()
 # Processes that were left to themselves, so that they are not waited for when they are forgotten.
 _left: list[subprocess.Popen[bytes]] = []
 
 
 @contextlib.contextmanager
-def seen_to() -> Iterator[None]:
-    """While this lasts, whoever called it sees to waiters."""
-    global _seen_to
+def seen_to(root: str | None) -> Iterator[None]:
+    """While this lasts, whoever called it sees to those that wait for that execution or what is part of it; ``None``:
+    for any execution."""
     with _lock:
-        _seen_to += 1
+        _seen_to[root] += 1
     try:
         yield
     finally:
         with _lock:
-            _seen_to -= 1
+            _seen_to[root] -= 1
+            if not _seen_to[root]:
+                del _seen_to[root]
+
+
+def root_of(job: dict[str, Any]) -> str | None:
+    """The execution that a job carries on; ``None``: one that is still to be made."""
+    found: str | None = job.get("resume", {}).get("id")
+    return found
 
 
 def waiters(exec_id: str) -> list[dict[str, Any]]:
@@ -49,9 +59,9 @@ def waiters(exec_id: str) -> list[dict[str, Any]]:
 
 def after(exec_id: str) -> None:
     """An execution is over in this process. Never raises: what it raised or returned must reach its caller."""
-    if _seen_to:
-        return
     try:
+        if _seen_to and (None in _seen_to or _native.manage_root(_config.engine(), exec_id) in _seen_to):
+            return
         found = waiters(exec_id)
         for one in found:
             _leave(one)
@@ -94,7 +104,7 @@ def alone() -> None:
     while ahead:
         job = ahead.pop()
         seen.add(job["resume"]["id"])
-        with contextlib.suppress(KitaruError), seen_to():
+        with contextlib.suppress(KitaruError), seen_to(job["resume"]["id"]):
             if _runner.is_this_interpreter(placed(job["resume"]["entry"])["interpreter"]):
                 _runner.execute(job)
             else:

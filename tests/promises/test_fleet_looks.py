@@ -161,3 +161,55 @@ if __name__ == "__main__":
 def test_an_answer_to_a_flow_that_is_just_left_is_gone_on_with(lab: Lab) -> None:
     lab.write("program.py", ANSWERED)
     assert lab.run(PYTHON, "program.py", timeout=60).ok().out == "completed\n"
+
+
+WAKING = """
+import threading, time
+import kitaru
+from kitaru import KitaruClient, KitaruSuspended, flow
+from world import count, did
+
+released = threading.Event()
+executions = KitaruClient().executions
+
+@flow
+def slow():
+    kitaru.wait(schema=int, name="n", question="How many?")
+    did("slow begins")
+    assert released.wait(60)
+
+@flow
+def quick():
+    kitaru.wait(schema=int, name="n", question="How many?")
+
+@flow
+def waits(exec_id: str):
+    return executions.handle(exec_id).get()
+
+def left(start):
+    try:
+        start()
+    except KitaruSuspended as suspended:
+        return suspended.exec_id
+
+if __name__ == "__main__":
+    busy, ends = left(slow), left(quick)
+    waiter = left(lambda: waits(ends))
+    long = threading.Thread(target=executions.input, args=(busy, 1))
+    long.start()
+    while not count("slow begins"):
+        time.sleep(0.01)
+    executions.input(ends, 2, resume=False)
+    quick.resume(ends)
+    until = time.monotonic() + 30
+    while executions.get(waiter).status != "completed" and time.monotonic() < until:
+        time.sleep(0.02)
+    print(executions.get(waiter).status)
+    released.set()
+    long.join()
+"""
+
+
+def test_who_waits_is_woken_while_something_else_is_carried_on(lab: Lab) -> None:
+    lab.write("program.py", WAKING)
+    assert lab.run(PYTHON, "program.py", timeout=100).ok().out == "completed\n"

@@ -79,7 +79,7 @@ def carry_on(
         _start(work)
         return
     try:
-        with _wake.seen_to():
+        with _wake.seen_to(told["root"]):
             _run(place, told, why, on_drift)
     except KitaruError as error:
         if not taken_is_fine or error.code not in ("held", "conflict", "fenced", "already-ended"):
@@ -105,7 +105,7 @@ def wake(engine: Engine, place: Place | None, moved: str, *, beside: bool = Fals
                 continue
             seen.add(one["id"])
             try:
-                with _wake.seen_to():
+                with _wake.seen_to(one["id"]):
                     _run(place, {"root": one["id"], "flow": one["flow"], "entry": one["entry"]}, "awaited")
             except KitaruError:
                 continue
