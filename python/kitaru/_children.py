@@ -29,6 +29,7 @@ from kitaru.errors import (
     KitaruNotFoundError,
     KitaruPaused,
     KitaruStateError,
+    KitaruStoreError,
     KitaruSuspended,
     KitaruUsageError,
     Unwind,
@@ -138,6 +139,11 @@ class Carried:
         self.run.session.look()
         self.run.heed()
 
+    def must_be_its_own(self, failure: KitaruStoreError) -> None:
+        """A failure of the store that is not what its flow raised is no outcome of it: this flow is left as well."""
+        if self.made is None or self.made.closing is not None:
+            self.run.unless_of_it(failure)
+
     def body_sync(self) -> Any:
         """Carries it on to its end. Blocks this thread."""
         with _carrying(self.id):
@@ -155,6 +161,9 @@ class Carried:
                 except KitaruCancelledError:
                     self.stop_with_it()
                     raise
+                except KitaruStoreError as failure:
+                    self.must_be_its_own(failure)
+                    raise
                 park_sync(self.run, self.parked(waiting))
 
     async def body_async(self) -> Any:
@@ -168,6 +177,9 @@ class Carried:
                     waiting = _as_suspended(suspended)
                 except KitaruCancelledError:
                     self.stop_with_it()
+                    raise
+                except KitaruStoreError as failure:
+                    self.must_be_its_own(failure)
                     raise
                 await park_async(self.run, self.parked(waiting))
 

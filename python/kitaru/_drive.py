@@ -13,7 +13,7 @@ from kitaru._context import Frame, running_task
 from kitaru._run import Others, Parked
 from kitaru._steps import Body, Ended, Forever, Hold, Pause, Queue, Rest, Stopped, Turn
 from kitaru._turns import await_turn
-from kitaru.errors import KitaruPaused, KitaruTimeoutError, Unwind
+from kitaru.errors import KitaruError, KitaruPaused, KitaruTimeoutError, Unwind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -339,7 +339,11 @@ def park_sync(run: Run, parked: Parked) -> None:
             run.check()
             if run.given_up is not None:
                 raise Unwind(run.given_up)
-            if has_news(run, parked):
+            try:
+                news = has_news(run, parked)
+            except KitaruError as refusal:
+                raise run.refused(refusal) from None
+            if news:
                 run.heed()
                 return
             if sides := run.live_sides():

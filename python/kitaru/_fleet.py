@@ -16,7 +16,15 @@ from kitaru._drive import call_async, call_sync, park_async, park_sync
 from kitaru._outcomes import ENDED, describe, outcome, parked
 from kitaru._run import Others, Parked
 from kitaru._waits import Awaitable
-from kitaru.errors import KitaruError, KitaruPaused, KitaruSuspended, KitaruUsageError, KitaruWaitTimeoutError, Unwind
+from kitaru.errors import (
+    KitaruError,
+    KitaruPaused,
+    KitaruStoreError,
+    KitaruSuspended,
+    KitaruUsageError,
+    KitaruWaitTimeoutError,
+    Unwind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -317,7 +325,11 @@ class _Waited:
         announced = False
         while True:
             self.run.check()
-            self._value = self.found()
+            try:
+                self._value = self.found()
+            except KitaruStoreError as failure:
+                self.run.unless_of_it(failure)
+                raise
             if self._value is not None:
                 return
             if not announced:

@@ -17,6 +17,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _config, _context, _loops, _threads
+from kitaru.errors import KitaruError
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -245,6 +246,13 @@ class Side:
 
     def _poll(self) -> None:
         self._polling = False
+        try:
+            self._look()
+        except KitaruError as refusal:
+            # Nobody else would look again: whoever is parked is to be told.
+            self.run.refused(refusal)
+
+    def _look(self) -> None:
         run = self.run
         if run.closing is not None or not (self.futures or run.parked or self.cancelled):
             return

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _capture, _context, _threads
 from kitaru.errors import (
     KitaruCancelledError,
+    KitaruDamagedError,
     KitaruError,
+    KitaruNotFoundError,
     KitaruPaused,
+    KitaruStoreError,
     KitaruSuspended,
     KitaruUsageError,
     Unwind,
@@ -325,6 +328,11 @@ class Run:
         if self.strangers and self.root_thread is not None:
             _threads.see_out(self)
         return Unwind(self.closing)
+
+    def unless_of_it(self, error: KitaruStoreError) -> None:
+        """Leaves where the store failed. Returns if it only says what is not there or damaged: that is for the flow."""
+        if not isinstance(error, (KitaruNotFoundError, KitaruDamagedError)):
+            raise self.refused(error) from None
 
     def refused(self, error: KitaruError) -> Unwind:
         """The engine refused to go on: fenced out, stopping, or the store failed."""
