@@ -453,6 +453,9 @@ def carry_on(frame: Frame, exec_id: str) -> None:
     # From now on, and not from when its thread has begun: whoever looks at once must not find it left alone.
     kept = contextlib.ExitStack()
     kept.enter_context(_carrying(exec_id))
+    handle = frame.run.children.get(exec_id)
+    if handle is not None:
+        handle.resumed = True
 
     def work() -> Any:
         with kept:

@@ -49,6 +49,8 @@ def resume_in_flow(
             must_not_block(engine, target, "resume")
             told = json.loads(_native.manage_prepare(engine, target, on_drift, [*keys], [*put], run.id, by))
             beside = told["in_place"]
+            # It may have failed since it was looked at.
+            alone = alone or (told["status"] == "failed" and _is_let_go(target))
             if not beside:
                 executions._go_on(told)
         return {"execution": executions._get(target), "beside": beside and alone}
@@ -56,13 +58,22 @@ def resume_in_flow(
     given = {"id": target, "on_drift": on_drift, "rerun": tuple(keys), "set": tuple(put)}
     found = _steer.act(frame, "executions.resume", given, resume)
     if found["beside"]:
-        handle = run.children.get(target)
-        if handle is not None:
-            handle.resumed = True
         if not _children.is_carried(target) and describe(target)["status"] not in ENDED:
             _children.carry_on(frame, target)
+        elif (handle := run.children.get(target)) is not None:
+            handle.resumed = True
     resumed: Execution = found["execution"]
     return resumed
+
+
+def _is_let_go(exec_id: str) -> bool:
+    """Waits for the end of the call of one that failed. ``False``: it does not come."""
+    until = time.monotonic() + _PATIENCE
+    while _children.is_carried(exec_id):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.001)
+    return True
 
 
 def _is_carried(exec_id: str) -> bool:

@@ -213,3 +213,53 @@ if __name__ == "__main__":
 def test_who_waits_is_woken_while_something_else_is_carried_on(lab: Lab) -> None:
     lab.write("program.py", WAKING)
     assert lab.run(PYTHON, "program.py", timeout=100).ok().out == "completed\n"
+
+
+FAILING = """
+import threading, time
+import kitaru
+from kitaru import KitaruClient, _resumed, checkpoint, flow
+from world import count, did
+
+may_fail = threading.Event()
+describe = _resumed.describe
+
+def fails_meanwhile(exec_id):
+    seen = describe(exec_id)
+    if not may_fail.is_set():
+        assert seen["status"] == "running"
+        may_fail.set()
+        while describe(exec_id)["status"] != "failed":
+            time.sleep(0.001)
+        did("mended")
+    return seen
+
+@checkpoint
+def fails():
+    may_fail.wait(20)
+    if not count("mended"):
+        raise ValueError("not yet")
+    return "fine"
+
+@flow
+def child():
+    return fails()
+
+@flow
+def master():
+    one = child.run()
+    while describe(one.exec_id)["status"] != "running":
+        time.sleep(0.001)
+    _resumed.describe = fails_meanwhile
+    KitaruClient().executions.resume(one.exec_id)
+    done, asking, pending = kitaru.wait_for([one])
+    return [len(done), one.get()]
+
+if __name__ == "__main__":
+    print(master())
+"""
+
+
+def test_a_child_that_fails_while_it_is_resumed_goes_on(lab: Lab) -> None:
+    lab.write("program.py", FAILING)
+    assert lab.run(PYTHON, "program.py", timeout=60).ok().out == "[1, 'fine']\n"

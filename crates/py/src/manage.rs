@@ -184,7 +184,7 @@ pub fn manage_prepare(
         let (asked, root) = (&row.id, &prepared.row);
         let told = json!({
             "asked": asked, "root": root.id, "flow": root.flow, "entry": root.entry, "in_place": prepared.in_place,
-            "epoch": root.epoch,
+            "epoch": root.epoch, "status": row.status,
         });
         Ok(told.to_string())
     })

@@ -125,8 +125,10 @@ pub fn prepare(store: &dyn Store, row: &ExecutionRow, options: &ResumeOptions, n
         store.post(&row.id, now, Guard::Unchanged(row.epoch, row.last_seq), events)?;
     }
     let failed = failed.iter().map(|call| call.key.clone()).collect();
-    let root = line.into_iter().last().unwrap_or_else(|| row.clone());
-    Ok(Prepared { row: root, in_place, failed })
+    let Some(root) = line.into_iter().last() else { return Ok(Prepared { row: row.clone(), in_place, failed }) };
+    // It may have been left since it was looked at. From here on it is not left without having seen what was written.
+    let root = store.queries().execution(&root.id)?;
+    Ok(Prepared { in_place: in_place && hold(store, &root, now) == Hold::Held, row: root, failed })
 }
 
 /// What stands in the journal of an execution of its own that a flow has resumed.
