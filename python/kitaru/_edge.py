@@ -50,6 +50,7 @@ def run_sync(run: Run, function: Callable[[], Any]) -> Any:
     finally:
         run.over.set()
         _context.running.discard(run)
+        _let_go(run)
         _wake.after(run.id)
 
 
@@ -101,7 +102,15 @@ async def run_async(run: Run, function: Callable[[], Awaitable[Any]]) -> Any:
         run.drop_side(loop)
         _context.running.discard(run)
         _capture.stop()
+        _let_go(run)
         _wake.after(run.id)
+
+
+def _let_go(run: Run) -> None:
+    """A failure of the store kept the way that the flow has ended from being recorded. What still runs of it here is
+    not begun elsewhere beside that."""
+    if run.session.is_open and not run.rehearses and not run.bodies:
+        run.session.abandon()
 
 
 async def _halt_unwound(run: Run, side: Side) -> None:

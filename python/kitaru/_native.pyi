@@ -568,6 +568,8 @@ class Session:
         and the flow goes on."""
     def flush(self) -> None:
         """Writes what rides along."""
+    def abandon(self) -> None:
+        """The flow has ended, and the store did not take that: the execution is let go of when it does."""
     def interrupt(self, by: str, in_haste: bool = False) -> None:
         """The process stops before the end, in an orderly way. ``in_haste``: a store that is away is not waited for."""
     def complete(self, result: str, volatile: str | None) -> list[str]:

@@ -17,6 +17,8 @@ const RENEW: Millis = LEASE / 3;
 /// How often a session without open waits is told of news: only requests to stop and breakpoints can come for it. News
 /// or not, each is told with each renewal, should a look have failed.
 const TELL: Millis = 200;
+/// How often it is tried to let go of what is abandoned.
+const LET_GO: Millis = 1_000;
 /// How long a started call may stay unwritten.
 const FLUSH: Millis = 500;
 
@@ -80,6 +82,7 @@ fn beat(store: &dyn Store, clock: &dyn Clock, codes: &Codes, desk: &Desk, shared
     let mut seen = None;
     let mut renewed = clock.now();
     let mut told = renewed;
+    let mut let_go = renewed;
     // Whether there was news since all were told.
     let mut untold = true;
     loop {
@@ -122,6 +125,10 @@ fn beat(store: &dyn Store, clock: &dyn Clock, codes: &Codes, desk: &Desk, shared
             }
             session.mind_deadline();
             session.flush(now - FLUSH);
+        }
+        if now - let_go >= LET_GO || now < let_go {
+            let_go = now;
+            sessions.iter().for_each(|session| session.let_go());
         }
         drop(sessions);
         desk.beat(news);

@@ -89,7 +89,7 @@ pub fn manage_acted(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, by: &s
 /// Whether `by` has done something to that execution, and nobody has taken it up since.
 #[pyfunction]
 pub fn manage_left(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, by: &str) -> PyResult<bool> {
-    out(py, engine, |store, _| Ok(manage::is_left_by(store, &ExecutionId::new(id), by)?))
+    out(py, engine, |store, _| manage::is_left_by(store, &ExecutionId::new(id), by))
 }
 
 /// The execution that is carried on where that one is to go on.

@@ -434,6 +434,11 @@ impl Session {
         Ok((reason, listed))
     }
 
+    /// The flow has ended, and the store did not take that: the execution is let go of when it does.
+    fn abandon(&self) {
+        self.inner.abandon();
+    }
+
     /// `in_haste`: a store that is away is not waited for.
     #[pyo3(signature = (by, in_haste = false))]
     fn interrupt(&self, py: Python<'_>, by: &str, in_haste: bool) -> PyResult<()> {

@@ -10,6 +10,7 @@ use kitaru_core::event::{Await, Cancelled, Completed, ErrorData, Failed, Interru
 use kitaru_core::{Body, ExecutionId, Millis, Seq};
 use kitaru_store::{Guard, Seen, StoreError};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 impl Session {
     /// Parks the execution on its own open waits, on those of its children, and on other executions; `below`: those
@@ -75,6 +76,32 @@ impl Session {
         self.finish(Body::Interrupted(Interrupted { by: by.to_owned(), reused }))
     }
 
+    /// The flow has ended here, and the store failed to take that. This process lives, so that nobody else would take the
+    /// execution up: it is let go of as soon as the store takes that.
+    pub fn abandon(self: &Arc<Self>) {
+        if self.is_open() {
+            *self.abandoned.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(self));
+        }
+    }
+
+    /// Writes that an abandoned execution is left. Where the store does not take it, it is tried again. Only this is
+    /// written: what else waited to be may be what the store did not take.
+    pub(crate) fn let_go(&self) {
+        if self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).is_none() || !self.is_open() {
+            return;
+        }
+        let left = Interrupted { by: "a failure of the store".to_owned(), reused: self.reused() };
+        match self.store.append(&self.id, self.clock.now(), self.epoch, vec![Body::Interrupted(left)]) {
+            Ok(_) => self.close(),
+            Err(StoreError::Fenced(_)) if !matches!(self.lease_was_only_late(), Ok(true)) => self.fence(),
+            Err(_) => {}
+        }
+    }
+
+    pub(super) fn forget_abandoned(&self) {
+        drop(self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
     /// The flow returned. Returns what was put in place in a replay and no call took.
     pub fn complete(&self, result: String, volatile: Option<String>) -> Result<Vec<String>> {
         let (result, reused) = (json(result)?, self.reused());
@@ -130,6 +157,7 @@ impl Session {
 
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.forget_abandoned();
         self.changed.notify_all();
         // The process may be gone before the next beat.
         self.codes.flush();

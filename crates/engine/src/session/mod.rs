@@ -46,6 +46,8 @@ pub struct Session {
     changed: Condvar,
     fenced: AtomicBool,
     closed: AtomicBool,
+    /// Itself, from when its flow has left it to whoever writes that ([`Session::abandon`]), until that is written.
+    abandoned: Mutex<Option<Arc<Session>>>,
     /// When it has worked as long as it may; `None`: it may as long as it likes, or was asked to pause already.
     deadline: Mutex<Option<Instant>>,
 }
@@ -110,6 +112,7 @@ impl Session {
             changed: Condvar::new(),
             fenced: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            abandoned: Mutex::new(None),
             deadline: Mutex::new(deadline),
         }
     }
@@ -132,6 +135,7 @@ impl Session {
     /// Somebody else owns the execution now: nothing may be written.
     pub fn fence(&self) {
         self.fenced.store(true, Ordering::Release);
+        self.forget_abandoned();
         self.changed.notify_all();
     }
 

@@ -153,7 +153,7 @@ impl Session {
     }
 
     /// After a suspended laptop or a stopped process the lease has expired though nobody else took over.
-    fn lease_was_only_late(&self) -> std::result::Result<bool, StoreError> {
+    pub(super) fn lease_was_only_late(&self) -> std::result::Result<bool, StoreError> {
         let until = self.clock.now() + crate::engine::LEASE;
         let lost = self.store.renew(&[(self.id.clone(), self.epoch)], until)?;
         Ok(lost.is_empty())
