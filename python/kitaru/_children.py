@@ -20,7 +20,7 @@ from kitaru._drive import call_async, call_sync, park_async, park_sync
 from kitaru._given import given, recorded_inputs
 from kitaru._handles import Handle
 from kitaru._outcomes import ENDED, describe, is_paused_alone, must_be_the_same, outcome, parked
-from kitaru._run import Others, Parked, Run
+from kitaru._parked import Others, Parked
 from kitaru._spec import Spec
 from kitaru.errors import (
     KitaruCancelledError,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kitaru._context import Frame
     from kitaru._flow import Flow
     from kitaru._given import Given
+    from kitaru._run import Run
 
 # Executions whose call is under way in this process, and how many calls that is.
 _carried: dict[str, int] = {}

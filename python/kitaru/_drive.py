@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kitaru import _context
 from kitaru._calls import Identified, steps
 from kitaru._context import Frame, running_task
-from kitaru._run import Others, Parked
+from kitaru._parked import Others, Parked
 from kitaru._steps import Body, Ended, Forever, Hold, Pause, Queue, Rest, Stopped, Turn
 from kitaru._turns import await_turn
 from kitaru.errors import KitaruError, KitaruPaused, KitaruTimeoutError, Unwind
@@ -323,7 +323,8 @@ async def hold_async(run: Run, frame: Frame, call: int) -> None:
 
 def park_sync(run: Run, parked: Parked) -> None:
     """Blocks this thread until something of the wait has changed; leaves the process when the flow is quiet."""
-    from kitaru._quiet import has_news, is_quiet, leave
+    from kitaru._parked import has_news
+    from kitaru._quiet import is_quiet, leave
 
     me = threading.get_ident()
     parked.thread, parked.since = me, time.monotonic()

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
+    from kitaru._parked import Parked
     from kitaru._quiet import Side
-    from kitaru._run import Parked, Run
+    from kitaru._run import Run
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _UNWIND_SECONDS = 5.0

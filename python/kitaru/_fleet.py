@@ -14,7 +14,7 @@ from kitaru import _children, _config, _context, _native, _steer
 from kitaru._children import ChildHandle
 from kitaru._drive import call_async, call_sync, park_async, park_sync
 from kitaru._outcomes import ENDED, describe, outcome, parked
-from kitaru._run import Others, Parked
+from kitaru._parked import Others, Parked
 from kitaru._waits import Awaitable
 from kitaru.errors import (
     KitaruError,

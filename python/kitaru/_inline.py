@@ -18,7 +18,8 @@ from kitaru.errors import KitaruAnswerError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kitaru._run import Parked, Run
+    from kitaru._parked import Parked
+    from kitaru._run import Run
 
 _WORDS = {"y": True, "yes": True, "n": False, "no": False}
 

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _native
-from kitaru._run import Parked
+from kitaru._parked import Parked
 
 if TYPE_CHECKING:
     from kitaru._calls import Identified

@@ -17,12 +17,14 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from kitaru import _config, _context, _loops, _threads
+from kitaru._parked import has_news
 from kitaru.errors import KitaruError
 
 if TYPE_CHECKING:
     import concurrent.futures
 
-    from kitaru._run import Parked, Run
+    from kitaru._parked import Parked
+    from kitaru._run import Run
     from kitaru._steps import Ended
 
 POLL = 0.03
@@ -302,26 +304,6 @@ def leave(run: Run) -> bool:
     from kitaru._edge import ask_inline
 
     return not ask_inline(run) and run.suspend()
-
-
-def has_news(run: Run, parked: Parked) -> bool:
-    """Whether a parked wait is over, due, or must stop."""
-    if run.session.stop_requested() == "cancel":
-        return True
-    if parked.hold:
-        return not run.session.is_held
-    if parked.child is not None:
-        from kitaru._children import child_has_news
-
-        # A child that goes on would begin bodies.
-        return not run.session.is_held and child_has_news(run, parked.child)
-    if parked.rests:
-        return False
-    if parked.news is not None:
-        return run.session.stop_requested() == "cancel" or (not run.session.is_held and parked.news())
-    if parked.pause:
-        return parked.deadline is None or run.session.now() >= parked.deadline
-    return run.session.wait_news(parked.call)[0] != "open"
 
 
 def is_quiet(run: Run, *, parked: bool = True) -> bool:

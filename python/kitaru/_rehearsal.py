@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kitaru._flow import Flow
     from kitaru._native import Session
-    from kitaru._run import Parked
+    from kitaru._parked import Parked
 
 Found = dict[str, Any]
 

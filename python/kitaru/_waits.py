@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru import _context, _native
 from kitaru._drive import LONG, NAP, hold_async, hold_sync, park_async, park_sync
-from kitaru._run import Parked
+from kitaru._parked import Parked
 from kitaru._schema import check_answer, json_schema
 from kitaru._values import Unencodable, decode, decode_plain, encode
 from kitaru.errors import (

@@ -19,7 +19,6 @@ use kitaru_core::{ExecutionId, Seq, lease};
 use kitaru_engine::manage::{self, ManageError};
 use kitaru_engine::{Clock, SystemClock};
 use kitaru_store::Store;
-use serde_json::json;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -323,7 +322,7 @@ impl Work {
             Err(error) if is_of_the_store(&error.code) => return self.log.complain(&error.code, &error.message),
             Err(error) => return self.cannot_begin(state, &row, &error.code, &error.message),
         };
-        let (job, ring) = (self.job(&row, &going), self.ring());
+        let (job, ring) = (going.job(&row, self.is_on_call), self.ring());
         match state.warm.give(&row.entry, &job, &self.place, &ring) {
             Ok(hand) => {
                 self.metrics.has_begun();
@@ -363,18 +362,6 @@ impl Work {
                 work.asked.notify_all();
             }
         })
-    }
-
-    fn job(&self, row: &ExecutionRow, going: &Going) -> serde_json::Value {
-        let mut resume = json!({ "id": row.id, "entry": row.entry, "why": going.why });
-        if !lease::is_unasked(&going.why) {
-            // What somebody asked for is for as it was seen then: another process may have had it since.
-            resume["epoch"] = row.epoch.into();
-        }
-        if let Some(on_drift) = &going.on_drift {
-            resume["on_drift"] = (*on_drift).into();
-        }
-        json!({ "resume": resume, "sees_to_waiters": self.is_on_call })
     }
 
     /// Leaves one alone that did not go on, until there is something new on record of it. One of a pool that its process
@@ -489,7 +476,7 @@ impl Work {
 
     /// Its process had code that is no longer that on the disk: a new one begins it.
     fn start_anew(self: &Arc<Self>, state: &mut State, row: ExecutionRow, going: Going) {
-        let (job, ring) = (self.job(&row, &going), self.ring());
+        let (job, ring) = (going.job(&row, self.is_on_call), self.ring());
         match state.warm.give_new(&row.entry, &job, &self.place, &ring) {
             Ok(hand) => drop(state.under_way.insert(row.id.clone(), Carried::new(hand, row, going))),
             Err(error) => self.cannot_start(state, &row, &error),

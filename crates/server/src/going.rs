@@ -4,9 +4,10 @@
 
 use crate::Shared;
 use crate::serves::is_here;
-use kitaru_core::ExecutionId;
 use kitaru_core::rows::ExecutionRow;
+use kitaru_core::{ExecutionId, lease};
 use kitaru_engine::manage::ManageError;
+use serde_json::{Value, json};
 
 /// What an execution that goes on is told of that.
 #[derive(Clone, Debug)]
@@ -25,6 +26,19 @@ impl Going {
     /// For that reason.
     pub fn on(why: &str) -> Self {
         Self { why: why.to_owned(), on_drift: None, then: None, lost: 0 }
+    }
+
+    /// What its process is told. `sees_to_waiters`: nobody else carries on what waits for it.
+    pub(crate) fn job(&self, row: &ExecutionRow, sees_to_waiters: bool) -> Value {
+        let mut resume = json!({ "id": row.id, "entry": row.entry, "why": self.why });
+        if !lease::is_unasked(&self.why) {
+            // What somebody asked for is for as it was seen then: another process may have had it since.
+            resume["epoch"] = row.epoch.into();
+        }
+        if let Some(on_drift) = self.on_drift {
+            resume["on_drift"] = on_drift.into();
+        }
+        json!({ "resume": resume, "sees_to_waiters": sees_to_waiters })
     }
 }
 

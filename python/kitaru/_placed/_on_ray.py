@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru import _capture
 from kitaru._drive import credit
-from kitaru._run import Parked
+from kitaru._parked import Parked
 from kitaru.errors import KitaruCallLostError, KitaruNodeLostError, KitaruPlacementError
 
 if TYPE_CHECKING:
