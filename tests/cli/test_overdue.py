@@ -15,7 +15,7 @@ AGENT = """
     from world import did
 
     @flow
-    def ask(how, seconds=0.5):
+    def ask(how, seconds=1.5):
         try:
             got = kitaru.wait(
                 schema=str, name="title", question="Which title?", timeout=seconds, on_timeout=how, default="Untitled"
@@ -32,7 +32,7 @@ AGENT = """
     async def two():
         import asyncio
         return await asyncio.gather(
-            kitaru.wait(schema=str, name="late", timeout=0.5, on_timeout="default", default="none"),
+            kitaru.wait(schema=str, name="late", timeout=1.5, on_timeout="default", default="none"),
             kitaru.wait(schema=str, name="open"),
         )
 """

@@ -512,7 +512,10 @@ def test_the_tree_of_any_of_them_is_the_whole_tree(lab: Lab) -> None:
         lab,
         """
         worker.options(key="invoice-17")("a")
-        worker.run("b", detached=True).get()
+        apart = worker.run("b", detached=True)
+        while not apart.done():
+            pass
+        apart.get()
         kitaru.gather(boss.run(["c", "bad"]), return_exceptions=True)
         """,
     )

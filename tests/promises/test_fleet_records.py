@@ -293,7 +293,10 @@ def test_a_childs_failure_that_cannot_be_stored_whole_is_served_as_it_stands_on_
         def master():
             told = []
             handle = child.run()
-            for get in (handle.get, child.options(detached=True).run().get):
+            apart = child.options(detached=True).run()
+            while not apart.done():
+                pass
+            for get in (handle.get, apart.get):
                 try:
                     get()
                 except Refused as refused:

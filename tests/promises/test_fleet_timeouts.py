@@ -71,7 +71,7 @@ def test_whoever_looks_for_what_is_due_finds_it(lab: Lab) -> None:
     body = """
         one = worker.run("ask")
         try:
-            return kitaru.wait_for([executions.handle(one.exec_id), worker.run("nap")], "all", timeout=0.5)
+            return kitaru.wait_for([executions.handle(one.exec_id), worker.run("nap")], "all", timeout=1.5)
         except kitaru.KitaruWaitTimeoutError:
             for child in KitaruClient().executions.list(flow="worker"):
                 KitaruClient().executions.cancel(child.id)
@@ -87,7 +87,7 @@ def test_whoever_looks_for_what_is_due_finds_it(lab: Lab) -> None:
 
 
 def test_a_flow_that_failed_of_it_waits_anew_when_it_is_resumed(lab: Lab) -> None:
-    master(lab, "return kitaru.gather(worker.run('ask'), timeout=1)")
+    master(lab, "return kitaru.gather(worker.run('ask'), timeout=2)")
     lab.kitaru("run", "master.py:master").ok(75)
     first = _master(lab)["wake_at"]
     until = time.monotonic() + 20

@@ -130,7 +130,11 @@ def test_a_rate_of_50_a_second_is_held_by_20_processes(lab: Lab) -> None:
         pytest.skip("a server that is away gives no turns")
     lab.write("asks.py", SCHEDULE)
     lab.kitaru("limits", "set", "gpt", "--rate", "50/s").ok()
+    # While it is given out somebody waits for each turn.
+    lab.kitaru("limits", "close", "gpt", "--for", "50s").ok()
     processes = [lab.spawn(PYTHON, "asks.py", "10") for _ in range(20)]
+    until(lambda: limit(lab, "gpt")["waiting"] == 200, 45)
+    lab.kitaru("limits", "open", "gpt").ok()
     for process in processes:
         out, err = process.communicate(timeout=120)
         assert out.strip() == "45", err

@@ -172,7 +172,8 @@ def test_one_that_loses_its_process_is_taken_up(desk: Lab, workers: Workers) -> 
 
 
 def test_one_whose_worker_dies_with_it_is_taken_up_by_another(desk: Lab, workers: Workers) -> None:
-    desk.write("agent.py", AGENT.replace('return did(f"step {n}")', 'did(f"step {n}"); time.sleep(n); return n'))
+    held = 'did(f"step {n}")\n    while n == 1 and not count("go"):\n        time.sleep(0.01)\n    return n'
+    desk.write("agent.py", AGENT.replace('return did(f"step {n}")', held))
     (exec_id,) = submit(desk, "agent")
     (other,) = desk.python("-c", "from agent import agent; print(agent.submit(3).exec_id)").ok().out.split()
     first = workers.start()
@@ -180,6 +181,7 @@ def test_one_whose_worker_dies_with_it_is_taken_up_by_another(desk: Lab, workers
     owner = desk.item("show", other)["owner"]["pid"]
     for one in (first.pid, owner):
         os.kill(one, signal.SIGKILL)
+    desk.world.open("a").write("go\n")
     workers.start()
     # On this machine that is seen at once, elsewhere when the lease is over.
     until(lambda: ended(desk, [exec_id, other]))
