@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kitaru._elsewhere import Place
+
 _OPEN = ["running", "waiting", "sleeping", "paused", "interrupted"]
 # A rehearsal runs no bodies: one that takes so long, in seconds, would not end.
 _PATIENCE = 60.0
@@ -66,19 +68,20 @@ def _rehearsed(target: str, mine: dict[str, Any], exec_id: str, entry: dict[str,
     return _told(job, entry["interpreter"] if same else sys.executable)
 
 
-def rehearse(id: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """Rehearses an execution with the code of another entry point: what :func:`check` says of each."""
+def rehearse(id: str, entry: dict[str, Any], place: Place | None = None) -> dict[str, Any]:
+    """Rehearses an execution with the code of another entry point: what :func:`check` says of each. ``place``: its
+    store and home, where they are not those of the environment."""
     from kitaru._deployed import placed
 
-    return _told({"id": id, "target": None, "entry": entry}, placed(entry)["interpreter"])
+    return _told({"id": id, "target": None, "entry": entry}, placed(entry, place)["interpreter"], place)
 
 
-def _told(job: dict[str, Any], interpreter: str) -> dict[str, Any]:
+def _told(job: dict[str, Any], interpreter: str, place: Place | None = None) -> dict[str, Any]:
     from kitaru import _elsewhere
     from kitaru.errors import KitaruError
 
     try:
-        told = _elsewhere.told_by({"rehearse": job}, interpreter, silent=True, timeout=_PATIENCE)
+        told = _elsewhere.told_by({"rehearse": job}, interpreter, silent=True, place=place, timeout=_PATIENCE)
     except KitaruError as error:
         return {"clean": False, "served": 0, "why": error.code, "text": str(error)}
     if told is None:

@@ -33,6 +33,7 @@ __all__ = [
     "manage_acted",
     "manage_add_breakpoint",
     "manage_add_schedule",
+    "manage_another",
     "manage_answer",
     "manage_artifact",
     "manage_artifacts",
@@ -48,6 +49,7 @@ __all__ = [
     "manage_limits",
     "manage_list",
     "manage_logs",
+    "manage_must_fit",
     "manage_must_not_circle",
     "manage_notes",
     "manage_open_limit",
@@ -152,6 +154,12 @@ def cli(argv: list[str], host: Any) -> int:
 def deployment_at(engine: Engine, home: str, entry: str, python: str) -> str:
     """A recorded entry point as it is on this machine, where a deployment is unpacked below ``home`` and runs with
     ``python``. Both JSON objects."""
+
+def manage_another(engine: Engine, id: str, version: str) -> str:
+    """The version or tag that an execution is to go on with: the whole ``id`` and the ``entry``, as a JSON object."""
+
+def manage_must_fit(engine: Engine, id: str, version: str, found: str) -> None:
+    """Refuses to go on with it by what its rehearsal ``found``, a JSON object."""
 
 def manage_deployments(engine: Engine, flow: str | None) -> str:
     """Versions of a flow's code, or of all flows, the newest first, as a JSON array."""

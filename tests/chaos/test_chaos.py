@@ -22,6 +22,7 @@ import psycopg
 import pytest
 
 from chaos.history import Row, problems
+from chaos.link import Link, why_not
 from chaos.proxy import Proxy
 from kitaru import KitaruClient
 from lab import KITARU, PYTHON, Lab
@@ -37,10 +38,23 @@ SKEWS = (0, 0, 300, -300, 0, 86_400, 0, -3_600)
 class Scene:
     """A database, a network and workers."""
 
-    def __init__(self, folder: pathlib.Path, seed: int) -> None:
+    # What happens, and how often beside the others.
+    harms = {  # noqa: RUF012 - nobody changes it
+        "kill": 30,
+        "kill_worker": 6,
+        "stop": 10,
+        "stop_worker": 3,
+        "cut": 8,
+        "down": 3,
+        "slow": 6,
+        "restart": 2,
+        "drain": 4,
+    }
+
+    def __init__(self, folder: pathlib.Path, seed: int, also: tuple[str, ...] = ()) -> None:
         self.luck = random.Random(seed)
         # Its promise is kept by the system here: that a disk keeps its word is tested elsewhere.
-        self.cluster = Cluster("fsync=off", "full_page_writes=off")
+        self.cluster = Cluster("fsync=off", "full_page_writes=off", also=also)
         self.proxy = Proxy(self.cluster.port)
         self.lab = Lab(folder, store="local")
         self.lab.write("agents.py", (HERE / "agents.py.txt").read_text())
@@ -63,9 +77,12 @@ class Scene:
 
     def worker(self, skew: int = 0) -> None:
         argv = [KITARU, "worker", "--log", "text", "--at-once", "4"]
-        made = subprocess.Popen(
-            argv, cwd=self.lab.folder, env=self.env(skew), stdout=self.log, stderr=self.log, start_new_session=True
-        )
+        self.begin(argv, self.env(skew))
+
+    def begin(self, argv: list[str], env: dict[str, str]) -> None:
+        """Starts a worker."""
+        log = self.log
+        made = subprocess.Popen(argv, cwd=self.lab.folder, env=env, stdout=log, stderr=log, start_new_session=True)
         self.workers.append(made)
 
     def processes(self) -> list[int]:
@@ -88,12 +105,9 @@ class Scene:
         for until, pid in [one for one in self.stopped if one[0] <= now]:
             self.stopped.remove((until, pid))
             _signal(pid, signal.SIGCONT)
-        what = self.luck.choices(
-            ["kill", "kill worker", "stop", "stop worker", "cut", "down", "slow", "restart", "drain"],
-            [30, 6, 10, 3, 8, 3, 6, 2, 4],
-        )[0]
+        what = self.luck.choices(list(self.harms), list(self.harms.values()))[0]
         self.acts[what] += 1
-        getattr(self, what.replace(" ", "_"))()
+        getattr(self, what)()
 
     def kill(self) -> None:
         if found := self.processes():
@@ -197,6 +211,70 @@ class Scene:
         self.log.close()
 
 
+class Apart(Scene):
+    """The same with each worker behind a link of its own, on which what is sent may be lost without a word: for longer
+    than a lease now and then, so that a worker that lives and works is a zombie when it is heard again."""
+
+    harms = {**Scene.harms, "cut": 14, "slow": 8}  # noqa: RUF012 - nobody changes it
+
+    def __init__(self, folder: pathlib.Path, seed: int) -> None:
+        self.links = [Link(number) for number in range(1, len(SKEWS) + 1)]
+        self.behind: dict[int, Link] = {}
+        self.lost: list[tuple[float, Link]] = []
+        super().__init__(folder, seed, also=tuple(link.network for link in self.links))
+
+    def begin(self, argv: list[str], env: dict[str, str]) -> None:
+        """See :class:`Scene`: behind a link that has no worker."""
+        taken = {id(self.behind[worker.pid]) for worker in self.workers}
+        link = next(link for link in self.links if id(link) not in taken)
+        here = f"@127.0.0.1:{self.proxy.port}/"
+        there = f"@{link.address}:{self.cluster.port}/"
+        super().begin(link.argv(argv), {**env, "KITARU_STORE": env["KITARU_STORE"].replace(here, there)})
+        self.behind[self.workers[-1].pid] = link
+
+    def harm(self) -> None:
+        """See :class:`Scene`. Links that were cut or slowed are whole again when their time is over."""
+        now = time.monotonic()
+        for one in [one for one in self.lost if one[0] <= now]:
+            self.lost.remove(one)
+            self.mend(one[1])
+        super().harm()
+
+    def mend(self, link: Link) -> None:
+        if all(link is not other for _, other in self.lost):
+            link.up()
+            link.slow(None)
+
+    def cut(self) -> None:
+        link = self.luck.choice(self.links)
+        link.cut()
+        self.lost.append((time.monotonic() + self.luck.choice([0.5, 2.0, 5.0, STOPPED + 3]), link))
+
+    def down(self) -> None:
+        for link in self.links:
+            link.cut()
+        time.sleep(self.luck.uniform(0.2, 2))
+        for link in self.links:
+            self.mend(link)
+
+    def slow(self) -> None:
+        link = self.luck.choice(self.links)
+        link.slow(self.luck.choice([64, 256]))
+        self.lost.append((time.monotonic() + 3, link))
+
+    def calm(self) -> None:
+        """See :class:`Scene`."""
+        self.lost.clear()
+        for link in self.links:
+            self.mend(link)
+        super().calm()
+
+    def close(self) -> None:
+        super().close()
+        for link in self.links:
+            link.close()
+
+
 def _signal(pid: int, what: signal.Signals) -> None:
     try:
         os.kill(pid, what)
@@ -205,11 +283,27 @@ def _signal(pid: int, what: signal.Signals) -> None:
         pass
 
 
-@pytest.fixture
-def scene(tmp_path: pathlib.Path) -> Iterator[Scene]:
+def drawn() -> int:
+    """What the choices of a run follow from."""
     seed = int(os.environ.get("KITARU_SEED") or random.SystemRandom().randrange(1 << 30))
     print(f"KITARU_SEED={seed}")
-    made = Scene(tmp_path, seed)
+    return seed
+
+
+@pytest.fixture
+def scene(tmp_path: pathlib.Path) -> Iterator[Scene]:
+    made = Scene(tmp_path, drawn())
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def apart(tmp_path: pathlib.Path) -> Iterator[Scene]:
+    if why := why_not():
+        pytest.skip(why)
+    made = Apart(tmp_path, drawn())
     try:
         yield made
     finally:
@@ -304,6 +398,12 @@ def test_all_ends_as_if_nothing_had_happened(scene: Scene) -> None:
 @pytest.mark.timeout(1800)
 def test_all_ends_as_if_nothing_had_happened_for_ten_minutes(scene: Scene) -> None:
     judge(scene, 2000, run(scene, 2000, seconds=600, calm=900))
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1200)
+def test_all_ends_as_if_nothing_had_happened_on_networks_that_lose_what_is_sent(apart: Scene) -> None:
+    judge(apart, 600, run(apart, 600, seconds=180, calm=600))
 
 
 @pytest.mark.timeout(300)

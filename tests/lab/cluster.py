@@ -38,9 +38,10 @@ def _argv(name: str) -> list[str]:
 
 
 class Cluster:
-    """See the module. ``settings``: as after ``postgres -c``."""
+    """See the module. ``settings``: as after ``postgres -c``. ``also``: further addresses of this machine to listen at,
+    each with the network that it is for (``10.1.2.1/30``)."""
 
-    def __init__(self, *settings: str) -> None:
+    def __init__(self, *settings: str, also: tuple[str, ...] = ()) -> None:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kitaru-postgres"))
         self.settings = settings
         secret = self.folder / "secret"
@@ -52,6 +53,9 @@ class Cluster:
         argv = [*_argv("initdb"), *how, f"--pwfile={secret}", "-D", str(self.folder / "data")]
         made = subprocess.run(argv, cwd=self.folder, capture_output=True, text=True)
         assert made.returncode == 0, made.stderr
+        with open(self.folder / "data" / "pg_hba.conf", "a") as rules:
+            rules.writelines(f"host all all {one} scram-sha-256\n" for one in also)
+        self._listens = ",".join(["127.0.0.1", *(one.partition("/")[0] for one in also)])
         with socket.socket() as one:
             one.bind(("127.0.0.1", 0))
             self.port: int = one.getsockname()[1]
@@ -61,7 +65,7 @@ class Cluster:
 
     def start(self) -> None:
         """Starts it, and returns when it takes connections."""
-        given = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300", *self.settings)
+        given = (f"listen_addresses={self._listens}", "unix_socket_directories=", "max_connections=300", *self.settings)
         argv = [*_argv("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
         for one in given:
             argv += ["-c", one]

@@ -73,8 +73,9 @@ def put_back(desk: Lab, minutes: int, name: str = "report", timezone: str = "UTC
 def tick_again(desk: Lab, *names: str) -> None:
     """Has one more tick be due, after those of :func:`put_back`: that of forty past the hour."""
     listed = ", ".join(f"'{name}'" for name in names)
-    cron = "'40 ' || substr(json_extract(body, '$.spec.cron'), instr(json_extract(body, '$.spec.cron'), ' ') + 1)"
-    desk.change(f"UPDATE schedules SET look_at = 0, body = json_set(body, '$.spec.cron', {cron}) WHERE name IN ({listed})")
+    old = "json_extract(body, '$.spec.cron')"
+    body = f"json_set(body, '$.spec.cron', '40 ' || substr({old}, instr({old}, ' ') + 1))"
+    desk.change(f"UPDATE schedules SET look_at = 0, body = {body} WHERE name IN ({listed})")
 
 
 @contextlib.contextmanager

@@ -11,11 +11,12 @@ import os
 import pathlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from lab import KITARU, Lab
+from server.served import serving
 from server.test_pools import Workers, ended, status, until
 
 AGENT = """
@@ -291,7 +292,36 @@ def test_an_execution_is_moved_to_another_version_if_its_record_fits(desk: Lab, 
     assert desk.item("show", fits)["result"][1] == "one 1"
 
 
-def test_an_execution_goes_on_where_it_was_moved_to(tmp_path: pathlib.Path) -> None:
+def by_command(lab: Lab, exec_id: str, refused: bool) -> None:
+    moved = lab.kitaru("resume", exec_id, "--version", "latest").ok(1 if refused else 0)
+    assert ("error[does-not-fit]" in moved.err) == refused
+
+
+def by_http(lab: Lab, exec_id: str, refused: bool) -> None:
+    with serving(lab) as server:
+        told = server.post(f"/executions/{exec_id}/resume", {"version": "latest"}, 409 if refused else 200)
+        assert (told.get("code") == "does-not-fit") == refused
+        if not refused:
+            until(lambda: ended(lab, [exec_id]))
+
+
+def by_python(lab: Lab, exec_id: str, refused: bool) -> None:
+    code = """if True:
+        import sys
+        from kitaru import KitaruClient, KitaruStateError
+        try:
+            print(KitaruClient().executions.resume(sys.argv[1], version="latest").status)
+        except KitaruStateError as error:
+            print(error.code)
+    """
+    told = lab.python("-c", code, exec_id).ok().out.strip()
+    assert told == ("does-not-fit" if refused else "completed")
+
+
+@pytest.mark.parametrize("resume", [by_command, by_http, by_python])
+def test_an_execution_goes_on_where_it_was_moved_to(
+    tmp_path: pathlib.Path, resume: Callable[[Lab, str, bool], None]
+) -> None:
     lab = Lab(tmp_path, store="local")
     try:
         project(
@@ -309,12 +339,16 @@ def test_an_execution_goes_on_where_it_was_moved_to(tmp_path: pathlib.Path) -> N
             until(lambda: status(lab, exec_id) == "failed")
         finally:
             workers.stop()
+        project(lab, "three", AGENT.replace("first = say(n)", "first = say(n + 50)"))
+        deploy(lab)
+        resume(lab, exec_id, True)
+        assert (status(lab, exec_id), lab.item("show", exec_id)["deployment"]) == ("failed", "agent@v1")
         project(lab, "two")
         deploy(lab)
-        lab.kitaru("resume", exec_id, "--version", "latest").ok()
+        resume(lab, exec_id, False)
         shown = lab.item("show", exec_id)
         assert shown["result"] == ["one 0", "two 1", "two 10", "one 100"]
-        assert shown["deployment"] == "agent@v2"
+        assert shown["deployment"] == "agent@v3"
         assert lab.done().count("one 0") == 1
     finally:
         lab.close()

@@ -139,24 +139,10 @@ pub fn resume(context: &mut Context<'_>, resume: &Resume) -> Result<Answer> {
 
 /// Where the code of another version is, if what is on record fits it.
 fn moved(context: &mut Context<'_>, row: &ExecutionRow, version: &str, is_decided: bool) -> Result<EntryPoint> {
-    let short = row.id.short();
-    if let Some(parent) = &row.parent {
-        let message = format!("execution {} is part of {}, and goes with it", row.id, parent.id);
-        let hint = format!("kitaru resume {} --version {version}", parent.id.short());
-        return Err(ManageError::new("usage", message, Some(hint)));
-    }
-    let target = format!("{}@{version}", row.flow);
-    let Some((_, deployment)) = manage::chosen(context.store.as_ref(), &target)? else {
-        return Err(ManageError::new("usage", format!("{version:?} is no version"), None));
-    };
+    let deployment = manage::another(context.store.as_ref(), row, version)?;
     if !is_decided {
         let found = context.host.rehearse(&row.id, &deployment.entry, &context.place).map_err(refused)?;
-        if found["clean"] != true {
-            let why = render::field(&found, "text");
-            let message = format!("on {} it would not go on as it stands: {why}", deployment.version);
-            let hint = format!("kitaru resume {short} --version {version} --on-drift reuse, or rerun");
-            return Err(ManageError::new("does-not-fit", message, Some(hint)));
-        }
+        manage::must_fit(row, &deployment, &found)?;
     }
     Ok(deployment.entry)
 }

@@ -5,7 +5,7 @@
 use crate::engine::Engine;
 use crate::manage::{change, out};
 use kitaru_core::ExecutionId;
-use kitaru_engine::manage::{self, Target, view};
+use kitaru_engine::manage::{self, ManageError, Target, view};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
@@ -55,6 +55,33 @@ pub fn manage_roll_back(
     change(py, engine, (by, "rollBackDeployment", Target::Nothing), &given, |store, now| {
         manage::roll_back(store, flow, tag, by, now)?;
         Ok(view::deployment(store, flow, tag)?.to_string())
+    })
+}
+
+/// The version or tag that an execution is to go on with: the whole `id` and the `entry`, as a JSON object.
+#[pyfunction]
+pub fn manage_another(py: Python<'_>, engine: &Bound<'_, Engine>, id: &str, version: &str) -> PyResult<String> {
+    out(py, engine, |store, _| {
+        let row = manage::find(store, id)?;
+        let deployment = manage::another(store, &row, version)?;
+        Ok(json!({ "id": row.id, "entry": deployment.entry }).to_string())
+    })
+}
+
+/// Refuses to go on with it by what its rehearsal `found`, a JSON object.
+#[pyfunction]
+pub fn manage_must_fit(
+    py: Python<'_>,
+    engine: &Bound<'_, Engine>,
+    id: &str,
+    version: &str,
+    found: &str,
+) -> PyResult<()> {
+    out(py, engine, |store, _| {
+        let row = manage::find(store, id)?;
+        let misuse = |error: serde_json::Error| ManageError::new("misuse", error.to_string(), None);
+        let found: Value = serde_json::from_str(found).map_err(misuse)?;
+        manage::must_fit(&row, &manage::another(store, &row, version)?, &found)
     })
 }
 

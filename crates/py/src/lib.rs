@@ -34,6 +34,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(deployments::manage_deployment, module)?)?;
     module.add_function(wrap_pyfunction!(deployments::manage_tag_deployment, module)?)?;
     module.add_function(wrap_pyfunction!(deployments::manage_roll_back, module)?)?;
+    module.add_function(wrap_pyfunction!(deployments::manage_another, module)?)?;
+    module.add_function(wrap_pyfunction!(deployments::manage_must_fit, module)?)?;
     module.add_function(wrap_pyfunction!(deployments::manage_runnable, module)?)?;
     module.add_function(wrap_pyfunction!(cli::check_schema, module)?)?;
     module.add_function(wrap_pyfunction!(cli::schema_problem, module)?)?;

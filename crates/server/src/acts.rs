@@ -6,6 +6,7 @@ use crate::Shared;
 use crate::executions::{about, said};
 use crate::given::{At, Given, Nothing};
 use crate::going::{self, Going};
+use crate::moving;
 use crate::problem::Answer;
 use crate::route::{Route, post};
 use crate::scope::{Caller, Scope};
@@ -47,6 +48,9 @@ pub struct Resume {
     pub rerun: Vec<String>,
     /// At the call that it is paused at: values by path (`NAME`, `NAME.PATH`), or `output` instead of running it.
     pub set: Map<String, Value>,
+    /// A version or tag of its flow, with whose code it goes on from now on. Unless `on_drift` says what is done with what
+    /// does not fit, that is looked at first.
+    pub version: Option<String>,
 }
 
 /// What is done with a call that has other inputs than recorded.
@@ -96,13 +100,17 @@ pub fn resume_with(shared: &Shared, row: &ExecutionRow, asked: Resume, by: Strin
         OnDrift::Reuse => Drift::Reuse,
         OnDrift::Rerun => Drift::Rerun,
     });
+    let moves = match &asked.version {
+        Some(version) => Some(moving::to(shared, row, version, on_drift.is_some())?),
+        None => None,
+    };
     let set = asked.set.into_iter().collect();
     let options = ResumeOptions { on_drift, rerun: asked.rerun, set, asker: None, by };
     let prepared = manage::prepare(shared.store.as_ref(), row, &options, shared.now())?;
     let goes_on = if prepared.in_place {
         "in-place".to_owned()
     } else if prepared.row.id == row.id {
-        going::go_on(shared, row, Going::on("resume"))?
+        going::go_on(shared, row, Going { moves, ..Going::on("resume") })?
     } else {
         // What its parent is paused at is another question; and what it belongs to may have done with it.
         going::go_on(shared, &prepared.row, Going { then: Some(row.id.clone()), ..Going::on("child") })?

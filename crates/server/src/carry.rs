@@ -316,7 +316,7 @@ impl Work {
     }
 
     fn start(self: &Arc<Self>, state: &mut State, row: ExecutionRow, going: Going) {
-        let row = match self.at(&row.entry) {
+        let row = match self.at(going.moves.as_ref().unwrap_or(&row.entry)) {
             Ok(entry) => ExecutionRow { entry, ..row },
             // That says nothing of it: whoever reaches the store begins it.
             Err(error) if is_of_the_store(&error.code) => return self.log.complain(&error.code, &error.message),

@@ -4,6 +4,7 @@
 
 use crate::Shared;
 use crate::serves::is_here;
+use kitaru_core::event::EntryPoint;
 use kitaru_core::rows::ExecutionRow;
 use kitaru_core::{ExecutionId, lease};
 use kitaru_engine::manage::ManageError;
@@ -16,6 +17,8 @@ pub struct Going {
     pub why: String,
     /// What is done with a call that has other inputs than recorded; `None`: what its flow says.
     pub on_drift: Option<&'static str>,
+    /// Where its code is from now on, if that is another version.
+    pub moves: Option<EntryPoint>,
     /// What goes on by itself afterwards, if that left it alone.
     pub then: Option<ExecutionId>,
     /// How many processes have ended before they took it up.
@@ -25,7 +28,7 @@ pub struct Going {
 impl Going {
     /// For that reason.
     pub fn on(why: &str) -> Self {
-        Self { why: why.to_owned(), on_drift: None, then: None, lost: 0 }
+        Self { why: why.to_owned(), on_drift: None, moves: None, then: None, lost: 0 }
     }
 
     /// What its process is told. `sees_to_waiters`: nobody else carries on what waits for it.
@@ -37,6 +40,9 @@ impl Going {
         }
         if let Some(on_drift) = self.on_drift {
             resume["on_drift"] = on_drift.into();
+        }
+        if let Some(entry) = &self.moves {
+            (resume["entry"], resume["moves"]) = (json!(entry), true.into());
         }
         json!({ "resume": resume, "sees_to_waiters": sees_to_waiters })
     }

@@ -33,6 +33,7 @@ pub mod log;
 mod look;
 mod mcp;
 mod metrics;
+mod moving;
 mod openapi;
 mod page;
 mod problem;

@@ -2919,6 +2919,12 @@ export interface operations {
                     set?: {
                         [key: string]: unknown;
                     };
+                    /**
+                     * @description A version or tag of its flow, with whose code it goes on from now on. Unless `on_drift` says what is done with what
+                     *     does not fit, that is looked at first.
+                     * @default null
+                     */
+                    version?: string | null;
                 };
             };
         };

@@ -118,6 +118,8 @@ def _run(place: Place | None, told: dict[str, Any], why: str, on_drift: str | No
 
     entry = told["entry"]
     job = {"resume": {"id": told["root"], "entry": entry, "why": why, "on_drift": on_drift, "epoch": told.get("epoch")}}
+    if told.get("moves"):
+        job["resume"]["moves"] = True
     if runs_here(place, entry, told["root"]):
         _on_own_thread(lambda: _runner.execute(job))
     elif entry["module"] is None:

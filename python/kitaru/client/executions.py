@@ -210,6 +210,7 @@ class Executions(Replays):
         rerun: str | Iterable[str] = (),
         set: Mapping[str, Any] | None = None,
         output: Any = NOTHING,
+        version: str | None = None,
     ) -> Execution:
         """Goes on with an execution, and returns it as it is afterwards: ended, or waiting again.
 
@@ -217,12 +218,16 @@ class Executions(Replays):
         names calls to run again, by key, or ``"failed"`` for all that failed. ``set`` changes what the call is given
         that the execution is paused at, by path: ``{"topic": "tea", "messages[3].text": "…"}``; ``output`` is its
         result instead of running it. Both are plain JSON values, which the call's annotations make into theirs, and
-        are marked with who put them there. What the flow raises is not raised here: it is in ``error``. Inside a flow,
-        what it started goes on beside it, and this returns at once: wait for its handle. Another one in an async flow:
+        are marked with who put them there. ``version``: a version or tag of its flow, with whose code it goes on from
+        now on; unless ``on_drift`` decides, it is looked first whether what is on record fits that.
+
+        What the flow raises is not raised here: it is in ``error``. Inside a flow, what it started goes on beside it,
+        and this returns at once: wait for its handle. Another one in an async flow:
         ``await asyncio.to_thread(executions.resume, id)``, or :class:`~kitaru.errors.KitaruSyncOnLoopError`.
 
-        Raises :class:`~kitaru.errors.KitaruStateError` when it has ended, is held by a living process or lacks an
-        answer or a decision, :class:`~kitaru.errors.KitaruOverrideError` for a path that the call does not have,
+        Raises :class:`~kitaru.errors.KitaruStateError` when it has ended, is held by a living process, lacks an answer
+        or a decision, or would not go on as it stands on that version (``does-not-fit``),
+        :class:`~kitaru.errors.KitaruOverrideError` for a path that the call does not have,
         :class:`~kitaru.errors.KitaruImportError` when its code cannot be loaded.
         """
         keys, frame = [rerun] if isinstance(rerun, str) else [*rerun], flow_frame()
@@ -232,16 +237,28 @@ class Executions(Replays):
         if frame is not None:
             from kitaru._resumed import resume_in_flow
 
+            if version is not None:
+                from kitaru.errors import KitaruUsageError
+
+                raise KitaruUsageError("resume(version=...) inside a flow: move an execution from outside of flows")
             return resume_in_flow(self, frame, self._target(id), on_drift, keys, put)
-        return self._resume(id, on_drift, keys, put)
+        return self._resume(id, on_drift, keys, put, version)
 
     def _resume(
-        self, id: str, on_drift: str | None, keys: Sequence[str], put: Sequence[tuple[str, str]] = ()
+        self,
+        id: str,
+        on_drift: str | None,
+        keys: Sequence[str],
+        put: Sequence[tuple[str, str]] = (),
+        version: str | None = None,
     ) -> Execution:
         from kitaru import _native
 
+        moved = None if version is None else self._moved(id, version, is_decided=on_drift is not None)
         told = json.loads(_native.manage_prepare(self._engine, id, on_drift, [*keys], [*put], None, who()))
         if not told["in_place"]:
+            if moved is not None:
+                told |= {"entry": moved, "moves": True}
             self._go_on(told)
         return self._get(told["asked"])
 
@@ -256,6 +273,16 @@ class Executions(Replays):
             # What it belongs to had done with it, and does not wait for it any more.
             alone = {"root": left["id"], "flow": left["flow"], "entry": left["entry"], "epoch": left["epoch"]}
             carry_on(self._engine, self._place, alone, "resume", taken_is_fine=False)
+
+    def _moved(self, id: str, version: str, *, is_decided: bool) -> Any:
+        """Where the code of another version is, if what is on record fits it."""
+        from kitaru import _check, _native
+
+        deployment = json.loads(_native.manage_another(self._engine, id, version))
+        if not is_decided:
+            found = _check.rehearse(deployment["id"], deployment["entry"], self._place)
+            _native.manage_must_fit(self._engine, id, version, json.dumps(found))
+        return deployment["entry"]
 
     def _resume_again(self, id: str, by: str) -> None:
         """``by`` had resumed it, and was gone before it went on, or while it did."""

@@ -8,6 +8,7 @@ use crate::snapshot::Packed;
 use kitaru_core::Millis;
 use kitaru_core::event::EntryPoint;
 use kitaru_core::release::{Act, Deployed, Deployment, LATEST, Release, Releases, is_name};
+use kitaru_core::rows::ExecutionRow;
 use kitaru_store::{Store, StoreError};
 
 /// A release is tried so often while others release.
@@ -131,6 +132,31 @@ pub fn chosen(store: &dyn Store, target: &str) -> Result<Option<(String, Deploym
         None if name.is_none() => Ok(None),
         None => Err(unknown(&known, flow, name.unwrap_or(LATEST))),
     }
+}
+
+/// The deployment that an execution is to go on with from now on: a version or tag of its flow.
+pub fn another(store: &dyn Store, row: &ExecutionRow, version: &str) -> Result<Deployment> {
+    if let Some(parent) = &row.parent {
+        let message = format!("execution {} is part of {}, and goes with it", row.id, parent.id);
+        let hint = format!("kitaru resume {} --version {version}", parent.id.short());
+        return Err(ManageError::new("usage", message, Some(hint)));
+    }
+    match chosen(store, &format!("{}@{version}", row.flow))? {
+        Some((_, deployment)) => Ok(deployment),
+        None => Err(ManageError::new("usage", format!("{version:?} is no version"), None)),
+    }
+}
+
+/// Refuses to go on with another deployment by what its rehearsal `found`: an object with `clean` and `text`.
+pub fn must_fit(row: &ExecutionRow, deployment: &Deployment, found: &serde_json::Value) -> Result<()> {
+    if found["clean"] == true {
+        return Ok(());
+    }
+    let (short, version) = (row.id.short(), &deployment.version);
+    let why = found["text"].as_str().unwrap_or_default();
+    let message = format!("on {version} it would not go on as it stands: {why}");
+    let hint = format!("kitaru resume {short} --version {version} --on-drift reuse, or rerun");
+    Err(ManageError::new("does-not-fit", message, Some(hint)))
 }
 
 /// A flow that can be started.

@@ -41,7 +41,9 @@ pub use audit::{Actor, Begun, Target, audited, begin_act, changes, done};
 pub use breakpoints::{Before, Flow, add_breakpoint, breakpoints, check_before, known_flow, remove_breakpoint};
 pub use call::{CallValues, call};
 pub use delete::{Deletion, delete, deletion};
-pub use deployments::{NewDeployment, Runnable, chosen, deploy, releases, roll_back, runnable, tag_deployment};
+pub use deployments::{
+    NewDeployment, Runnable, another, chosen, deploy, must_fit, releases, roll_back, runnable, tag_deployment,
+};
 pub use diagnose::{Diagnosis, Stuck, Who, diagnose, stuck};
 pub use diff::{diff, found};
 pub use family::root_of;

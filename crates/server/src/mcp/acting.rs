@@ -151,6 +151,8 @@ struct Resuming {
     /// `output` to use a value instead of running it.
     #[serde(default)]
     set: Map<String, Value>,
+    /// A version or tag of its flow, with whose code it goes on from now on.
+    version: Option<String>,
     /// Wait so many seconds at the most (up to 60) to see what becomes of it; 0: do not wait.
     #[serde(default)]
     #[schemars(range(min = 0, max = 60))]
@@ -159,7 +161,7 @@ struct Resuming {
 
 fn resume(call: &Call, asked: Resuming) -> Result<Told> {
     asked.set.values().try_for_each(exact)?;
-    let how = Resume { on_drift: asked.on_drift, rerun: asked.rerun, set: asked.set };
+    let how = Resume { on_drift: asked.on_drift, rerun: asked.rerun, set: asked.set, version: asked.version };
     go_on(call, &asked.execution_id, how, asked.wait_seconds)
 }
 

@@ -5,6 +5,7 @@
 
 use crate::error::StoreError;
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio_postgres::config::{Host, SslMode};
 
 /// See the module.
@@ -26,6 +27,9 @@ pub enum Roots {
     /// Those in a file.
     File(PathBuf),
 }
+
+/// How long the other side of a connection may say nothing to what was sent.
+const UNHEARD: Duration = Duration::from_secs(10);
 
 /// Whether that is the address of a database.
 pub fn is_postgres(address: &str) -> bool {
@@ -69,8 +73,24 @@ impl Address {
         if config.get_application_name().is_none() {
             config.application_name("kitaru");
         }
+        notice(&mut config);
         let shown = shown(&config, &schema);
         Ok(Self { config, schema, tls, shown })
+    }
+}
+
+/// Has a network that loses what is sent be noticed, unless the address says when: a connection on which nothing is heard
+/// any more is given up sooner than a lease ends, and what was asked is asked again by another.
+fn notice(config: &mut tokio_postgres::Config) {
+    let unset = tokio_postgres::Config::new();
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(UNHEARD);
+    }
+    if config.get_keepalives_idle() == unset.get_keepalives_idle() {
+        config.keepalives_idle(UNHEARD / 2);
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(UNHEARD / 4);
     }
 }
 
@@ -116,6 +136,16 @@ mod tests {
         assert_eq!(Address::parse("postgresql://db/work").unwrap().shown, "postgres://db:5432/work");
         assert!(matches!(Address::parse("postgres://db/w?sslmode=verify-full").unwrap().tls, Some(Roots::Public)));
         assert!(matches!(Address::parse("postgres://db/w?sslrootcert=/ca.pem").unwrap().tls, Some(Roots::File(_))));
+    }
+
+    #[test]
+    fn a_network_that_loses_what_is_sent_is_noticed_as_soon_as_the_address_says() {
+        let read = |query: &str| {
+            let config = Address::parse(&format!("postgres://db/work{query}")).unwrap().config;
+            (config.get_tcp_user_timeout().map(Duration::as_secs), config.get_keepalives_idle().as_secs())
+        };
+        assert_eq!(read(""), (Some(10), 5));
+        assert_eq!(read("?tcp_user_timeout=60&keepalives_idle=90"), (Some(60), 90));
     }
 
     #[test]
