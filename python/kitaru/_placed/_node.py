@@ -18,6 +18,8 @@ from kitaru.errors import KitaruPlacementError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# How long it waits at a time, in seconds: so late it notices that it is cancelled.
+_STEP = 0.1
 _OUTCOMES = ("returned", "raised", "unstored", "refused", "differs")
 
 
@@ -33,7 +35,8 @@ def work(header: str, arguments: bytes, memory: int | None) -> Iterator[tuple[li
     try:
         yield ["began"], b""
         while not process.is_over:
-            for message, body in process.hear(None):
+            # Whoever cancels the task interrupts it between two steps of Python, and not while it waits.
+            for message, body in process.hear(_STEP):
                 if message[0] == "ask":
                     process.say(["answer", message[1], False], _refusal(message[2]))
                     continue

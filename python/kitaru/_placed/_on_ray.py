@@ -87,8 +87,12 @@ class OnRay:
 
     def kill(self) -> None:
         """Has it ended at once, with all that it has started. From any thread."""
+        # By the task, which sees to the end of the whole tree. By force Ray would kill what sees to that with the task.
+        self._cancel(force=False)
+
+    def _cancel(self, *, force: bool) -> None:
         try:
-            self._ray.cancel(self._stream, force=True)
+            self._ray.cancel(self._stream, force=force)
         except (self._ray.exceptions.RayError, ValueError):
             return  # it is over, or the cluster is not to be reached
 
@@ -98,6 +102,8 @@ class OnRay:
         until = time.monotonic() + _PATIENCE
         while not self.is_over and (left := until - time.monotonic()) > 0:
             found += self.hear(left)
+        if not self.is_over:
+            self._cancel(force=True)
         self.is_over = True
         self._has_begun()
         return found
