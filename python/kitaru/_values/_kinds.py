@@ -167,8 +167,11 @@ def _path(value: pathlib.PurePath, mode: int) -> dict[str, Any]:
     own = [base for base in cls.__mro__ if base.__module__.partition(".")[0] not in ("pathlib", "builtins")]
     if own and (state_of(value) or any(base.__dict__.get("__slots__") for base in own)):
         raise Unencodable("", f"{shown(cls)} with attributes of its own")
-    name = reference(cls, local=mode == 2) if own else cls.__name__
-    return {TAG: "path", "t": name, "v": str(value)}
+    name, text = reference(cls, local=mode == 2) if own else cls.__name__, str(value)
+    if not own and cls(text) != value:
+        # Some texts of Windows that name no path are read as one thing, written as another: `//a/` in Python 3.11.
+        raise Unencodable("", f"{shown(cls)} that is not what its text says ({text!r})", "Give its text instead")
+    return {TAG: "path", "t": name, "v": text}
 
 
 _CONCRETE = ("PosixPath", "WindowsPath", "Path")
