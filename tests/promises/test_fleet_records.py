@@ -435,6 +435,9 @@ def test_in_async_code_and_in_checkpoints_verbs_are_recorded_where_they_stand(la
         async def master():
             handle = asks.run("x")
             done, asking, pending = await kitaru.wait_for([handle])
+            # It asks a moment before it is left.
+            while handle.status != "waiting":
+                await asyncio.sleep(0.01)
             words = await asyncio.gather(look(handle.exec_id), look(handle.exec_id))
             await asyncio.to_thread(executions.input, handle.exec_id, 1)
             await kitaru.wait_for([handle])
