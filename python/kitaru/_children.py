@@ -143,7 +143,7 @@ class Carried:
     def must_be_its_own(self, failure: KitaruStoreError) -> None:
         """A failure of the store that is not what its flow raised is no outcome of it: this flow is left as well."""
         if self.made is None or self.made.closing is not None:
-            self.run.unless_of_it(failure)
+            self.run.leave_if_store_failed(failure)
 
     def body_sync(self) -> Any:
         """Carries it on to its end. Blocks this thread."""

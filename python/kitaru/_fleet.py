@@ -328,7 +328,7 @@ class _Waited:
             try:
                 self._value = self.found()
             except KitaruStoreError as failure:
-                self.run.unless_of_it(failure)
+                self.run.leave_if_store_failed(failure)
                 raise
             if self._value is not None:
                 return

@@ -262,7 +262,7 @@ class Run:
             _threads.see_out(self)
         return Unwind(self.closing)
 
-    def unless_of_it(self, error: KitaruStoreError) -> None:
+    def leave_if_store_failed(self, error: KitaruStoreError) -> None:
         """Leaves where the store failed. Returns if it only says what is not there or damaged: that is for the flow."""
         if not isinstance(error, (KitaruNotFoundError, KitaruDamagedError)):
             raise self.refused(error) from None

@@ -73,4 +73,4 @@ def test_every_write_while_it_is_paused_and_resumed_may_be_the_last(lab: Lab, ki
         "\n".join(f"{key}: {value}" for key, value in problem.items()) for problem in report["problems"]
     )
     assert report["kills"] + report["short"] == report["cases"]
-    assert report["kills"] >= report["cases"] // 2
+    assert report["kills"] >= report["cases"] * 0.9

@@ -99,7 +99,7 @@ pub fn is_unasked(why: &str) -> bool {
 }
 
 /// Whether it is for somebody to decide that an execution of that recorded status goes on.
-pub fn is_undecided(status: Status) -> bool {
+fn is_undecided(status: Status) -> bool {
     matches!(status, Status::Paused | Status::Failed)
 }
 

@@ -120,7 +120,7 @@ impl Worker {
         let epoch = if row.owner.as_ref() == Some(&owner) {
             row.epoch
         } else {
-            match lease::take(row.status, hold, row.fruitless, false) {
+            match lease::take(row.status, hold, row.fruitless, !resume) {
                 Take::Undecided => return Ok(said("undecided")),
                 Take::Ended => return Ok(said(format!("ended: {}", row.status))),
                 Take::Held => return Ok(said("held")),
